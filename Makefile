@@ -1,0 +1,56 @@
+# `make demo` and `make test` do all their set-up by themselves: Python 3.11+ and make are enough.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DEMO   ?= full
+ARGS   ?=
+# One thread a process: the tests and the demo use the cores by running processes side by side.
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+export HF_HUB_DISABLE_TELEMETRY ?= 1
+
+.PHONY: help demo test test-full lint format typecheck bench docs clean
+.DEFAULT_GOAL := help
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt $(wildcard packages/*/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1,<26'
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev \
+	  -e 'packages/offside-data[vlm]' -e packages/offside-unlearn -e packages/offside-eval
+	@touch $@
+
+demo: $(STAMP)  ## The whole story on a laptop (DEMO=quick for a short one, ARGS=--fresh to start over)
+	$(BIN)/python tools/demo.py --size $(DEMO) $(ARGS)
+
+test: $(STAMP)  ## What a contributor runs: all fast tests and the quick demo
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not full" $(ARGS)
+
+test-full: $(STAMP)  ## Wheels, browser, full sizes, kill tests
+	$(BIN)/python -m pytest -m full $(ARGS)
+
+lint: $(STAMP)  ## Style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(MAKE) typecheck
+
+format: $(STAMP)  ## Rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(STAMP)  ## mypy --strict over the three packages and the tools
+	$(BIN)/mypy packages/*/src tools
+
+bench: $(STAMP)  ## Print the figures of docs/performance.md
+	$(BIN)/python tools/bench/run.py $(ARGS)
+
+docs: $(STAMP)  ## Build the guides into site/, strictly
+	$(BIN)/mkdocs build --strict --quiet
+
+clean:  ## Remove the environment, caches and the demo's output
+	rm -rf $(VENV) demo-out site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
