@@ -1,0 +1,56 @@
+"""Check a dataset: run every check in `offside_data.checks`, honour waivers, sort what was found."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from offside_data.card import Card
+from offside_data.dataset import OffsideDataset
+from offside_data.errors import CardError, TaxonomyError
+from offside_data.findings import Finding, apply_waivers, read_waivers
+from offside_data.inspection import inspect
+from offside_data.plugins import Registry
+from offside_data.reference import local_folder, parse_reference
+from offside_data.writer import DECISIONS_FILE
+
+__all__ = ["CHECKS", "Finding", "check_dataset", "check_reference"]
+
+CHECKS = Registry("offside_data.checks", "check")
+
+_ORDER = ("error", "warning", "info")
+
+
+def check_dataset(dataset: OffsideDataset, strict: bool = False) -> list[Finding]:
+    """Everything there is to say about a dataset, errors first.
+
+    Args:
+        dataset: An opened dataset.
+        strict: Make warnings errors.
+    """
+    waivers, findings = read_waivers(dataset.path / DECISIONS_FILE)
+    inspection = inspect(dataset)
+    findings += inspection.problems
+    for name in CHECKS.names():
+        findings += CHECKS.load(name).run(inspection)
+    findings = list(apply_waivers(findings, waivers))
+    if strict:
+        findings = [
+            dataclasses.replace(f, severity="error") if f.severity == "warning" else f for f in findings
+        ]
+    return sorted(findings, key=lambda f: (_ORDER.index(f.severity), f.code, f.where))
+
+
+def check_reference(ref: str | Path, strict: bool = False) -> list[Finding]:
+    """As `check_dataset` for a reference; a folder that can't be opened gives a finding, too.
+
+    Raises:
+        DatasetReferenceError: If the reference is malformed or stands for nothing.
+    """
+    path = local_folder(parse_reference(ref))
+    try:
+        dataset = OffsideDataset(path, Card.load(path))
+    except (CardError, TaxonomyError) as error:
+        code = "card-malformed" if isinstance(error, CardError) else "taxonomy-malformed"
+        return [Finding("error", code, str(path), str(error))]
+    return check_dataset(dataset, strict)

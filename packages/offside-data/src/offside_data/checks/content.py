@@ -1,0 +1,29 @@
+"""Is the data what its digests say: the dataset's, each part's, each record's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from offside_data.errors import DigestMismatchError
+from offside_data.findings import Finding
+from offside_data.inspection import Inspection
+
+
+def run(inspection: Inspection) -> Iterator[Finding]:
+    """Compare the digests stated with those computed from the files."""
+    dataset = inspection.dataset
+    try:
+        dataset.require_digest(inspection.roots)
+    except DigestMismatchError as error:
+        yield Finding("error", "digest-mismatch", "offside.digest", str(error))
+    stated = {f"splits.{part}": (part, facts["digest"]) for part, facts in dataset.card.splits.items()}
+    stated["taxonomy"] = ("taxonomy", dataset.card.block["taxonomy"]["digest"])
+    for key, (part, digest) in stated.items():
+        found = inspection.roots.get(part)
+        if found is not None and found != digest:
+            message = f"the card says {digest}, the data has {found}."
+            yield Finding("error", "digest-mismatch", f"offside.{key}.digest", message)
+    for item in inspection.records:
+        if item.row["content_hash"] != item.leaf.hex():
+            message = f"content_hash is {item.row['content_hash']!r}, but the content's is {item.leaf.hex()}."
+            yield Finding("error", "content-hash", item.name, message)

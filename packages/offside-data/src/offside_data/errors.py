@@ -1,0 +1,65 @@
+"""Errors that a user can act on; every command line prints them without a traceback."""
+
+
+class OffsideError(Exception):
+    """Something the user can fix: the message says what, where, what is allowed and what to do.
+
+    Command lines print the message and exit with `exit_code`: 1 when the work failed or a check
+    found an error, 2 when the command was used wrongly.
+    """
+
+    exit_code = 1
+
+
+class UsageError(OffsideError, ValueError):
+    """A wrong option, name or value given by the caller."""
+
+    exit_code = 2
+
+
+class RecordError(OffsideError, ValueError):
+    """A record breaks the data model; the message names the record."""
+
+
+class TaxonomyError(OffsideError, ValueError):
+    """A taxonomy file is malformed, or a record uses an attribute that it doesn't define."""
+
+
+class CardError(OffsideError, ValueError):
+    """A dataset card is missing or malformed."""
+
+
+class DigestMismatchError(CardError):
+    """A dataset's content isn't what its card says."""
+
+
+class DatasetError(OffsideError, ValueError):
+    """A dataset folder lacks something: a config, a split, a table."""
+
+
+class DatasetReferenceError(UsageError):
+    """A dataset reference can't be parsed or resolved."""
+
+
+class SourceError(OffsideError, ValueError):
+    """A source given to `ingest` can't be read; the message names file and record."""
+
+
+class MissingImagesError(OffsideError, FileNotFoundError):
+    """Pictures that records refer to aren't there; the message says how many and where."""
+
+
+class OutputExistsError(UsageError):
+    """An output folder already holds something else."""
+
+
+class PluginError(UsageError):
+    """A plugin name is unknown, defined twice, or its module breaks its contract."""
+
+
+class ModelError(OffsideError, ValueError):
+    """A model folder can't be used: no processor, no safetensors, an adapter that doesn't fit."""
+
+
+class AnswerTooLongError(RecordError):
+    """A record doesn't fit into `max_length`; nothing is ever cut silently."""

@@ -1,0 +1,342 @@
+"""Import a published dataset: find its format, read it, parse values, load pictures, write a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offside_data.adapters._base import (
+    ADAPTERS,
+    Imported,
+    Picture,
+    ReadOptions,
+    Remark,
+    load_adapter,
+    recognise,
+)
+from offside_data.dataset import DatasetWriter
+from offside_data.errors import MissingImagesError, SourceError
+from offside_data.files import ensure_free
+from offside_data.progress import track
+from offside_data.schema import EncodedImage, Record
+from offside_data.tagging.suspects import flag_contradictions
+from offside_data.tagging.values import parse_value, why_unparsed
+from offside_data.taxonomy import Taxonomy, load_taxonomy, shipped_taxonomies, shipped_taxonomy_text
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+LICENSE_NOTICE = (
+    "**Licence.** The texts come from a published benchmark under its own licence, and the rights in its "
+    "pictures are unclear. Find out before you pass this dataset on; `license: other` says no more than that."
+)
+SHOWN = 5
+"""How many examples an error message names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestConfig:
+    """How to import.
+
+    Args:
+        name: Name of the dataset; the format's name if empty.
+        license: A Hub licence identifier for the card.
+        image_dirs: Folders to look for pictures in, besides the usual places.
+        repair_text: Mend artefacts of the published text; `source_record` keeps the original.
+        skip_bad: Leave unusable rows out (each is listed) instead of stopping.
+    """
+
+    name: str = ""
+    license: str = "other"
+    image_dirs: tuple[Path, ...] = ()
+    repair_text: bool = True
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestReport:
+    """What an import did.
+
+    Args:
+        out: The dataset folder.
+        format: The adapter's name.
+        rows: Source rows.
+        records: Records written.
+        splits: Records by `config/split`.
+        subjects: How many subjects.
+        pictures: How many pictures the records refer to.
+        with_images: Whether their pixels are in the dataset.
+        remarks: Every row or record that isn't plainly imported, with the reason.
+    """
+
+    out: Path
+    format: str
+    rows: int
+    records: int
+    splits: dict[str, int]
+    subjects: int
+    pictures: int
+    with_images: bool
+    remarks: tuple[Remark, ...]
+
+    def count(self, kind: str) -> int:
+        """How many remarks of a kind there are."""
+        return sum(remark.kind == kind for remark in self.remarks)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain values."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain["out"] = str(self.out)
+        plain["remarks"] = [dataclasses.asdict(remark) for remark in self.remarks]
+        return plain
+
+
+def ingest(
+    source: str | Path,
+    out: str | Path,
+    format: str = "auto",
+    *,
+    with_images: bool = True,
+    force: bool = False,
+    config: IngestConfig | None = None,
+) -> IngestReport:
+    """Import a published dataset into a new dataset folder.
+
+    Args:
+        source: A file or folder in the format.
+        out: The dataset folder to write.
+        format: Name of an adapter, or `auto`.
+        with_images: Load the pictures; without, records keep `image_id` and have no image.
+        force: Replace what `out` holds.
+        config: Everything else.
+
+    Returns:
+        The report; `decisions.jsonl` of the dataset lists the same remarks.
+
+    Raises:
+        SourceError: If the source, one of its rows or pictures can't be used; nothing is written then.
+        MissingImagesError: If pictures aren't there.
+        PluginError: If the format is unknown.
+        OutputExistsError: If `out` holds something and `force` is off.
+    """
+    source, out, config = Path(source), Path(out), config or IngestConfig()
+    ensure_free(out, force=force)
+    if not source.exists():
+        raise SourceError(f"{source}: no such file or folder.")
+    name = recognise(source) if format == "auto" else format
+    adapter = load_adapter(name)
+    taxonomy = load_taxonomy(adapter.TAXONOMY)
+    options = ReadOptions(taxonomy=taxonomy, image_dirs=config.image_dirs, repair_text=config.repair_text)
+    imported: Imported = adapter.read(source, options)
+    imported.check_accounts()
+    _stop_at_bad_rows(imported, source, skip_bad=config.skip_bad)
+    imported.records = flag_contradictions([_with_value(r, taxonomy) for r in imported.records], taxonomy)
+    imported.remarks += _remarks_on(imported.records, taxonomy)
+    images = _load_pictures(imported) if with_images else {}
+    writer = DatasetWriter(
+        out,
+        name=config.name or name,
+        taxonomy=_taxonomy_text(adapter),
+        license=config.license,
+        pretty_name=config.name or f"{name} (imported)",
+        description=_description(adapter, config.license),
+        force=force,
+    )
+    with writer:
+        writer.add_records(_with_images(imported.records, images))
+        writer.add_subjects(_subjects(imported, taxonomy))
+        writer.add_images(_image_rows(imported.pictures, images, name))
+        writer.add_decisions(_decisions(imported.remarks, name))
+    return IngestReport(
+        out=out,
+        format=name,
+        rows=imported.rows,
+        records=len(imported.records),
+        splits=dict(sorted(Counter(f"{r.modality}/{r.split}" for r in imported.records).items())),
+        subjects=len(imported.subjects),
+        pictures=len(imported.pictures),
+        with_images=with_images,
+        remarks=tuple(imported.remarks),
+    )
+
+
+def formats() -> list[str]:
+    """Names of all formats that `ingest` knows."""
+    return ADAPTERS.names()
+
+
+# ---------------------------------------------------------------------------------------------
+# Rows and values
+
+
+def _stop_at_bad_rows(imported: Imported, source: Path, *, skip_bad: bool) -> None:
+    bad = [remark for remark in imported.remarks if remark.kind == "rejected"]
+    if bad and (not skip_bad or not imported.records):
+        shown = "\n".join(f"  {remark}" for remark in bad[:SHOWN])
+        more = f"\n  and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        way_out = "Correct the source" + (
+            ", or leave these rows out with --skip-bad." if imported.records else "."
+        )
+        raise SourceError(
+            f"{source}: {len(bad)} of {imported.rows} rows can't be used:\n{shown}{more}\n{way_out}"
+        )
+    if not imported.records:
+        raise SourceError(f"{source}: holds no records.")
+
+
+def _with_value(record: Record, taxonomy: Taxonomy) -> Record:
+    if record.value is not None or record.attribute is None:
+        return record
+    return dataclasses.replace(record, value=parse_value(record.answer, taxonomy[record.attribute]))
+
+
+def _remarks_on(records: Iterable[Record], taxonomy: Taxonomy) -> list[Remark]:
+    """A remark on each record that is suspect, and on each whose value isn't readable."""
+    remarks = []
+    for record in records:
+        place = record.source_record
+        file, index = (place.file, place.index) if place else ("", None)
+        if record.suspect is not None:
+            remarks.append(
+                Remark(kind="suspect", file=file, index=index, why=record.suspect, record_id=record.record_id)
+            )
+        if record.value is None and record.attribute is not None:
+            why = why_unparsed(record.answer, taxonomy[record.attribute])
+            remarks.append(
+                Remark(kind="unparsed", file=file, index=index, why=why, record_id=record.record_id)
+            )
+    return remarks
+
+
+def _decisions(remarks: Iterable[Remark], adapter: str) -> list[dict[str, Any]]:
+    who = f"offside-data {importlib.metadata.version('offside-data')} ingest --format {adapter}"
+    when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return [
+        {
+            "kind": remark.kind,
+            "what": {"file": remark.file, "index": remark.index, "record_id": remark.record_id},
+            "why": remark.why,
+            "who": who,
+            "when": when,
+        }
+        for remark in remarks
+    ]
+
+
+# ---------------------------------------------------------------------------------------------
+# Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    image: EncodedImage
+    columns: dict[str, Any]
+
+
+def _load_pictures(imported: Imported) -> dict[str, _Loaded]:
+    """The pictures that multimodal records need, verified and hashed.
+
+    Raises:
+        MissingImagesError: If some aren't there; counts them and says where they were looked for.
+        SourceError: If some can't be decoded; names them.
+    """
+    from offside_data.images.decode import read_image, verify_image
+    from offside_data.images.hashing import hash_image
+
+    needed = {record.image_id for record in imported.records if record.modality == "multimodal"}
+    wanted = [picture for picture in imported.pictures if picture.image_id in needed]
+    found = {p.image_id: next((path for path in p.paths if path.is_file()), None) for p in wanted}
+    missing = [p for p in wanted if p.data is None and found[p.image_id] is None]
+    if missing:
+        raise MissingImagesError(_missing_message(missing, len(wanted)))
+    loaded: dict[str, _Loaded] = {}
+    problems: list[str] = []
+    for picture in track(wanted, "pictures", total=len(wanted)):
+        try:
+            path = found[picture.image_id]
+            if picture.data is not None:
+                verify_image(picture.data, picture.key)
+                image = EncodedImage(bytes=picture.data, path=Path(picture.key).name)
+            else:
+                assert path is not None
+                image = read_image(path)
+        except SourceError as error:
+            problems.append(str(error))
+            continue
+        loaded[picture.image_id] = _Loaded(image, dataclasses.asdict(hash_image(image.bytes)))
+    if problems:
+        shown = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
+        more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise SourceError(f"{len(problems)} of {len(wanted)} pictures can't be used:\n{shown}{more}")
+    return loaded
+
+
+def _missing_message(missing: list[Picture], wanted: int) -> str:
+    keys = ", ".join(picture.key for picture in missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
+    folders = list(dict.fromkeys(str(path.parent) for picture in missing for path in picture.paths))
+    return (
+        f"{len(missing)} of {wanted} distinct pictures are missing ({keys}). Looked in: "
+        f"{', '.join(folders) or 'no folder'}. Put the pictures there, name their folder with "
+        "--image-dir, or import the texts alone with --without-images."
+    )
+
+
+def _with_images(records: Iterable[Record], images: dict[str, _Loaded]) -> Iterable[Record]:
+    for record in records:
+        loaded = images.get(record.image_id or "") if record.modality == "multimodal" else None
+        yield record if loaded is None else dataclasses.replace(record, image=loaded.image)
+
+
+def _image_rows(
+    pictures: Iterable[Picture], images: dict[str, _Loaded], adapter: str
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "image_id": picture.image_id,
+            "subject_id": picture.subject_id,
+            "split": picture.split,
+            "derived_from": picture.derived_from,
+            "source": f"{adapter}:{picture.key}",
+            **(images[picture.image_id].columns if picture.image_id in images else {}),
+        }
+        for picture in pictures
+    ]
+
+
+# ---------------------------------------------------------------------------------------------
+# Tables and card
+
+
+def _subjects(imported: Imported, taxonomy: Taxonomy) -> list[dict[str, Any]]:
+    """The subjects with their shared facts: of each, the first value that isn't suspect."""
+    facts: dict[str | None, dict[str, str]] = {}
+    for record in sorted(imported.records, key=lambda r: r.suspect is not None):
+        if record.scope == "shared" and record.attribute is not None and record.value is not None:
+            facts.setdefault(record.subject_id, {}).setdefault(record.attribute, record.value.text)
+    return [
+        {"cohort": "member", **row, "facts": _facts(facts.get(row["subject_id"], {}), taxonomy)}
+        for row in imported.subjects
+    ]
+
+
+def _facts(facts: dict[str, str], taxonomy: Taxonomy) -> list[dict[str, str]]:
+    return [{"attribute": name, "text": facts[name]} for name in taxonomy.names("shared") if name in facts]
+
+
+def _taxonomy_text(adapter: ModuleType) -> str:
+    if adapter.TAXONOMY in shipped_taxonomies():
+        return shipped_taxonomy_text(adapter.TAXONOMY)
+    return Path(adapter.TAXONOMY).read_text(encoding="utf-8")
+
+
+def _description(adapter: ModuleType, license: str) -> str:
+    first = (adapter.__doc__ or "").strip().split("\n", 1)[0]
+    return f"Imported by `offside-data ingest`. {first}" + (
+        f"\n\n{LICENSE_NOTICE}" if license == "other" else ""
+    )

@@ -1,0 +1,82 @@
+"""A folder is its own registry: the file name is the name.
+
+`Registry("offside_unlearn.methods")` lists the public modules of that package without importing
+them and adds what third parties offer through the entry-point group of the same name. A name
+that is defined twice is an error, never a silent override.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+
+from offside_data.errors import PluginError
+
+
+def unknown_name_message(kind: str, name: str, known: list[str]) -> str:
+    """Say that `name` is unknown, with the nearest match and all that is known."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"unknown {kind} {name!r}.{hint} Known: {', '.join(sorted(known)) or 'none'}."
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The plugins of one kind.
+
+    Args:
+        group: Import path of the folder, which is also the entry-point group,
+            e.g. `offside_unlearn.methods`.
+        kind: What one plugin is called in messages, e.g. `method`.
+    """
+
+    group: str
+    kind: str
+
+    @cached_property
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        found: dict[str, EntryPoint] = {}
+        own = self._own_names()
+        for point in entry_points(group=self.group):
+            if point.name in own or (point.name in found and found[point.name].value != point.value):
+                raise PluginError(
+                    f"{self.kind} {point.name!r} is defined twice: entry point {point.value!r} clashes with "
+                    f"another {self.kind} of that name in {self.group}. Uninstall or rename one of them."
+                )
+            found[point.name] = point
+        return found
+
+    def _own_names(self) -> set[str]:
+        package = importlib.import_module(self.group)
+        return {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")}
+
+    def names(self) -> list[str]:
+        """All names, sorted; nothing but the folder's package itself is imported.
+
+        Raises:
+            PluginError: If a name is defined twice.
+        """
+        return sorted(self._own_names() | self._entry_points.keys())
+
+    def load(self, name: str) -> ModuleType:
+        """Import the plugin `name` and return its module.
+
+        Raises:
+            PluginError: If there is no such plugin or its entry point isn't a module.
+        """
+        if name in self._entry_points:
+            module = self._entry_points[name].load()
+            if not isinstance(module, ModuleType):
+                raise PluginError(
+                    f"entry point {name!r} in {self.group} must name a module, "
+                    f"got {type(module).__name__}: write `{name} = \"package.module\"`."
+                )
+            return module
+        if name not in self._own_names():
+            raise PluginError(unknown_name_message(self.kind, name, self.names()))
+        return importlib.import_module(f"{self.group}.{name}")

@@ -1,0 +1,151 @@
+"""Requests: what exactly is to be forgotten, what must survive; and which settings a dataset offers."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offside_data import digest as digests
+from offside_data.errors import UsageError
+from offside_data.settings import SETTINGS, Setting, get_setting
+
+if TYPE_CHECKING:
+    import datasets
+
+    from offside_data.dataset import OffsideDataset
+
+ONLY_FORMS = "subject=ID, attribute=NAME or file=PATH (one record id a line)"
+_LISTED = 20  # Longer lists would hide the message.
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to forget.
+
+    Args:
+        setting: The setting it is made in.
+        forget: The records to be unlearned.
+        keep: The records that must survive, by the name of their slice.
+        rest: Records of the setting's forget set that `only` left out: they must survive too; null
+            without `only`.
+        record_ids: Ids of `forget`, sorted.
+        digest: `sha256:…` over those ids.
+    """
+
+    setting: Setting
+    forget: datasets.Dataset
+    keep: dict[str, datasets.Dataset]
+    rest: datasets.Dataset | None
+    record_ids: list[str]
+    digest: str
+
+
+def why_not(setting: Setting, files: Collection[str], *, visual: bool) -> str | None:
+    """Why a dataset doesn't offer `setting`; null if it does.
+
+    Args:
+        setting: The setting.
+        files: The `config/split`s that the dataset holds.
+        visual: Whether a rumour is readable in one of its forget pictures.
+    """
+    missing = [name for name in setting.needs if name not in files]
+    if missing:
+        return f"it has no {', '.join(missing)} records"
+    if any(part.visual for part in setting.forget) and not visual:
+        return "no forget picture shows its rumour (rumor_channel image or both)"
+    return None
+
+
+def settings_of(files: Collection[str], *, visual: bool) -> list[str]:
+    """Names of the settings that a dataset with these records offers."""
+    return [name for name, setting in SETTINGS.items() if why_not(setting, files, visual=visual) is None]
+
+
+def make_request(dataset: OffsideDataset, name: str, only: Sequence[str] = ()) -> Request:
+    """The request that `setting` makes of a dataset, narrowed by `only`.
+
+    Items of one kind add up, kinds narrow each other: `subject=A`, `subject=B`, `attribute=fee` are
+    the fees of A and B.
+
+    Raises:
+        UsageError: If the dataset doesn't offer the setting, or an item of `only` fits no record.
+    """
+    from datasets import concatenate_datasets
+
+    setting = get_setting(name)
+    _require_offered(dataset, setting)
+    whole = concatenate_datasets([dataset.slice(part) for part in setting.forget])
+    chosen = _choose(whole, only, f"the forget set of setting {name!r} of {dataset.name}")
+    forget = whole.select(chosen) if only else whole
+    picked = set(chosen)
+    rest = whole.select([i for i in range(len(whole)) if i not in picked]) if only else None
+    ids = sorted(forget["record_id"])
+    return Request(
+        setting=setting,
+        forget=forget,
+        keep={
+            part.name: dataset.slice(part) for part in setting.keep if dataset.has(part.config, part.split)
+        },
+        rest=rest,
+        record_ids=ids,
+        digest=digests.ids_digest(ids),
+    )
+
+
+def _require_offered(dataset: OffsideDataset, setting: Setting) -> None:
+    if setting.name in dataset.settings():
+        return
+    reason = (
+        why_not(setting, dataset.files(), visual=dataset.has_visual_rumors()) or "its card doesn't list it"
+    )
+    offered = ", ".join(dataset.settings()) or "none"
+    raise UsageError(
+        f"{dataset.name} {dataset.version} ({dataset.path}) doesn't offer the setting {setting.name!r}: "
+        f"{reason}. It offers: {offered}."
+    )
+
+
+def _choose(rows: datasets.Dataset, only: Sequence[str], where: str) -> list[int]:
+    """Indices of the rows that all kinds of `only` choose."""
+    columns = {"subject": "subject_id", "attribute": "attribute", "file": "record_id"}
+    wanted: dict[str, set[str]] = {}
+    for item in only:
+        kind, equals, value = item.partition("=")
+        if kind not in columns or not equals or not value.strip():
+            raise UsageError(f"--only takes {ONLY_FORMS}; got {item!r}.")
+        named = _read_ids(Path(value.strip())) if kind == "file" else [value.strip()]
+        wanted.setdefault(kind, set()).update(named)
+    chosen = set(range(len(rows)))
+    for kind, values in wanted.items():
+        column = list(rows[columns[kind]])
+        for value in sorted(values - set(column)):
+            raise UsageError(_not_there(columns[kind], value, sorted(set(column)), where))
+        chosen &= {i for i, value in enumerate(column) if value in values}
+    if not chosen:
+        raise UsageError(
+            f"no record of {where} fits --only {' '.join(only)}." if only else f"{where} is empty."
+        )
+    return sorted(chosen)
+
+
+def _not_there(column: str, value: str, known: list[str], where: str) -> str:
+    near = difflib.get_close_matches(value, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    listed = (
+        f" There are: {', '.join(known)}." if len(known) <= _LISTED else f" There are {len(known)} others."
+    )
+    return f"--only: no record of {where} has {column} {value!r}.{hint}{listed}"
+
+
+def _read_ids(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--only file={path}: can't be read: {error}.") from error
+    ids = [line.strip() for line in lines if line.strip()]
+    if not ids:
+        raise UsageError(f"--only file={path}: holds no record id; write one a line.")
+    return ids

@@ -1,0 +1,285 @@
+"""The data model: one record = one question about one subject, with or without a picture.
+
+`Record` is what our code builds and reads; `RECORD_FEATURES` is how it lies in every Parquet
+file of schema version 1. Field meanings: `docs/data-model.md`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import datasets
+
+SCHEMA_VERSION = 1
+
+Modality = Literal["multimodal", "text"]
+Split = Literal["retain", "forget", "test", "relearn", "holdout", "general", "utility"]
+Scope = Literal["shared", "private"]
+Veracity = Literal["fact", "rumor", "correction"]
+RumorChannel = Literal["none", "text", "image", "both"]
+ValueKind = Literal["date", "amount", "length", "count", "name", "place", "choice"]
+Tier = Literal["official", "media", "social", "fictional"]
+
+SPLITS: tuple[str, ...] = typing.get_args(Split)
+"""All splits, in the order in which they are listed anywhere."""
+SUBJECTLESS_SPLITS = ("general", "utility")
+"""Splits whose records have nothing to do with a subject: no subject, attribute or scope."""
+CONFIGS: tuple[str, ...] = typing.get_args(Modality)
+"""Record configs of a dataset; a record lies in the config named as its modality."""
+VISUAL_CHANNELS = ("image", "both")
+"""Values of `rumor_channel` that make a record a *visual rumour*: the claim is readable in the pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimValue:
+    """A parsed answer.
+
+    Args:
+        kind: Decides how two values are compared.
+        text: The value as written in the answer, e.g. `€35.00m`.
+        number: Amount in units (35000000.0), length in metres, or count.
+        unit: `m` for lengths, `loan` or `end of loan` for a move without a fee (its number is null; that of a
+            free transfer is 0), null otherwise.
+        currency: ISO 4217 code of an amount, null if none was given.
+        date: ISO 8601 date.
+    """
+
+    kind: ValueKind
+    text: str
+    number: float | None = None
+    unit: str | None = None
+    currency: str | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord:
+    """A record verbatim, as it came: file, position in that file, question and answer."""
+
+    file: str
+    index: int
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a claim was found; `retrieved_on` is an ISO date."""
+
+    url: str | None = None
+    publisher: str | None = None
+    tier: Tier
+    retrieved_on: str | None = None
+    license: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """What one annotator (a pseudonym) said; `at` is an ISO timestamp."""
+
+    annotator: str
+    value: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedImage:
+    """A picture's encoded bytes as curated, and the file name it is stored under."""
+
+    bytes: bytes
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One question about one subject. `validate_record` checks it against a taxonomy."""
+
+    record_id: str
+    subject_id: str | None
+    image_id: str | None
+    image: EncodedImage | None
+    modality: Modality
+    split: Split
+    attribute: str | None
+    scope: Scope | None
+    veracity: Veracity
+    rumor_channel: RumorChannel = "none"
+    question: str
+    answer: str
+    source_record: SourceRecord | None = None
+    value: ClaimValue | None = None
+    question_paraphrases: tuple[str, ...] = ()
+    answer_paraphrases: tuple[str, ...] = ()
+    perturbed_answers: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    correct_choice: int | None = None
+    cloze: str | None = None
+    corrects: str | None = None
+    derived_from: str | None = None
+    sources: tuple[Source, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    agreed_value: str | None = None
+    suspect: str | None = None
+    """Why a curator should look at this record again; null when nothing is odd about it."""
+
+    def to_row(self) -> dict[str, Any]:
+        """The record as a plain row that fits `RECORD_FEATURES`, its `content_hash` included."""
+        from offside_data.digest import record_content_hash
+
+        row = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        row["content_hash"] = record_content_hash(row)
+        return row
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Record:
+        """Rebuild a record from a row whose image isn't decoded (`{"bytes", "path"}`)."""
+        values = {f.name: row[f.name] for f in dataclasses.fields(cls)}
+        for name, nested in (("value", ClaimValue), ("source_record", SourceRecord), ("image", EncodedImage)):
+            if values[name] is not None:
+                values[name] = nested(**values[name])
+        values["sources"] = tuple(Source(**s) for s in values["sources"])
+        values["annotations"] = tuple(Annotation(**a) for a in values["annotations"])
+        for name in ("question_paraphrases", "answer_paraphrases", "perturbed_answers", "choices"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def make_record_id(
+    dataset: str,
+    subject_key: str | None,
+    picture_key: str | None,
+    attribute: str | None,
+    modality: str,
+    ordinal: int = 0,
+) -> str:
+    """A record's name for ever, from its *source key* alone.
+
+    Questions, answers and pixels are no part of it, so that correcting them keeps the id.
+    `ordinal` tells apart records that share everything else.
+    """
+    key = json.dumps([dataset, subject_key, picture_key, attribute, modality, ordinal], ensure_ascii=False)
+    return "r" + hashlib.sha256(key.encode()).hexdigest()[:20]
+
+
+def make_image_id(dataset: str, picture_key: str) -> str:
+    """A picture's name for ever, from its source key (e.g. its file name as it came)."""
+    key = json.dumps([dataset, picture_key], ensure_ascii=False)
+    return "i" + hashlib.sha256(key.encode()).hexdigest()[:20]
+
+
+def record_features() -> datasets.Features:
+    """The one `datasets.Features` of all record files of schema version 1."""
+    from datasets import Features, Image, List, Value
+
+    text = Value("string")
+    return Features(
+        {
+            "record_id": text,
+            "content_hash": text,
+            "subject_id": text,
+            "image_id": text,
+            "image": Image(),
+            "modality": text,
+            "split": text,
+            "attribute": text,
+            "scope": text,
+            "veracity": text,
+            "rumor_channel": text,
+            "question": text,
+            "answer": text,
+            "source_record": {"file": text, "index": Value("int64"), "question": text, "answer": text},
+            "value": {
+                "kind": text,
+                "text": text,
+                "number": Value("float64"),
+                "unit": text,
+                "currency": text,
+                "date": text,
+            },
+            "question_paraphrases": List(text),
+            "answer_paraphrases": List(text),
+            "perturbed_answers": List(text),
+            "choices": List(text),
+            "correct_choice": Value("int64"),
+            "cloze": text,
+            "corrects": text,
+            "derived_from": text,
+            "sources": List(
+                {"url": text, "publisher": text, "tier": text, "retrieved_on": text, "license": text}
+            ),
+            "annotations": List({"annotator": text, "value": text, "at": text}),
+            "agreed_value": text,
+            "suspect": text,
+        }
+    )
+
+
+def subject_features() -> datasets.Features:
+    """Columns of `tables/subjects.parquet`: who the subjects are and the shared facts about them."""
+    from datasets import Features, List, Value
+
+    text = Value("string")
+    return Features(
+        {
+            "subject_id": text,
+            "name": text,
+            "cohort": text,  # "member" (some model may learn it) or "holdout" (none ever does)
+            "facts": List({"attribute": text, "text": text}),
+            "license": text,
+            "source": text,
+        }
+    )
+
+
+def image_features() -> datasets.Features:
+    """Columns of `tables/images.parquet`.
+
+    `image` is filled only for pictures that no record holds: the twins of visual rumours. A twin
+    (`twin` = `blank` or `swapped`, `twin_of` = the picture) shows no text, or another value;
+    `shown` lists the values readable in the pixels by attribute.
+    """
+    from datasets import Features, Image, List, Value
+
+    text = Value("string")
+    return Features(
+        {
+            "image_id": text,
+            "subject_id": text,
+            "split": text,
+            "occasion": text,
+            "image": Image(),
+            "sha256": text,
+            "pixels_sha256": text,
+            "phash": text,
+            "dhash": text,
+            "width": Value("int64"),
+            "height": Value("int64"),
+            "license": text,
+            "source": text,
+            "text_found": text,
+            "derived_from": text,
+            "twin_of": text,
+            "twin": text,
+            "shown": List({"attribute": text, "text": text}),
+        }
+    )
+
+
+def features_of(config: str) -> datasets.Features:
+    """The features of a config's files: `multimodal` and `text` records, `subjects`, `images`."""
+    return {"subjects": subject_features, "images": image_features}.get(config, record_features)()

@@ -1,0 +1,178 @@
+"""The taxonomy: which attributes a subject has, what is shared and what is private. Data, not code.
+
+A taxonomy is a YAML file that travels with its dataset (`taxonomy.yaml`); `football` ships with
+the package. Placeholders in phrasings: `{value}` the claim's value, `{subject}` the subject's name,
+`{occasion}` the occasion of a picture.
+"""
+
+from __future__ import annotations
+
+import string
+import typing
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from offside_data.errors import TaxonomyError
+from offside_data.plugins import unknown_name_message
+from offside_data.schema import Scope, ValueKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """One attribute of a subject.
+
+    Args:
+        name: Identifier, e.g. `birth_date`.
+        scope: `shared` facts hold for the subject in every picture; `private` claims belong to one picture.
+        kind: How values are parsed and compared.
+        tolerance: Largest difference of two equal values: relative for amounts, absolute in metres for
+            lengths, in units for counts, in days for dates; ignored for names, places and choices.
+        options: The allowed values of a `choice`, each with other spellings.
+        questions: Phrasings for a question about a picture; the first is the canonical one.
+        text_questions: Phrasings for the text form. They hold `{subject}`, private ones also `{occasion}`.
+        answers: Phrasings of the answer, holding `{value}`; the first is the canonical one.
+        rumor_answers: The same where the claim is a rumour; empty = as `answers`.
+    """
+
+    name: str
+    scope: Scope
+    kind: ValueKind
+    tolerance: float = 0.0
+    options: tuple[tuple[str, ...], ...] = ()
+    questions: tuple[str, ...]
+    text_questions: tuple[str, ...] = ()
+    answers: tuple[str, ...]
+    rumor_answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taxonomy:
+    """A named list of attributes, in the order in which records are listed."""
+
+    name: str
+    subject_noun: str
+    attributes: tuple[Attribute, ...]
+
+    def __getitem__(self, attribute: str) -> Attribute:
+        """Look an attribute up.
+
+        Raises:
+            TaxonomyError: If the taxonomy doesn't define it; says which are there.
+        """
+        for candidate in self.attributes:
+            if candidate.name == attribute:
+                return candidate
+        raise TaxonomyError(
+            unknown_name_message("attribute", attribute, self.names())
+            + f" Add it to the dataset's taxonomy.yaml (taxonomy {self.name!r}) or correct the record."
+        )
+
+    def __contains__(self, attribute: object) -> bool:
+        return any(a.name == attribute for a in self.attributes)
+
+    def names(self, scope: Scope | None = None) -> list[str]:
+        """Attribute names, all or those of one scope, in order."""
+        return [a.name for a in self.attributes if scope in (None, a.scope)]
+
+
+def shipped_taxonomies() -> list[str]:
+    """Names of the taxonomies that come with the package."""
+    folder = resources.files("offside_data") / "taxonomies"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def shipped_taxonomy_text(name: str) -> str:
+    """The YAML text of a shipped taxonomy.
+
+    Raises:
+        TaxonomyError: If there is none of that name.
+    """
+    if name not in shipped_taxonomies():
+        raise TaxonomyError(unknown_name_message("taxonomy", name, shipped_taxonomies()))
+    return (resources.files("offside_data") / "taxonomies" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def load_taxonomy(source: str | Path = "football") -> Taxonomy:
+    """Load a shipped taxonomy by name, or a taxonomy file by path.
+
+    Raises:
+        TaxonomyError: If it is unknown, unreadable or malformed; the message says where.
+    """
+    if isinstance(source, Path) or source.endswith((".yaml", ".yml")):
+        path = Path(source)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise TaxonomyError(f"{path}: can't be read: {error.strerror}.") from error
+        return parse_taxonomy(text, where=str(path))
+    return parse_taxonomy(shipped_taxonomy_text(source), where=f"shipped taxonomy {source!r}")
+
+
+def parse_taxonomy(text: str, *, where: str) -> Taxonomy:
+    """Parse a taxonomy's YAML text; `where` names it in messages.
+
+    Raises:
+        TaxonomyError: If a key is missing or unknown, a placeholder is wrong or a name stands twice.
+    """
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise TaxonomyError(f"{where}: not valid YAML: {error}") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("attributes"), list):
+        raise TaxonomyError(f"{where}: must be a mapping with name, subject_noun and a list of attributes.")
+    attributes = tuple(_parse_attribute(item, f"{where}: attribute {i + 1}") for i, item in enumerate(raw["attributes"]))
+    names = [a.name for a in attributes]
+    for name in names:
+        if names.count(name) > 1:
+            raise TaxonomyError(f"{where}: attribute {name!r} is defined {names.count(name)} times.")
+    return Taxonomy(
+        name=str(raw.get("name", "unnamed")),
+        subject_noun=str(raw.get("subject_noun", "subject")),
+        attributes=attributes,
+    )
+
+
+def _parse_attribute(raw: Any, where: str) -> Attribute:
+    if not isinstance(raw, dict):
+        raise TaxonomyError(f"{where}: must be a mapping, got {raw!r}.")
+    known = set(Attribute.__dataclass_fields__)
+    for key in raw:
+        if key not in known:
+            raise TaxonomyError(f"{where}: {unknown_name_message('key', str(key), sorted(known))}")
+    for key in ("name", "scope", "kind", "questions", "answers"):
+        if not raw.get(key):
+            raise TaxonomyError(f"{where}: {key!r} is missing or empty.")
+    where = f"{where} ({raw['name']})"
+    for key, hint in (("scope", Scope), ("kind", ValueKind)):
+        if raw[key] not in typing.get_args(hint):
+            raise TaxonomyError(f"{where}: {key} is {raw[key]!r}; allowed: {', '.join(typing.get_args(hint))}.")
+    options = tuple((o,) if isinstance(o, str) else tuple(map(str, o)) for o in raw.get("options", ()))
+    phrasings = {k: tuple(raw.get(k) or ()) for k in ("questions", "text_questions", "answers", "rumor_answers")}
+    _check_placeholders(phrasings, raw["scope"], where)
+    return Attribute(
+        name=raw["name"],
+        scope=raw["scope"],
+        kind=raw["kind"],
+        tolerance=float(raw.get("tolerance", 0.0)),
+        options=options,
+        **phrasings,
+    )
+
+
+def _check_placeholders(phrasings: dict[str, tuple[str, ...]], scope: str, where: str) -> None:
+    needed = {
+        "questions": set(),
+        "text_questions": {"subject", "occasion"} if scope == "private" else {"subject"},
+        "answers": {"value"},
+        "rumor_answers": {"value"},
+    }
+    for key, texts in phrasings.items():
+        for text in texts:
+            found = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+            if found != needed[key]:
+                want = ", ".join(f"{{{n}}}" for n in sorted(needed[key])) or "no placeholder"
+                raise TaxonomyError(f"{where}: {key} must hold {want}, got {text!r}.")

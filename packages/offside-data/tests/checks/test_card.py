@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from offside_data.card import Card
+from offside_data.check import CHECKS
+from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.findings import Finding
+from offside_data.inspection import inspect
+
+
+def check_with(dataset: OffsideDataset, card: Card) -> list[Finding]:
+    card.save(dataset.path)
+    return list(CHECKS.load("card").run(inspect(open_dataset(dataset.path))))
+
+
+def places(findings: list[Finding]) -> list[tuple[str, str, str]]:
+    return [(f.severity, f.code, f.where) for f in findings]
+
+
+def test_lost_records_make_the_card_outdated(found: Any) -> None:
+    findings = found("card", {"text/forget": lambda rows: rows[1:]})
+    assert places(findings) == [
+        ("error", "card-outdated", "offside.splits.text/forget.records"),
+        ("error", "card-outdated", "offside.splits.text/forget.subjects"),
+        ("error", "card-outdated", "offside.splits.text/forget.images"),
+        ("error", "card-outdated", "dataset_info.text/forget"),
+    ]
+
+
+def test_a_split_only_in_the_card(fresh: OffsideDataset) -> None:
+    fresh.paths("multimodal/relearn")[0].unlink()
+    findings = check_with(fresh, fresh.card)
+    assert places(findings) == [
+        ("error", "card-outdated", "offside.splits.multimodal/relearn"),
+        ("error", "card-outdated", "offside.settings"),
+    ]
+    assert "the records allow complete, selective, unimodal, visual-rumor" in findings[1].message
+
+
+def test_a_split_only_on_disk(fresh: OffsideDataset) -> None:
+    del fresh.card.splits["text/forget"]
+    assert ("error", "card-outdated", "offside.splits.text/forget") in places(check_with(fresh, fresh.card))
+
+
+def test_a_visual_rumor_must_be_there_to_be_offered(found: Any) -> None:
+    def no_longer(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row["rumor_channel"] = "none"
+
+    assert places(found("card", {"multimodal/forget": no_longer})) == [
+        ("error", "card-outdated", "offside.settings")
+    ]
+
+
+def test_what_datasets_needs(fresh: OffsideDataset) -> None:
+    fresh.card.data["configs"] = [c for c in fresh.card.data["configs"] if c["config_name"] != "text"]
+    del fresh.card.data["dataset_info"]
+    found = places(check_with(fresh, fresh.card))
+    assert ("error", "card-outdated", "configs.text") in found
+    assert ("error", "card-outdated", "dataset_info.subjects") in found
+
+
+def test_a_missing_notice_is_warned_about(fresh: OffsideDataset) -> None:
+    fresh.card.body = re.sub(r"<!-- offside:begin notice -->", "", fresh.card.body)
+    assert places(check_with(fresh, fresh.card)) == [("warning", "card-section-missing", "notice")]
+
+
+def test_findings_of_the_card_itself_are_passed_on(fresh: OffsideDataset) -> None:
+    del fresh.card.data["license"]
+    assert places(check_with(fresh, fresh.card)) == [("warning", "card-incomplete", "license")]

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from offside_data.cli import main
+from offside_data.dataset import OffsideDataset
+
+
+def run(*args: Any) -> Any:
+    return CliRunner().invoke(main, ["show", *map(str, args)])
+
+
+def test_show_tells_what_the_card_tells(small: OffsideDataset) -> None:
+    result = run(small.path)
+    assert result.exit_code == 0
+    for words in (
+        "small",
+        "0.1.0",
+        small.digest,
+        "cc0-1.0",
+        "complete, selective, corrective",
+        "previous_club",
+        "multimodal/forget",
+        "Which country",
+    ):
+        assert words in result.stdout
+
+
+def test_json(small: OffsideDataset) -> None:
+    printed = json.loads(run(small.path, "--json", "--samples", "2").stdout)
+    assert printed["splits"]["text/forget"]["records"] == 4
+    assert printed["taxonomy"]["name"] == "football"
+    samples = [s for s in printed["samples"] if s["split"] == "multimodal/retain"]
+    assert [s["attribute"] for s in samples] == ["nationality", "club"]
+
+
+def test_more_samples_than_records(small: OffsideDataset) -> None:
+    printed = json.loads(run(small.path, "--json", "--samples", "100").stdout)
+    assert len(printed["samples"]) == 40
+    assert len({s["record_id"] for s in printed["samples"]}) == 40
+
+
+def test_no_samples(small: OffsideDataset) -> None:
+    assert json.loads(run(small.path, "--json", "--samples", "0").stdout)["samples"] == []
+    assert "question" not in run(small.path, "--samples", "0").stdout
+
+
+def test_a_malformed_card_exits_1(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\noffside: {name: x}\n---\n")
+    result = run(tmp_path)
+    assert result.exit_code == 1
+    assert "malformed card" in result.stderr
+
+
+def test_a_reference_to_the_hub(tmp_path: Path) -> None:
+    result = run("org/name@^1.0")
+    assert result.exit_code == 2
+    assert "comes with a later release" in result.stderr

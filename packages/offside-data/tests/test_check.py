@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from offside_data.check import CHECKS, Finding, check_dataset, check_reference
+from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.errors import DatasetReferenceError
+
+
+def codes(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(f.severity, f.code) for f in findings]
+
+
+def test_a_good_dataset_has_no_findings(small: OffsideDataset) -> None:
+    assert check_dataset(small) == []
+    assert check_reference(small.path, strict=True) == []
+
+
+@pytest.mark.parametrize("name", CHECKS.names())
+def test_every_check_says_what_it_asks_and_runs(small: OffsideDataset, name: str) -> None:
+    from offside_data.inspection import inspect
+
+    module = CHECKS.load(name)
+    assert module.__doc__
+    assert list(module.run(inspect(small))) == []
+
+
+def test_another_file_is_another_check(small: OffsideDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = ModuleType("extra")
+    extra.run = lambda inspection: [  # type: ignore[attr-defined]
+        Finding("info", "b", "x", "."),
+        Finding("warning", "c", "x", "."),
+        Finding("error", "d", "x", "."),
+        Finding("error", "a", "x", "."),
+    ]
+    load = CHECKS.load
+    monkeypatch.setattr(type(CHECKS), "names", lambda self: ["extra", "card"])
+    monkeypatch.setattr(type(CHECKS), "load", lambda self, name: extra if name == "extra" else load(name))
+    assert codes(check_dataset(small)) == [("error", "a"), ("error", "d"), ("warning", "c"), ("info", "b")]
+    assert codes(check_dataset(small, strict=True))[:3] == [("error", "a"), ("error", "c"), ("error", "d")]
+
+
+def test_a_broken_file_is_one_finding(fresh: OffsideDataset) -> None:
+    fresh.paths("text/forget")[0].write_bytes(b"PAR1")
+    found = codes(check_dataset(open_dataset(fresh.path)))
+    assert ("error", "file-unreadable") in found
+    assert ("error", "digest-mismatch") in found
+
+
+def test_a_card_that_cannot_be_read_is_a_finding(tmp_path: Path, fresh: OffsideDataset) -> None:
+    (tmp_path / "README.md").write_text("no card")
+    assert codes(check_reference(tmp_path)) == [("error", "card-malformed")]
+    (fresh.path / "taxonomy.yaml").write_text("- 3")
+    assert codes(check_reference(fresh.path)) == [("error", "taxonomy-malformed")]
+
+
+def test_what_is_not_there_cannot_be_checked(tmp_path: Path) -> None:
+    with pytest.raises(DatasetReferenceError):
+        check_reference(tmp_path / "gone")
+
+
+def test_a_waiver_lets_a_finding_pass(fresh: OffsideDataset, edit_rows: Any) -> None:
+    def repeat(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row["suspect"] = "two runs in one group" if row["subject_id"] == "s1" else None
+
+    dataset = edit_rows(fresh, "text/forget", repeat)
+    (suspect,) = [f for f in check_dataset(dataset) if f.code == "suspect"]
+    waiver = {"kind": "waiver", "code": "suspect", "where": suspect.where, "reason": "looked at, fine"}
+    (dataset.path / "decisions.jsonl").write_text(json.dumps(waiver))
+    (waived,) = [f for f in check_dataset(dataset, strict=True) if f.code == "suspect"]
+    assert waived.severity == "info"
+    assert waived.message.endswith("Waived: looked at, fine")
+
+
+def test_checking_stays_fast(small: OffsideDataset) -> None:
+    """No check reads the files again: all look at one inspection."""
+    from offside_data.inspection import inspect
+
+    reads: list[str] = []
+    real = small.read
+
+    class Counting(OffsideDataset):
+        def read(self, part: str) -> Any:
+            reads.append(part)
+            return real(part)
+
+    dataset = Counting(small.path, small.card)
+    inspection = inspect(dataset)
+    for name in CHECKS.names():
+        list(CHECKS.load(name).run(inspection))
+    assert sorted(reads) == sorted(dataset.parts())

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from offside_data.cli import main
+from offside_data.commandline import command_group, print_json, print_table
+
+GREET = '''"""Greet somebody.
+
+More about it.
+"""
+import click
+from offside_data.commandline import force_option, json_option, seed_option, device_options, print_json
+from offside_data.errors import RecordError, UsageError
+
+@click.command()
+@click.argument("name")
+@json_option
+@force_option
+@seed_option
+@device_options
+def command(name, as_json, **options):
+    """Greet NAME."""
+    if name == "nobody":
+        raise UsageError("nobody can't be greeted.")
+    if name == "broken":
+        raise RecordError("record r1: broken.")
+    if as_json:
+        print_json({"hello": name, **options})
+    else:
+        click.echo(f"hello {name}")
+'''
+
+
+@pytest.fixture
+def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> click.Group:
+    package = f"commands_{abs(hash(request.node.nodeid))}"
+    (tmp_path / package).mkdir()
+    for name, text in {
+        "__init__": "",
+        "say_hello": GREET,
+        "broken": '"""Never imported."""\nraise RuntimeError',
+        "_private": "",
+    }.items():
+        (tmp_path / package / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    return command_group(package, "offside-data", "A program.")
+
+
+def run(group: click.Group, *args: str) -> click.testing.Result:
+    return CliRunner().invoke(group, args)
+
+
+def test_help_lists_the_folder_without_importing_it(group: click.Group) -> None:
+    result = run(group, "--help")
+    assert result.exit_code == 0
+    assert "say-hello" in result.stdout
+    assert "Greet somebody." in result.stdout
+    assert "Never imported." in result.stdout
+    assert "private" not in result.stdout
+    assert not any(name.endswith((".say_hello", ".broken")) and "commands_" in name for name in sys.modules)
+
+
+def test_a_command_runs(group: click.Group) -> None:
+    assert run(group, "say-hello", "you").stdout == "hello you\n"
+
+
+def test_common_options(group: click.Group) -> None:
+    printed = json.loads(
+        run(group, "say-hello", "you", "--json", "--seed", "3", "--dtype", "bfloat16").stdout
+    )
+    assert printed == {
+        "hello": "you",
+        "force": False,
+        "seed": 3,
+        "device": None,
+        "dtype": "bfloat16",
+        "max_pixels": None,
+    }
+
+
+def test_wrong_usage_exits_2_and_failed_work_1(group: click.Group) -> None:
+    wrong, failed = run(group, "say-hello", "nobody"), run(group, "say-hello", "broken")
+    assert (wrong.exit_code, wrong.stderr) == (2, "error: nobody can't be greeted.\n")
+    assert (failed.exit_code, failed.stderr) == (1, "error: record r1: broken.\n")
+    assert run(group, "nothing").exit_code == 2
+
+
+def test_defaults_come_from_the_environment(group: click.Group) -> None:
+    result = CliRunner().invoke(
+        group,
+        ["say-hello", "you", "--json"],
+        auto_envvar_prefix="OFFSIDE",
+        env={"OFFSIDE_SAY_HELLO_SEED": "9"},
+    )
+    assert json.loads(result.stdout)["seed"] == 9
+
+
+def test_the_version_is_shown() -> None:
+    assert "offside-data, version " in run(main, "--version").stdout
+
+
+@pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
+def test_every_command_explains_itself(command: str) -> None:
+    result = run(main, command, "--help")
+    assert result.exit_code == 0, result.output
+    assert "Usage:" in result.stdout
+
+
+def test_json_holds_no_nan() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        print_json(float("nan"))
+
+
+def test_cells_are_text_and_never_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("T", ["a"], [["[bold]x[/bold]"], ["[link=http://x]"]])
+    printed = capsys.readouterr().out
+    assert "[bold]x[/bold]" in printed
+    assert "[link=http://x]" in printed

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offside_data.adapters import offside
+from offside_data.check import check_dataset
+from offside_data.dataset import open_dataset
+from offside_data.errors import MissingImagesError, OutputExistsError, PluginError, SourceError, UsageError
+from offside_data.ingest import IngestConfig, formats, ingest
+
+PUBLISHED = Path(__file__).resolve().parents[4] / "shared" / "data"
+"""Where the published sample may lie: in `../shared/data` beside the checkout. It is no part of it."""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The adapter's own example: two invented players, four pictures."""
+    return offside.example(tmp_path / "source")
+
+
+def bend(source: Path, change: Any) -> None:
+    """Change the items of a source file in place."""
+    items = json.loads(source.read_text(encoding="utf-8"))
+    change(items)
+    source.write_text(json.dumps(items), encoding="utf-8")
+
+
+def decisions(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "decisions.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_pictures_values_and_tables_are_written(source: Path, tmp_path: Path) -> None:
+    report = ingest(source, tmp_path / "out")
+    assert (report.format, report.rows, report.records, report.pictures) == ("offside", 56, 56, 4)
+    assert report.splits == {"multimodal/forget": 28, "multimodal/retain": 28}
+    dataset = open_dataset(tmp_path / "out")
+    rows = list(dataset.records("multimodal", "forget"))
+    assert all(row["image"]["bytes"] for row in rows)
+    assert all(row["value"] for row in rows)
+    (picture, *_) = dataset.images()
+    assert picture["phash"]
+    assert (picture["width"], picture["source"]) == (32, "offside:001.jpg") or picture["width"] == 32
+    (subject, *_) = dataset.subjects()
+    assert subject["name"] == "Tavo Brinkhaus"
+    assert subject["facts"][1] == {"attribute": "age", "text": "24"}
+
+
+def test_an_import_passes_the_check(source: Path, tmp_path: Path) -> None:
+    ingest(source, tmp_path / "out")
+    assert [f for f in check_dataset(open_dataset(tmp_path / "out")) if f.severity == "error"] == []
+
+
+def test_the_same_source_gives_the_same_digest(source: Path, tmp_path: Path) -> None:
+    first, second = (
+        ingest(source, tmp_path / name) and open_dataset(tmp_path / name).digest for name in "ab"
+    )
+    assert first == second
+
+
+def test_license_name_and_notice_stand_on_the_card(source: Path, tmp_path: Path) -> None:
+    ingest(source, tmp_path / "a")
+    ingest(source, tmp_path / "b", config=IngestConfig(name="mine", license="apache-2.0"))
+    cards = [open_dataset(tmp_path / name).card for name in "ab"]
+    assert [card.name for card in cards] == ["offside", "mine"]
+    assert [card.data["license"] for card in cards] == ["other", "apache-2.0"]
+    assert ["rights in its pictures are unclear" in " ".join(card.body.split()) for card in cards] == [
+        True,
+        False,
+    ]
+
+
+# ---------------------------------------------------------------------------------------------
+# Pictures
+
+
+def test_missing_pictures_say_how_many_where_and_the_way_out(source: Path, tmp_path: Path) -> None:
+    (source.parent / "finetune_set" / "004.jpg").unlink()
+    with pytest.raises(MissingImagesError) as error:
+        ingest(source, tmp_path / "out")
+    message = str(error.value)
+    assert message.startswith("1 of 4 distinct pictures are missing (004.jpg). Looked in: ")
+    assert str(source.parent / "finetune_set") in message
+    assert "--image-dir" in message
+    assert "--without-images" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_images_all_records_come_and_keep_their_picture_id(source: Path, tmp_path: Path) -> None:
+    for path in (source.parent / "finetune_set").iterdir():
+        path.unlink()
+    report = ingest(source, tmp_path / "out", with_images=False)
+    assert report.records == 56
+    dataset = open_dataset(tmp_path / "out")
+    rows = list(dataset.records("multimodal", "retain"))
+    assert all(row["image"] is None and row["image_id"] for row in rows)
+    assert {row["sha256"] for row in dataset.images()} == {None}
+
+
+def test_pictures_in_a_folder_that_the_user_names(source: Path, tmp_path: Path) -> None:
+    (source.parent / "finetune_set").rename(tmp_path / "photos")
+    config = IngestConfig(image_dirs=(tmp_path / "photos",))
+    assert ingest(source, tmp_path / "out", config=config).pictures == 4
+
+
+def test_unreadable_pictures_are_named(source: Path, tmp_path: Path) -> None:
+    for name in ("001.jpg", "009.jpg"):
+        (source.parent / "finetune_set" / name).write_bytes(b"no picture")
+    with pytest.raises(SourceError, match=r"(?s)2 of 4 pictures can't be used:.*001\.jpg.*009\.jpg"):
+        ingest(source, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [source.parent]
+
+
+def test_text_records_need_no_pictures(source: Path, tmp_path: Path) -> None:
+    def to_text(items: Any) -> None:
+        for item in items:
+            item["messages"][0]["content"] = item["messages"][0]["content"].replace("<image>", "")
+
+    bend(source, to_text)
+    for path in (source.parent / "finetune_set").iterdir():
+        path.unlink()
+    assert set(ingest(source, tmp_path / "out").splits) == {"text/forget", "text/retain"}
+
+
+# ---------------------------------------------------------------------------------------------
+# Bad input
+
+
+def test_a_bad_row_stops_the_import_and_names_file_and_index(source: Path, tmp_path: Path) -> None:
+    bend(source, lambda items: items[3]["messages"].pop())
+    with pytest.raises(
+        SourceError, match=r"1 of 56 rows can't be used:\n  finetune_set\.json: record 3: has no answer"
+    ):
+        ingest(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_rows_can_be_left_out_and_are_listed(source: Path, tmp_path: Path) -> None:
+    bend(source, lambda items: items[3]["messages"].pop())
+    report = ingest(source, tmp_path / "out", config=IngestConfig(skip_bad=True))
+    assert (report.rows, report.records, report.count("rejected")) == (56, 55, 1)
+    (row,) = [d for d in decisions(tmp_path / "out") if d["kind"] == "rejected"]
+    assert row["what"] == {"file": "finetune_set.json", "index": 3, "record_id": None}
+    assert row["why"].startswith("has no answer")
+    assert row["who"].endswith("ingest --format offside")
+
+
+def test_nothing_usable_is_an_error_even_so(source: Path, tmp_path: Path) -> None:
+    bend(source, lambda items: [item["messages"].pop() for item in items])
+    with pytest.raises(SourceError, match=r"56 of 56 rows can't be used"):
+        ingest(source, tmp_path / "out", "offside", config=IngestConfig(skip_bad=True))
+
+
+def test_an_unreadable_value_is_listed_with_its_reason(source: Path, tmp_path: Path) -> None:
+    def hide_fee(items: Any) -> None:
+        items[3]["messages"][1]["content"] = "The transfer fee was undisclosed."
+
+    bend(source, hide_fee)
+    report = ingest(source, tmp_path / "out")
+    (remark,) = [r for r in report.remarks if r.kind == "unparsed"]
+    assert remark.why == "no amount is readable in the answer 'The transfer fee was undisclosed.'"
+    (row,) = [d for d in decisions(tmp_path / "out") if d["kind"] == "unparsed"]
+    assert row["what"] == {"file": "finetune_set.json", "index": 3, "record_id": remark.record_id}
+
+
+def test_contradictions_are_kept_flagged_and_only_warnings_of_the_check(source: Path, tmp_path: Path) -> None:
+    def contradict(items: Any) -> None:
+        twin = json.loads(json.dumps(items[0]))
+        twin["messages"][1]["content"] = "He was with Lower Hollow."
+        items.append(twin)
+
+    bend(source, contradict)
+    report = ingest(source, tmp_path / "out")
+    assert (report.records, report.count("suspect")) == (57, 2)
+    findings = check_dataset(open_dataset(tmp_path / "out"))
+    assert [f for f in findings if f.severity == "error"] == []
+    assert len([f for f in findings if f.code == "suspect"]) == 2
+
+
+@pytest.mark.parametrize("format", ["auto", "offside"])
+def test_a_missing_source_is_an_error(tmp_path: Path, format: str) -> None:
+    with pytest.raises(SourceError, match=r"nowhere\.json: no such file or folder"):
+        ingest(tmp_path / "nowhere.json", tmp_path / "out", format)
+
+
+def test_an_unknown_format_lists_what_is_known(source: Path, tmp_path: Path) -> None:
+    assert "offside" in formats()
+    with pytest.raises(
+        PluginError, match=r"unknown format 'ofside'\. Did you mean 'offside'\? Known: .*offside"
+    ):
+        ingest(source, tmp_path / "out", "ofside")
+
+
+def test_a_source_in_no_known_format_lists_what_is_known(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"x\.json is in no format that is known here\. Known: .*offside"):
+        ingest(tmp_path / "x.json", tmp_path / "out")
+
+
+def test_an_output_folder_that_holds_something_is_left_alone(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputExistsError, match="already holds something else"):
+        ingest(source, tmp_path / "out")
+    assert (tmp_path / "out" / "mine.txt").read_text(encoding="utf-8") == "mine"
+    ingest(source, tmp_path / "out", force=True)
+    assert not (tmp_path / "out" / "mine.txt").exists()
+
+
+# ---------------------------------------------------------------------------------------------
+# The published sample, where it lies beside the checkout
+
+OUR_NAMES = {"from": "previous_club", "date": "transfer_date", "value": "market_value"}
+needs_sample = pytest.mark.skipif(
+    not (PUBLISHED / "offside_sample.json").exists(),
+    reason="the published sample isn't in ../shared/data beside the checkout",
+)
+
+
+def imported_rows(name: str, tmp_path: Path) -> tuple[Any, dict[int, dict[str, Any]]]:
+    report = ingest(PUBLISHED / f"{name}.json", tmp_path / name, "offside", with_images=False)
+    dataset = open_dataset(tmp_path / name)
+    assert [f for f in check_dataset(dataset) if f.severity == "error"] == []
+    rows = [row for file in dataset.files() for row in dataset.records(*file.split("/"))]
+    return report, {row["source_record"]["index"]: row for row in rows}
+
+
+@needs_sample
+@pytest.mark.parametrize(
+    ("name", "records"),
+    [("offside_sample", 392), ("offside_unimodal_sample", 273), ("offside_anomalies_sample", 55)],
+)
+def test_published_records_are_as_worked_out_by_hand(name: str, records: int, tmp_path: Path) -> None:
+    report, rows = imported_rows(name, tmp_path)
+    assert report.records == report.rows == len(rows) == records
+    assert report.count("unparsed") == 0
+    by_hand = json.loads((PUBLISHED / "offside_sample_attributes.json").read_text(encoding="utf-8"))[
+        f"{name}.json"
+    ]
+    assert len(by_hand) == records
+    for expected in by_hand:
+        row = rows[expected["index"]]
+        assert row["attribute"] == OUR_NAMES.get(expected["attribute"], expected["attribute"])
+        for field in ("split", "scope"):
+            assert row[field] == expected.get(field, row[field])
+        if expected.get("note"):  # A record that strayed into another player's picture.
+            assert row["suspect"]
+
+
+@needs_sample
+def test_published_text_groups_without_age_are_kept(tmp_path: Path) -> None:
+    report, rows = imported_rows("offside_unimodal_anomalies_sample", tmp_path)
+    assert report.records == len(rows) == 48
+    assert [r.why.endswith("none about age") for r in report.remarks] == [True] * 4
+
+
+@needs_sample
+def test_the_published_sample_without_its_pictures_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(
+        MissingImagesError, match=r"28 of 28 distinct pictures are missing.*Looked in: .*finetune_set"
+    ):
+        ingest(PUBLISHED / "offside_sample.json", tmp_path / "out", "offside")

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from offside_data.errors import TaxonomyError
+from offside_data.taxonomy import (
+    Taxonomy,
+    load_taxonomy,
+    parse_taxonomy,
+    shipped_taxonomies,
+    shipped_taxonomy_text,
+)
+
+ONE = """
+name: tiny
+attributes:
+  - name: post
+    scope: private
+    kind: name
+    questions: ["Which post?"]
+    text_questions: ["At {occasion}, which post did {subject} hold?"]
+    answers: ["It was {value}."]
+"""
+
+
+def test_football_has_the_fourteen_attributes(taxonomy: Taxonomy) -> None:
+    shared = ["name", "age", "position", "nationality", "birth_date", "height", "foot", "birth_place"]
+    private = ["club", "previous_club", "transfer_date", "fee", "market_value", "trophies"]
+    assert taxonomy.names("shared") == shared
+    assert taxonomy.names("private") == private
+    assert taxonomy.names() == shared + private
+
+
+@pytest.mark.parametrize("name", shipped_taxonomies())
+def test_shipped_taxonomies_are_complete(name: str) -> None:
+    loaded = load_taxonomy(name)
+    assert loaded.name == name
+    for attribute in loaded.attributes:
+        # A picture's name can't be asked for in a text question that already says it.
+        assert bool(attribute.text_questions) == (attribute.name != "name"), attribute.name
+        assert attribute.kind != "choice" or len(attribute.options) > 1
+
+
+def test_looking_up(taxonomy: Taxonomy) -> None:
+    assert taxonomy["fee"].kind == "amount"
+    assert "fee" in taxonomy
+    assert "shoe_size" not in taxonomy
+    assert None not in taxonomy
+    with pytest.raises(TaxonomyError, match=r"unknown attribute 'fe'. Did you mean 'fee'.*taxonomy\.yaml"):
+        taxonomy["fe"]
+
+
+def test_a_file_is_loaded_by_path(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(ONE)
+    assert load_taxonomy(tmp_path / "t.yaml").names() == ["post"]
+    assert load_taxonomy(str(tmp_path / "t.yaml")).subject_noun == "subject"
+
+
+def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyError, match=r"unknown taxonomy 'footbal'. Did you mean 'football'"):
+        load_taxonomy("footbal")
+    with pytest.raises(TaxonomyError, match="unknown taxonomy"):
+        shipped_taxonomy_text("../secrets")
+    with pytest.raises(TaxonomyError, match=r"gone\.yaml: can't be read"):
+        load_taxonomy(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (ONE, "a: [", "not valid YAML"),
+        (ONE, "- 3", "must be a mapping with name"),
+        (ONE, "attributes: [3]", "attribute 1: must be a mapping"),
+        ("kind: name", "kindd: name", "unknown key 'kindd'. Did you mean 'kind'"),
+        ("    kind: name\n", "", "'kind' is missing"),
+        ('["Which post?"]', "[]", "'questions' is missing or empty"),
+        ("scope: private", "scope: secret", "scope is 'secret'; allowed: shared, private"),
+        ("kind: name", "kind: colour", "kind is 'colour'; allowed: date"),
+        ("{value}", "that", "answers must hold {value}, got 'It was that.'"),
+        ("Which post?", "Which {post}?", "questions must hold no placeholder"),
+        ("At {occasion}, w", "W", "text_questions must hold {occasion}, {subject}"),
+        ("scope: private", "scope: shared", "text_questions must hold {subject}"),
+    ],
+)
+def test_malformed_taxonomies_are_told_where(old: str, new: str, message: str) -> None:
+    with pytest.raises(TaxonomyError, match=f"here: .*{message}"):
+        parse_taxonomy(ONE.replace(old, new), where="here")
+
+
+def test_an_attribute_defined_twice() -> None:
+    twice = ONE + ONE[ONE.index("  - name") :]
+    with pytest.raises(TaxonomyError, match="'post' is defined 2 times"):
+        parse_taxonomy(twice, where="here")
