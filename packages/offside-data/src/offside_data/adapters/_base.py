@@ -1,0 +1,164 @@
+"""What an adapter is, and what it hands over.
+
+An adapter is a module with a docstring (its first line says what the format is) that defines
+
+* `TAXONOMY`: name of a shipped taxonomy, or the path of one;
+* `recognises(source) -> bool`: whether a file or folder is in this format; cheap, never raises;
+* `read(source, options) -> Imported`: the records, pictures still as paths;
+* `example(folder) -> Path`: writes a tiny source with invented content into `folder` and returns it. The
+  contract tests import it, and it shows a reader what the format looks like.
+
+`offside_data.ingest` does the rest for all formats: values, pictures, suspects, accounts, writing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from offside_data.errors import PluginError, SourceError, UsageError
+from offside_data.plugins import Registry
+from offside_data.schema import Record
+from offside_data.taxonomy import Taxonomy
+
+ADAPTERS = Registry("offside_data.adapters", "format")
+"""All adapters, ours and third parties'."""
+
+RemarkKind = Literal["rejected", "duplicate", "merged", "suspect", "unparsed", "note"]
+LEFT_OUT: tuple[RemarkKind, ...] = ("rejected", "duplicate", "merged")
+"""Remarks on source rows that became no record of their own; every such row has exactly one of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something that a person should know about a source row, a record or a file.
+
+    Args:
+        kind: `rejected` (unusable), `duplicate` (the same as another row), `merged` (became part of another
+            row's record), `suspect` (a record that looks odd), `unparsed` (its value isn't readable) or
+            `note` (about a file).
+        file: The source file.
+        index: The row's position in the file, from 0; null for a whole file.
+        why: The reason, in words.
+        record_id: The record that came of it, if one did.
+    """
+
+    kind: RemarkKind
+    file: str
+    index: int | None
+    why: str
+    record_id: str | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.index is None else f"{self.file}: record {self.index}"
+        return f"{place}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture that records refer to by `image_id`.
+
+    Args:
+        image_id: As `schema.make_image_id` makes it.
+        key: The source key that the id is made of.
+        subject_id: Whom it shows.
+        split: The split of its records.
+        derived_from: The picture it is an augmented copy of.
+        paths: Where it may lie, the likeliest place first.
+        data: Its encoded bytes, for formats that embed pictures.
+    """
+
+    image_id: str
+    key: str
+    subject_id: str | None
+    split: str
+    derived_from: str | None = None
+    paths: tuple[Path, ...] = ()
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What the user asked for.
+
+    Args:
+        taxonomy: The attributes that records may have.
+        image_dirs: Folders to look for pictures in, besides the usual places.
+        repair_text: Mend artefacts of the published text (`Name.'s`); `source_record` keeps the original.
+    """
+
+    taxonomy: Taxonomy
+    image_dirs: tuple[Path, ...] = ()
+    repair_text: bool = True
+
+
+@dataclass(kw_only=True)
+class Imported:
+    """What an adapter read. Records have no image yet, and no value unless the format states it.
+
+    Args:
+        rows: How many source rows there were, usable or not.
+        records: In source order.
+        pictures: One a picture that a record refers to.
+        subjects: Rows of the subjects table; `facts` are filled in later.
+        remarks: Everything worth knowing.
+    """
+
+    rows: int = 0
+    records: list[Record] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    subjects: list[dict[str, Any]] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+
+    def check_accounts(self) -> None:
+        """Make sure that no source row was lost: each became a record or stands in a remark.
+
+        Raises:
+            SourceError: If the numbers don't add up, which is a fault of the adapter.
+        """
+        left_out = sum(remark.kind in LEFT_OUT for remark in self.remarks)
+        if self.rows != len(self.records) + left_out:
+            raise SourceError(
+                f"the adapter read {self.rows} rows but accounts for {len(self.records)} records and "
+                f"{left_out} rows left out. This is a fault of the adapter: please report it with the "
+                "source's layout."
+            )
+
+
+def load_adapter(name: str) -> ModuleType:
+    """Import an adapter and make sure that it keeps to the contract.
+
+    Raises:
+        PluginError: If it is unknown, or lacks something.
+    """
+    module = ADAPTERS.load(name)
+    needed = ("TAXONOMY", "recognises", "read", "example", "__doc__")
+    missing = [attribute for attribute in needed if getattr(module, attribute, None) is None]
+    if missing:
+        raise PluginError(
+            f"format {name!r} ({module.__name__}) lacks {', '.join(missing)}; "
+            "the contract stands in offside_data.adapters._base."
+        )
+    return module
+
+
+def recognise(source: Path) -> str:
+    """Name of the adapter whose format `source` is in.
+
+    Raises:
+        UsageError: If none or several recognise it; lists what is known.
+    """
+    names = ADAPTERS.names()
+    fitting = [name for name in names if load_adapter(name).recognises(source)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UsageError(
+            f"{source} looks like several formats: {', '.join(fitting)}. Choose one with --format."
+        )
+    raise UsageError(
+        f"{source} is in no format that is known here. Known: {', '.join(names)}. "
+        "Choose one with --format to see what is wrong with the source."
+    )

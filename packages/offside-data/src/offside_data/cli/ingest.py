@@ -1,0 +1,77 @@
+"""Import a published dataset (OFFSIDE and others) into a dataset folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from offside_data.commandline import force_option, json_option, print_json, print_table
+
+SHOWN_REMARKS = 30
+"""Remarks of a kind that are printed; `decisions.jsonl` and `--json` hold all."""
+
+
+@click.command
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "format_", default="auto", help="The source's format; a wrong name lists all that are known."
+)
+@click.option("--without-images", is_flag=True, help="Import the texts alone; records keep the picture's id.")
+@click.option(
+    "--image-dir",
+    "image_dirs",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Also look for pictures here. May be repeated.",
+)
+@click.option("--name", default="", help="Name of the dataset; default: the format's name.")
+@click.option("--license", "license_", default="other", help="Hub licence identifier for the card.")
+@click.option(
+    "--keep-text", is_flag=True, help="Don't mend artefacts of the published text, e.g. a name's full stop."
+)
+@click.option("--skip-bad", is_flag=True, help="Leave unusable rows out, and list them, instead of stopping.")
+@force_option
+@json_option
+def command(
+    source: Path,
+    out: Path,
+    format_: str,
+    without_images: bool,
+    image_dirs: tuple[Path, ...],
+    name: str,
+    license_: str,
+    keep_text: bool,
+    skip_bad: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Import SOURCE, a file or folder in a published format, into the dataset folder OUT."""
+    from offside_data.ingest import IngestConfig, ingest
+    from offside_data.progress import log
+
+    config = IngestConfig(
+        name=name, license=license_, image_dirs=image_dirs, repair_text=not keep_text, skip_bad=skip_bad
+    )
+    report = ingest(source, out, format_, with_images=not without_images, force=force, config=config)
+    if as_json:
+        print_json(report.to_json())
+        return
+    print_table(
+        report.format,
+        ["config/split", "records"],
+        [[k, str(n)] for k, n in report.splits.items()],
+    )
+    left_out = {k: report.count(k) for k in ("duplicate", "merged", "rejected") if report.count(k)}
+    words = "".join(f", {n} {kind}" for kind, n in left_out.items())
+    click.echo(f"{report.rows} rows: {report.records} records{words}. {report.subjects} subjects, ", nl=False)
+    click.echo(f"{report.pictures} pictures{'' if report.with_images else ' (not included)'}.")
+    odd = f"{report.count('suspect')} suspect, {report.count('unparsed')} values not readable"
+    click.echo(f"{odd}; see {out / 'decisions.jsonl'}.")
+    for kind in ("note", "suspect", "unparsed", "rejected"):
+        remarks = [remark for remark in report.remarks if remark.kind == kind]
+        for remark in remarks[:SHOWN_REMARKS]:
+            log(f"{kind}: {remark}")
+        if len(remarks) > SHOWN_REMARKS:
+            log(f"{kind}: and {len(remarks) - SHOWN_REMARKS} more, see {out / 'decisions.jsonl'}.")

@@ -1,0 +1,1 @@
+"""Tagging of claims: typed values, read from answers and compared by kind."""

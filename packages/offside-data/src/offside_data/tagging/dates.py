@@ -1,0 +1,70 @@
+"""Dates in free text."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_NAMES = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_NUMBERS = {name: i + 1 for i, name in enumerate(_NAMES)}
+_NUMBERS |= {name[:3]: i for name, i in _NUMBERS.items()} | {"sept": 9}
+_MONTH = "(?P<month>" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + r")\b\.?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_PATTERNS = (
+    re.compile(rf"\b{_MONTH}\s*(?:the\s+)?{_DAY},?\s+(?P<year>\d{{4}})(?!\d)", re.I),
+    re.compile(rf"(?<![\d.,]){_DAY}[\s.-]+(?:of\s+)?{_MONTH},?[\s-]+(?P<year>\d{{4}})(?!\d)", re.I),
+    re.compile(r"(?<!\d)(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)"),
+)
+_NUMERIC = re.compile(
+    r"(?<![\d.])(?P<first>\d{1,2})(?P<sep>[-/.])(?P<second>\d{1,2})(?P=sep)(?P<year>\d{4})(?!\d)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDate:
+    """A date found in a text."""
+
+    date: datetime.date
+    text: str
+    start: int
+    end: int
+
+
+def find_dates(text: str) -> list[FoundDate]:
+    """Whole dates (day, month, year) in order.
+
+    `03.04.2021` is read day first. With slashes or dashes both orders are usual, so `03/04/2021` is
+    not read at all, and `16/03/2021` and `03/16/2021` are.
+    """
+    found: list[FoundDate] = []
+    for date, match in _candidates(text):
+        if date is not None and not any(match.start() < f.end and f.start < match.end() for f in found):
+            found.append(FoundDate(date, match.group(), *match.span()))
+    return sorted(found, key=lambda f: f.start)
+
+
+def _candidates(text: str) -> Iterator[tuple[datetime.date | None, re.Match[str]]]:
+    for pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            month = match["month"].lower()
+            number = _NUMBERS[month] if month in _NUMBERS else int(month)
+            yield _date(int(match["year"]), number, int(match["day"])), match
+    for match in _NUMERIC.finditer(text):
+        first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
+        day_first, month_first = _date(year, second, first), _date(year, first, second)
+        if match["sep"] == "." or month_first is None or day_first == month_first:
+            yield day_first or month_first, match
+        elif day_first is None:
+            yield month_first, match
+
+
+def _date(year: int, month: int, day: int) -> datetime.date | None:
+    try:
+        return datetime.date(year, month, day)
+    except ValueError:
+        return None

@@ -1,0 +1,150 @@
+"""Numbers, counts and lengths in free text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_UNITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_TEENS = (
+    *("ten", "eleven", "twelve", "thirteen", "fourteen"),
+    *("fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_VALUES = {w: i for i, w in enumerate(_UNITS + _TEENS)} | {w: 10 * (i + 2) for i, w in enumerate(_TENS)}
+_SMALL = (
+    rf"(?:(?:{'|'.join(_TENS)})(?:[\s-](?:{'|'.join(_UNITS[1:])}))?|{'|'.join(_TEENS)}|{'|'.join(_UNITS)})"
+)
+NUMBER_WORDS = rf"(?:(?:{'|'.join(_UNITS[1:])})[\s-]hundred(?:(?:[\s-]and)?[\s-]{_SMALL})?|{_SMALL})"
+"""Pattern of a whole number in words, 0 to 999."""
+DIGITS = r"(?:\d{1,3}(?:[,.'’\u00a0\u202f ]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
+"""Pattern of a number in digits, thousands grouped or not, decimal point or comma."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number found in a text: its value, the words it was written in and where they stand."""
+
+    value: float
+    text: str
+    start: int
+    end: int
+
+
+def parse_number_words(words: str) -> float:
+    """The value of a match of `NUMBER_WORDS`."""
+    total = 0
+    for word in re.split(r"[\s-]+", words.lower()):
+        if word == "hundred":
+            total *= 100
+        elif word != "and":
+            total += _VALUES[word]
+    return float(total)
+
+
+def parse_digits(digits: str, *, scaled: bool) -> float:
+    """The value of a match of `DIGITS`.
+
+    One separator with three digits after it is a decimal point if the number is `scaled` by a word
+    such as *million* (`1.500 million`), else it groups thousands (`€1.500`). A comma always groups then.
+    """
+    plain = re.sub(r"['’\u00a0\u202f ]", "", digits)
+    dots, commas = plain.count("."), plain.count(",")
+    if dots and commas:
+        decimal = max(plain.rfind("."), plain.rfind(","))
+        if plain.count(plain[decimal]) > 1:
+            return float(re.sub("[.,]", "", plain))
+        return float(re.sub("[.,]", "", plain[:decimal]) + "." + plain[decimal + 1 :])
+    if dots + commas > 1:
+        return float(re.sub("[.,]", "", plain))
+    if dots + commas == 1:
+        grouped = len(plain) - 1 - max(plain.find("."), plain.find(",")) == 3
+        if grouped and (commas or not scaled) and not plain.startswith("0"):
+            return float(re.sub("[.,]", "", plain))
+        return float(plain.replace(",", "."))
+    return float(plain)
+
+
+# ---------------------------------------------------------------------------------------------
+# Counts
+
+_COUNT_DIGITS = re.compile(r"(?<![\w.,/:-])(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?!\w|[.,/:-]\d|\.\w)")
+_COUNT_WORDS = re.compile(rf"(?<![\w-])(?:{NUMBER_WORDS}|single)(?![\w’']|-(?:man|off|time)\b)", re.I)
+_ZERO = re.compile(
+    r"\b(?:did|does|do|has|have|had)(?:\s+not|n['’]t)\s+(?:yet\s+|ever\s+)?(?:\w+\s+)?(?:any|an?(?:\s+single)?)\b"
+    r"|\bno(?=\s+(?:\w+\s+){0,2}?(?:\w+s|silverware)\b)|\bnone\b|\bnever\s+won\b|\bnil\b|\bwon\s+nothing\b"
+    r"|\bwithout\s+(?:winning\s+)?(?:any|an?(?:\s+single)?)\b",
+    re.I,
+)
+# "the right one", "which one", "one of them": a pronoun, no count.
+_PRONOUN_BEFORE = re.compile(
+    r"\b(?:the|this|that|which|right|left|no|any|every|each|another|other|dominant|stronger|better|preferred|favou?red)"
+    r"\s+$",
+    re.I,
+)
+
+
+def find_counts(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[Number]:
+    """Whole numbers in digits or words, in order; nothing inside the `taken` stretches.
+
+    `taken` holds dates, amounts and lengths, whose digits are no counts.
+    """
+    found = [
+        Number(parse_digits(m.group(), scaled=False), m.group(), *m.span())
+        for m in _COUNT_DIGITS.finditer(text)
+    ]
+    zeros = [Number(0.0, m.group(), *m.span()) for m in _ZERO.finditer(text)]
+    for match in _COUNT_WORDS.finditer(text):
+        word = match.group().lower()
+        pronoun = word == "one" and (
+            _PRONOUN_BEFORE.search(text[: match.start()]) or re.match(r"\s+of\b", text[match.end() :])
+        )
+        if not pronoun:
+            found.append(
+                Number(1.0 if word == "single" else parse_number_words(word), match.group(), *match.span())
+            )
+    blocked = [*taken, *((z.start, z.end) for z in zeros)]
+    free = [n for n in found if not any(n.start < end and start < n.end for start, end in blocked)]
+    return sorted(free + zeros, key=lambda n: n.start)
+
+
+# ---------------------------------------------------------------------------------------------
+# Lengths, in metres
+
+_METRES = re.compile(r"(?<![\w.,])(\d{1,9}(?:[.,]\d+)?)\s*(?:m|met(?:er|re)s?)(?![\w’'])", re.I)
+_METRES_SPLIT = re.compile(r"(?<![\w.,])(\d)\s*m\s*(\d{2})(?!\w)", re.I)
+_CENTIMETRES = re.compile(r"(?<![\w.,])(\d{1,3}(?:[.,]\d+)?)\s*(?:cm|centimet(?:er|re)s?)(?!\w)", re.I)
+_FEET = re.compile(
+    r"(?<![\w.,])(\d)\s*(?:ft\.?|feet|foot|['’′])(?:[\s-]*(?:and\s+)?(\d{1,2}(?:\.\d+)?)\s*"
+    r"(?:in(?:ch(?:es)?)?\b\.?|[\"”″]|''|’’)?)?(?!\w)",
+    re.I,
+)
+_BARE = re.compile(
+    r"(?<![\w.,€£$])(\d[.,]\d{2})(?![\w€]|[.,]\d)(?!\s*(?:million|thousand|billion|euro|pound)\b)"
+)
+
+
+def find_lengths(text: str) -> list[Number]:
+    """Lengths in metres, centimetres or feet and inches, in order, their values in metres.
+
+    A bare `1.79` counts only where no length with a unit stands.
+    """
+    found: list[Number] = []
+    for match in _METRES_SPLIT.finditer(text):
+        found.append(Number(float(match[1]) + float(match[2]) / 100, match.group(), *match.span()))
+    for match in _CENTIMETRES.finditer(text):
+        found.append(Number(round(_decimal(match[1]) / 100, 6), match.group(), *match.span()))
+    for match in _FEET.finditer(text):
+        inches = 12 * float(match[1]) + float(match[2] or 0)
+        found.append(Number(round(inches * 0.0254, 6), match.group().rstrip(), match.start(), match.end()))
+    for match in _METRES.finditer(text):
+        if not any(n.start <= match.start() < n.end for n in found):
+            found.append(Number(_decimal(match[1]), match.group(), *match.span()))
+    if not found:
+        found = [Number(_decimal(m[1]), m[1], *m.span(1)) for m in _BARE.finditer(text)]
+    return sorted(found, key=lambda n: n.start)
+
+
+def _decimal(digits: str) -> float:
+    return float(digits.replace(",", "."))

@@ -1,0 +1,173 @@
+"""Words, names and places in free text: folding, word-bounded search, capitalised names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+# Each CJK character is a word of its own, because these scripts put no blanks between words.
+_CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_TOKEN = re.compile(rf"[{_CJK}]|[^\W_{_CJK}](?:[^\W_{_CJK}]|[\u0300-\u036f])*")
+_MARKS = re.compile("[\u0300-\u036f]")
+_LETTERS = str.maketrans(
+    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+
+
+def word_list(text: str) -> frozenset[str]:
+    """A set of words written as one text."""
+    return frozenset(text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word: its folded form and where it stands in the text."""
+
+    folded: str
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=2**16)
+def fold(text: str) -> str:
+    """Lower-case without accents: `Ødegård` and `odegard` fold to the same."""
+    lowered = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
+    return unicodedata.normalize("NFC", _MARKS.sub("", lowered))
+
+
+def tokenize(text: str) -> list[Token]:
+    """The words of `text`, folded, with their places."""
+    return [Token(fold(m.group()), m.start(), m.end()) for m in _TOKEN.finditer(text)]
+
+
+def folded_words(text: str) -> tuple[str, ...]:
+    """The folded words of `text`."""
+    return tuple(fold(m.group()) for m in _TOKEN.finditer(text))
+
+
+def contains(words: Sequence[str], part: Sequence[str]) -> bool:
+    """Whether `part` stands in `words` as it is, word by word."""
+    n = len(part)
+    return n > 0 and any(tuple(words[i : i + n]) == tuple(part) for i in range(len(words) - n + 1))
+
+
+# ---------------------------------------------------------------------------------------------
+# Names: runs of capitalised words
+
+_WORD = re.compile(r"[^\W_][\w\u0300-\u036f]*(?:[.'’‐/-][^\W_][\w\u0300-\u036f]*)*")
+_POSSESSIVE = re.compile(r"['’]s$")
+_PARTICLES = word_list(
+    """de da do dos das del della di du la le les el al ad as of and the van von der den ter ten bin ibn
+    y e i zu zur af av sur sous upon on"""
+)
+_MONTHS = word_list("january february march april may june july august september october november december")
+# Words that stand capitalised at the start of a sentence and are no name ("Will Lund" may be one).
+_STARTERS = word_list(
+    """the a an he she they it this that these those there here his her their its him them i i'm i've i'd we
+    you your our my that's it's he's she's they're at in on of for from to with by as and or but if so yes no
+    not also currently now then during after before since according based sorry unfortunately however although
+    while when where which who what how why can could is was are were has have had did does do will would may
+    might please both either neither all none born playing previously recently later prior looking"""
+)
+_ABBREVIATIONS = frozenset({"st", "ste", "jr", "sr", "dr", "mr", "ms", "mt", "ft"})
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of text and where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+
+def is_abbreviation(word: str) -> bool:
+    """Whether a full stop after `word` belongs to it: `St.`, `Jr.`, initials, `1.`."""
+    folded = fold(word)
+    return folded in _ABBREVIATIONS or len(folded) == 1 or (folded.isdigit() and len(folded) < 3)
+
+
+def find_names(text: str) -> list[Span]:
+    """Runs of capitalised words that look like names, in order; `1.FC Ostholm 05` is one run."""
+    words = list(_WORD.finditer(text))
+    spans: list[Span] = []
+    i = 0
+    while i < len(words):
+        last = _run_end(text, words, i)
+        if last is None:
+            i += 1
+            continue
+        raw = text[words[i].start() : words[last].end()]
+        name = _POSSESSIVE.sub("", raw)
+        is_date = fold(words[i].group()) in _MONTHS and (i == last or words[i + 1].group().isdigit())
+        if not is_date:
+            spans.append(Span(name, words[i].start(), words[i].start() + len(name)))
+        i = last + 1
+    return spans
+
+
+def _run_end(text: str, words: list[re.Match[str]], first: int) -> int | None:
+    """Index of the last word of the name that starts at word `first`, or None if none does."""
+    start = words[first]
+    if start.group().isdigit():
+        after = first + 1
+        if not (after < len(words) and _joined(text, start, words[after]) and _capital(words[after].group())):
+            return None
+    elif not _capital(start.group()) or _only_starts_a_sentence(text, words, first):
+        return None
+    last = first
+    probe = first
+    while probe + 1 < len(words) and _joined(text, words[probe], words[probe + 1]):
+        probe += 1
+        word = words[probe].group()
+        if _capital(word) or word.isdigit():
+            last = probe
+        elif not (fold(word) in _PARTICLES and probe - last <= 3):
+            break
+    return last
+
+
+_ALSO_NAMES = word_list("will may")
+_SENTENCE_START = re.compile(r"(?:^|[.!?:\n])[^\w.!?:\n]*$")
+
+
+def _only_starts_a_sentence(text: str, words: list[re.Match[str]], i: int) -> bool:
+    word = fold(words[i].group()).replace("’", "'")
+    if word not in _STARTERS or not _SENTENCE_START.search(text, 0, words[i].start()):
+        return word.split("'")[0] == "i"
+    before_a_name = (
+        i + 1 < len(words) and _joined(text, words[i], words[i + 1]) and _capital(words[i + 1].group())
+    )
+    return not (word in _ALSO_NAMES and before_a_name)
+
+
+def _capital(word: str) -> bool:
+    """Whether a word can be part of a name: capitalised, `1.FC`, `d'Ost`, or of a script without case."""
+    head = word[0]
+    if head.isdigit():
+        return any(c.isupper() for c in word)
+    if head.islower():
+        return len(word) > 2 and word[1] in "'’" and word[2].isupper()
+    return True
+
+
+def _joined(text: str, left: re.Match[str], right: re.Match[str]) -> bool:
+    gap = text[left.end() : right.start()]
+    if gap.strip(" \u00a0") in ("", "&"):
+        return True
+    return gap.startswith(".") and not gap[1:].strip() and is_abbreviation(left.group())
+
+
+def find_places(text: str) -> list[Span]:
+    """Names, those joined by commas taken together: `Brackwater, Ostland` is one place."""
+    places: list[Span] = []
+    for name in find_names(text):
+        if places and text[places[-1].end : name.start].strip() == ",":
+            start = places[-1].start
+            places[-1] = Span(text[start : name.end], start, name.end)
+        else:
+            places.append(name)
+    return places

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from offside_data.tagging.amounts import find_amounts
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "currency"),
+    [
+        ("The transfer fee was €20 million.", 20e6, "EUR"),
+        ("€35.00m", 35e6, "EUR"),
+        ("€15.04 million", 15_040_000, "EUR"),
+        ("€200k", 200e3, "EUR"),
+        ("35 million euros", 35e6, "EUR"),
+        ("thirty-five million euros", 35e6, "EUR"),
+        ("EUR 35m", 35e6, "EUR"),
+        ("35 M€", 35e6, "EUR"),
+        ("€35,000,000", 35e6, "EUR"),
+        ("£26 million", 26e6, "GBP"),
+        ("26 million pounds", 26e6, "GBP"),
+        ("$1.2bn", 1.2e9, "USD"),
+        ("Their market value is 2.50 million.", 2.5e6, None),
+        ("€4.10 million", 4.1e6, "EUR"),
+    ],
+)
+def test_an_amount_in_its_spellings(text: str, number: float, currency: str | None) -> None:
+    (amount,) = find_amounts(text)
+    assert (amount.number, amount.currency) == (number, currency)
+    assert text[amount.start : amount.end] == amount.text
+
+
+@pytest.mark.parametrize(
+    ("text", "term", "said"),
+    [
+        ("The player was transferred on a free transfer.", "free", "free transfer"),
+        ("He came for free.", "free", "for free"),
+        ("The player was transferred on loan.", "loan", "on loan"),
+        ("The transfer was a loan deal.", "loan", "loan deal"),
+        (
+            "The player returned at the end of their loan period.",
+            "end of loan",
+            "returned at the end of their loan period",
+        ),
+    ],
+)
+def test_terms_without_a_fee(text: str, term: str, said: str) -> None:
+    (amount,) = find_amounts(text)
+    assert (amount.term, amount.text) == (term, said)
+
+
+@pytest.mark.parametrize("text", ["He is 28.", "35", "20kg", "in 2019", "1.79 cm", "€" + "9" * 400])
+def test_a_bare_number_is_no_amount(text: str) -> None:
+    assert find_amounts(text) == []
