@@ -1,0 +1,57 @@
+"""One digest for a model on disk, the same in run manifests and in results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from offside_data.digest import PREFIX
+from offside_data.files import sha256_file
+from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter
+
+_SUFFIXES = (".safetensors", ".jinja", ".model", ".txt")
+_JSON = (
+    "config.json",
+    "generation_config.json",
+    "adapter_config.json",
+    "processor_config.json",
+    "preprocessor_config.json",
+    "chat_template.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+)
+
+
+def model_digest(path: str | Path) -> str:
+    """`sha256:…` of everything in a model's folder that decides what it answers.
+
+    Weights, configs, tokenizer, processor and chat template count; manifest, model card and training
+    state don't. An adapter's digest covers its base model too. A name on the Hub stands for itself.
+
+    Raises:
+        ModelError: If an adapter's base model is nowhere to be found.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return f"hub:{path}"
+    files = sorted(p for p in folder.iterdir() if p.is_file() and (p.suffix in _SUFFIXES or p.name in _JSON))
+    parts = [[file.name, sha256_file(file)] for file in files]
+    if (folder / ADAPTER_CONFIG).is_file():
+        parts.append(["base model", model_digest(base_of_adapter(folder))])
+    return PREFIX + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def weights_digest(model: Any) -> str:
+    """`sha256:…` of a loaded model's weights, whatever files they came from."""
+    whole = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        whole.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return PREFIX + whole.hexdigest()

@@ -1,0 +1,333 @@
+"""Records to token ids: the model's own chat template, labels on the answer only.
+
+The prompt-prefix method: the conversation up to the answer, with the generation prompt, must be a
+prefix of the whole conversation token by token; what follows is the answer. That is asserted for
+every record, so it holds for any chat template or the record is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from offside_data.errors import AnswerTooLongError, ModelError, RecordError
+from offside_data.vlm.pictures import (
+    Recent,
+    decode_picture,
+    image_message,
+    picture_bytes,
+    picture_inputs,
+    picture_key,
+)
+
+IGNORED: Final = -100
+"""Label of a position that isn't part of the answer."""
+
+
+_MARK: Final = "\U0010fffd"
+"""Stands for a control token in a user's text: the last character for private use."""
+
+
+class _FromRow:
+    """Stands for "the row's own picture" where null means "no picture"."""
+
+
+FROM_ROW: Final = _FromRow()
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A record as the model reads it, the picture not yet processed.
+
+    Args:
+        record_id: The record's name.
+        input_ids: Tokens of the whole conversation, the picture's tokens included.
+        labels: `input_ids` where the answer and its end-of-turn token stand, `IGNORED` elsewhere.
+        prompt_length: Tokens before the answer.
+        extra: Further per-token inputs that the model's family needs, e.g. `mm_token_type_ids`.
+        image: Encoded bytes of the picture.
+        image_key: Names the picture by content: equal pictures are processed once.
+    """
+
+    record_id: str
+    input_ids: list[int]
+    labels: list[int]
+    prompt_length: int
+    extra: dict[str, list[int]] = field(default_factory=dict)
+    image: bytes | None = None
+    image_key: str | None = None
+
+
+_Tokens: TypeAlias = tuple[list[int], dict[str, list[int]]]
+"""Ids of the prompt; per-token inputs of the whole conversation (of the prompt if no answer)."""
+
+
+@dataclass(frozen=True)
+class _Picture:
+    data: bytes
+    key: str
+    size: tuple[int, int]
+
+
+class Encoder:
+    """Turns records into `Encoded` ones. Encode once, collate as often as needed.
+
+    Args:
+        processor: From `load_processor`.
+        max_length: A record with more tokens is refused; nothing is ever cut.
+    """
+
+    def __init__(self, processor: Any, *, max_length: int = 512) -> None:
+        self.processor = processor
+        self.max_length = max_length
+        tokenizer = processor.tokenizer
+        control = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+        control.update(tokenizer.all_special_tokens, getattr(processor, "all_special_multimodal_tokens", ()))
+        self._control_ids = frozenset(map(tokenizer.convert_tokens_to_ids, control))
+        longest_first = sorted(control, key=len, reverse=True)
+        self._control_tokens = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._pictures: Recent[str, _Picture] = Recent(256)
+        self._replacements: Recent[tuple[int, int], str | None] = Recent(4096)
+        self._type_key = self._find_type_key()
+        self._verified: set[bool] = set()
+        self._fast = True
+
+    def encode(
+        self,
+        row: Mapping[str, Any],
+        *,
+        answer: str | None = None,
+        question: str | None = None,
+        image: bytes | _FromRow | None = FROM_ROW,
+    ) -> Encoded:
+        """Encode a record with its answer.
+
+        Args:
+            row: A record; its image may be decoded or not.
+            answer: Instead of the record's own, e.g. a refusal.
+            question: Instead of the record's own, e.g. a paraphrase.
+            image: Encoded bytes instead of the record's own picture; null for no picture.
+
+        Raises:
+            RecordError: If there is no answer, or the picture is missing or unreadable.
+            AnswerTooLongError: If the record has more than `max_length` tokens.
+            ModelError: If the chat template rewrites the prompt once the answer is there.
+        """
+        name = str(row["record_id"])
+        answer = row.get("answer") if answer is None else answer
+        if not answer or not answer.strip():
+            raise RecordError(
+                f"record {name}: no answer, so there is nothing to learn or to score. Fill it in or drop the "
+                "record."
+            )
+        picture = self._picture(row, image)
+        prompt, extra = self._tokens(name, _question(row, question), answer, picture)
+        ids, before = extra.pop("input_ids"), len(prompt)
+        if ids[:before] != prompt:
+            raise ModelError(
+                f"record {name}: this model's chat template changes the prompt once the answer follows, so "
+                "it can't be told which tokens are the answer. Use a chat template whose generation prompt "
+                "is what an assistant's turn begins with."
+            )
+        end = self._end_of_turn(ids, extra, before)
+        if len(ids) > self.max_length:
+            raise AnswerTooLongError(
+                f"record {name}: {len(ids)} tokens ({before} of the question and picture, "
+                f"{len(ids) - before} of the answer) are more than max_length={self.max_length}. Raise "
+                "max_length; nothing is cut silently."
+            )
+        labels = [IGNORED] * before + ids[before:end] + [IGNORED] * (len(ids) - end)
+        return Encoded(name, ids, labels, before, extra, *_bytes_and_key(picture))
+
+    def encode_prompt(
+        self,
+        row: Mapping[str, Any],
+        *,
+        question: str | None = None,
+        image: bytes | _FromRow | None = FROM_ROW,
+    ) -> Encoded:
+        """Encode a record's question for generation; all labels are `IGNORED`.
+
+        Raises:
+            RecordError: If the picture is missing or unreadable.
+            AnswerTooLongError: If the question alone has more than `max_length` tokens.
+        """
+        name = str(row["record_id"])
+        picture = self._picture(row, image)
+        ids, extra = self._tokens(name, _question(row, question), None, picture)
+        del extra["input_ids"]
+        if len(ids) > self.max_length:
+            raise AnswerTooLongError(
+                f"record {name}: its question alone has {len(ids)} tokens, more than "
+                f"max_length={self.max_length}. Raise max_length, or lower max_pixels if most of them are "
+                "picture tokens."
+            )
+        return Encoded(name, ids, [IGNORED] * len(ids), len(ids), extra, *_bytes_and_key(picture))
+
+    def _end_of_turn(self, ids: list[int], extra: dict[str, list[int]], before: int) -> int:
+        """Find where the answer ends: just after its end-of-turn token.
+
+        A line break that the template writes behind that token is no part of the answer. Where a
+        template writes no such token (LLaVA-1.5's), one is added: an answer must be seen to end.
+        """
+        special = (i for i in range(len(ids) - 1, before - 1, -1) if ids[i] in self._control_ids)
+        last = next(special, None)
+        if last is not None and not self.processor.tokenizer.decode(ids[last + 1 :]).strip():
+            return last + 1
+        if self.processor.tokenizer.eos_token_id is not None:
+            ids.append(self.processor.tokenizer.eos_token_id)
+            for values in extra.values():
+                values.append(0)
+        return len(ids)
+
+    def _picture(self, row: Mapping[str, Any], image: bytes | _FromRow | None) -> _Picture | None:
+        name = str(row["record_id"])
+        data = picture_bytes(row) if isinstance(image, _FromRow) else image
+        if data is None:
+            if isinstance(image, _FromRow) and row.get("modality") == "multimodal":
+                raise RecordError(
+                    f"record {name}: its question needs a picture and it has none. Ingest the dataset with "
+                    "its pictures, or use its text config."
+                )
+            return None
+        key = picture_key(data)
+        return self._pictures.get(key, lambda: _Picture(data, key, decode_picture(data, name).size))
+
+    def _tokens(self, name: str, question: str, answer: str | None, picture: _Picture | None) -> _Tokens:
+        if self._fast and bool(picture) not in self._verified:
+            self._fast = self._quick_way_is_right(picture)
+            self._verified.add(bool(picture))
+        make = self._tokens_fast if self._fast else self._tokens_plain
+        return make(name, question, answer, picture)
+
+    def _quick_way_is_right(self, picture: _Picture | None) -> bool:
+        """Once with a picture and once without: the quick way must give what the processor gives."""
+        probe = ("probe", "Who is this?", "Nobody.", picture)
+        try:
+            return self._tokens_fast(*probe) == self._tokens_plain(*probe)
+        except (TypeError, ValueError, AttributeError, NotImplementedError):
+            return False
+
+    def _tokens_fast(self, name: str, question: str, answer: str | None, picture: _Picture | None) -> _Tokens:
+        """Render as text, write the picture's tokens in, tokenize: no pixel is touched."""
+        hidden: list[str] = []
+        blocks: list[dict[str, Any]] = [{"type": "image"}] if picture else []
+        user = {"role": "user", "content": [*blocks, {"type": "text", "text": self._hide(question, hidden)}]}
+        texts = [self.processor.apply_chat_template([user], add_generation_prompt=True)]
+        if answer is not None:
+            turns = [user, _assistant(self._hide(answer, hidden))]
+            texts.append(self.processor.apply_chat_template(turns))
+        if picture:
+            replacement = self._replacement(picture)
+            if replacement is None:
+                raise NotImplementedError
+            texts, _ = self.processor.get_text_with_replacements(texts, [replacement] * len(texts))
+        tokenizer = self.processor.tokenizer
+        starts = tokenizer.bos_token is not None and texts[0].startswith(tokenizer.bos_token)
+        options = {"add_special_tokens": False} if starts else {}
+        if hidden:
+            tokens = [self._tokens_with_hidden(name, text, hidden, options) for text in texts]
+            prompt, whole = tokens[0], {"input_ids": tokens[-1]}
+        else:
+            out = tokenizer(texts, **options)
+            prompt = out["input_ids"][0]
+            whole = {key: values[-1] for key, values in out.items() if key != "attention_mask"}
+        if self._type_key:
+            (whole[self._type_key],) = self.processor.create_mm_token_type_ids([whole["input_ids"]])
+        return prompt, whole
+
+    def _hide(self, text: str, hidden: list[str]) -> str:
+        """Put a mark where a user's text holds a control token; the token goes to `hidden`."""
+
+        def note(match: re.Match[str]) -> str:
+            hidden.append(match.group())
+            return _MARK
+
+        return self._control_tokens.sub(note, text.replace(_MARK, ""))
+
+    def _tokens_with_hidden(
+        self, name: str, text: str, hidden: list[str], options: dict[str, Any]
+    ) -> list[int]:
+        """Tokenize a text with marks, each control token behind a mark as the plain text it is."""
+        tokenizer = self.processor.tokenizer
+        pieces = text.split(_MARK)
+        if len(pieces) > len(hidden) + 1:  # The template says the user's text twice.
+            raise RecordError(_hostile(name, hidden[0]))
+        ids = list(tokenizer(pieces[0], **options)["input_ids"])
+        for token, piece in zip(hidden, pieces[1:], strict=False):
+            plain = tokenizer(token, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+            if self._control_ids.intersection(plain):
+                raise RecordError(_hostile(name, token))
+            ids += plain + tokenizer(piece, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _tokens_plain(
+        self, name: str, question: str, answer: str | None, picture: _Picture | None
+    ) -> _Tokens:
+        """Let the processor do everything; control tokens in the user's text stay plain text."""
+        user = image_message(decode_picture(picture.data, name) if picture else None, question)
+        options = {"tokenize": True, "return_dict": True}
+        hostile = self._control_tokens.search(f"{question}\n{answer}")
+        if hostile:
+            options["sanitize_control_tokens"] = True
+        apply = self.processor.apply_chat_template
+        try:
+            out = apply([[user]], add_generation_prompt=True, **options)
+            prompt = [int(i) for i in out["input_ids"][0]]
+            if answer is not None:
+                out = apply([[user, _assistant(answer)]], **options)
+        except (NotImplementedError, ValueError) as error:
+            if not hostile:
+                raise
+            raise RecordError(_hostile(name, hostile.group())) from error
+        length = len(out["input_ids"][0])
+        return prompt, {
+            key: [int(v) for v in values[0]]
+            for key, values in out.items()
+            if key != "attention_mask" and _is_per_token(values, length)
+        }
+
+    def _replacement(self, picture: _Picture) -> str | None:
+        def make() -> str | None:
+            return picture_inputs(self.processor, decode_picture(picture.data, picture.key))[1]
+
+        return self._replacements.get(picture.size, make)
+
+    def _find_type_key(self) -> str | None:
+        if not getattr(self.processor, "return_mm_token_type_ids", False):
+            return None
+        out = self.processor.apply_chat_template(
+            [[image_message(None, "?")]], tokenize=True, return_dict=True
+        )
+        return next((key for key in ("mm_token_type_ids", "token_type_ids") if key in out), None)
+
+
+def _question(row: Mapping[str, Any], question: str | None) -> str:
+    text = row.get("question") if question is None else question
+    if not text or not text.strip():
+        raise RecordError(f"record {row['record_id']}: no question. Fill it in or drop the record.")
+    return str(text)
+
+
+def _assistant(answer: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": [{"type": "text", "text": answer}]}
+
+
+def _bytes_and_key(picture: _Picture | None) -> tuple[bytes | None, str | None]:
+    return (picture.data, picture.key) if picture else (None, None)
+
+
+def _hostile(name: str, token: str) -> str:
+    return (
+        f"record {name}: its text holds {token!r}, a control token of this model that its processor can't "
+        "read as plain text. Reword the question or answer."
+    )
+
+
+def _is_per_token(values: Any, length: int) -> bool:
+    try:
+        return len(values) == 1 and len(values[0]) == length and not hasattr(values[0][0], "__len__")
+    except (TypeError, IndexError):
+        return False

@@ -1,0 +1,210 @@
+"""Load models safely: safetensors only, no code from a checkpoint, no silent misfits."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from transformers import AutoModelForImageTextToText
+
+from offside_data.errors import ModelError, UsageError
+from offside_data.vlm.processors import local_options
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Number formats that `load_model` takes."""
+
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+
+def load_model(
+    path: str | Path,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str = "float32",
+    adapter_trainable: bool = False,
+) -> Any:
+    """Load an image-text-to-text model, in eval mode.
+
+    Args:
+        path: A model folder (plain or merged), an adapter run folder, or a Hub id. A folder is
+            never looked up on the network.
+        device: Null picks the GPU if there is one.
+        dtype: `float32`, `bfloat16` or `float16`.
+        adapter_trainable: Whether the adapter's weights are to be trained further.
+
+    Returns:
+        The model; a `PeftModel` if `path` is an adapter folder.
+
+    Raises:
+        ModelError: If something is missing or doesn't fit; the message says what to do.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype {dtype!r} is unknown; choose from {', '.join(DTYPES)}.")
+    device = usable_device(device)
+    where = Path(path)
+    if (where / ADAPTER_CONFIG).is_file():
+        model = _load_adapter(where, dtype=dtype, trainable=adapter_trainable)
+    else:
+        model = _load_plain(str(path), dtype=dtype)
+    return model.to(device).eval()
+
+
+def usable_device(device: str | torch.device | None) -> torch.device:
+    """The device that is meant, before anything is loaded onto it.
+
+    Args:
+        device: Null picks `default_device`.
+
+    Raises:
+        UsageError: If this machine or this torch hasn't got it.
+    """
+    try:
+        return torch.empty(0, device=device if device is not None else default_device()).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UsageError(
+            f"device {str(device)!r} can't be used here: {reason}. Use cpu, or leave it out."
+        ) from error
+
+
+def default_device() -> str:
+    """`cuda` if there is a GPU that torch can use, else `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def base_model_of(model: Any) -> Any:
+    """The transformers model inside a `PeftModel` (adapters stay in place); a plain one as it is."""
+    return (
+        model.get_base_model()
+        if hasattr(model, "peft_config") and hasattr(model, "get_base_model")
+        else model
+    )
+
+
+def _load_plain(where: str, *, dtype: str) -> Any:
+    options = local_options(where)
+    folder = Path(where)
+    if folder.is_dir():
+        _require_model_files(folder)
+    try:
+        model, loading = AutoModelForImageTextToText.from_pretrained(
+            where,
+            dtype=DTYPES[dtype],
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            **options,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"{where}: can't be loaded as an image-text-to-text model: {type(error).__name__}: {error}. "
+            "It must be an architecture that AutoModelForImageTextToText knows, with weights in safetensors."
+        ) from error
+    missing = sorted(loading["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"{where}: {len(missing)} weights of {type(model).__name__} aren't in the checkpoint "
+            f"({missing[0]}, ...): they would be random. The files are incomplete or belong to another "
+            "architecture; copy them again."
+        )
+    return model
+
+
+def _require_model_files(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder}: no config.json, so this is no model folder. Give a folder written by save_pretrained "
+            "or by offside-unlearn."
+        )
+    if not any(folder.glob("*.safetensors")):
+        held = ", ".join(sorted(p.name for p in folder.glob("*.bin"))) or "no weights"
+        raise ModelError(
+            f"{folder}: no *.safetensors (it holds {held}). Pickled weights are never read, because loading "
+            "them runs code. Convert them with save_pretrained(safe_serialization=True) where you trust them."
+        )
+
+
+def _load_adapter(run: Path, *, dtype: str, trainable: bool) -> Any:
+    from peft import PeftModel
+
+    if not (run / ADAPTER_WEIGHTS).is_file():
+        raise ModelError(
+            f"{run}: {ADAPTER_CONFIG} is there but {ADAPTER_WEIGHTS} isn't. The run is incomplete (or its "
+            "weights are pickled, which is never read): run the command again."
+        )
+    model = load_model(base_of_adapter(run), device="cpu", dtype=dtype)
+    if isinstance(model, PeftModel):
+        model = model.merge_and_unload()  # An adapter on an adapter: the lower one becomes the base.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Misfits are errors below.
+            model = PeftModel.from_pretrained(model, str(run), is_trainable=trainable)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{run}: its adapter can't be put on the base model: {error}") from error
+    _check_adapter(run, model)
+    return model
+
+
+def base_of_adapter(run: Path) -> str:
+    """Where the adapter's base model is, also after run and base were moved together.
+
+    Raises:
+        ModelError: If it is nowhere to be found.
+    """
+    try:
+        recorded = json.loads((run / ADAPTER_CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (ValueError, KeyError) as error:
+        raise ModelError(f"{run / ADAPTER_CONFIG}: doesn't name its base model: {error}") from error
+    if not recorded:
+        raise ModelError(
+            f"{run / ADAPTER_CONFIG}: base_model_name_or_path is empty; write the base model's folder there."
+        )
+    home = run.resolve()
+    tried = [
+        home / recorded,
+        Path(recorded),
+        *(parent / Path(recorded).name for parent in list(home.parents)[:3]),
+    ]
+    for folder in tried:
+        if (
+            any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG))
+            and folder.resolve() != home
+        ):
+            return str(folder)
+    if recorded.count("/") == 1 and not recorded.startswith((".", "/", "~")):
+        return str(recorded)  # A Hub id.
+    places = ", ".join(dict.fromkeys(str(folder) for folder in tried))
+    raise ModelError(
+        f"{run}: its base model {recorded} isn't there (looked at {places}). Move it back beside the run, or "
+        f"edit base_model_name_or_path in {ADAPTER_CONFIG}."
+    )
+
+
+def _check_adapter(run: Path, model: Any) -> None:
+    """An adapter with other names loads with only a warning and then does nothing: refuse it."""
+    from peft import get_peft_model_state_dict
+
+    with safe_open(str(run / ADAPTER_WEIGHTS), framework="pt") as weights:
+        stored = set(weights.keys())
+        ups = [name for name in stored if "lora_B" in name or "lora_embedding_B" in name]
+        dead = bool(ups) and not any(bool(weights.get_tensor(name).any()) for name in ups)
+    # Without embedding layers: finding out whether they changed would ask the network. A file may hold them.
+    expected = set(get_peft_model_state_dict(model, save_embedding_layers=False))
+    missing = expected - stored
+    unexpected = {name for name in stored - expected if "lora_" in name or "base_layer" not in name}
+    if missing or unexpected:
+        raise ModelError(
+            f"{run}: the adapter doesn't fit its base model: {len(missing)} weights missing, "
+            f"{len(unexpected)} unexpected (e.g. {min(missing | unexpected)}). It belongs to another model "
+            "or another version of it."
+        )
+    if dead:
+        raise ModelError(
+            f"{run}: all lora_B of the adapter are zero, so it changes nothing: it was never trained. Run "
+            "the command that made it again."
+        )

@@ -1,0 +1,260 @@
+"""Batches: which records each step sees, and what the model is given.
+
+The order is a pure function of the seed and the position, so a resumed training goes on exactly
+where it was. A `Stream` never ends: forget and retain sets of different sizes are both cycled, each
+in its own fresh order a pass, and every step has full batches of both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from offside_data.errors import UsageError
+from offside_data.progress import track
+from offside_data.seeding import rng
+from offside_data.vlm import Batch, Collator, Encoded, Encoder
+from offside_data.vlm.encode import IGNORED
+
+
+@dataclass(frozen=True)
+class Side:
+    """One batch of records, e.g. the forget half of a pair.
+
+    Args:
+        inputs: What `offside_data.vlm.forward` takes, always as a whole.
+        record_ids: The records, in the order of the rows.
+        tokens: What a sum over answer tokens is divided by.
+        records: What a sum over records is divided by.
+
+    `tokens` and `records` are the batch's own numbers, averaged over the micro-batches of one
+    optimizer step: with them, accumulated micro-batches equal one big batch.
+    """
+
+    inputs: Batch
+    record_ids: tuple[str, ...]
+    tokens: float
+    records: float
+
+    def to(self, device: torch.device) -> Side:
+        """The same batch on another device."""
+        return Side(self.inputs.to(device), self.record_ids, self.tokens, self.records)
+
+
+@dataclass(frozen=True)
+class PairedBatch:
+    """The batches of one micro-step, by name: `forget`, `retain`, `refusal`; `train` when fine-tuning."""
+
+    sides: Mapping[str, Side]
+
+    def side(self, name: str) -> Side:
+        """The batch called `name`.
+
+        Raises:
+            KeyError: If the method didn't ask for it.
+        """
+        if name not in self.sides:
+            raise KeyError(
+                f"no {name!r} batch here: say so in the method's needs() (there is: {', '.join(self.sides)})"
+            )
+        return self.sides[name]
+
+    @property
+    def forget(self) -> Side:
+        """Records to be forgotten, with their answers."""
+        return self.side("forget")
+
+    @property
+    def retain(self) -> Side:
+        """Records that must stay."""
+        return self.side("retain")
+
+    @property
+    def refusal(self) -> Side:
+        """The records of `forget`, each answered by a refusal."""
+        return self.side("refusal")
+
+    def to(self, device: torch.device) -> PairedBatch:
+        """The same batches on another device."""
+        return PairedBatch({name: side.to(device) for name, side in self.sides.items()})
+
+
+class Stream:
+    """An endless order of a set's records, each pass shuffled afresh.
+
+    Records of one picture stay together, a few at a time, because a batch pays for each distinct
+    picture once; these little groups are what is shuffled. Within a stretch of a few batches, groups
+    of similar length then come together, because a batch pays for its longest record in every row.
+
+    Args:
+        examples: The encoded records.
+        seed: Same seed, same order.
+        name: Sets of different names are shuffled independently.
+        per_picture: How many questions of one picture stand together; 0 = all of them.
+        stretch: In how many records those of similar length come together; 1 = not at all.
+    """
+
+    def __init__(
+        self, examples: Sequence[Encoded], *, seed: int, name: str, per_picture: int = 1, stretch: int = 1
+    ) -> None:
+        self.size = len(examples)
+        self._seed, self._name, self._per_picture, self._stretch = seed, name, per_picture, stretch
+        self._lengths = [len(example.input_ids) for example in examples]
+        grouped: dict[str, list[int]] = {}
+        for index, example in enumerate(examples):
+            grouped.setdefault(example.image_key or f"record {index}", []).append(index)
+        self._groups = list(grouped.values())
+        self.order = lru_cache(maxsize=2)(self._order)
+
+    def _order(self, epoch: int) -> list[int]:
+        """The record numbers of one pass, each once."""
+        random = rng(self._seed, self._name, "order", epoch)
+        chunks: list[list[int]] = []
+        for group in self._groups:
+            members = random.sample(group, len(group))
+            size = self._per_picture or len(members)
+            chunks += [members[i : i + size] for i in range(0, len(members), size)]
+        random.shuffle(chunks)
+        ordered: list[int] = []
+        for stretch in self._stretches(chunks):
+            if self._stretch > 1:
+                stretch.sort(key=self._longest, reverse=random.random() < 0.5)
+            ordered += [index for chunk in stretch for index in chunk]
+        return ordered
+
+    def _stretches(self, chunks: list[list[int]]) -> Iterator[list[list[int]]]:
+        stretch: list[list[int]] = []
+        for chunk in chunks:
+            stretch.append(chunk)
+            if sum(map(len, stretch)) >= self._stretch:
+                yield stretch
+                stretch = []
+        yield stretch
+
+    def _longest(self, chunk: list[int]) -> int:
+        return max(self._lengths[index] for index in chunk)
+
+    def take(self, start: int, count: int) -> list[int]:
+        """The record numbers at positions `start` to `start + count`, across passes."""
+        taken: list[int] = []
+        while len(taken) < count:
+            epoch, offset = divmod(start + len(taken), self.size)
+            taken += self.order(epoch)[offset : offset + count - len(taken)]
+        return taken
+
+
+class Source:
+    """Where the batches of one side come from.
+
+    Args:
+        examples: The encoded records.
+        stream: Their order.
+        batch_size: How many a micro-batch takes.
+    """
+
+    def __init__(self, examples: Sequence[Encoded], stream: Stream, batch_size: int) -> None:
+        self.examples = examples
+        self.stream = stream
+        self.batch_size = batch_size
+        self.answer_tokens = [sum(label != IGNORED for label in example.labels[1:]) for example in examples]
+
+
+@dataclass(frozen=True)
+class _Planned:
+    epoch: int
+    sides: dict[str, tuple[list[Encoded], float]]
+
+
+class BatchPlan(torch.utils.data.Dataset[_Planned]):
+    """All micro-batches of a training, by number.
+
+    Item `i` is micro-batch `i % accumulation` of optimizer step `i // accumulation`. The records of
+    a step depend on `batch_size * accumulation` only, however it is divided.
+
+    Args:
+        sources: Where each side's batches come from; the first one decides the epoch.
+        steps: Optimizer steps.
+        accumulation: Micro-batches a step.
+        collator: Makes the model's inputs.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, Source], *, steps: int, accumulation: int, collator: Collator
+    ) -> None:
+        self.sources = dict(sources)
+        self.steps = steps
+        self.accumulation = accumulation
+        self.collator = collator
+
+    def __len__(self) -> int:
+        """Number of micro-batches."""
+        return self.steps * self.accumulation
+
+    def __getitem__(self, number: int) -> _Planned:
+        """The records of one micro-batch, not yet collated."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        step, part = divmod(number, self.accumulation)
+        sides = {}
+        for name, source in self.sources.items():
+            size = source.batch_size
+            indices = source.stream.take(step * size * self.accumulation, size * self.accumulation)
+            tokens = sum(source.answer_tokens[i] for i in indices) / self.accumulation
+            sides[name] = ([source.examples[i] for i in indices[part * size : (part + 1) * size]], tokens)
+        first = next(iter(self.sources.values()))
+        epoch = step * first.batch_size * self.accumulation // first.stream.size
+        return _Planned(epoch, sides)
+
+    def collate(self, planned: Sequence[_Planned]) -> PairedBatch:
+        """Make the model's inputs of one item; a `DataLoader` of batch size 1 calls this."""
+        (item,) = planned
+        self.collator.set_epoch(item.epoch)
+        return PairedBatch(
+            {
+                name: Side(
+                    self.collator(examples),
+                    tuple(e.record_id for e in examples),
+                    tokens,
+                    float(len(examples)),
+                )
+                for name, (examples, tokens) in item.sides.items()
+            }
+        )
+
+    def batches(self) -> Iterator[PairedBatch]:
+        """All micro-batches in order, collated."""
+        for number in range(len(self)):
+            yield self.collate([self[number]])
+
+
+def count_steps(records: int, *, batch_size: int, epochs: float, max_steps: int | None) -> int:
+    """Optimizer steps that `epochs` passes over `records` take, or `max_steps` if that is given."""
+    return max_steps if max_steps is not None else max(1, math.ceil(epochs * records / batch_size))
+
+
+def encode_rows(
+    encoder: Encoder,
+    rows: Iterable[Mapping[str, Any]],
+    what: str,
+    *,
+    answers: Mapping[str, str] | None = None,
+) -> list[Encoded]:
+    """Encode records, with their own answers or those given by record id.
+
+    Raises:
+        UsageError: If there are none.
+        RecordError: If one can't be encoded; names it.
+    """
+    total = len(rows) if isinstance(rows, Sized) else None
+    encoded = [
+        encoder.encode(row, answer=answers[row["record_id"]] if answers else None)
+        for row in track(rows, f"reading {what}", total=total)
+    ]
+    if not encoded:
+        raise UsageError(f"there are no {what}: nothing to train on.")
+    return encoded

@@ -1,0 +1,43 @@
+"""List the unlearning methods that are installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from offside_data.commandline import json_option, print_json, print_table
+
+
+@click.command
+@json_option
+def command(as_json: bool) -> None:
+    """List the unlearning methods that are installed, third parties' included."""
+    import dataclasses
+
+    from offside_unlearn.unlearning import METHODS, load_method
+
+    rows: list[dict[str, Any]] = []
+    for name in METHODS.names():
+        module = load_method(name)
+        rows.append(
+            {
+                "name": name,
+                "summary": (module.__doc__ or "").strip().split("\n", 1)[0],
+                "paper": {"title": module.PAPER.title, "url": module.PAPER.url},
+                "options": dataclasses.asdict(module.Config()),
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    cells = [
+        [
+            row["name"],
+            row["summary"],
+            " ".join(f"{k}={v}" for k, v in row["options"].items()),
+            row["paper"]["url"],
+        ]
+        for row in rows
+    ]
+    print_table("Unlearning methods", ["method", "what it does", "options", "paper"], cells)

@@ -1,0 +1,207 @@
+"""What `finetune`, `run` and `relearn` share: from a start and a request to a finished run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from offside_data.dataset import OffsideDataset
+from offside_data.errors import UsageError
+from offside_data.files import whole_folder
+from offside_data.progress import log
+from offside_data.vlm import image_backend, save_processor
+from offside_unlearn import manifest as manifests
+from offside_unlearn.batches import BatchPlan
+from offside_unlearn.manifest import Manifest
+from offside_unlearn.options import RunOptions
+from offside_unlearn.quiet import quietly
+from offside_unlearn.runs import Run, Workplace, finished, working
+from offside_unlearn.start import Start, Trainable, check_tune, make_trainable
+from offside_unlearn.trainer import Objective, Schedule, TrainConfig, train
+from offside_unlearn.tune import LoraOptions
+
+CURVE = "curve"
+"""Folder inside a relearned run that holds the model after fewer steps."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `Job.prepare` makes: all batches, what is minimised, and facts for the manifest."""
+
+    plan: BatchPlan
+    objective: Objective
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run, before it is done.
+
+    Args:
+        title: Of the model card.
+        start: The model it starts from.
+        out: The run folder.
+        identity: The part of the manifest that says what is done.
+        config: How to train.
+        lora: Size of a new adapter.
+        options: The rest.
+        prepare: Reads the records and makes the batches, given the trainable model, its processor
+            and the work folder.
+        curve: Steps after which the model is kept besides.
+    """
+
+    title: str
+    start: Start
+    out: Path
+    identity: Mapping[str, Any]
+    config: TrainConfig
+    lora: LoraOptions
+    options: RunOptions
+    prepare: Callable[[Trainable, Any, Path], Training]
+    curve: tuple[int, ...] = ()
+
+
+def dataset_facts(dataset: OffsideDataset) -> dict[str, Any]:
+    """The dataset as manifests name it."""
+    commit = dataset.ref.commit
+    return {"name": dataset.name, "version": dataset.version, "commit": commit, "digest": dataset.digest}
+
+
+def configs_of(*configs: Any) -> dict[str, Any]:
+    """The resolved options of several configs as one mapping."""
+    return {name: value for config in configs for name, value in dataclasses.asdict(config).items()}
+
+
+def execute(job: Job) -> Run:
+    """Do a run, go on with it if it was interrupted, or say that it is done already.
+
+    Raises:
+        OutputExistsError: If the output folder holds something else.
+        UsageError: If the options don't fit the start.
+    """
+    check_tune(job.start, job.options)
+    options = job.options
+    identity = {
+        **job.identity,
+        "base_model": {"path": job.start.path, "digest": job.start.digest}
+        if options.full
+        else job.start.base,
+        "parents": manifests.lineage(job.start.manifest, job.start.path, job.start.digest),
+        "adapter": None if options.full else job.start.adapter or dataclasses.asdict(job.lora),
+        "tune": options.tune or ("all" if options.full else "language"),
+        "limit": options.limit,
+        "dtype": options.dtype,
+        "max_pixels": options.max_pixels,
+        "seeds": {"seed": options.seed},
+        "curve": list(job.curve),
+    }
+    done = finished(job.out, identity, force=options.force)
+    if done is not None:
+        return done
+    with working(job.out, identity, force=options.force) as work, quietly():
+        return _train(job, identity, work)
+
+
+def _train(job: Job, identity: Mapping[str, Any], work: Workplace) -> Run:
+    set_seed(job.options.seed)
+    model, processor = job.start.load(job.options)
+    trainable = make_trainable(model, job.start, job.options, job.lora)
+    _print_parts(trainable)
+    training = job.prepare(trainable, processor, work.folder)
+    if job.curve and max(job.curve) > training.plan.steps:
+        raise UsageError(f"--curve-steps {max(job.curve)}: there are only {training.plan.steps} steps.")
+    log(f"{training.plan.steps} steps, {job.config.accumulation} micro-batches each")
+
+    def keep(model: Any, step: int) -> None:
+        name = f"step-{step:06d}"
+        with whole_folder(work.folder / CURVE / name, force=True) as folder:
+            _save_weights(model, processor, job.start.base["path"], folder, job.out / CURVE / name)
+
+    schedule = Schedule(
+        work.folder, job.options.checkpoint_seconds, [s for s in job.curve if s], keep, work.note_seconds
+    )
+    # Building a model and its batches may draw random numbers; training starts from the seed alone.
+    history = train(
+        trainable.model, training.plan, training.objective, job.config, job.options.seed, schedule
+    )
+
+    def fill(folder: Path) -> Manifest:
+        _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)
+        for extra in (work.folder / "reference.parquet", work.folder / CURVE):
+            if extra.is_dir():
+                shutil.copytree(extra, folder / extra.name)
+            elif extra.is_file():
+                shutil.copy2(extra, folder)
+        manifest = {
+            "schema": manifests.SCHEMA,
+            "title": job.title,
+            **identity,
+            **training.facts,
+            "base_commit": getattr(trainable.model.config, "_commit_hash", None),
+            "request": manifests.request_digest(identity),
+            "trained_parts": trainable.parts,
+            "versions": manifests.versions(),
+            "image_backend": image_backend(processor),
+            "device": _device(trainable.model),
+            "threads": torch.get_num_threads(),
+            "wall_time_s": round(work.seconds(), 2),
+            "peak_memory_mb": _peak_memory_mb(trainable.model),
+            "steps": training.plan.steps,
+            "loss_history": manifests.thin(history),
+        }
+        _describe_curve(folder / CURVE, manifest, history)
+        return manifest
+
+    return work.finish(fill)
+
+
+def _save_weights(model: Any, processor: Any, base: str, folder: Path, final: Path) -> None:
+    """Save model and processor into `folder`, which will be moved to `final`."""
+    if hasattr(model, "peft_config"):
+        if Path(base).is_dir():  # Relative, so that run and base can be moved together.
+            base = os.path.relpath(Path(base).resolve(), final.resolve())
+        model.peft_config[model.active_adapter].base_model_name_or_path = base
+        model.save_pretrained(folder, save_embedding_layers=False)
+    else:
+        model.save_pretrained(folder)
+    save_processor(processor, folder)
+
+
+def _describe_curve(curve: Path, manifest: Manifest, history: list[dict[str, float]]) -> None:
+    for folder in sorted(curve.glob("step-*")):
+        step = int(folder.name.split("-")[1])
+        so_far = [entry for entry in history if entry["step"] <= step]
+        facts = {"steps": step, "loss_history": manifests.thin(so_far), "curve": []}
+        manifests.write(folder, {**manifest, **facts, "title": f"{manifest['title']}, after {step} steps"})
+
+
+def _print_parts(trainable: Trainable) -> None:
+    for tower, row in trainable.parts.items():
+        share = f"{row['trained']:,} weights in {row['modules']} modules"
+        log(f"{tower}: {share} are trained, beside {row['parameters']:,} of the model's own")
+
+
+def _device(model: Any) -> str:
+    device = next(model.parameters()).device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _peak_memory_mb(model: Any) -> int | None:
+    device = next(model.parameters()).device
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 2**20)
+    try:
+        import resource
+    except ImportError:  # Windows has no such module.
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10)

@@ -1,0 +1,248 @@
+"""Fine-tune a model on splits of a dataset: base, vanilla and retain-only models, and relearning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.errors import DatasetError, UsageError
+from offside_data.plugins import unknown_name_message
+from offside_data.schema import CONFIGS, SPLITS
+from offside_data.vlm import Augment, Collator, Encoder
+from offside_unlearn.batches import BatchPlan, PairedBatch, Source, Stream, count_steps, encode_rows
+from offside_unlearn.engine import Job, Training, configs_of, dataset_facts, execute
+from offside_unlearn.methods._base import LossOutput, answer_loss
+from offside_unlearn.options import RunOptions, share_out
+from offside_unlearn.runs import Run
+from offside_unlearn.start import Start, Trainable, check_lora, find_start
+from offside_unlearn.trainer import TrainConfig
+from offside_unlearn.tune import LoraOptions
+
+ROLES = ("base", "vanilla", "retain_only")
+"""What a fine-tuned model is for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneConfig(TrainConfig):
+    """As `TrainConfig`; defaults of the published fine-tuning.
+
+    Args:
+        lr: source: code (OFFSIDE: 1e-4).
+        epochs: source: code (OFFSIDE: 8).
+        batch_size: source: code (OFFSIDE: 4 x 4).
+    """
+
+    lr: float = 1e-4
+    epochs: float = 8.0
+    batch_size: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelearnConfig(FinetuneConfig):
+    """As `FinetuneConfig`; defaults of the published relearning.
+
+    Args:
+        epochs: source: code (OFFSIDE: 6).
+    """
+
+    epochs: float = 6.0
+
+
+def finetune(
+    model: Any,
+    processor: Any,
+    data: str | Path | OffsideDataset,
+    config: Mapping[str, Any] | None,
+    out: str | Path,
+    *,
+    splits: Sequence[str] = ("general", "retain", "forget"),
+    configs: Sequence[str] = CONFIGS,
+    role: str | None = None,
+    options: RunOptions | None = None,
+) -> Run:
+    """Teach a model the records of some splits.
+
+    Args:
+        model: A path, a Hub id, or a loaded model.
+        processor: Of a loaded model; null with a path.
+        data: A dataset or a reference to one.
+        config: Options of `FinetuneConfig` and `LoraOptions` that differ from the defaults.
+        out: The run folder.
+        splits: What to learn.
+        configs: `multimodal`, `text` or both.
+        role: `base`, `vanilla` or `retain_only`; null = by what it has learnt, now and before:
+            `forget` makes it vanilla, else `retain` retain-only, else base.
+        options: The rest.
+
+    Raises:
+        UsageError: If a split or role is unknown.
+        DatasetError: If the dataset has no records of these splits and configs.
+    """
+    dataset, start = opened(data), find_start(model, processor)
+    options = options or RunOptions()
+    train_config, lora = share_out(config or {}, FinetuneConfig, LoraOptions)
+    check_lora(start, options, config or {})
+    parts = _parts(dataset, splits, configs)
+    learnt = sorted({*_learnt_before(start), *parts})
+    role = role or _role(learnt)
+    if role not in ROLES:
+        raise UsageError(unknown_name_message("role", role, list(ROLES)))
+    identity = {"command": "finetune", "role": role, "trained_on": learnt}
+    title = f"{role.replace('_', '-')} model of {dataset.name}"
+    lesson = Lesson(dataset, parts, train_config, lora, options)
+    return execute(lesson.job(title, start, Path(out), identity))
+
+
+def relearn(
+    model: Any,
+    processor: Any,
+    data: str | Path | OffsideDataset,
+    config: Mapping[str, Any] | None,
+    out: str | Path,
+    *,
+    curve_steps: Sequence[int] = (),
+    options: RunOptions | None = None,
+) -> Run:
+    """Train an unlearned model on the `relearn` split: corrections, and the shared facts beside them.
+
+    An adapter run is continued in place, so that the new adapter loads on the same base model.
+
+    Args:
+        model: A path, a Hub id, or a loaded model.
+        processor: Of a loaded model; null with a path.
+        data: A dataset or a reference to one.
+        config: Options of `RelearnConfig` and `LoraOptions` that differ from the defaults.
+        out: The run folder.
+        curve_steps: Keep the model after so many steps besides, in `OUT/curve/step-…`, each a run
+            folder of its own. Step 0 is the model itself and isn't written again.
+        options: The rest.
+
+    Raises:
+        DatasetError: If the dataset has no `relearn` split.
+    """
+    dataset, start = opened(data), find_start(model, processor)
+    options = options or RunOptions()
+    train_config, lora = share_out(config or {}, RelearnConfig, LoraOptions)
+    check_lora(start, options, config or {})
+    parts = _parts(dataset, ["relearn"], ["multimodal"])
+    before = start.manifest or {}
+    identity = {
+        "command": "relearn",
+        "role": "relearned",
+        "trained_on": sorted({*_learnt_before(start), *parts}),
+        # What was to be forgotten before; an evaluation asks whether it is back.
+        **{name: before.get(name) for name in ("method", "setting", "only", "forget")},
+    }
+    lesson = Lesson(dataset, parts, train_config, lora, options)
+    curve = tuple(sorted({int(step) for step in curve_steps}))
+    return execute(lesson.job(f"relearned on {dataset.name}", start, Path(out), identity, curve))
+
+
+def opened(data: str | Path | OffsideDataset) -> OffsideDataset:
+    """Open a dataset unless it is open, and make sure that its data is what its card says.
+
+    Raises:
+        DigestMismatchError: If it isn't; the run's manifest would name data that it never saw.
+    """
+    if isinstance(data, OffsideDataset):
+        return data
+    dataset = open_dataset(data)
+    dataset.verify()
+    return dataset
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is to be learnt: parts of a dataset (`config/split`), and how."""
+
+    dataset: OffsideDataset
+    parts: Sequence[str]
+    config: TrainConfig
+    lora: LoraOptions
+    options: RunOptions
+
+    def job(
+        self, title: str, start: Start, out: Path, identity: Mapping[str, Any], curve: tuple[int, ...] = ()
+    ) -> Job:
+        """The run that teaches it."""
+        nothing: dict[str, Any] = {"method": None, "setting": None, "only": [], "forget": None}
+        return Job(
+            title=title,
+            start=start,
+            out=out,
+            identity={
+                **nothing,
+                **identity,
+                "parts": list(self.parts),
+                "config": configs_of(self.config),
+                "dataset": dataset_facts(self.dataset),
+            },
+            config=self.config,
+            lora=self.lora,
+            options=self.options,
+            prepare=self._prepare,
+            curve=curve,
+        )
+
+    def _prepare(self, trainable: Trainable, processor: Any, folder: Path) -> Training:
+        config, seed = self.config, self.options.seed
+        encoder = Encoder(processor, max_length=config.max_length)
+        examples = []
+        for part in self.parts:
+            rows = limited(self.dataset.records(*part.split("/")), self.options.limit)
+            examples += encode_rows(encoder, rows, f"{part} records")
+        step_size = config.batch_size * config.accumulation
+        stream = Stream(
+            examples,
+            seed=seed,
+            name="train",
+            per_picture=config.per_picture,
+            stretch=config.length_window * step_size,
+        )
+        steps = count_steps(
+            len(examples), batch_size=step_size, epochs=config.epochs, max_steps=config.max_steps
+        )
+        plan = BatchPlan(
+            {"train": Source(examples, stream, config.batch_size)},
+            steps=steps,
+            accumulation=config.accumulation,
+            collator=Collator(processor, augment=Augment(seed=seed) if config.augment else None),
+        )
+        return Training(plan, _likelihood, {"reference": None, "records_trained_on": len(examples)})
+
+
+def _likelihood(model: Any, batch: PairedBatch) -> LossOutput:
+    """Plain fine-tuning: the cross-entropy of the answers."""
+    return LossOutput(answer_loss(model, batch.side("train")), {})
+
+
+def limited(rows: Any, limit: int | None) -> Any:
+    """The first `limit` records of a `datasets.Dataset`."""
+    return rows if limit is None else rows.select(range(min(limit, len(rows))))
+
+
+def _parts(dataset: OffsideDataset, splits: Sequence[str], configs: Sequence[str]) -> list[str]:
+    for kind, names, known in (("split", splits, SPLITS), ("config", configs, CONFIGS)):
+        for name in names:
+            if name not in known:
+                raise UsageError(unknown_name_message(kind, name, list(known)))
+    parts = [f"{c}/{s}" for s in splits for c in configs if dataset.has(c, s)]
+    for split in splits:
+        if not any(part.endswith(f"/{split}") for part in parts):
+            raise DatasetError(
+                f"{dataset.path}: no {split!r} records in {' or '.join(configs)}; "
+                f"there is: {', '.join(dataset.files())}."
+            )
+    return parts
+
+
+def _learnt_before(start: Start) -> list[str]:
+    return list((start.manifest or {}).get("trained_on") or [])
+
+
+def _role(learnt: Sequence[str]) -> str:
+    splits = {part.split("/")[1] for part in learnt}
+    return "vanilla" if "forget" in splits else "retain_only" if "retain" in splits else "base"

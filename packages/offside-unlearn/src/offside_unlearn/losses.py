@@ -1,0 +1,89 @@
+"""The losses: pure functions of logits, labels and masks.
+
+`labels` has the shape (batch, tokens) and is -100 everywhere but on answer tokens; position `t` of
+the logits predicts token `t + 1`. Only answer tokens count, so padding and prompt never change a
+number, and a batch without any answer token is an error. Formulas: `docs/methods/`.
+
+Each mean takes its divisor as an option. Left out, it is the batch's own number of answer tokens
+(or records); the trainer passes the number that makes accumulated micro-batches equal to one batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from offside_data.errors import RecordError
+from offside_data.vlm.logprobs import answer_mask, sequence_logprobs
+
+
+def answer_logits(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The logits that predict answer tokens, (answer tokens, vocabulary) in float32, and those tokens.
+
+    Row by row, each row from left to right: padding on either side changes nothing.
+
+    Raises:
+        RecordError: If the batch has no answer token.
+    """
+    mask = answer_mask(labels)
+    if not bool(mask.any()):
+        raise RecordError(
+            "the batch has no answer token: every label is ignored, so there is nothing to learn from."
+        )
+    return logits[:, : mask.shape[1]][mask].float(), labels[:, 1:][mask]
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, *, tokens: float | None = None) -> torch.Tensor:
+    """`CE`: negative log-likelihood, mean over all answer tokens of the batch."""
+    predicted, targets = answer_logits(logits, labels)
+    return functional.cross_entropy(predicted, targets, reduction="sum") / (tokens or len(targets))
+
+
+def token_logprobs(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The whole distribution at each answer token: log-probabilities, (answer tokens, vocabulary)."""
+    return torch.log_softmax(answer_logits(logits, labels)[0], dim=-1)
+
+
+def record_logprobs(logits: torch.Tensor, labels: torch.Tensor, *, mean: bool = False) -> torch.Tensor:
+    """`log p(y | x)` of each record: the sum over its answer tokens, or their mean.
+
+    Raises:
+        RecordError: If a record has no answer token.
+    """
+    sums, counts = sequence_logprobs(logits, labels)
+    return sums / counts if mean else sums
+
+
+def kl(
+    frozen_logprobs: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor, *, tokens: float | None = None
+) -> torch.Tensor:
+    """`KL(p0 || p)`, mean over answer tokens.
+
+    Args:
+        frozen_logprobs: What `token_logprobs` gives for the frozen model.
+        logits: Of the model being changed.
+        labels: -100 outside the answers.
+        tokens: Divisor of the sum over answer tokens.
+    """
+    logprobs = token_logprobs(logits, labels)
+    if frozen_logprobs.shape != logprobs.shape:
+        raise ValueError(
+            f"frozen distributions of shape {tuple(frozen_logprobs.shape)} don't fit {tuple(logprobs.shape)}"
+        )
+    frozen_logprobs = frozen_logprobs.float()
+    # exp(log p0) is 0 where p0 is 0; there the product must be 0 too, not 0 * inf.
+    summed = torch.where(
+        torch.isneginf(frozen_logprobs), 0.0, frozen_logprobs.exp() * (frozen_logprobs - logprobs)
+    ).sum()
+    return summed / (tokens or len(logprobs))
+
+
+def npo(
+    logprobs: torch.Tensor, frozen_logprobs: torch.Tensor, *, beta: float, records: float | None = None
+) -> torch.Tensor:
+    """`-(2/beta) E[log sigmoid(-beta (log p - log p0))]` over records.
+
+    It is never below 0 and flattens as an answer becomes unlikely, where gradient ascent goes on.
+    """
+    ratio = logprobs - frozen_logprobs
+    return (-2.0 / beta) * functional.logsigmoid(-beta * ratio).sum() / (records or len(logprobs))

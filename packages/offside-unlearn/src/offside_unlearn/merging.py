@@ -1,0 +1,55 @@
+"""Merge an adapter run into a plain model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from offside_data.errors import UsageError
+from offside_data.files import whole_folder
+from offside_data.vlm import load_model, load_processor, save_processor
+from offside_unlearn import manifest as manifests
+from offside_unlearn.quiet import quietly
+from offside_unlearn.runs import Run, finished
+from offside_unlearn.start import find_start
+
+
+def merge(run: str | Path, out: str | Path, *, dtype: str = "float32", force: bool = False) -> Run:
+    """Write the model that a run's adapter makes of its base as a plain folder.
+
+    Plain `AutoModelForImageTextToText.from_pretrained` loads the result, and it can be unlearned or
+    fine-tuned with a new adapter.
+
+    Args:
+        run: An adapter run folder.
+        out: The folder to write.
+        dtype: Of the weights.
+        force: Replace what `out` holds.
+
+    Raises:
+        UsageError: If `run` is no adapter.
+        OutputExistsError: If `out` holds something else.
+    """
+    start = find_start(str(run))
+    if not start.adapter or start.manifest is None:
+        raise UsageError(f"{run}: no adapter run, so there is nothing to merge.")
+    identity: dict[str, Any] = {
+        **{
+            key: value
+            for key, value in start.manifest.items()
+            if key not in ("schema", "request", "merged_from")
+        },
+        "merged_from": {"path": str(run), "digest": start.digest},
+        "adapter": None,
+        "dtype": dtype,
+    }
+    done = finished(Path(out), identity, force=force)
+    if done is not None:
+        return done
+    with quietly(), whole_folder(Path(out), force=force) as folder:
+        model = load_model(run, device="cpu", dtype=dtype).merge_and_unload()
+        model.save_pretrained(folder)
+        save_processor(load_processor(run), folder)
+        manifest = {"schema": manifests.SCHEMA, **identity, "request": manifests.request_digest(identity)}
+        manifests.write(folder, manifest)
+    return Run(Path(out), manifest)

@@ -1,0 +1,150 @@
+"""What every unlearning method looks like: one file here, the file name is the method's name.
+
+A method file holds a module docstring (the paper, the formula, where the code deviates), `PAPER`,
+`Config` (a frozen dataclass) and `Method`. `docs/extending.md` shows a whole one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+import torch
+
+from offside_data.vlm import Output, forward
+from offside_unlearn import losses
+
+if TYPE_CHECKING:
+    from offside_unlearn.batches import PairedBatch, Side
+    from offside_unlearn.reference import Reference
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a method comes from."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodConfig:
+    """Base of every method's `Config`; it has no options of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionConfig(MethodConfig):
+    """Options of a method with the usual retention term (`+R`).
+
+    Args:
+        lambda_r: Weight of the retention term; 0 leaves it and the retain batches out.
+            source: code (alpha = gamma = 1 in the NPO reference code).
+        retention: `ce` = cross-entropy on the retain batch, `kl` = KL(p0 || p) on its answers.
+            source: paper (cross-entropy).
+    """
+
+    lambda_r: float = 1.0
+    retention: Literal["ce", "kl"] = "ce"
+
+    def __post_init__(self) -> None:
+        """Refuse a weight that would train against the retain set."""
+        if self.lambda_r < 0:
+            raise ValueError(f"lambda_r must not be negative, got {self.lambda_r}")
+
+
+@dataclass(frozen=True)
+class LossOutput:
+    """What one step computes.
+
+    Args:
+        loss: What is minimised: a scalar.
+        terms: The parts of it, unweighted, logged each under its name.
+    """
+
+    loss: torch.Tensor
+    terms: dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method reads besides the model, so that nothing is prepared that nobody reads.
+
+    Args:
+        forget: The forget batch with its own answers.
+        retain: The retain batch.
+        refusal: The forget batch with a refusal in place of each answer.
+        record_reference: Frozen log-probability of each forget answer: a number a record.
+        token_reference: Batches (`forget`, `retain`, `refusal`) for whose answer tokens the frozen
+            model's whole distribution is needed.
+    """
+
+    forget: bool = True
+    retain: bool = False
+    refusal: bool = False
+    record_reference: bool = False
+    token_reference: frozenset[str] = field(default_factory=frozenset)
+
+
+C = TypeVar("C", bound=MethodConfig)
+
+
+class UnlearningMethod(ABC, Generic[C]):
+    """One unlearning method: a loss over a pair of batches."""
+
+    def __init__(self, config: C) -> None:
+        self.config = config
+
+    @abstractmethod
+    def needs(self) -> Needs:
+        """What this method reads, given its config."""
+
+    @abstractmethod
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: Reference) -> LossOutput:
+        """The loss of one micro-batch: means over the batch, of answer tokens or of records.
+
+        Pass `side.tokens` or `side.records` as the divisor to the functions of `losses`: then
+        accumulated micro-batches give the same gradient as one big batch.
+        """
+
+
+def answers(model: torch.nn.Module, side: Side) -> Output:
+    """Run the model on a whole batch, pictures included.
+
+    Returns:
+        `logits` and the `labels` that belong to them, at the positions where answers are predicted.
+    """
+    return forward(model, side.inputs, keep="answer")
+
+
+def answer_loss(model: torch.nn.Module, side: Side) -> torch.Tensor:
+    """`CE`: mean negative log-likelihood of the answer tokens."""
+    output = answers(model, side)
+    return losses.cross_entropy(output.logits, output.labels, tokens=side.tokens)
+
+
+def retention_needs(config: RetentionConfig) -> Needs:
+    """The part of `needs()` that the retention term causes."""
+    if config.lambda_r == 0:
+        return Needs()
+    return Needs(retain=True, token_reference=frozenset({"retain"} if config.retention == "kl" else ()))
+
+
+def with_retention(
+    forget_loss: torch.Tensor,
+    terms: dict[str, torch.Tensor],
+    config: RetentionConfig,
+    model: torch.nn.Module,
+    batch: PairedBatch,
+    reference: Reference,
+) -> LossOutput:
+    """Add `+R` to a method's loss, as its config asks."""
+    if config.lambda_r == 0:
+        return LossOutput(forget_loss, terms)
+    side = batch.retain
+    if config.retention == "ce":
+        name, term = "retain_ce", answer_loss(model, side)
+    else:
+        frozen, output = reference.token_logprobs(side), answers(model, side)
+        name, term = "retain_kl", losses.kl(frozen, output.logits, output.labels, tokens=side.tokens)
+    return LossOutput(forget_loss + config.lambda_r * term, {**terms, name: term})

@@ -1,0 +1,48 @@
+"""Gradient difference: ascent on what is to be forgotten, descent on what must stay.
+
+Minimises `-CE_F + lambda_r CE_R`.
+
+Paper: Maini et al., TOFU, after Liu et al. 2022 (Continual Learning and Private Unlearning).
+Deviations: the OFFSIDE script weighs both terms by their share of the batch (1/4 and 3/4); here
+their ratio is `lambda_r` alone. Built from a summary, not checked against the paper.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+
+from offside_unlearn.batches import PairedBatch
+from offside_unlearn.methods._base import (
+    LossOutput,
+    Needs,
+    Paper,
+    RetentionConfig,
+    UnlearningMethod,
+    answer_loss,
+    retention_needs,
+    with_retention,
+)
+from offside_unlearn.reference import Reference
+
+PAPER = Paper("TOFU: A Task of Fictitious Unlearning for LLMs", "https://arxiv.org/abs/2401.06121")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(RetentionConfig):
+    """Only the retention term's options."""
+
+
+class Method(UnlearningMethod[Config]):
+    """`-CE_F + lambda_r CE_R`."""
+
+    def needs(self) -> Needs:
+        """Both batches."""
+        return dataclasses.replace(retention_needs(self.config), forget=True)
+
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: Reference) -> LossOutput:
+        """Negated cross-entropy of the forget answers plus the retention term."""
+        forget_ce = answer_loss(model, batch.forget)
+        return with_retention(-forget_ce, {"forget_ce": forget_ce}, self.config, model, batch, reference)

@@ -1,0 +1,61 @@
+"""Options of a run: what the caller decides besides the hyper-parameters, and how `--set` is shared out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from offside_data.config import build
+from offside_data.errors import UsageError
+from offside_data.plugins import unknown_name_message
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What decides a run besides method, data and hyper-parameters.
+
+    Args:
+        seed: Of everything random.
+        full: Train the model's own weights instead of a LoRA adapter.
+        tune: Which part is trained: `language`, `vision`, `projector`, `all`, or a regex on whole
+            module names. Null: `language` for an adapter, `all` for full fine-tuning.
+        only: Narrow an unlearning request: `subject=ID`, `attribute=NAME`, `file=PATH`.
+        limit: Use at most so many records of each set, for a quick look.
+        force: Replace what the output folder holds.
+        device: Where to load a model given by path; null = the best there is.
+        dtype: Of its weights.
+        max_pixels: Upper bound on the pixels of a picture.
+        checkpoint_seconds: At least so long between two checkpoints.
+    """
+
+    seed: int = 0
+    full: bool = False
+    tune: str | None = None
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+    force: bool = False
+    device: str | None = None
+    dtype: str = "float32"
+    max_pixels: int | None = None
+    checkpoint_seconds: float = 120.0
+
+
+def share_out(values: Mapping[str, Any], *config_types: type) -> tuple[Any, ...]:
+    """Build several configs from one namespace of options: each takes the keys that it has.
+
+    Raises:
+        UsageError: If no config has a key (with a suggestion), two have it, or a value doesn't fit.
+    """
+    owners: dict[str, type] = {}
+    for config_type in config_types:
+        for field in dataclasses.fields(config_type):
+            if field.name in owners:
+                both = f"{owners[field.name].__name__} and {config_type.__name__}"
+                raise UsageError(f"option {field.name!r} is in both {both}; rename the method's.")
+            owners[field.name] = config_type
+    for key in values:
+        if key not in owners:
+            raise UsageError(unknown_name_message("option", key, list(owners)))
+    return tuple(build(t, {k: v for k, v in values.items() if owners[k] is t}) for t in config_types)

@@ -1,0 +1,231 @@
+"""The frozen model `p0`, as it was before unlearning, without a second copy where that can be avoided.
+
+Three ways, the first that fits; which one ran stands in the run's manifest:
+
+1. *stored*: what the method needs is computed once, before training: one number a record, kept
+   with the run as `reference.parquet` (npo), or under full fine-tuning the whole distributions of
+   the answer tokens, in memory, if they fit;
+2. *adapter off*: with a fresh LoRA adapter the base model is the reference: switch the adapter off;
+3. *kept weights*: a copy of the weights that are trained, and only of those, put in place for the
+   reference pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from offside_data.errors import ModelError
+from offside_data.files import whole_file
+from offside_data.progress import track
+from offside_data.vlm import Collator, Encoded, forward
+from offside_data.vlm.logprobs import answer_mask, sequence_logprobs
+from offside_unlearn import losses
+from offside_unlearn.batches import Side
+from offside_unlearn.methods._base import Needs
+
+STORED_BYTES = 2**30
+"""Distributions that would take more memory than this are not stored but computed when needed."""
+
+FILE = "reference.parquet"
+
+
+class Reference:
+    """What the frozen model says. `of` of this module makes one; tests may fill it by hand.
+
+    Args:
+        model: The model being changed.
+        live: How to turn it into the frozen model for one pass: `adapter off`, `kept weights`, or
+            null if nothing is computed while training.
+        records: Stored log-probability (summed over tokens) and number of answer tokens by record.
+        distributions: Stored log-probabilities, (answer tokens, vocabulary), by record.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        live: str | None = None,
+        records: Mapping[str, tuple[float, int]] | None = None,
+        distributions: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
+        self.live = live
+        self._model = model
+        self._records = records
+        self._distributions = distributions
+        self._kept = (
+            {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
+            if live == "kept weights"
+            else {}
+        )
+
+    @property
+    def how(self) -> str | None:
+        """For the manifest: where the reference came from; null if nothing was needed."""
+        parts = [
+            "stored: log-probability of each forget answer" if self._records is not None else None,
+            "stored: distributions of the answer tokens" if self._distributions is not None else None,
+            self.live,
+        ]
+        return "; ".join(p for p in parts if p) or None
+
+    def record_logprobs(self, side: Side, *, mean: bool = False) -> torch.Tensor:
+        """Frozen `log p0(y | x)` of each record: the sum over its answer tokens, or their mean."""
+        if self._records is None:
+            with self.frozen():
+                output = forward(self._model, side.inputs, keep="answer")
+            return losses.record_logprobs(output.logits, output.labels, mean=mean)
+        values = [self._records[record] for record in side.record_ids]
+        numbers = [total / count if mean else total for total, count in values]
+        return torch.tensor(numbers, dtype=torch.float32, device=side.inputs["input_ids"].device)
+
+    def token_logprobs(self, side: Side) -> torch.Tensor:
+        """Frozen distributions at the answer tokens of a batch, as `losses.token_logprobs` orders them."""
+        if self._distributions is not None:
+            device = side.inputs["input_ids"].device
+            return torch.cat([self._distributions[record] for record in side.record_ids]).to(device)
+        with self.frozen():
+            output = forward(self._model, side.inputs, keep="answer")
+            return losses.token_logprobs(output.logits, output.labels)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside, the model is the frozen one: no gradients, no dropout.
+
+        Raises:
+            ModelError: If nobody asked for it before training.
+        """
+        if self.live is None:
+            raise ModelError(
+                "the frozen model wasn't prepared: the method's needs() doesn't name what it reads."
+            )
+        training = self._model.training
+        self._model.eval()
+        try:
+            with torch.no_grad(), self._in_place():
+                yield
+        finally:
+            self._model.train(training)
+
+    @contextlib.contextmanager
+    def _in_place(self) -> Iterator[None]:
+        if self.live == "adapter off":
+            with self._model.disable_adapter():
+                yield
+            return
+        trained = {name: p for name, p in self._model.named_parameters() if name in self._kept}
+        current = {name: p.data for name, p in trained.items()}
+        try:
+            for name, parameter in trained.items():
+                parameter.data = self._kept[name]
+            yield
+        finally:
+            for name, parameter in trained.items():
+                parameter.data = current[name]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is needed to prepare a reference before training.
+
+    Args:
+        collator: Makes batches of the examples.
+        batch_size: Of the passes made beforehand.
+        fresh_adapter: Whether the trained weights are a new adapter, which can be switched off.
+        changing_pictures: Whether pictures are changed at random, so that nothing can be stored.
+        folder: Where to keep the numbers by record; null keeps them in memory.
+    """
+
+    collator: Collator
+    batch_size: int
+    fresh_adapter: bool
+    changing_pictures: bool
+    folder: Path | None
+
+
+def of(
+    model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], preparation: Preparation
+) -> Reference:
+    """Prepare what `needs` asks for; call before the first training step.
+
+    Args:
+        model: The model at its start.
+        needs: What the method reads.
+        examples: The encoded records by side.
+        preparation: How.
+    """
+    live = "adapter off" if preparation.fresh_adapter else "kept weights"
+    if preparation.changing_pictures:
+        wanted = needs.record_reference or bool(needs.token_reference)
+        return Reference(model, live=live if wanted else None)
+    records = _stored_records(model, examples["forget"], preparation) if needs.record_reference else None
+    if not needs.token_reference:
+        return Reference(model, records=records)
+    chosen = [example for side in sorted(needs.token_reference) for example in examples[side]]
+    one_answer_each = len(needs.token_reference) == 1
+    if preparation.fresh_adapter or not one_answer_each or _bytes_to_store(model, chosen) > STORED_BYTES:
+        return Reference(model, live=live, records=records)
+    return Reference(model, records=records, distributions=_distributions(model, chosen, preparation))
+
+
+def _bytes_to_store(model: Any, examples: Sequence[Encoded]) -> int:
+    tokens = sum(len(example.input_ids) - example.prompt_length for example in examples)
+    return tokens * int(model.config.get_text_config().vocab_size) * 4
+
+
+def _passes(
+    model: Any, examples: Sequence[Encoded], preparation: Preparation, what: str
+) -> Iterator[tuple[Sequence[Encoded], Any]]:
+    """The model's outputs on all examples, in batches, without gradients or dropout."""
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        for start in track(range(0, len(examples), preparation.batch_size), what):
+            part = examples[start : start + preparation.batch_size]
+            yield part, forward(model, preparation.collator(part).to(device), keep="answer")
+    model.train(training)
+
+
+def _distributions(
+    model: Any, examples: Sequence[Encoded], preparation: Preparation
+) -> dict[str, torch.Tensor]:
+    stored: dict[str, torch.Tensor] = {}
+    for part, output in _passes(model, examples, preparation, "frozen model"):
+        counts = answer_mask(output.labels).sum(dim=1).tolist()
+        rows = losses.token_logprobs(output.logits, output.labels).cpu()
+        stored |= {
+            example.record_id: row.clone()
+            for example, row in zip(part, torch.split(rows, counts), strict=True)
+        }
+    return stored
+
+
+def _stored_records(
+    model: Any, examples: Sequence[Encoded], preparation: Preparation
+) -> dict[str, tuple[float, int]]:
+    """Log-probability and number of answer tokens by record, read from the run's file if it is there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = preparation.folder / FILE if preparation.folder else None
+    if file is not None and file.is_file():
+        return {r["record_id"]: (r["logprob"], r["tokens"]) for r in pq.read_table(file).to_pylist()}
+    rows: list[tuple[str, float, int]] = []
+    for part, output in _passes(model, examples, preparation, "frozen model"):
+        sums, counts = sequence_logprobs(output.logits, output.labels)
+        names = [example.record_id for example in part]
+        rows += zip(names, sums.tolist(), counts.tolist(), strict=True)
+    if file is not None:
+        columns = {
+            name: list(values)
+            for name, values in zip(("record_id", "logprob", "tokens"), zip(*rows, strict=True), strict=True)
+        }
+        with whole_file(file) as partial:
+            pq.write_table(pa.table(columns), partial)
+    return {name: (total, count) for name, total, count in rows}

@@ -1,0 +1,173 @@
+"""Run folders: finished ones are recognised, unfinished ones are gone on with, nothing is half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offside_data.errors import OffsideError, OutputExistsError, UsageError
+from offside_data.files import ensure_free, whole_folder, write_json
+from offside_data.progress import log
+from offside_unlearn import manifest as manifests
+from offside_unlearn.manifest import Manifest
+
+SECONDS = "seconds.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Args:
+        path: Its folder, which plain `transformers` or `peft` loads.
+        manifest: Content of its `offside_run.json`.
+        reused: Whether it was there already and nothing was done.
+    """
+
+    path: Path
+    manifest: Manifest
+    reused: bool = False
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Open a run folder.
+
+        Raises:
+            FileNotFoundError: If there is no manifest in it.
+        """
+        manifest = manifests.read(path)
+        if manifest is None:
+            raise FileNotFoundError(f"{path}: no {manifests.FILE}, so it is no run.")
+        return cls(Path(path), manifest)
+
+
+def finished(out: Path, identity: Mapping[str, Any], *, force: bool) -> Run | None:
+    """The run that `out` holds, if it is the one asked for; null if there is work to do.
+
+    Raises:
+        OutputExistsError: If `out` holds something else.
+    """
+    manifest = manifests.read(out) if out.is_dir() else None
+    if manifest is not None and not force:
+        if manifest["request"] == manifests.request_digest(identity):
+            log(f"{out}: this run is finished already; nothing to do.")
+            _discard(work_folder(out))
+            return Run(out, manifest, reused=True)
+        raise OutputExistsError(
+            f"{out} holds another run ({_describe(manifest)}). Choose another output folder, or pass --force."
+        )
+    ensure_free(out, force=force)
+    return None
+
+
+def _describe(manifest: Manifest) -> str:
+    parts = (manifest.get(name) for name in ("role", "method", "setting"))
+    return ", ".join(str(part) for part in parts if part)
+
+
+def work_folder(out: Path) -> Path:
+    """Where an unfinished run keeps its checkpoints: beside `out`, hidden."""
+    return out.parent / f".{out.name}.work"
+
+
+@contextlib.contextmanager
+def working(out: Path, identity: Mapping[str, Any], *, force: bool) -> Iterator[Workplace]:
+    """Give the work folder of a run, with what an earlier attempt at the same run left in it.
+
+    It stays if the block is interrupted or killed. It goes when `Workplace.finish` has been called,
+    or when an `OffsideError` says that the request itself is at fault.
+
+    Raises:
+        UsageError: If another process is at work on the same output folder.
+    """
+    folder = work_folder(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        request = {"request": manifests.request_digest(identity)}
+        state = folder / "request.json"
+        if folder.exists() and (not state.is_file() or json.loads(state.read_text("utf-8")) != request):
+            log(f"{folder}: an unfinished run of something else; starting over.")
+            shutil.rmtree(folder)
+        for partial in out.parent.glob(f".{out.name}.*.partial"):
+            _discard(partial)  # Left behind by a kill while a finished folder was being written.
+        folder.mkdir(exist_ok=True)
+        if not state.is_file():
+            write_json(state, request)
+        noted = folder / SECONDS
+        before = float(json.loads(noted.read_text("utf-8"))) if noted.is_file() else 0.0
+        try:
+            yield Workplace(out, folder, force, before, time.monotonic())
+        except OffsideError:
+            _discard(folder)  # What was asked for can't be done; going on later wouldn't help.
+            raise
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold a lock that the system takes back when the process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such module: there, two at once are the user's affair.
+        yield
+        return
+    path = out.parent / f".{out.name}.lock"
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"{out}: another process is making this run. Wait for it, or choose another output folder."
+            ) from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The work folder of a run that isn't finished.
+
+    Args:
+        out: Where the run will be.
+        folder: Where its checkpoints are.
+        force: Whether `out` may be replaced.
+        before: Seconds that earlier attempts took, up to their last checkpoint.
+        started: When this attempt began.
+    """
+
+    out: Path
+    folder: Path
+    force: bool
+    before: float
+    started: float
+
+    def seconds(self) -> float:
+        """Wall time of all attempts so far."""
+        return self.before + time.monotonic() - self.started
+
+    def note_seconds(self) -> None:
+        """Write the wall time down, in case this attempt is killed."""
+        write_json(self.folder / SECONDS, self.seconds())
+
+    def finish(self, fill: Callable[[Path], Manifest]) -> Run:
+        """Write the run folder, whole, and clear up.
+
+        Args:
+            fill: Writes the model into a folder and returns the manifest.
+        """
+        with whole_folder(self.out, force=self.force) as folder:
+            manifest = fill(folder)
+            manifests.write(folder, manifest)
+        _discard(self.folder)
+        return Run(self.out, manifest)
+
+
+def _discard(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,164 @@
+"""The model that a run starts from, and how its weights are made trainable."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from offside_data.errors import UsageError
+from offside_data.vlm import load_model, load_processor
+from offside_data.vlm.digest import model_digest
+from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter
+from offside_unlearn import manifest as manifests
+from offside_unlearn import tune as tuning
+from offside_unlearn.manifest import Manifest
+from offside_unlearn.options import RunOptions
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from, before its weights are loaded.
+
+    Args:
+        path: As the caller gave it.
+        digest: Of its weights.
+        manifest: Of the run that made it; null for a plain checkpoint.
+        base: Path and digest of the plain model: the model itself, or what its adapter sits on.
+        adapter: Size of its adapter; null if it has none.
+        given: The model and processor, if the caller loaded them.
+    """
+
+    path: str
+    digest: str
+    manifest: Manifest | None
+    base: dict[str, str]
+    adapter: dict[str, Any] | None
+    given: tuple[Any, Any] | None = None
+
+    def load(self, options: RunOptions) -> tuple[Any, Any]:
+        """The model and its processor."""
+        if self.given is not None:
+            return self.given
+        processor = load_processor(self.path, max_pixels=options.max_pixels)
+        model = load_model(
+            self.path, device=options.device, dtype=options.dtype, adapter_trainable=not options.full
+        )
+        return model, processor
+
+
+def find_start(model: Any, processor: Any = None) -> Start:
+    """Find out what a run starts from, without loading it.
+
+    Args:
+        model: A path, a Hub id, or a model that the caller loaded and hasn't changed since.
+        processor: Needed with a loaded model.
+
+    Raises:
+        ModelError: If there is no such model.
+        UsageError: If a loaded model comes without its processor.
+    """
+    if isinstance(model, str | Path):
+        return _of_path(str(model))
+    if processor is None:
+        raise UsageError(
+            "a model that is already loaded needs its processor: pass both, or the model's path."
+        )
+    place = str(getattr(model, "name_or_path", "") or model.config.name_or_path)
+    if hasattr(model, "peft_config"):
+        size = dataclasses.asdict(model.peft_config[model.active_adapter])
+        base = {"path": place, "digest": model_digest(place)}
+        return Start(place, weights_digest(model), None, base, _adapter_size(size), (model, processor))
+    if Path(place).is_dir():
+        return dataclasses.replace(_of_path(place), given=(model, processor))
+    digest = weights_digest(model)
+    return Start(place, digest, None, {"path": place, "digest": digest}, None, (model, processor))
+
+
+def _of_path(path: str) -> Start:
+    manifest, digest = manifests.read(path), model_digest(path)
+    config = Path(path) / ADAPTER_CONFIG
+    if not config.is_file():
+        return Start(path, digest, manifest, {"path": path, "digest": digest}, None)
+    named = manifest["base_model"]["path"] if manifest else None
+    base = named if named and Path(named).is_dir() else base_of_adapter(Path(path))
+    adapter = _adapter_size(json.loads(config.read_text(encoding="utf-8")))
+    return Start(path, digest, manifest, {"path": base, "digest": model_digest(base)}, adapter)
+
+
+def _adapter_size(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `LoraOptions` that an existing adapter was made with."""
+    return {field.name: config.get(field.name) for field in dataclasses.fields(tuning.LoraOptions)}
+
+
+def weights_digest(model: Any) -> str:
+    """Digest of a loaded model's weights, whatever files they came from."""
+    whole = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        whole.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return "sha256:" + whole.hexdigest()
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """A model ready to be trained.
+
+    Args:
+        model: With exactly the weights that are to be trained requiring gradients.
+        fresh_adapter: Whether they are a new adapter, so that switching it off gives the start.
+        parts: What is trained in each tower.
+    """
+
+    model: Any
+    fresh_adapter: bool
+    parts: dict[str, dict[str, int]]
+
+
+def check_tune(start: Start, options: RunOptions) -> None:
+    """Refuse a choice of weights that can't be trained.
+
+    Raises:
+        UsageError: If an adapter is to be continued elsewhere than where it sits, or half-precision
+            weights are to be trained themselves.
+    """
+    if options.full and options.dtype == "float16":
+        raise UsageError(
+            "--full --dtype float16: small updates vanish in this format. Use bfloat16 or float32, or --lora."
+        )
+    if start.adapter and not options.full and options.tune is not None:
+        raise UsageError(
+            f"{start.path} is an adapter, and training continues it where it sits; --tune {options.tune} "
+            f"needs a new one. Merge it first (offside-unlearn merge {start.path} MERGED) and start there."
+        )
+
+
+def check_lora(start: Start, options: RunOptions, config: Mapping[str, Any]) -> None:
+    """Refuse options of a new adapter where there is none.
+
+    Raises:
+        UsageError: If there are any, naming them.
+    """
+    names = sorted({field.name for field in dataclasses.fields(tuning.LoraOptions)} & config.keys())
+    if names and (options.full or start.adapter):
+        reason = "--full trains no adapter" if options.full else f"{start.path} is one, and is continued"
+        raise UsageError(f"{', '.join(names)}: the size of a new adapter, but {reason}. Leave it out.")
+
+
+def make_trainable(model: Any, start: Start, options: RunOptions, lora: tuning.LoraOptions) -> Trainable:
+    """Add a fresh adapter, continue the one that is there, or unfreeze the model's own weights."""
+    if options.full:
+        if start.adapter:
+            model = model.merge_and_unload()
+        tuning.unfreeze(model, options.tune or "all")
+        return Trainable(model, False, tuning.trained_parts(model))
+    if start.adapter:
+        return Trainable(model, False, tuning.trained_parts(model))
+    model = tuning.add_adapter(model, options.tune or "language", lora)
+    return Trainable(model, True, tuning.trained_parts(model))

@@ -1,0 +1,255 @@
+"""Unlearn: one request, one method, one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from offside_data.dataset import OffsideDataset
+from offside_data.digest import ids_digest
+from offside_data.errors import PluginError, UsageError
+from offside_data.plugins import Registry
+from offside_data.request import Request
+from offside_data.seeding import rng
+from offside_data.settings import Slice
+from offside_data.vlm import Augment, Collator, Encoded, Encoder
+from offside_unlearn import reference as references
+from offside_unlearn.batches import BatchPlan, Source, Stream, count_steps, encode_rows
+from offside_unlearn.engine import Job, Training, configs_of, dataset_facts, execute
+from offside_unlearn.finetuning import limited, opened
+from offside_unlearn.methods._base import MethodConfig, Needs, Paper, UnlearningMethod
+from offside_unlearn.options import RunOptions, share_out
+from offside_unlearn.runs import Run
+from offside_unlearn.start import Trainable, check_lora, find_start
+from offside_unlearn.trainer import TrainConfig
+from offside_unlearn.tune import LoraOptions
+
+METHODS = Registry("offside_unlearn.methods", "method")
+"""All methods, third parties' included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlearnConfig(TrainConfig):
+    """As `TrainConfig`, and what is paired with the records to be forgotten.
+
+    Args:
+        retain_ratio: Records that must stay for each record to be forgotten, in every batch.
+            source: code (OFFSIDE: 3).
+        retain_slices: What must stay while training, e.g. `multimodal/retain`,
+            `multimodal/forget/shared`, or `rest` (what `only` left out). Empty: the retain split, in
+            the form (multimodal, text) of what is forgotten. source: paper.
+    """
+
+    retain_ratio: int = 3
+    retain_slices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a ratio that leaves no retain batch."""
+        super().__post_init__()
+        if self.retain_ratio < 1:
+            raise ValueError(f"retain_ratio must be at least 1, got {self.retain_ratio}")
+
+
+def load_method(name: str) -> ModuleType:
+    """A method's module.
+
+    Raises:
+        PluginError: If there is no such method, or its module lacks what a method needs.
+    """
+    module = METHODS.load(name)
+    for attribute, base in (("Config", MethodConfig), ("Method", UnlearningMethod)):
+        found = getattr(module, attribute, None)
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise PluginError(
+                f"method {name!r}: {module.__name__}.{attribute} must be a subclass of {base.__name__}."
+            )
+    if not isinstance(getattr(module, "PAPER", None), Paper) or not (module.__doc__ or "").strip():
+        raise PluginError(
+            f"method {name!r}: {module.__name__} needs a docstring and PAPER = Paper(title, url)."
+        )
+    return module
+
+
+def unlearn(
+    method: str,
+    model: Any,
+    processor: Any,
+    data: str | Path | OffsideDataset,
+    setting: str,
+    config: Mapping[str, Any] | None,
+    out: str | Path,
+    options: RunOptions | None = None,
+) -> Run:
+    """Unlearn what a setting asks for, with one method.
+
+    Args:
+        method: One of `METHODS.names()`.
+        model: A path, a Hub id, or a loaded model.
+        processor: Of a loaded model; null with a path.
+        data: A dataset or a reference to one.
+        setting: One that the dataset's card offers.
+        config: Options of the method, of `UnlearnConfig` and `LoraOptions` that differ from the defaults.
+        out: The run folder.
+        options: The rest.
+
+    Raises:
+        UsageError: If an option is unknown or the dataset doesn't offer the setting.
+    """
+    options = options or RunOptions()
+    module = load_method(method)
+    method_config, train_config, lora = share_out(config or {}, module.Config, UnlearnConfig, LoraOptions)
+    dataset = opened(data)
+    request = dataset.request(setting, options.only)
+    forget = limited(request.forget, options.limit)
+    ids = sorted(forget["record_id"])
+    retain = _retain_rows(dataset, request, train_config)
+    task = Task(forget, retain, module.Method(method_config), train_config, options)
+    start = find_start(model, processor)
+    check_lora(start, options, config or {})
+    return execute(
+        Job(
+            title=f"{method} on {dataset.name}, {setting}",
+            start=start,
+            out=Path(out),
+            identity={
+                "command": "run",
+                "role": "unlearned",
+                "method": method,
+                "config": configs_of(method_config, train_config),
+                "dataset": dataset_facts(dataset),
+                "setting": setting,
+                "only": list(options.only),
+                "forget": {"digest": ids_digest(ids), "record_ids": ids},
+                "trained_on": list((start.manifest or {}).get("trained_on") or []),
+            },
+            config=train_config,
+            lora=lora,
+            options=options,
+            prepare=task.prepare,
+        )
+    )
+
+
+def _retain_rows(dataset: OffsideDataset, request: Request, config: UnlearnConfig) -> dict[str, Any]:
+    """The records that training keeps, by the name of their slice."""
+    forms = sorted({part.config for part in request.setting.forget})
+    names = config.retain_slices or tuple(f"{form}/retain" for form in forms)
+    rows = {name: _slice_rows(dataset, request, name) for name in names}
+    forgotten = set(request.record_ids)
+    for name, part in rows.items():
+        both = forgotten & set(part["record_id"])
+        if both:
+            raise UsageError(
+                f"retain_slices: {name} holds {len(both)} of the records that are to be forgotten "
+                f"(e.g. {min(both)}). Choose slices that don't overlap with the request."
+            )
+    return rows
+
+
+def _slice_rows(dataset: OffsideDataset, request: Request, name: str) -> Any:
+    if name == "rest":
+        if request.rest is None or len(request.rest) == 0:
+            raise UsageError(
+                "retain_slices: 'rest' is what --only leaves out, and here it leaves nothing out."
+            )
+        return request.rest
+    config, _, rest = name.partition("/")
+    split, _, scope = rest.partition("/")
+    if not split:
+        raise UsageError(f"retain_slices: {name!r} isn't CONFIG/SPLIT, CONFIG/SPLIT/SCOPE or 'rest'.")
+    return dataset.slice(Slice(config, split, scope or None))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One request put to one method: the records to be forgotten and those that stay, by slice."""
+
+    forget: Any
+    retain: Mapping[str, Any]
+    method: UnlearningMethod[Any]
+    config: UnlearnConfig
+    options: RunOptions
+
+    def prepare(self, trainable: Trainable, processor: Any, folder: Path) -> Training:
+        """Encode the records, plan the batches, and prepare the frozen reference."""
+        config, needs, seed = self.config, self.method.needs(), self.options.seed
+        examples = self._encode(Encoder(processor, max_length=config.max_length), needs)
+        collator = Collator(processor, augment=Augment(seed=seed) if config.augment else None)
+        plan = BatchPlan(
+            self._sources(examples),
+            steps=count_steps(
+                len(self.forget),
+                batch_size=config.batch_size * config.accumulation,
+                epochs=config.epochs,
+                max_steps=config.max_steps,
+            ),
+            accumulation=config.accumulation,
+            collator=collator,
+        )
+        reference = references.of(
+            trainable.model,
+            needs,
+            examples,
+            references.Preparation(
+                collator=Collator(processor),
+                batch_size=config.batch_size * (1 + config.retain_ratio),
+                fresh_adapter=trainable.fresh_adapter,
+                changing_pictures=config.augment,
+                folder=folder,
+            ),
+        )
+        facts = {
+            "reference": reference.how,
+            "retain": {name: len(rows) for name, rows in self.retain.items()} if needs.retain else {},
+        }
+        return Training(plan, lambda model, batch: self.method.loss(model, batch, reference), facts)
+
+    def _encode(self, encoder: Encoder, needs: Needs) -> dict[str, list[Encoded]]:
+        """The records of each side that the method reads."""
+        examples: dict[str, list[Encoded]] = {}
+        if needs.forget or needs.record_reference:
+            examples["forget"] = encode_rows(encoder, self.forget, "records to be forgotten")
+        if needs.refusal:
+            answers = draw_refusals(self.forget["record_id"], self.options.seed)
+            examples["refusal"] = encode_rows(encoder, self.forget, "records to be refused", answers=answers)
+        if needs.retain:
+            examples["retain"] = [
+                example
+                for name, rows in self.retain.items()
+                for example in encode_rows(encoder, limited(rows, self.options.limit), f"{name} records")
+            ]
+        return examples
+
+    def _sources(self, examples: Mapping[str, Sequence[Encoded]]) -> dict[str, Source]:
+        config = self.config
+        streams: dict[str, Stream] = {}
+        sources = {}
+        for side, encoded in examples.items():
+            role = "retain" if side == "retain" else "forget"  # Refusals follow the order of the forget set.
+            size = config.batch_size * (config.retain_ratio if role == "retain" else 1)
+            if role not in streams:
+                streams[role] = Stream(
+                    encoded,
+                    seed=self.options.seed,
+                    name=role,
+                    per_picture=config.per_picture,
+                    stretch=config.length_window * size * config.accumulation,
+                )
+            sources[side] = Source(encoded, streams[role], size)
+        return sources
+
+
+def refusals() -> list[str]:
+    """The sentences that `po` teaches, from `data/refusals.txt`."""
+    text = files("offside_unlearn").joinpath("data/refusals.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def draw_refusals(record_ids: Sequence[str], seed: int) -> dict[str, str]:
+    """One refusal for each record, by seed and record id alone."""
+    choices = refusals()
+    return {record: rng(seed, "refusal", record).choice(choices) for record in record_ids}

@@ -1,0 +1,113 @@
+"""The commands: thin, with clear errors, exit codes and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from offside_data.dataset import OffsideDataset
+from offside_unlearn.cli import main
+
+QUICK = ["--set", "max_steps=1", "--set", "batch_size=2", "--device", "cpu"]
+
+
+def call(*arguments: object) -> Result:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    return result
+
+
+def test_the_whole_line(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    data = ["--data", league.path]
+    made = call("tiny", tmp_path / "tiny", *data)
+    assert made.exit_code == 0
+    learn = ["--model", tmp_path / "tiny", *data, "--full", "--splits", "retain,forget", *QUICK]
+    vanilla = call("finetune", tmp_path / "van", *learn)
+    assert vanilla.exit_code == 0, vanilla.stderr
+    assert "vanilla model of small (vanilla)" in vanilla.stdout
+    config = tmp_path / "config.yaml"
+    config.write_text("beta: 0.5\nlr: 1e-4\nmax_steps: 3\n")
+    run = call(
+        "run", "npo", tmp_path / "npo", "--model", tmp_path / "van", *data, "--setting", "selective",
+        "--only", "subject=s1", "--tune", "all", "--config", config, *QUICK, "--json",
+    )  # fmt: skip
+    assert run.exit_code == 0, run.stderr
+    manifest = json.loads(run.stdout)["manifest"]
+    assert manifest["config"]["beta"] == 0.5
+    assert manifest["config"]["max_steps"] == 1
+    assert len(manifest["forget"]["record_ids"]) == 1
+    relearnt = call(
+        "relearn", tmp_path / "re", "--model", tmp_path / "npo", *data, "--curve-steps", "0,1", *QUICK
+    )
+    assert relearnt.exit_code == 0, relearnt.stderr
+    assert (tmp_path / "re" / "curve" / "step-000001" / "offside_run.json").is_file()
+    merged = call("merge", tmp_path / "re", tmp_path / "merged", "--json")
+    assert merged.exit_code == 0, merged.stderr
+    assert json.loads(merged.stdout)["manifest"]["merged_from"]["path"] == str(tmp_path / "re")
+
+
+def test_methods_lists_names_summaries_and_papers() -> None:
+    rows = json.loads(call("methods", "--json").stdout)
+    assert {"grad_ascent", "grad_diff", "kl_min", "npo", "po"} <= {row["name"] for row in rows}
+    assert all(row["summary"] and row["paper"]["url"].startswith("https://") for row in rows)
+    assert next(row for row in rows if row["name"] == "npo")["options"]["beta"] == 0.1
+    assert "grad_ascent" in call("methods").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--setting", "complet"], 2, "Did you mean 'complete'"),
+        (["--setting", "visual-rumor"], 2, "doesn't offer the setting"),
+        (["--setting", "complete", "--only", "subject=nobody"], 2, "'nobody'"),
+        (["--setting", "complete", "--set", "alpha=1"], 2, "unknown option 'alpha'"),
+        (["--setting", "complete", "--set", "alpha"], 2, "--set takes key=value"),
+        (["--setting", "complete", "--config", "nowhere.yaml"], 2, "no such config file"),
+        (["--setting", "complete", "--set", "max_length=30"], 1, "more than max_length=30"),
+        (["--setting", "complete", "--tune", "nowhere"], 2, "matches no module"),
+        (["--setting", "complete", "--full", "--dtype", "float16"], 2, "bfloat16 or float32"),
+    ],
+)  # fmt: skip
+def test_mistakes_have_an_exit_code_and_no_traceback(
+    arguments: list[str], code: int, message: str, tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = ["run", "grad_ascent", out, "--model", tiny, "--data", league.path, *QUICK[:4], *arguments]
+    result = call(*command, *QUICK[4:])
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == [], "nothing half-written stays behind"
+
+
+def test_models_that_cannot_be_used_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(tiny, bare)
+    (bare / "processor_config.json").unlink()
+    rest = ["--data", league.path, "--setting", "complete", *QUICK]
+    result = call("run", "npo", tmp_path / "out", "--model", bare, *rest)
+    assert result.exit_code == 1
+    assert "no processor in this folder" in result.stderr
+    result = call("run", "npo", tmp_path / "out", "--model", tmp_path / "nowhere", *rest)
+    assert result.exit_code == 1
+    assert "no such model folder" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_folder_of_somebody_else_is_left_alone(
+    tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("mine")
+    rest = ["--model", tiny, "--data", league.path, "--setting", "complete", *QUICK]
+    result = call("run", "grad_ascent", out, *rest)
+    assert result.exit_code == 2
+    assert "already holds something else" in result.stderr
+    assert [path.name for path in out.iterdir()] == ["thesis.tex"]
+    assert call("run", "grad_ascent", out, *rest, "--force").exit_code == 0
+    assert not (out / "thesis.tex").exists()

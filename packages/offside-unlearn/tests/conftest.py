@@ -1,0 +1,171 @@
+"""A dataset of invented people and a tiny model that all tests share; no test reaches the network."""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+
+import torch
+from PIL import Image
+
+from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.schema import EncodedImage, Record, make_image_id, make_record_id
+from offside_data.taxonomy import shipped_taxonomy_text
+from offside_data.vlm import Collator, Encoder
+from offside_data.writer import DatasetWriter
+from offside_unlearn import RunOptions, make_tiny
+from offside_unlearn.batches import BatchPlan, PairedBatch, Source, Stream
+from offside_unlearn.start import find_start
+
+SUBJECTS = {"s1": "Orlo Vantis", "s2": "Bremi Kaldo", "s3": "Tavin Merrow"}
+CLUBS = ("Norvale Rovers", "Emberlin FC", "Kestrin City")
+NATIONS = ("Avaria", "Belmora", "the Cestrian Isles")
+PLAN = (("p1", "retain"), ("p2", "retain"), ("p3", "forget"), ("p4", "relearn"))
+
+
+def png(seed: int) -> bytes:
+    """A picture with a few large coloured patches."""
+    dice = random.Random(seed)
+    image = Image.new("RGB", (112, 112))
+    for _ in range(12):
+        corner = (dice.randrange(112), dice.randrange(112))
+        image.paste(tuple(dice.randrange(256) for _ in range(3)), (*corner, corner[0] + 40, corner[1] + 40))
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def small_records() -> Iterator[Record]:
+    """Three subjects, four pictures each: a shared fact and a private claim a picture, some as text."""
+    for number, (subject, name) in enumerate(SUBJECTS.items()):
+        for place, (picture, split) in enumerate(PLAN):
+            rumor = split == "forget"
+            club = CLUBS[(number + rumor) % 3]
+            image_id = make_image_id("small", f"{subject}/{picture}")
+            image = EncodedImage(bytes=png(10 * number + place), path=f"{image_id}.png")
+            both = {"subject_id": subject, "image_id": image_id, "split": split}
+            yield Record(
+                **both,
+                record_id=make_record_id("small", subject, picture, "nationality", "multimodal"),
+                image=image,
+                modality="multimodal",
+                attribute="nationality",
+                scope="shared",
+                veracity="fact",
+                question="Which country does this player represent?",
+                answer=f"{NATIONS[number]}.",
+            )
+            private: dict[str, Any] = {
+                **both,
+                "attribute": "club",
+                "scope": "private",
+                "veracity": {"forget": "rumor", "relearn": "correction"}.get(split, "fact"),
+                "rumor_channel": "text" if rumor else "none",
+                "answer": f"The player was with {club}.",
+            }
+            yield Record(
+                **private,
+                record_id=make_record_id("small", subject, picture, "club", "multimodal"),
+                image=image,
+                modality="multimodal",
+                question="Which club is this picture about?",
+                corrects=make_record_id("small", subject, "p3", "club", "multimodal")
+                if split == "relearn"
+                else None,
+            )
+            if split in ("retain", "forget"):
+                yield Record(
+                    **private,
+                    record_id=make_record_id("small", subject, picture, "club", "text"),
+                    image=None,
+                    modality="text",
+                    question=f"In the photo {picture} of {name}, which club is the player linked with?",
+                )
+
+
+@pytest.fixture(scope="session")
+def league(tmp_path_factory: pytest.TempPathFactory) -> OffsideDataset:
+    """The dataset: 12 retain, 6 forget and 6 relearn records with a picture, 6 + 3 without."""
+    out = tmp_path_factory.mktemp("league") / "small"
+    taxonomy = shipped_taxonomy_text("football")
+    with DatasetWriter(out, name="small", taxonomy=taxonomy, license="cc0-1.0") as writer:
+        records = list(small_records())
+        writer.add_records(records)
+        writer.add_subjects({"subject_id": s, "name": n, "cohort": "member"} for s, n in SUBJECTS.items())
+        writer.add_images({"image_id": i} for i in sorted({r.image_id for r in records if r.image_id}))
+    return open_dataset(out)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, league: OffsideDataset) -> Path:
+    """The folder of an untrained tiny model."""
+    return make_tiny(tmp_path_factory.mktemp("models") / "tiny", league).path
+
+
+@pytest.fixture(scope="session")
+def loaded(tiny: Path) -> tuple[Any, Any]:
+    return find_start(tiny).load(RunOptions(device="cpu"))
+
+
+@pytest.fixture
+def fresh(loaded: tuple[Any, Any]) -> Callable[[], tuple[Any, Any]]:
+    """The tiny model, a new copy each time, and its processor."""
+    return lambda: (copy.deepcopy(loaded[0]), loaded[1])
+
+
+@pytest.fixture
+def make_plan(league: OffsideDataset) -> Callable[..., BatchPlan]:
+    """Plan paired batches of the dataset's picture records: `make_plan(processor, batch_size=2, steps=3)`."""
+
+    def make(
+        processor: Any,
+        *,
+        batch_size: int = 2,
+        accumulation: int = 1,
+        steps: int = 3,
+        config: str = "multimodal",
+    ) -> BatchPlan:
+        encoder = Encoder(processor)
+        forget, retain = (
+            [encoder.encode(row) for row in league.records(config, split)] for split in ("forget", "retain")
+        )
+        refusal = [encoder.encode(row, answer="I don't know.") for row in league.records(config, "forget")]
+        order = Stream(forget, seed=0, name="forget")
+        return BatchPlan(
+            {
+                "forget": Source(forget, order, batch_size),
+                "refusal": Source(refusal, order, batch_size),
+                "retain": Source(retain, Stream(retain, seed=0, name="retain"), batch_size),
+            },
+            steps=steps,
+            accumulation=accumulation,
+            collator=Collator(processor),
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_batch(make_plan: Callable[..., BatchPlan]) -> Callable[..., PairedBatch]:
+    """The first batch of a plan."""
+    return lambda processor, **options: next(make_plan(processor, **options).batches())
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The same bits everywhere, and no test depends on another's random numbers."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(before)

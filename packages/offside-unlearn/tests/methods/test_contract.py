@@ -1,0 +1,214 @@
+"""What every method keeps, built in or a third party's: found by the registry, nothing listed here."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from offside_data.config import build
+from offside_data.errors import RecordError, UsageError
+from offside_data.vlm import Collator
+from offside_unlearn import reference as references
+from offside_unlearn.batches import BatchPlan, PairedBatch, Side
+from offside_unlearn.methods import LossOutput, MethodConfig, Needs, UnlearningMethod
+from offside_unlearn.options import share_out
+from offside_unlearn.reference import Preparation, Reference
+from offside_unlearn.trainer import TrainConfig
+from offside_unlearn.tune import LoraOptions, add_adapter
+from offside_unlearn.unlearning import METHODS, UnlearnConfig, load_method
+
+Fresh = Callable[[], tuple[Any, Any]]
+
+pytestmark = pytest.mark.parametrize("name", METHODS.names())
+
+
+class Case:
+    """A method on a tiny model with a fresh adapter that isn't at its start any more."""
+
+    def __init__(
+        self, name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], **plan: Any
+    ) -> None:
+        module = load_method(name)
+        self.method: UnlearningMethod[Any] = module.Method(module.Config())
+        self.needs: Needs = self.method.needs()
+        model, processor = loaded
+        self.processor = processor
+        # Dropout off: what is compared here may differ by the loss alone.
+        torch.manual_seed(0)
+        self.model = add_adapter(model, "all", LoraOptions(lora_dropout=0.0)).train()
+        self.plan = make_plan(processor, **plan)
+        self.reference: Reference = references.of(
+            self.model,
+            self.needs,
+            {side: source.examples for side, source in self.plan.sources.items()},
+            Preparation(
+                collator=Collator(processor),
+                batch_size=4,
+                fresh_adapter=True,
+                changing_pictures=False,
+                folder=None,
+            ),
+        )
+        with torch.no_grad():
+            for parameter_name, parameter in self.model.named_parameters():
+                if "lora_B" in parameter_name:
+                    parameter.normal_(std=0.02)
+
+    def output(self, batch: PairedBatch) -> LossOutput:
+        return self.method.loss(self.model, batch, self.reference)
+
+    def gradient(self, batches: list[PairedBatch]) -> dict[str, torch.Tensor]:
+        """Of the loss accumulated over batches, as the trainer accumulates it."""
+        self.model.zero_grad()
+        for batch in batches:
+            (self.output(batch).loss / len(batches)).backward()
+        return {n: p.grad.clone() for n, p in self.model.named_parameters() if p.grad is not None}
+
+
+@pytest.fixture
+def case(name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan]) -> Case:
+    return Case(name, fresh(), make_plan)
+
+
+def test_it_introduces_itself(name: str) -> None:
+    module = load_method(name)
+    assert (module.__doc__ or "").strip()
+    assert module.PAPER.title
+    assert module.PAPER.url.startswith("https://")
+    assert module.Config.__doc__
+    assert module.Method.__doc__
+
+
+def test_its_config_survives_yaml_and_coerces_strings(name: str) -> None:
+    config = load_method(name).Config()
+    assert isinstance(config, MethodConfig)
+    values = dataclasses.asdict(config)
+    assert build(type(config), yaml.safe_load(yaml.safe_dump(values)) or {}) == config
+    assert build(type(config), {key: str(value) for key, value in values.items()}) == config
+
+
+def test_unknown_options_are_errors(name: str) -> None:
+    with pytest.raises(UsageError, match="lambda_q"):
+        share_out({"lambda_q": "1"}, load_method(name).Config, UnlearnConfig, LoraOptions)
+
+
+def test_its_options_clash_with_none_of_the_training(name: str) -> None:
+    share_out({}, load_method(name).Config, UnlearnConfig, LoraOptions)
+    share_out({}, load_method(name).Config, TrainConfig, LoraOptions)
+
+
+def test_its_loss_is_a_finite_number_with_named_terms(case: Case) -> None:
+    output = case.output(next(case.plan.batches()))
+    assert output.loss.shape == ()
+    assert torch.isfinite(output.loss)
+    assert output.loss.requires_grad
+    assert output.terms
+    assert all(term.shape == () and torch.isfinite(term) for term in output.terms.values())
+
+
+def test_it_reads_only_what_it_says_it_needs(case: Case) -> None:
+    batch = next(case.plan.batches())
+    wanted = {side for side in ("forget", "retain", "refusal") if getattr(case.needs, side)}
+    case.output(PairedBatch({side: batch.side(side) for side in wanted}))
+
+
+def test_only_what_is_trained_gets_a_gradient_and_all_of_it_does(case: Case) -> None:
+    before = {n: p.detach().clone() for n, p in case.model.named_parameters()}
+    trained = [p for p in case.model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=0.1)
+    case.output(next(case.plan.batches())).loss.backward()
+    optimizer.step()
+    moved = {n for n, p in case.model.named_parameters() if not torch.equal(p, before[n])}
+    assert moved == {n for n in before if "lora_" in n}
+
+
+def test_the_frozen_reference_stays(case: Case) -> None:
+    if not (case.needs.record_reference or case.needs.token_reference):
+        pytest.skip("uses no reference")
+    batch = next(case.plan.batches())
+
+    def read() -> list[torch.Tensor]:
+        numbers = [
+            case.reference.token_logprobs(batch.side(side)) for side in sorted(case.needs.token_reference)
+        ]
+        return [
+            *numbers,
+            *([case.reference.record_logprobs(batch.forget)] if case.needs.record_reference else []),
+        ]
+
+    before = read()
+    case.output(batch).loss.backward()
+    with torch.no_grad():
+        for parameter in case.model.parameters():
+            if parameter.grad is not None:
+                parameter.sub_(parameter.grad)
+    assert all(torch.equal(one, other) for one, other in zip(before, read(), strict=True))
+
+
+def test_the_same_seed_gives_the_same_numbers(
+    name: str, case: Case, fresh: Fresh, make_plan: Callable[..., BatchPlan]
+) -> None:
+    torch.manual_seed(1)
+    first = case.output(next(case.plan.batches())).loss
+    again = Case(name, fresh(), make_plan)
+    again.model.load_state_dict(copy.deepcopy(case.model.state_dict()))
+    torch.manual_seed(1)
+    assert torch.equal(again.output(next(again.plan.batches())).loss, first)
+
+
+def test_accumulated_micro_batches_equal_one_batch(
+    name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan]
+) -> None:
+    gradients = []
+    for batch_size, accumulation in ((4, 1), (1, 4)):
+        case = Case(name, fresh(), make_plan, batch_size=batch_size, accumulation=accumulation)
+        with torch.random.fork_rng():
+            torch.manual_seed(7)
+            for n, p in case.model.named_parameters():
+                if "lora_B" in n:
+                    p.data.normal_(std=0.02)
+        gradients.append(case.gradient(list(case.plan.batches())[:accumulation]))
+    whole, accumulated = gradients
+    assert whole.keys() == accumulated.keys()
+    for parameter, gradient in whole.items():
+        scale = float(gradient.abs().max()) + 1e-6
+        torch.testing.assert_close(accumulated[parameter], gradient, rtol=1e-3, atol=1e-3 * scale)
+
+
+@pytest.mark.parametrize("side", ["forget", "retain", "refusal"])
+def test_another_picture_gives_another_loss(case: Case, side: str) -> None:
+    if not getattr(case.needs, side):
+        pytest.skip(f"reads no {side} batch")
+    batch = next(case.plan.batches())
+    inputs = copy.deepcopy(batch.side(side).inputs)
+    assert len(inputs["image_index"].unique()) > 1
+    inputs["pixel_values"] = inputs["pixel_values"].flip(0)
+    old = batch.side(side)
+    swapped = Side(inputs, old.record_ids, old.tokens, old.records)
+    loss = case.output(PairedBatch({**batch.sides, side: swapped})).loss
+    assert not torch.isclose(loss, case.output(batch).loss, rtol=1e-6)
+
+
+@pytest.mark.parametrize("side", ["forget", "retain", "refusal"])
+def test_a_batch_without_answers_is_an_error(case: Case, side: str) -> None:
+    if not getattr(case.needs, side):
+        pytest.skip(f"reads no {side} batch")
+    batch = next(case.plan.batches())
+    inputs = copy.deepcopy(batch.side(side).inputs)
+    inputs["labels"].fill_(-100)
+    old = batch.side(side)
+    with pytest.raises(RecordError, match="no answer token"):
+        case.output(PairedBatch({**batch.sides, side: Side(inputs, old.record_ids, old.tokens, old.records)}))
+
+
+def test_it_works_on_text_alone(name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan]) -> None:
+    case = Case(name, fresh(), make_plan, config="text")
+    batch = next(case.plan.batches())
+    assert "pixel_values" not in batch.forget.inputs
+    assert torch.isfinite(case.output(batch).loss)

@@ -1,0 +1,134 @@
+"""Run folders: recognised when finished, gone on with when not, never half-written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offside_data.errors import ModelError, OutputExistsError, UsageError
+from offside_unlearn import manifest as manifests
+from offside_unlearn.manifest import Manifest
+from offside_unlearn.runs import Run, finished, work_folder, working
+
+IDENTITY = {"role": "vanilla", "config": {"lr": 1e-3}, "base_model": {"path": "./a", "digest": "sha256:1"}}
+
+
+def manifest_of(identity: dict[str, Any]) -> Manifest:
+    rest = {"schema": 1, "title": "t", "adapter": None, "dataset": None, "forget": None, "trained_on": []}
+    return {**rest, **identity, "request": manifests.request_digest(identity)}
+
+
+def make(out: Path, identity: dict[str, Any], *, force: bool = False) -> Run:
+    with working(out, identity, force=force) as work:
+
+        def fill(folder: Path) -> Manifest:
+            (folder / "model.safetensors").write_text("weights")
+            return manifest_of(identity)
+
+        return work.finish(fill)
+
+
+def test_a_run_appears_whole_and_its_work_goes(tmp_path: Path) -> None:
+    run = make(tmp_path / "deep" / "run", IDENTITY)
+    names = sorted(path.name for path in run.path.iterdir())
+    assert names == ["README.md", "model.safetensors", "offside_run.json"]
+    assert [path.name for path in run.path.parent.iterdir()] == ["run"]
+    assert Run.open(run.path).manifest == run.manifest
+
+
+def test_the_same_request_is_recognised_wherever_its_base_lies(tmp_path: Path) -> None:
+    out = make(tmp_path / "run", IDENTITY).path
+    moved = {**IDENTITY, "base_model": {"path": "/elsewhere", "digest": "sha256:1"}}
+    found = finished(out, moved, force=False)
+    assert found is not None
+    assert found.reused
+    with pytest.raises(OutputExistsError, match=r"another run \(vanilla\)"):
+        finished(out, {**IDENTITY, "config": {"lr": 1e-4}}, force=False)
+    assert finished(out, IDENTITY, force=True) is None
+
+
+def fail(out: Path, identity: dict[str, Any], error: type[Exception], *, force: bool = False) -> None:
+    """An attempt that gets as far as a checkpoint."""
+    with working(out, identity, force=force) as work:
+        (work.folder / "checkpoint").write_text("half")
+        work.note_seconds()
+        raise error
+
+
+def test_what_an_attempt_left_is_there_for_the_next(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(RuntimeError):
+        fail(out, IDENTITY, RuntimeError)
+    assert not out.exists()
+    with working(out, IDENTITY, force=False) as work:
+        assert (work.folder / "checkpoint").read_text() == "half"
+        assert work.seconds() > work.before > 0
+
+
+def test_an_impossible_request_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        fail(tmp_path / "run", IDENTITY, UsageError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_request_left_is_not_taken_up(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(RuntimeError):
+        fail(out, {"role": "base"}, RuntimeError)
+    with working(out, IDENTITY, force=False) as work:
+        assert not (work.folder / "checkpoint").exists()
+
+
+def test_a_work_folder_of_unknown_origin_is_not_taken_up(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    work_folder(out).mkdir()
+    (work_folder(out) / "checkpoint-1").mkdir()
+    with working(out, IDENTITY, force=False) as work:
+        assert not (work.folder / "checkpoint-1").exists()
+
+
+def test_a_kill_while_the_run_is_written_leaves_nothing_that_lasts(tmp_path: Path) -> None:
+    partial = tmp_path / ".run.12345678.partial"
+    partial.mkdir()
+    make(tmp_path / "run", IDENTITY)
+    assert not partial.exists()
+
+
+def test_a_kill_after_the_run_was_written_is_tidied_up(tmp_path: Path) -> None:
+    out = make(tmp_path / "run", IDENTITY).path
+    work_folder(out).mkdir()
+    assert finished(out, IDENTITY, force=False) is not None
+    assert not work_folder(out).exists()
+
+
+def test_forcing_keeps_the_old_run_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    out = make(tmp_path / "run", IDENTITY).path
+    other = {**IDENTITY, "role": "base"}
+    with pytest.raises(RuntimeError):
+        fail(out, other, RuntimeError, force=True)
+    assert Run.open(out).manifest["role"] == "vanilla"
+    make(out, other, force=True)
+    assert Run.open(out).manifest["role"] == "base"
+
+
+def test_two_processes_do_not_make_the_same_run(tmp_path: Path) -> None:
+    with (
+        working(tmp_path / "run", IDENTITY, force=False),
+        pytest.raises(UsageError, match="another process"),
+        working(tmp_path / "run", IDENTITY, force=False),
+    ):
+        pass
+
+
+def test_unreadable_manifests_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="it is no run"):
+        Run.open(tmp_path)
+    (tmp_path / "offside_run.json").write_text("{")
+    with pytest.raises(ModelError, match="can't be read"):
+        Run.open(tmp_path)
+    (tmp_path / "offside_run.json").write_text(json.dumps({"schema": 99}))
+    with pytest.raises(ModelError, match="schema 1"):
+        Run.open(tmp_path)

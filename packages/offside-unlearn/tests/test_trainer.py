@@ -1,0 +1,178 @@
+"""The training loop: resumable to the bit, loud when something is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from offside_data.errors import UsageError
+from offside_unlearn import trainer
+from offside_unlearn.batches import BatchPlan, PairedBatch
+from offside_unlearn.methods import LossOutput, answer_loss
+from offside_unlearn.start import weights_digest
+from offside_unlearn.trainer import COMPLETE, Schedule, TrainConfig, TrainingError, last_checkpoint, train
+from offside_unlearn.tune import LoraOptions, add_adapter, unfreeze
+
+Fresh = Callable[[], tuple[Any, Any]]
+Plans = Callable[..., BatchPlan]
+CONFIG = TrainConfig(lr=1e-3, warmup=0.3, schedule="cosine")
+
+
+def learn(model: Any, batch: PairedBatch) -> LossOutput:
+    loss = answer_loss(model, batch.forget)
+    return LossOutput(loss, {"forget_ce": loss})
+
+
+def made(fresh: Fresh, lora: bool = True) -> tuple[Any, Any]:
+    model, processor = fresh()
+    torch.manual_seed(3)
+    return (add_adapter(model, "language", LoraOptions()) if lora else unfreeze(model, "all")), processor
+
+
+class Killed(Exception):  # noqa: N818 - not an error of ours
+    pass
+
+
+def killed_after(step: int) -> Callable[[Any, PairedBatch], LossOutput]:
+    calls = 0
+
+    def objective(model: Any, batch: PairedBatch) -> LossOutput:
+        nonlocal calls
+        calls += 1
+        if calls > step:
+            raise Killed
+        return learn(model, batch)
+
+    return objective
+
+
+@pytest.mark.parametrize(("lora", "accumulation"), [(True, 2), (False, 1)])
+def test_an_interrupted_training_ends_with_the_same_bits(
+    fresh: Fresh, make_plan: Plans, tmp_path: Path, lora: bool, accumulation: int
+) -> None:
+    config = dataclasses.replace(CONFIG, accumulation=accumulation)
+
+    def attempt(name: str, objective: Any = learn) -> tuple[str, list[dict[str, float]]]:
+        model, processor = made(fresh, lora)
+        plan = make_plan(processor, steps=4, batch_size=2, accumulation=accumulation)
+        torch.rand(len(name))  # Whatever happened before doesn't count.
+        history = train(model, plan, objective, config, 0, Schedule(tmp_path / name, checkpoint_seconds=0))
+        return weights_digest(model), history
+
+    undisturbed = attempt("undisturbed")
+    for calls in (2 * accumulation, accumulation):  # The second attempt goes on after the first.
+        with pytest.raises(Killed):
+            attempt("disturbed", killed_after(calls))
+    digest, history = attempt("disturbed")
+    assert digest == undisturbed[0]
+    assert history == undisturbed[1]
+    assert [entry["step"] for entry in history] == [1, 2, 3, 4]
+
+
+def test_an_incomplete_checkpoint_is_never_used(tmp_path: Path) -> None:
+    for step in (5, 10, 20):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    for step in (5, 10):
+        (tmp_path / f"checkpoint-{step}" / COMPLETE).touch()
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
+    assert not (tmp_path / "checkpoint-20").exists()
+    assert last_checkpoint(tmp_path / "nothing") is None
+
+
+def test_each_term_is_logged_for_each_step(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    model, processor = made(fresh)
+    history = train(model, make_plan(processor, steps=3), learn, CONFIG, 0, Schedule(tmp_path))
+    assert [entry["step"] for entry in history] == [1, 2, 3]
+    for entry in history:
+        assert entry["loss"] == pytest.approx(entry["forget_ce"], rel=1e-5)
+        assert {"grad_norm", "learning_rate"} <= entry.keys()
+
+
+def test_training_learns_and_leaves_the_base_alone(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    model, processor = made(fresh)
+    before = {n: p.clone() for n, p in model.named_parameters() if not p.requires_grad}
+    config = TrainConfig(lr=1e-2)
+    history = train(model, make_plan(processor, steps=12, batch_size=6), learn, config, 0, Schedule(tmp_path))
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert all(torch.equal(p, before[n]) for n, p in model.named_parameters() if n in before)
+    assert not model.training
+
+
+def test_a_loss_that_is_not_finite_stops_training(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    model, processor = made(fresh)
+
+    def explode(model: Any, batch: PairedBatch) -> LossOutput:
+        output = learn(model, batch)
+        return LossOutput(output.loss * float("nan"), output.terms)
+
+    with pytest.raises(TrainingError, match=r"step 1: the loss is nan \(forget_ce = .*the batch held r"):
+        train(model, make_plan(processor), explode, CONFIG, 0, Schedule(tmp_path))
+
+
+def test_an_adapter_that_does_not_move_is_an_error(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    model, processor = made(fresh)
+
+    def idle(model: Any, batch: PairedBatch) -> LossOutput:
+        output = learn(model, batch)
+        return LossOutput(output.loss * 0, output.terms)
+
+    with pytest.raises(TrainingError, match="adapter weights got no gradient"):
+        train(model, make_plan(processor), idle, CONFIG, 0, Schedule(tmp_path))
+
+
+def test_tuning_the_vision_tower_on_text_is_an_error(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    model, processor = fresh()
+    model = add_adapter(model, "all", LoraOptions())
+    with pytest.raises(TrainingError, match="hold no picture"):
+        train(model, make_plan(processor, config="text"), learn, CONFIG, 0, Schedule(tmp_path))
+
+
+def test_activation_checkpointing_trains_the_same(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    losses = []
+    for activation_checkpointing in (False, True):
+        model, processor = made(fresh)
+        config = dataclasses.replace(CONFIG, warmup=0, activation_checkpointing=activation_checkpointing)
+        torch.manual_seed(0)
+        history = train(
+            model, make_plan(processor), learn, config, 0, Schedule(tmp_path / str(activation_checkpointing))
+        )
+        losses.append([entry["loss"] for entry in history])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_models_are_saved_at_the_steps_asked_for(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    model, processor = made(fresh)
+    saved: list[int] = []
+    schedule = Schedule(tmp_path, save_at=[1, 3], save=lambda model, step: saved.append(step))
+    train(model, make_plan(processor), learn, CONFIG, 0, schedule)
+    assert saved == [1, 3]
+
+
+def test_nothing_to_train_and_several_processes_are_refused(
+    fresh: Fresh, make_plan: Plans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor = fresh()
+    plan = make_plan(processor)
+    frozen = model.requires_grad_(False)
+    with pytest.raises(UsageError, match="no parameter is to be trained"):
+        train(frozen, plan, learn, CONFIG, 0, Schedule(tmp_path))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="one process on one device"):
+        train(model, plan, learn, CONFIG, 0, Schedule(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"lr": 0}, {"epochs": -1}, {"batch_size": 0}, {"max_steps": 0}, {"warmup": 1.0}]
+)
+def test_impossible_configs_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        TrainConfig(**wrong)
+
+
+def test_the_trainer_divides_by_the_accumulation_itself() -> None:
+    assert trainer._Trainer.loss_is_scaled_for_ga is False

@@ -1,0 +1,228 @@
+"""Unlearning requests, end to end on a tiny model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForImageTextToText
+
+from offside_data.dataset import OffsideDataset
+from offside_data.errors import PluginError, UsageError
+from offside_data.vlm import Collator, Encoder, forward, load_model, load_processor
+from offside_data.vlm.digest import model_digest
+from offside_unlearn import METHODS, Run, RunOptions, unlearn
+from offside_unlearn.start import weights_digest
+from offside_unlearn.unlearning import draw_refusals, refusals
+
+CONFIG: dict[str, Any] = {"max_steps": 2, "batch_size": 2, "lr": 1e-3, "retain_ratio": 1}
+OPTIONS = RunOptions(device="cpu")
+NUMBERS = "stored: log-probability of each forget answer"
+DISTRIBUTIONS = "stored: distributions of the answer tokens"
+
+
+def logits_of(model: Any, folder: Path, league: OffsideDataset) -> torch.Tensor:
+    processor = load_processor(folder)
+    rows = [Encoder(processor).encode(row) for row in league.records("multimodal", "forget")]
+    with torch.no_grad():
+        return forward(model.eval(), Collator(processor)(rows)).logits
+
+
+@pytest.mark.parametrize("method", METHODS.names())
+def test_every_method_makes_an_adapter_that_plain_peft_loads(
+    method: str, tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    run = unlearn(method, tiny, None, league, "complete", CONFIG, tmp_path / "run", OPTIONS)
+    plain = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(tiny), run.path)
+    ours = load_model(run.path, device="cpu")
+    logits = logits_of(ours, run.path, league)
+    assert torch.equal(logits_of(plain, run.path, league), logits)
+    assert not torch.allclose(logits, logits_of(load_model(tiny, device="cpu"), tiny, league))
+    manifest = run.manifest
+    assert manifest["role"] == "unlearned"
+    assert manifest["method"] == method
+    assert manifest["setting"] == "complete"
+    request = league.request("complete")
+    assert manifest["forget"] == {"digest": request.digest, "record_ids": request.record_ids}
+    assert manifest["trained_parts"]["vision"]["trained"] == 0
+    assert manifest["base_model"]["path"] == str(tiny)
+    assert set(manifest["loss_history"][0]) >= {"step", "loss", "learning_rate"}
+    assert not list(tmp_path.glob(".*")), "nothing is left beside the run"
+
+
+@pytest.mark.parametrize(
+    ("setting", "records", "retain"),
+    [
+        ("complete", 6, {"multimodal/retain": 12}),
+        ("selective", 3, {"multimodal/retain": 12}),
+        ("unimodal", 3, {"text/retain": 6}),
+    ],
+)
+def test_a_setting_decides_what_is_forgotten_and_what_is_kept(
+    setting: str, records: int, retain: dict[str, int], tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    config = {**CONFIG, "max_steps": 1}
+    run = unlearn("grad_diff", tiny, None, league, setting, config, tmp_path / "run", OPTIONS)
+    assert len(run.manifest["forget"]["record_ids"]) == records
+    assert run.manifest["retain"] == retain
+
+
+def test_a_request_can_be_narrowed(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    options = RunOptions(device="cpu", only=("subject=s1", "attribute=club"))
+    config = {**CONFIG, "max_steps": 1, "retain_slices": "multimodal/retain,rest"}
+    run = unlearn("grad_diff", tiny, None, league, "complete", config, tmp_path / "run", options)
+    assert len(run.manifest["forget"]["record_ids"]) == 1
+    assert run.manifest["only"] == ["subject=s1", "attribute=club"]
+    assert run.manifest["retain"] == {"multimodal/retain": 12, "rest": 5}
+
+
+def test_retain_slices_may_not_hold_what_is_forgotten(
+    tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    def refused(setting: str, slices: str) -> Any:
+        config = {**CONFIG, "retain_slices": slices}
+        return unlearn("grad_diff", tiny, None, league, setting, config, tmp_path / "run", OPTIONS)
+
+    with pytest.raises(UsageError, match="holds 6 of the records that are to be forgotten"):
+        refused("complete", "multimodal/forget")
+    with pytest.raises(UsageError, match="leaves nothing out"):
+        refused("complete", "rest")
+    with pytest.raises(UsageError, match="isn't CONFIG/SPLIT"):
+        refused("complete", "retain")
+    assert not (tmp_path / "run").exists()
+    config = {**CONFIG, "max_steps": 1, "retain_slices": "multimodal/retain,multimodal/forget/shared"}
+    run = unlearn("grad_diff", tiny, None, league, "selective", config, tmp_path / "run", OPTIONS)
+    assert run.manifest["retain"] == {"multimodal/retain": 12, "multimodal/forget/shared": 3}
+
+
+def test_mistakes_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(PluginError, match="Did you mean 'grad_ascent'"):
+        unlearn("grad_asent", tiny, None, league, "complete", CONFIG, out)
+    with pytest.raises(UsageError, match="doesn't offer the setting 'visual-rumor'"):
+        unlearn("grad_ascent", tiny, None, league, "visual-rumor", CONFIG, out)
+    with pytest.raises(UsageError, match="Did you mean 'beta2'"):
+        unlearn("grad_ascent", tiny, None, league, "complete", {"beta": 0.5}, out)
+    with pytest.raises(UsageError, match="beta must be positive"):
+        unlearn("npo", tiny, None, league, "complete", {"beta": 0}, out)
+    assert not out.exists()
+
+
+def test_npo_keeps_its_reference_with_the_run(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    run = unlearn("npo", tiny, None, league, "complete", CONFIG, tmp_path / "run", OPTIONS)
+    assert run.manifest["reference"] == NUMBERS
+    assert (run.path / "reference.parquet").is_file()
+
+
+@pytest.mark.parametrize(
+    ("full", "how"), [(False, "adapter off"), (True, "stored: distributions of the answer tokens")]
+)
+def test_kl_min_says_which_reference_it_used(
+    full: bool, how: str, tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    options = RunOptions(device="cpu", full=full)
+    run = unlearn("kl_min", tiny, None, league, "complete", CONFIG, tmp_path / "run", options)
+    assert run.manifest["reference"] == how
+    history = run.manifest["loss_history"]
+    assert history[0]["retain_kl"] == pytest.approx(0, abs=1e-3)
+    assert {"forget_ce", "retain_kl"} <= history[0].keys()
+
+
+def test_requests_can_follow_one_another_on_one_model(
+    tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    def request(subject: str, model: Path, out: str) -> Run:
+        options = RunOptions(device="cpu", only=(f"subject={subject}",))
+        config = {**CONFIG, "retention": "kl"}
+        return unlearn("npo", model, None, league, "complete", config, tmp_path / out, options)
+
+    first = request("s1", tiny, "first")
+    second = request("s2", first.path, "second")
+    assert first.manifest["reference"] == f"{NUMBERS}; adapter off"
+    # The adapter holds the first request: switching it off would bring that knowledge back as the reference.
+    assert (
+        second.manifest["reference"]
+        == "stored: log-probability of each forget answer; stored: distributions of the answer tokens"
+    )
+    parent = second.manifest["parents"][-1]
+    assert parent["digest"] == model_digest(first.path)
+    assert parent["only"] == ["subject=s1"]
+    assert parent["forget"] == first.manifest["forget"]
+    assert second.manifest["base_model"]["path"] == str(tiny)
+    load_model(second.path, device="cpu")
+
+
+def test_po_teaches_refusals_that_name_nothing(league: OffsideDataset) -> None:
+    ids = league.records("multimodal", "forget")["record_id"]
+    drawn = draw_refusals(ids, seed=0)
+    assert drawn == draw_refusals(list(reversed(ids)), seed=0) != draw_refusals(ids, seed=1)
+    assert set(drawn.values()) <= set(refusals())
+    assert len(refusals()) == len(set(refusals())) > 10
+
+
+def test_gradient_ascent_makes_the_answers_unlikely(
+    tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    config = {"max_steps": 12, "batch_size": 6, "lr": 5e-3, "schedule": "constant"}
+    history = unlearn(
+        "grad_ascent", tiny, None, league, "complete", config, tmp_path / "run", OPTIONS
+    ).manifest["loss_history"]
+    assert history[-1]["forget_ce"] > history[0]["forget_ce"] + 1
+
+
+PROGRAM = """
+import sys
+from offside_unlearn.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_run_killed_at_any_point_ends_with_the_same_bits(
+    tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    """`kill -9` in the middle of training, then the same command again, against an undisturbed run."""
+    config = {**CONFIG, "max_steps": 15}
+    undisturbed = unlearn("npo", tiny, None, league, "complete", config, tmp_path / "undisturbed", OPTIONS)
+    out = tmp_path / "disturbed"
+    arguments = [
+        "run",
+        "npo",
+        str(out),
+        "--model",
+        str(tiny),
+        "--data",
+        str(league.path),
+        "--setting",
+        "complete",
+    ]
+    arguments += [part for key, value in config.items() for part in ("--set", f"{key}={value}")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments, "--device", "cpu", "--checkpoint-seconds", "0"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+    )
+    work = tmp_path / ".disturbed.work"
+    deadline = time.monotonic() + 120
+    while not list(work.glob("checkpoint-*/complete")):
+        assert process.poll() is None, process.stderr and process.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not out.exists()
+    resumed = unlearn("npo", tiny, None, league, "complete", config, out, OPTIONS)
+    assert not work.exists()
+    assert weights_digest(load_model(out, device="cpu")) == weights_digest(
+        load_model(undisturbed.path, device="cpu")
+    )
+    assert resumed.manifest["loss_history"] == undisturbed.manifest["loss_history"]
+    assert resumed.manifest["request"] == undisturbed.manifest["request"]
+    assert resumed.manifest["wall_time_s"] > 0
