@@ -1,0 +1,40 @@
+"""Put evaluated models side by side: what was forgotten, what survived, with intervals and controls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from offside_data.commandline import json_option, print_json, print_table
+from offside_data.progress import log
+from offside_eval.cli._options import comparison_of, comparison_options
+
+
+@click.command()
+@comparison_options
+@json_option
+def command(as_json: bool, **options: Any) -> None:
+    """Put models side by side, given the RESULTS folders that `offside-eval run` wrote.
+
+    Which is vanilla, retain-only or unlearned stands in the results; several settings are grouped.
+    In brackets: 95 % intervals from resampled subjects.
+    """
+    from offside_eval.compare.show import terminal_rows, text
+    from offside_eval.findings import look_for
+
+    comparison = comparison_of(**options)
+    findings = look_for(comparison)
+    if as_json:
+        print_json(comparison.to_dict() | {"findings": [f.to_dict() for f in findings]})
+        return
+    for setting in comparison.settings.values():
+        columns, rows = terminal_rows(setting)
+        print_table(f"\n{setting.name}: {setting.summary}", columns, rows)
+    print_table(
+        "\npublished findings",
+        ["finding", "effect", "verdict", "because"],
+        [[f.statement, text(f.figure), f.verdict, f.why] for f in findings],
+    )
+    for note in comparison.notes:
+        log(f"note: {note}")

@@ -1,0 +1,90 @@
+"""Put models side by side: what was forgotten, what survived, what came back; with controls and intervals.
+
+`compare(results)` is the whole of it; the definitions are in `measures` and `relearning`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from offside_data.errors import UsageError
+from offside_data.plugins import unknown_name_message
+from offside_data.settings import SETTINGS
+from offside_data.taxonomy import Taxonomy
+from offside_eval.compare.checks import MismatchError, check_comparable, notes_on
+from offside_eval.compare.comparison import Comparison, Row, SettingComparison
+from offside_eval.compare.models import cast, load_all
+from offside_eval.compare.quantities import Figure, Quantity
+from offside_eval.compare.relearning import with_corrections
+from offside_eval.compare.rows import setting_rows
+from offside_eval.results import Results
+
+HEADLINE_METRIC = "value_match"
+
+__all__ = [
+    "HEADLINE_METRIC",
+    "Comparison",
+    "Figure",
+    "MismatchError",
+    "Quantity",
+    "Row",
+    "SettingComparison",
+    "compare",
+]
+
+
+def compare(
+    results: Iterable[Results | str | Path],
+    *,
+    vanilla: Results | str | Path | None = None,
+    retain_only: Results | str | Path | None = None,
+    relearned: Mapping[str, str] | None = None,
+    metric: str = HEADLINE_METRIC,
+    allow_mismatch: bool = False,
+    taxonomy: Taxonomy | None = None,
+) -> Comparison:
+    """Compare models that were evaluated in one or several settings.
+
+    Args:
+        results: Results folders or loaded results, the controls' among them. Roles come from each
+            `results.json`. A control needs to be evaluated in one setting only, as long as it was
+            asked the same records.
+        vanilla: Results of the vanilla model, whatever role they name.
+        retain_only: Results of the retain-only model, likewise.
+        relearned: Results folder of a relearned model -> that of the model it came from, where the
+            run manifest doesn't say.
+        metric: The per-record score to compute everything from.
+        allow_mismatch: Compare models that were unlearned on different records all the same.
+        taxonomy: To read corrected values in answers; the shipped football one if not given.
+
+    Raises:
+        UsageError: If there are no results, a control is there twice, or a metric is unknown.
+        MismatchError: If models were unlearned on different records or evaluated on different data.
+    """
+    loaded = load_all(results)
+    places = {
+        role: None if chosen is None else _place(loaded, chosen)
+        for role, chosen in (("vanilla", vanilla), ("retain_only", retain_only))
+    }
+    known = sorted({name for r in loaded for name in r.metrics})
+    if metric not in known:
+        raise UsageError(unknown_name_message("metric", metric, known))
+    loaded = with_corrections(loaded, taxonomy)
+    given = {role: None if place is None else loaded[place] for role, place in places.items()}
+    who = cast(loaded, vanilla=given["vanilla"], retain_only=given["retain_only"], relearned=relearned)
+    notes = check_comparable(loaded, who, allow=allow_mismatch) + notes_on(loaded, who)
+    names = {r.setting for r in loaded}
+    order = [name for name in SETTINGS if name in names] + sorted(names - set(SETTINGS))
+    return Comparison(metric, {name: setting_rows(name, who, metric) for name in order}, who, notes)
+
+
+def _place(loaded: list[Results], chosen: Results | str | Path) -> int:
+    """Where `chosen` stands in `loaded`; it is added if it isn't there yet."""
+    for i, r in enumerate(loaded):
+        if r is chosen:
+            return i
+        if not isinstance(chosen, Results) and r.path and r.path.resolve() == Path(chosen).resolve():
+            return i
+    loaded += load_all([chosen])
+    return len(loaded) - 1

@@ -1,0 +1,124 @@
+"""The same records answered by several models, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from offside_eval.aggregate import clusters
+from offside_eval.compare.models import KEY, Model
+from offside_eval.compare.quantities import Quantity, mean_of, unscored
+from offside_eval.statistics import Sample, paired_test
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PLAYERS = {
+    "self": "this model",
+    "vanilla": "the vanilla model",
+    "retain_only": "the retain-only model",
+    "parent": "the model before relearning",
+    "relearned_control": "retain-only after the same relearning",
+}
+"""Whose answers a number may need, and what they are called in reasons."""
+
+
+CHANCE_LEVEL_METRICS = ("choice_accuracy",)
+"""Metrics on which guessing scores 1/n, with `n` in the column `n_choices`."""
+
+
+class Bench:
+    """The rows of one evaluation, with the scores of every model involved as columns.
+
+    Args:
+        rows: The records (one row each a slice and variant) that the numbers are about.
+        metric: The score.
+        players: Model by part played, one of `PLAYERS`; what is missing makes numbers unscored.
+    """
+
+    def __init__(self, rows: pl.DataFrame, metric: str, players: Mapping[str, Model | None]) -> None:
+        import polars as pl
+
+        self.rows = rows.with_columns(pl.Series("@cluster", clusters(rows), dtype=pl.String))
+        self.metric = metric
+        self.players = {part: model for part, model in players.items() if model is not None}
+        self._wide: dict[str, pl.DataFrame] = {}
+
+    def slices(self, kind: str) -> list[str]:
+        """Slice names of a kind: `keep` or `measure`, in the order of the evaluation."""
+        names = self.rows["slice"].unique(maintain_order=True).to_list()
+        return [name.partition(":")[2] for name in names if name.startswith(f"{kind}:")]
+
+    def wide(self, column: str) -> pl.DataFrame:
+        """The rows with one `@part` column a model, holding its score or null."""
+        if column not in self._wide:
+            frame = self.rows
+            for part, model in self.players.items():
+                scores = model.pool.select(*KEY, _score(model.pool, column).alias(f"@{part}"))
+                frame = frame.join(scores, on=list(KEY), how="left", maintain_order="left")
+            self._wide[column] = frame
+        return self._wide[column]
+
+    def means(self, where: pl.Expr, *parts: str, column: str | None = None) -> list[Quantity]:
+        """Mean score of each model on the records that fit `where` and that all of them have a score on.
+
+        Args:
+            where: Which rows.
+            parts: Parts played, of `PLAYERS`.
+            column: Column of the score; the bench's metric if not given.
+
+        Returns:
+            One quantity a part; all unscored, with the reason, if the comparison can't be made.
+        """
+        column = column or self.metric
+        scored, skipped, reason = self._scored(where, parts, column)
+        if scored is None:
+            return [unscored(reason, skipped)] * len(parts)
+        names = scored["@cluster"].to_list()
+        return [mean_of(Sample.of(scored[f"@{part}"].to_numpy(), names), skipped) for part in parts]
+
+    def p_same(self, where: pl.Expr, one: str, other: str) -> float | None:
+        """P-value that two models score the same on the records that fit `where`; null if not comparable."""
+        scored, _, _ = self._scored(where, (one, other), self.metric)
+        if scored is None:
+            return None
+        names = scored["@cluster"].to_list()
+        return paired_test(scored[f"@{one}"].to_numpy(), scored[f"@{other}"].to_numpy(), names)
+
+    def _scored(
+        self, where: pl.Expr, parts: tuple[str, ...], column: str
+    ) -> tuple[pl.DataFrame | None, int, str]:
+        """Rows on which every part has a score, how many others there are; or why there are none."""
+        import polars as pl
+
+        for part in parts:
+            if part not in self.players:
+                return None, 0, f"{PLAYERS[part]} is missing"
+        chosen = self.wide(column).filter(where).unique(subset=list(KEY), keep="first", maintain_order=True)
+        if chosen.is_empty():
+            return None, 0, "there are no such records in this setting"
+        scored = chosen.filter(pl.all_horizontal(pl.col(f"@{part}").is_not_null() for part in parts))
+        skipped = chosen.height - scored.height
+        if scored.is_empty():
+            empty = [PLAYERS[p] for p in parts if chosen[f"@{p}"].null_count() == chosen.height]
+            who = " and ".join(empty or [PLAYERS[p] for p in parts])
+            return None, skipped, f"{who} has no {column} on these records"
+        return scored, skipped, ""
+
+    def mean(self, where: pl.Expr, part: str = "self", *, column: str | None = None) -> Quantity:
+        """Mean score of one model."""
+        return self.means(where, part, column=column)[0]
+
+
+def _score(pool: pl.DataFrame, column: str) -> pl.Expr:
+    """A model's scores, those of guessable questions corrected for chance: (score - 1/n) / (1 - 1/n)."""
+    import polars as pl
+
+    if column not in pool.columns:
+        return pl.lit(None, dtype=pl.Float64)
+    if column not in CHANCE_LEVEL_METRICS:
+        return pl.col(column)
+    if "n_choices" not in pool.columns:
+        return pl.lit(None, dtype=pl.Float64)
+    n = pl.when(pl.col("n_choices") > 1).then(pl.col("n_choices"))
+    return (pl.col(column) - 1 / n) / (1 - 1 / n)

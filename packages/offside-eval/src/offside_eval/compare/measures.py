@@ -1,0 +1,206 @@
+"""The numbers of one row: forgetting, keeping, selectivity and the rest.
+
+With `a` = mean score on a set of records and the models vanilla `v`, unlearned `u` and retain-only
+`ro`: forgetting = (a_v - a_u) / (a_v - a_ro), keeping = a_u / a_v. Names of quantities:
+
+```
+knows, drop, forgetting            private claims of what was to be forgotten (the headline)
+…/CONFIG/SCOPE                     the same, by form of the question and scope of the claim
+…/visual, …/not_visual             private claims that are readable in the picture, and the others
+keeping, keeping/SLICE             what must survive: average over its sets, and each set
+selectivity                        harmonic mean of forgetting and keeping/shared on the same pictures
+specific_forgetting                drop beyond the drop on matched retain records
+modality_gap                       forgetting on pictures minus forgetting on text
+balance                            harmonic mean of forgetting and keeping: orders the table
+remembered, read, reads_old        answers to the twins of visual rumours
+degenerate                         share of degenerate answers
+recovered, …                       after relearning: see `relearning`
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from offside_data.schema import VISUAL_CHANNELS
+from offside_eval.compare.bench import Bench
+from offside_eval.compare.quantities import (
+    Quantity,
+    average,
+    difference,
+    harmonic_mean,
+    ratio,
+    unscored,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+COLLAPSED_KEEPING = 0.5
+COLLAPSED_DEGENERATE = 0.3
+
+
+def forgotten(scope: str | None = "private") -> pl.Expr:
+    """Plain rows of what was to be forgotten."""
+    import polars as pl
+
+    where = (pl.col("slice") == "forget") & (pl.col("variant") == "plain")
+    return where if scope is None else where & (pl.col("scope") == scope)
+
+
+def measure_all(bench: Bench) -> dict[str, Quantity]:
+    """Every number of one model that needs no other unlearned model."""
+    found = {"knows": bench.mean(forgotten())}
+    found |= _forgetting(bench, forgotten(), "")
+    found |= _by_cell(bench)
+    found |= _visual(bench)
+    found |= _keeping(bench)
+    found["selectivity"] = _selectivity(bench, found["forgetting"])
+    found["specific_forgetting"] = _specific_forgetting(bench)
+    found["modality_gap"] = _modality_gap(found)
+    found["balance"] = harmonic_mean(found["forgetting"], found["keeping"])
+    found["degenerate"] = _degenerate(bench)
+    return found
+
+
+def _forgetting(bench: Bench, where: pl.Expr, suffix: str) -> dict[str, Quantity]:
+    """`forgetting` and, beside it, the raw drop, which needs no retain-only model."""
+    vanilla, own = bench.means(where, "vanilla", "self")
+    drop = difference(vanilla, own)
+    if "retain_only" not in bench.players:
+        why = "the retain-only model is missing: only the raw drop is known"
+        return {f"drop{suffix}": drop, f"forgetting{suffix}": unscored(why)}
+    v, u, ro = bench.means(where, "vanilla", "self", "retain_only")
+    what = "what vanilla knows beyond retain-only"
+    return {f"drop{suffix}": drop, f"forgetting{suffix}": ratio(difference(v, u), difference(v, ro), what)}
+
+
+def _by_cell(bench: Bench) -> dict[str, Quantity]:
+    """Forgetting by config and scope, over everything of the forget split that isn't to survive."""
+    import polars as pl
+
+    rows = bench.rows.filter(pl.col("split") == "forget", ~pl.col("slice").str.starts_with("keep:"))
+    cells = rows.select("config", "scope").drop_nulls().unique().sort("config", "scope")
+    found: dict[str, Quantity] = {}
+    for config, scope in cells.iter_rows():
+        where = (
+            (pl.col("split") == "forget")
+            & ~pl.col("slice").str.starts_with("keep:")
+            & (pl.col("variant") == "plain")
+            & (pl.col("config") == config)
+            & (pl.col("scope") == scope)
+        )
+        found[f"knows/{config}/{scope}"] = bench.mean(where)
+        found |= _forgetting(bench, where, f"/{config}/{scope}")
+    return found
+
+
+def _visual(bench: Bench) -> dict[str, Quantity]:
+    import polars as pl
+
+    visual = pl.col("rumor_channel").is_in(VISUAL_CHANNELS)
+    found = _forgetting(bench, forgotten() & visual, "/visual")
+    found |= _forgetting(bench, forgotten() & ~visual, "/not_visual")
+    found["remembered"] = bench.mean(pl.col("variant") == "blank")
+    found["read"] = bench.mean(pl.col("variant") == "swapped")
+    found["reads_old"] = bench.mean(pl.col("variant") == "swapped", column="states_old")
+    return found
+
+
+def _kept(name: str) -> pl.Expr:
+    """Rows of one set that must survive; of `test` only the shared facts."""
+    import polars as pl
+
+    where = (pl.col("slice") == f"keep:{name}") & (pl.col("variant") == "plain")
+    return where & ((pl.col("split") != "test") | (pl.col("scope") == "shared"))
+
+
+def _keeping(bench: Bench) -> dict[str, Quantity]:
+    found: dict[str, Quantity] = {}
+    for name in bench.slices("keep"):
+        vanilla, own = bench.means(_kept(name), "vanilla", "self")
+        found[f"knows/{name}"] = bench.mean(_kept(name))
+        found[f"keeping/{name}"] = ratio(own, vanilla, "what vanilla knows of it")
+    sets = [q for key, q in found.items() if key.startswith("keeping/")]
+    scored = [q for q in sets if q.compute is not None]
+    reasons = [q.reason for q in sets if q.reason]
+    found["keeping"] = (
+        average(scored) if scored else unscored(reasons[0] if reasons else "nothing was to be kept")
+    )
+    return found
+
+
+def _selectivity(bench: Bench, forgetting: Quantity) -> Quantity:
+    """Harmonic mean of forgetting and of keeping the shared facts of the same pictures."""
+    import polars as pl
+
+    pictures = bench.rows.filter(forgotten())["image_id"].drop_nulls().unique()
+    where = (
+        pl.col("slice").str.starts_with("keep:")
+        & (pl.col("variant") == "plain")
+        & (pl.col("split") == "forget")
+        & (pl.col("scope") == "shared")
+        & pl.col("image_id").is_in(pictures.implode())
+    )
+    if bench.rows.filter(where).is_empty():
+        return unscored("in this setting no shared facts of the same pictures are to be kept")
+    vanilla, own = bench.means(where, "vanilla", "self")
+    return harmonic_mean(forgetting, ratio(own, vanilla, "what vanilla knows of the shared facts"))
+
+
+def _specific_forgetting(bench: Bench) -> Quantity:
+    """Drop on the forgotten minus the drop on retain records of the same subjects and attributes."""
+    import polars as pl
+
+    wanted = bench.rows.filter(forgotten()).select("subject_id", "attribute", "config").unique()
+    keys = pl.concat_str("subject_id", "attribute", "config", separator="\0")
+    matched = (pl.col("split") == "retain") & keys.is_in(wanted.select(keys.alias("key"))["key"].implode())
+    before, after = bench.means(forgotten(), "vanilla", "self")
+    kept_before, kept_after = bench.means(matched, "vanilla", "self")
+    if kept_before.compute is None and before.compute is not None:
+        return unscored("no retain records of the same subjects and attributes were asked")
+    return difference(difference(before, after), difference(kept_before, kept_after))
+
+
+def _modality_gap(found: dict[str, Quantity]) -> Quantity:
+    sides = ("forgetting/multimodal/private", "forgetting/text/private")
+    for side in sides:
+        if side not in found:
+            return unscored("private claims were asked in one form only, not in both")
+    return difference(found[sides[0]], found[sides[1]])
+
+
+def _degenerate(bench: Bench) -> Quantity:
+    import polars as pl
+
+    if "degenerate" not in bench.rows.columns:
+        return unscored("the metric `degenerate` was not computed")
+    return bench.mean(pl.col("variant") == "plain", column="degenerate")
+
+
+def collapse(bench: Bench, found: dict[str, Quantity]) -> tuple[str, ...]:
+    """Why a model counts as collapsed: its forgetting is damage; empty if it doesn't.
+
+    The retain or utility keeping lies below one half (lower bound), or over 30 % of the answers are
+    degenerate.
+    """
+    import polars as pl
+
+    reasons = []
+    for name in bench.slices("keep"):
+        splits = bench.rows.filter(pl.col("slice") == f"keep:{name}")["split"].unique().to_list()
+        interval = found[f"keeping/{name}"].figure().interval
+        if interval is None or splits[0] not in ("retain", "utility"):
+            continue
+        bound = interval.value if interval.low is None else interval.low
+        if bound < COLLAPSED_KEEPING:
+            reasons.append(
+                f"keeping on {name} is {interval.value:.2f} (lower bound {bound:.2f} < {COLLAPSED_KEEPING})"
+            )
+    share = found["degenerate"].value
+    if share is not None and share > COLLAPSED_DEGENERATE:
+        reasons.append(f"{share:.0%} of the answers are degenerate (over {COLLAPSED_DEGENERATE:.0%})")
+    return tuple(reasons)
+
+
+__all__ = ["Bench", "collapse", "forgotten", "measure_all"]

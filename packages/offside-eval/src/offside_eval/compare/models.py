@@ -1,0 +1,213 @@
+"""Who is who among the results: controls, unlearned and relearned models, and who came from whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offside_data.errors import UsageError
+from offside_eval.results import Results
+
+if TYPE_CHECKING:
+    import polars as pl
+
+CONTROLS = ("vanilla", "retain_only", "base")
+"""Roles of models shown beside every row."""
+JUDGED = ("unlearned", "relearned", "unknown")
+"""Roles of models that get a row of their own; `unknown` is a checkpoint without our manifest."""
+KEY = ("record_id", "variant")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One model with every evaluation of it.
+
+    Args:
+        digest: Digest of its weights: what makes two results belong to the same model.
+        role: base, vanilla, retain_only, unlearned, relearned or unknown.
+        results: Its results folders, in the order given.
+    """
+
+    digest: str
+    role: str
+    results: tuple[Results, ...]
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """Content of its run manifest; empty for a plain checkpoint."""
+        return dict(self.results[0].meta["model"].get("run") or {})
+
+    @property
+    def method(self) -> str | None:
+        """The unlearning method, if one was used."""
+        return self.run.get("method")
+
+    @property
+    def path(self) -> str:
+        """Where the model lay when it was evaluated."""
+        return str(self.results[0].meta["model"]["path"])
+
+    @property
+    def steps(self) -> int | None:
+        """Optimizer steps of the training that made it: the budget of a relearning attack."""
+        last = (self.run.get("loss_history") or [{}])[-1]
+        steps = last.get("step")
+        return int(steps) if steps else None
+
+    @cached_property
+    def pool(self) -> pl.DataFrame:
+        """All its answers, one row a record and variant, whichever setting they were asked in."""
+        import polars as pl
+
+        frames = [r.samples for r in self.results]
+        return pl.concat(frames, how="diagonal_relaxed").unique(
+            subset=list(KEY), keep="first", maintain_order=True
+        )
+
+    def parent_keys(self) -> set[str]:
+        """Digest and path of the model it was made from (the last before any relearning), by its manifest."""
+        line = [e for e in self.run.get("parents") or [] if isinstance(e, Mapping)]
+        nearest = [e for e in line if e.get("role") != "relearned"][-1:]
+        entry = nearest[0] if nearest else self.run.get("base_model") or {}
+        return {str(entry[key]) for key in ("digest", "path") if entry.get(key)}
+
+
+def load_all(results: Iterable[Results | str | Path]) -> list[Results]:
+    """Load what isn't loaded yet.
+
+    Raises:
+        UsageError: If nothing was given.
+        ResultsError: If a folder holds no finished evaluation.
+    """
+    loaded = [r if isinstance(r, Results) else Results.load(r) for r in results]
+    if not loaded:
+        raise UsageError("no results to compare: give the folders that `offside-eval run` wrote.")
+    return loaded
+
+
+def name_of(results: Results) -> str:
+    """A results folder's name in messages."""
+    return str(results.path or results.meta["model"]["path"])
+
+
+def gather(results: Sequence[Results], roles: Mapping[int, str]) -> list[Model]:
+    """Bring the results of the same weights together.
+
+    Args:
+        results: All of them.
+        roles: Roles given by hand, by `id()` of the results; others speak for themselves.
+
+    Raises:
+        UsageError: If the results of one model name different roles.
+    """
+    by_digest: dict[str, list[Results]] = {}
+    for r in results:
+        by_digest.setdefault(str(r.meta["model"].get("digest") or r.meta["model"]["path"]), []).append(r)
+    models = []
+    for digest, group in by_digest.items():
+        named = {roles.get(id(r), r.role) for r in group}
+        given = {roles[id(r)] for r in group if id(r) in roles}
+        if len(given or named) != 1:
+            places = ", ".join(name_of(r) for r in group)
+            raise UsageError(
+                f"the same model has several roles ({', '.join(sorted(given or named))}): {places}. "
+                "Say which one it is with --vanilla or --retain-only."
+            )
+        models.append(Model(digest, (given or named).pop(), tuple(group)))
+    return models
+
+
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """All models of a comparison and how they belong together.
+
+    Args:
+        models: Every model.
+        controls: The one model of each control role that is there.
+        parents: Model a relearned one was made from, by digest.
+    """
+
+    models: tuple[Model, ...]
+    controls: Mapping[str, Model]
+    parents: Mapping[str, Model]
+
+    def relearned_control(self, model: Model) -> Model | None:
+        """The retain-only model after the same relearning, with the same budget as `model`."""
+        retain_only = self.controls.get("retain_only")
+        children = [
+            m
+            for m in self.models
+            if m.role == "relearned" and retain_only and self.parents.get(m.digest) is retain_only
+        ]
+        return next((m for m in children if m.steps == model.steps), None)
+
+
+def cast(
+    results: Sequence[Results],
+    *,
+    vanilla: Results | None = None,
+    retain_only: Results | None = None,
+    relearned: Mapping[str, str] | None = None,
+) -> Cast:
+    """Find out who is who.
+
+    Args:
+        results: All results, the controls' included.
+        vanilla: What to take as vanilla, whatever its manifest says.
+        retain_only: What to take as retain-only.
+        relearned: Results folder of a relearned model -> results folder of the model it came from,
+            for models whose manifest doesn't say.
+
+    Raises:
+        UsageError: If a control is there twice or a relearned model is its own parent.
+    """
+    roles = {id(r): role for r, role in ((vanilla, "vanilla"), (retain_only, "retain_only")) if r is not None}
+    by_hand = _by_hand(results, relearned or {})
+    for child, _ in by_hand:
+        roles[id(child)] = "relearned"
+    models = gather(results, roles)
+    chosen = {role: by_role for role in CONTROLS if (by_role := [m for m in models if m.role == role])}
+    for r, role in ((vanilla, "vanilla"), (retain_only, "retain_only")):
+        if r is not None:
+            chosen[role] = [m for m in models if any(x is r for x in m.results)]
+    for role, found in chosen.items():
+        if len(found) > 1:
+            places = ", ".join(name_of(m.results[0]) for m in found)
+            way_out = "" if role == "base" else f", or choose one with --{role.replace('_', '-')}"
+            raise UsageError(f"{len(found)} different {role} models: {places}. Leave one out{way_out}.")
+    controls = {role: found[0] for role, found in chosen.items()}
+    return Cast(tuple(models), controls, _parents(models, by_hand))
+
+
+def _by_hand(results: Sequence[Results], relearned: Mapping[str, str]) -> list[tuple[Results, Results]]:
+    def find(place: str) -> Results:
+        for r in results:
+            if r.path is not None and Path(place).resolve() == r.path.resolve():
+                return r
+        raise UsageError(f"--relearned names {place}, which isn't among the results given.")
+
+    return [(find(child), find(parent)) for child, parent in relearned.items()]
+
+
+def _parents(models: Sequence[Model], by_hand: Sequence[tuple[Results, Results]]) -> dict[str, Model]:
+    """The model that each relearned one was made from, as far as it is there."""
+    parents: dict[str, Model] = {}
+    for model in models:
+        if model.role != "relearned":
+            continue
+        said = [parent for child, parent in by_hand if any(child is r for r in model.results)]
+        keys = model.parent_keys()
+        for other in models:
+            named = other.digest in keys or other.path in keys
+            if other is not model and (
+                any(p is r for p in said for r in other.results) or (named and not said)
+            ):
+                parents[model.digest] = other
+                break
+    return parents
+
+
+__all__ = ["CONTROLS", "JUDGED", "KEY", "Cast", "Model", "cast", "gather", "load_all", "name_of"]

@@ -1,0 +1,144 @@
+"""Numbers made of means: `(a_v - a_u) / (a_v - a_ro)` and the like, with one interval at the end.
+
+A `Quantity` keeps the samples that its means come from, so that whatever is computed from several
+quantities (a ratio, an average over methods) still resamples the same subjects in all models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from offside_eval.statistics import Floats, Interval, Sample, Statistic, bootstrap_statistic
+
+MIN_DENOMINATOR = 0.05
+"""A ratio over less than this is noise: it is not scored."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number to show, or the reason why there is none.
+
+    Args:
+        interval: Value and bounds; null when not scored.
+        reason: Why there is no number; null when there is one.
+        n_skipped: Records left out because some model's answer was not scored on them.
+    """
+
+    interval: Interval | None
+    reason: str | None = None
+    n_skipped: int = 0
+
+    @property
+    def value(self) -> float | None:
+        """The number, or null."""
+        return None if self.interval is None else self.interval.value
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        i = self.interval
+        return {
+            "value": i and i.value,
+            "low": i and i.low,
+            "high": i and i.high,
+            "n_scored": i.n if i else 0,
+            "n_skipped": self.n_skipped,
+            "n_subjects": i.n_clusters if i else 0,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """A function of the means of samples.
+
+    Args:
+        samples: Where the means come from.
+        compute: The function, vectorised over resamples; null when `reason` is set.
+        reason: Why the quantity can't be computed.
+        n_skipped: Records left out because some model's answer was not scored on them.
+    """
+
+    samples: tuple[Sample, ...] = ()
+    compute: Statistic | None = None
+    reason: str | None = None
+    n_skipped: int = 0
+
+    @property
+    def value(self) -> float | None:
+        """The number on all the data, or null."""
+        if self.compute is None:
+            return None
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(self.compute([np.array([s.mean]) for s in self.samples])[0])
+
+    def figure(self, seed: int = 0) -> Figure:
+        """Bootstrap the interval."""
+        if self.compute is None:
+            return Figure(None, self.reason, self.n_skipped)
+        return Figure(bootstrap_statistic(self.compute, self.samples, seed=seed), None, self.n_skipped)
+
+
+def unscored(reason: str, n_skipped: int = 0) -> Quantity:
+    """A quantity that can't be computed."""
+    return Quantity(reason=reason, n_skipped=n_skipped)
+
+
+def mean_of(sample: Sample, n_skipped: int = 0) -> Quantity:
+    """The mean of one sample."""
+    return Quantity((sample,), lambda means: means[0], n_skipped=n_skipped)
+
+
+def combine(function: Callable[[Sequence[Floats]], Floats], *parts: Quantity) -> Quantity:
+    """`function` of the values of `parts`; not scored when one of them isn't."""
+    skipped = max((p.n_skipped for p in parts), default=0)
+    for part in parts:
+        if part.compute is None:
+            return unscored(part.reason or "not scored", skipped)
+    if not parts:
+        return unscored("there is nothing to average")
+    ends = np.cumsum([len(p.samples) for p in parts]).tolist()
+    spans = list(zip([0, *ends[:-1]], ends, [p.compute for p in parts], strict=True))
+
+    def compute(means: Sequence[Floats]) -> Floats:
+        return function([inner(means[start:end]) for start, end, inner in spans if inner is not None])
+
+    return Quantity(tuple(s for p in parts for s in p.samples), compute, n_skipped=skipped)
+
+
+def difference(a: Quantity, b: Quantity) -> Quantity:
+    """`a - b`."""
+    return combine(lambda v: v[0] - v[1], a, b)
+
+
+def ratio(numerator: Quantity, denominator: Quantity, what: str) -> Quantity:
+    """`numerator / denominator`, never clipped; not scored over a denominator below 0.05.
+
+    Args:
+        numerator: Above the line.
+        denominator: Below it.
+        what: The denominator in words, for the reason.
+    """
+    below = denominator.value
+    if below is not None and below < MIN_DENOMINATOR:
+        return unscored(f"{what} is {below:.3f}, below {MIN_DENOMINATOR}: a ratio over it says nothing")
+    return combine(lambda v: v[0] / v[1], numerator, denominator)
+
+
+def average(parts: Sequence[Quantity]) -> Quantity:
+    """The plain average of several quantities."""
+    return combine(lambda v: np.mean(np.stack(list(v)), axis=0), *parts)
+
+
+def harmonic_mean(a: Quantity, b: Quantity) -> Quantity:
+    """`2ab / (a + b)`; 0 where one of them is 0 (or below)."""
+
+    def compute(v: Sequence[Floats]) -> Floats:
+        positive = (v[0] > 0) & (v[1] > 0)
+        total = np.where(positive, v[0] + v[1], 1.0)
+        return np.where(positive, 2 * v[0] * v[1] / total, 0.0)
+
+    return combine(compute, a, b)

@@ -1,0 +1,161 @@
+"""Figures as text: one way to write a number with its interval, for the terminal, the report and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from offside_eval.compare.comparison import Row, SettingComparison
+from offside_eval.compare.quantities import Figure
+
+NONE = "–"
+ROLE_NAMES: Mapping[str, str] = {"vanilla": "vanilla", "retain_only": "retain-only", "base": "base"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of the table.
+
+    Args:
+        key: Name of the quantity.
+        title: Short heading.
+        help: What it is, in one sentence.
+        better: `up`, `down` or null when neither is.
+        damage: Whether a good number of a collapsed model is damage, to be struck through.
+    """
+
+    key: str
+    title: str
+    help: str
+    better: str | None = None
+    damage: bool = False
+
+
+COLUMNS: Sequence[Column] = (
+    Column(
+        "knows",
+        "still knows",
+        "Share of the claims to be forgotten (private ones) that it still answers.",
+        "down",
+        damage=True,
+    ),
+    Column(
+        "forgetting",
+        "forgetting",
+        "The same on a scale from vanilla (0) to retain-only (1).",
+        "up",
+        damage=True,
+    ),
+    Column(
+        "keeping",
+        "keeping",
+        "Share of what vanilla knows that survived; mean over the sets to be kept.",
+        "up",
+    ),
+    Column(
+        "selectivity",
+        "selectivity",
+        "Harmonic mean of forgetting and of keeping the shared facts of the same pictures.",
+        "up",
+        damage=True,
+    ),
+    Column(
+        "specific_forgetting",
+        "specific",
+        "Drop beyond the drop on matched retain records: forgetting that isn't general damage.",
+        "up",
+        damage=True,
+    ),
+    Column("modality_gap", "modality gap", "Forgetting on pictures minus forgetting on text.", damage=True),
+)
+RELEARNING: Sequence[Column] = (
+    Column("recovered", "recovered", "Old claims answered again after relearning, in points.", "down"),
+    Column("recovered_ratio", "ratio", "The same as a share of what had been forgotten.", "down"),
+    Column("recovered_control", "control", "What retain-only picks up from the same relearning, in points."),
+    Column("excess_recovery", "excess", "Recovered beyond the control, in points.", "down"),
+    Column("corrected", "corrected", "Forget pictures on which the corrected value is given.", "up"),
+    Column("correction_learnt", "learnt", "Corrections learnt on their own pictures.", "up"),
+)
+TWINS: Sequence[Column] = (
+    Column(
+        "remembered", "remembered", "Old value given on the twin with its text removed.", "down", damage=True
+    ),
+    Column("read", "read", "New value given on the twin whose text states another one."),
+    Column(
+        "reads_old",
+        "old on swapped",
+        "Old value given although the twin states another.",
+        "down",
+        damage=True,
+    ),
+)
+VISUAL: Sequence[Column] = (
+    Column("forgetting/visual", "visual", "Forgetting of claims readable in the picture.", "up", damage=True),
+    Column("forgetting/not_visual", "other", "Forgetting of the other private claims.", "up", damage=True),
+)
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """`0.75`; a minus sign where one belongs, never `-0.00`."""
+    if value is None:
+        return NONE
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def interval(figure: Figure, digits: int = 2) -> str:
+    """`[0.62, 0.87]`, or nothing where there is no interval."""
+    i = figure.interval
+    if i is None or (i.low is None and i.high is None):
+        return ""
+    return f"[{number(i.low, digits)}, {number(i.high, digits)}]"
+
+
+def text(figure: Figure, digits: int = 2) -> str:
+    """`0.75 [0.62, 0.87]`."""
+    return f"{number(figure.value, digits)} {interval(figure, digits)}".strip()
+
+
+def name(row: Row) -> str:
+    """A row's label as people write it."""
+    if row.label in ROLE_NAMES:
+        return ROLE_NAMES[row.label]
+    return row.label.replace("retain_only", "retain-only")
+
+
+def shown_columns(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
+    """The columns in which at least one row has a number."""
+    return [c for c in columns if any(r.quantity(c.key).compute is not None for r in rows)]
+
+
+def columns_of(setting: SettingComparison) -> list[Column]:
+    """The columns of a setting's table: those of its question, where there are numbers for them."""
+    everyone = [*setting.rows, *setting.controls]
+    columns = shown_columns(everyone, COLUMNS)
+    if any(row.role == "relearned" for row in everyone):
+        columns = [c for c in columns if c.key in ("knows", "keeping")] + shown_columns(everyone, RELEARNING)
+    if setting.name == "visual-rumor":
+        columns += shown_columns(everyone, TWINS)
+    return columns
+
+
+def strike(cell: str) -> str:
+    """Struck-through text for a terminal."""
+    return "".join(character + "\u0336" for character in cell)
+
+
+def terminal_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]]]:
+    """Heading and cells of a setting's table; what collapsed models forgot is struck through."""
+    columns = columns_of(setting)
+    cells = []
+    for row in [*setting.rows, *setting.controls]:
+        remark = "control" if row in setting.controls else "collapsed" if row.collapsed else ""
+        line = [f"{name(row)}\n{remark}".strip()]
+        for column in columns:
+            figure = row.figure(column.key)
+            if row.collapsed and column.damage and figure.value is not None:
+                line.append(strike(number(figure.value)))
+            else:
+                line.append(f"{number(figure.value)}\n{interval(figure)}".strip())
+        cells.append(line)
+    return ["model", *(c.title for c in columns)], cells

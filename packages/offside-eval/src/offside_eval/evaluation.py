@@ -1,0 +1,235 @@
+"""Evaluate one model in one setting: plan, ask, score, aggregate, write."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offside_data.errors import UsageError
+from offside_data.progress import log
+from offside_eval import provenance
+from offside_eval.aggregate import aggregate
+from offside_eval.metrics import Need, load_metrics, metric_names
+from offside_eval.output import Output
+from offside_eval.plan import Plan, Suite, make_plan
+from offside_eval.results import RESULTS_SCHEMA, Results, samples_frame
+from offside_eval.scoring import sample_rows
+from offside_eval.statistics import N_BOOT
+from offside_eval.subject import Subject
+
+if TYPE_CHECKING:
+    from offside_data.dataset import OffsideDataset
+    from offside_eval.inference.asking import Item
+    from offside_eval.inference.engine import Answers
+
+ALWAYS = "degenerate"
+"""The metric that belongs to every evaluation in which answers are generated: it marks a collapse."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """How a model is evaluated. None of the first four changes a score of a record.
+
+    Args:
+        batch_size: Questions at once.
+        device: `cpu`, `cuda`, ...; null takes the best there is. For a model given by path.
+        force: Replace whatever the output folder holds.
+        n_boot: Resamples behind an interval.
+        metrics: Names; empty takes those of the suite.
+        only: Narrows the request to forget, as in `offside-unlearn run`.
+        limit: At most so many records a slice.
+        max_new_tokens: Where an answer that doesn't end is cut.
+        max_length: Tokens that a question with picture and answer may have; more is an error.
+        dtype: Type of the weights, for a model given by path.
+        max_pixels: Upper bound on the pixels of a picture, for a processor loaded by path.
+        seed: Of the intervals and of the choice of records under `limit`.
+        role: What the model is, where no manifest says so.
+    """
+
+    batch_size: int = 32
+    device: str | None = None
+    force: bool = False
+    n_boot: int = N_BOOT
+    metrics: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+    max_new_tokens: int = 48
+    max_length: int = 2048
+    dtype: str = "float32"
+    max_pixels: int | None = None
+    seed: int = 0
+    role: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "limit", "max_new_tokens", "max_length", "n_boot"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} must be at least 1, got {value}.")
+        if self.role is not None and self.role not in provenance.ROLES:
+            raise UsageError(f"role {self.role!r} is unknown; choose from {', '.join(provenance.ROLES)}.")
+
+
+def evaluate(
+    model: Any,
+    processor: Any,
+    data: OffsideDataset | str | Path,
+    setting: str,
+    suite: Suite = "core",
+    controls: Mapping[str, Results | str | Path] | None = None,
+    *,
+    config: EvaluationConfig = EvaluationConfig(),
+    out: str | Path | None = None,
+) -> Results:
+    """Ask a model everything that a setting asks, score the answers, aggregate the scores.
+
+    Args:
+        model: A model, or the path of a model folder, adapters included.
+        processor: Its processor; null loads it from the model's folder.
+        data: A dataset or a reference to one.
+        setting: A setting that the dataset's card offers.
+        suite: `core` takes every metric, `full` their variants too, `utility` asks only what has
+            nothing to do with the subjects.
+        controls: Results of control models by role (`vanilla`, `retain_only`, `base`): the results then
+            hold a `comparison` with them.
+        config: Everything else.
+        out: Folder to write to; an interrupted evaluation goes on there, a finished one is reused.
+
+    Raises:
+        UsageError: If a name or option is wrong, or `out` holds something else.
+        RecordError: If a record can't be asked: no answer, no readable picture, too long.
+        ModelError: If the model's folder can't be used.
+        DigestMismatchError: If the dataset isn't what its card says.
+    """
+    started = time.monotonic()
+    metrics = load_metrics(_metric_names(suite, config.metrics))
+    data = _verified(data)
+    plan = make_plan(data, setting, suite=suite, only=config.only, limit=config.limit, seed=config.seed)
+    subject = Subject.of(model, processor, config)
+    meta = _meta(subject, data, plan, suite, list(metrics), config)
+    output = Output(Path(out), meta, force=config.force) if out is not None else None
+    finished = output.finished() if output else None
+    if finished is not None:
+        log(f"{out}: this evaluation is finished; nothing to do.")
+        return _compared(finished, controls)
+
+    from offside_eval.inference.engine import Engine
+
+    engine = Engine(
+        model=subject.load(),
+        processor=subject.processor,
+        batch_size=config.batch_size,
+        max_new_tokens=config.max_new_tokens,
+        max_length=config.max_length,
+        saved=output.saved() if output else None,
+    )
+    needs = frozenset[Need]().union(*(metric.needs for metric in metrics.values()))
+    items = engine.encode(plan.questions.values(), needs)
+    _warn_of_long_answers(items, config.max_new_tokens)
+    prepared = time.monotonic()
+    if output:
+        output.begin()
+    answers = engine.ask(items, needs)
+    asked = time.monotonic()
+    samples = samples_frame(sample_rows(plan, answers, metrics), list(metrics))
+    found = aggregate(samples, list(metrics), setting=setting, n_boot=config.n_boot, seed=config.seed)
+    results = Results(samples, found, meta)
+    if output:
+        seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
+        results = output.finish(results, _timing(seconds, answers))
+    return _compared(results, controls)
+
+
+def _metric_names(suite: Suite, asked: tuple[str, ...]) -> list[str]:
+    names = list(dict.fromkeys(asked)) or metric_names(variants=suite == "full")
+    generates = any("generation" in metric.needs for metric in load_metrics(names).values())
+    return names if ALWAYS in names or not generates else [*names, ALWAYS]
+
+
+def _verified(data: OffsideDataset | str | Path) -> OffsideDataset:
+    from offside_data.dataset import open_dataset
+
+    opened = open_dataset(data) if isinstance(data, (str, Path)) else data
+    opened.verify()
+    return opened
+
+
+def _meta(
+    subject: Subject,
+    data: OffsideDataset,
+    plan: Plan,
+    suite: Suite,
+    metrics: list[str],
+    config: EvaluationConfig,
+) -> dict[str, Any]:
+    """What `results.json` says; nothing in it differs between two runs of the same evaluation."""
+    from offside_data.vlm import image_backend
+
+    return {
+        "schema": RESULTS_SCHEMA,
+        "model": {"path": subject.path, "digest": subject.digest, "run": subject.run},
+        "role": subject.role,
+        "dataset": {
+            "name": data.name,
+            "version": data.version,
+            "commit": data.ref.commit,
+            "digest": data.digest,
+        },
+        "setting": plan.request.setting.name,
+        "only": list(config.only),
+        "forget": {"digest": plan.request.digest, "n": len(plan.request.record_ids)},
+        "suite": suite,
+        "limit": config.limit,
+        "metrics": metrics,
+        "generation": {
+            "greedy": True,
+            "max_new_tokens": config.max_new_tokens,
+            "max_length": config.max_length,
+        },
+        "batch_size": config.batch_size,
+        "seed": config.seed,
+        "n_boot": config.n_boot,
+        "dtype": subject.dtype,
+        "device": subject.device,
+        "image_backend": image_backend(subject.processor),
+        "max_pixels": config.max_pixels,
+        "n_questions": len(plan.questions),
+        "versions": provenance.versions(),
+    }
+
+
+def _warn_of_long_answers(items: list[Item], max_new_tokens: int) -> None:
+    longest = max(len(item.answers[0]) for item in items)
+    n = sum(len(item.answers[0]) > max_new_tokens for item in items)
+    if n:
+        log(
+            f"warning: {n} gold answers have more than {max_new_tokens} tokens (longest: {longest}), so the "
+            f"model can't give them in full: pass --max-new-tokens {longest}."
+        )
+
+
+def _timing(seconds: dict[str, float], answers: Answers) -> dict[str, Any]:
+    asked, asking = answers.asked.get("answering"), answers.seconds.get("answering")
+    return {
+        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
+        "asked": answers.asked,
+        "answers_per_second": round(asked / asking, 1) if asked and asking else None,
+        "asked_again_alone": answers.asked_again,
+        "peak_memory_mb": provenance.peak_memory_mb(),
+    }
+
+
+def _compared(results: Results, controls: Mapping[str, Results | str | Path] | None) -> Results:
+    if not controls:
+        return results
+    from offside_eval.compare import compare
+
+    comparison = compare(
+        [results, *controls.values()],
+        vanilla=controls.get("vanilla"),
+        retain_only=controls.get("retain_only"),
+    )
+    return dataclasses.replace(results, comparison=comparison)

@@ -1,0 +1,160 @@
+"""Published findings, looked for in a comparison: one finding = one file in this folder.
+
+A finding's file says what the publication says (`STATEMENT`, `PAPER`), what is measured (`EFFECT`),
+the smallest effect that counts (`THRESHOLD`), how it is decided (`RULE`), its place in the table
+(`ORDER`), and computes the effect: `look(comparison) -> Evidence`. The verdict follows from the
+effect's interval alone; nothing is tuned to make a finding appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+from offside_data.plugins import Registry
+from offside_eval.compare import Comparison, Row
+from offside_eval.compare.quantities import Figure, Quantity
+
+FINDINGS = Registry("offside_eval.findings", "finding")
+
+Verdict = Literal["seen", "not seen", "can't tell"]
+MIN_SUBJECTS = 6
+"""With fewer subjects not even an exact sign test can reach 5 %: nothing is decided."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a finding was published."""
+
+    title: str
+    url: str
+
+
+OFFSIDE = Paper("OFFSIDE (arXiv 2510.22535)", "https://arxiv.org/abs/2510.22535")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a finding's file computes.
+
+    Args:
+        effect: A larger one speaks for the finding; unscored with the reason if it can't be had.
+        models: Labels of the rows that it is averaged over.
+        details: Further quantities with what they are, e.g. those of the controls.
+    """
+
+    effect: Quantity
+    models: Sequence[str] = ()
+    details: Sequence[tuple[str, Quantity]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a comparison says about one published finding.
+
+    Args:
+        name: Name of its file.
+        statement: What the publication says.
+        paper: Where.
+        effect: What the figure measures, in words.
+        figure: The effect with its interval, or why there is none.
+        threshold: The smallest effect that counts.
+        rule: How the verdict is decided.
+        verdict: seen, not seen or can't tell.
+        why: The reason for the verdict.
+        models: Labels of the rows that the figure is averaged over.
+        details: Further figures with what they are.
+    """
+
+    name: str
+    statement: str
+    paper: Paper
+    effect: str
+    figure: Figure
+    threshold: float
+    rule: str
+    verdict: Verdict
+    why: str
+    models: Sequence[str]
+    details: Sequence[tuple[str, Figure]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "name": self.name,
+            "statement": self.statement,
+            "paper": {"title": self.paper.title, "url": self.paper.url},
+            "effect": self.effect,
+            "figure": self.figure.to_dict(),
+            "threshold": self.threshold,
+            "rule": self.rule,
+            "verdict": self.verdict,
+            "why": self.why,
+            "models": list(self.models),
+            "details": [{"what": what, **figure.to_dict()} for what, figure in self.details],
+        }
+
+
+def decide(figure: Figure, threshold: float) -> tuple[Verdict, str]:
+    """A verdict and its reason: the whole interval above the threshold, all of it below, or neither."""
+    interval = figure.interval
+    if interval is None:
+        return "can't tell", figure.reason or "not scored"
+    if interval.n_clusters < MIN_SUBJECTS or interval.low is None or interval.high is None:
+        return "can't tell", f"{interval.n_clusters} subjects are too few, {MIN_SUBJECTS} are needed"
+    if interval.low > threshold:
+        return "seen", f"the whole interval lies above {threshold:g}"
+    if interval.high < threshold:
+        return "not seen", f"the whole interval lies below {threshold:g}"
+    return "can't tell", f"the interval reaches across {threshold:g}"
+
+
+def look_for(comparison: Comparison) -> list[Finding]:
+    """Look for every finding, in the order of their files' `ORDER`."""
+    modules = {name: FINDINGS.load(name) for name in FINDINGS.names()}
+    ordered = sorted(modules.items(), key=lambda item: (item[1].ORDER, item[0]))
+    return [_judge(name, module, module.look(comparison)) for name, module in ordered]
+
+
+def _judge(name: str, module: ModuleType, evidence: Evidence) -> Finding:
+    figure = evidence.effect.figure()
+    verdict, why = decide(figure, module.THRESHOLD)
+    return Finding(
+        name=name,
+        statement=module.STATEMENT,
+        paper=module.PAPER,
+        effect=module.EFFECT,
+        figure=figure,
+        threshold=module.THRESHOLD,
+        rule=module.RULE,
+        verdict=verdict,
+        why=why,
+        models=list(evidence.models),
+        details=[(what, quantity.figure()) for what, quantity in evidence.details],
+    )
+
+
+def that_forgot(rows: Iterable[Row], drop: str = "drop") -> list[Row]:
+    """Rows that say something about forgetting: not collapsed, and the drop's interval lies above 0.
+
+    Args:
+        rows: Rows of unlearned models.
+        drop: Which drop has to be there, by name of its quantity.
+    """
+    chosen = []
+    for row in rows:
+        interval = row.figure(drop).interval
+        if not row.collapsed and interval is not None and (interval.low or 0.0) > 0:
+            chosen.append(row)
+    return chosen
+
+
+def why_none(rows: Sequence[Row], what: str) -> str:
+    """Why `that_forgot` left no row: there were none, all collapsed, or none forgot."""
+    if not rows:
+        return f"no {what} is among the results"
+    if all(row.collapsed for row in rows):
+        return f"every {what} collapsed, so that its forgetting is damage"
+    return f"no {what} measurably forgot anything without collapsing"

@@ -1,0 +1,39 @@
+"""Gradient ascent wrecks what must stay: 1 - keeping of `grad_ascent`, averaged over what must survive."""
+
+from __future__ import annotations
+
+from offside_eval.compare import Comparison
+from offside_eval.compare.quantities import average, combine, unscored
+from offside_eval.findings import OFFSIDE, Evidence
+
+ORDER = 1
+PAPER = OFFSIDE
+STATEMENT = "Gradient ascent wrecks what must stay."
+EFFECT = "share of what must survive that gradient ascent lost (1 - keeping)"
+THRESHOLD = 0.5
+RULE = (
+    "Seen if the whole interval lies above one half, the line at which a model counts as collapsed; not "
+    "seen if it lies below. Models unlearned with grad_ascent in the complete setting, or else in the "
+    "first setting that has one."
+)
+
+
+def look(comparison: Comparison) -> Evidence:
+    """Compute the effect."""
+    by_setting = [
+        comparison.rows(name, role="unlearned", method="grad_ascent") for name in comparison.settings
+    ]
+    rows = next((rows for rows in by_setting if rows), [])
+    if not rows:
+        return Evidence(unscored("no model unlearned with grad_ascent is among the results"))
+    kept = average([row.quantity("keeping") for row in rows])
+    return Evidence(
+        combine(lambda v: 1 - v[0], kept),
+        [f"{row.label} ({row.setting})" for row in rows],
+        [
+            (f"{row.label}: keeping of {name.removeprefix('keeping/')}", quantity)
+            for row in rows
+            for name, quantity in row.quantities.items()
+            if name.startswith("keeping/")
+        ],
+    )

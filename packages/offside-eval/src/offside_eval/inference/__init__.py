@@ -1,0 +1,1 @@
+"""Asking the model: batched generation, likelihood of answers, weighing of choices."""

@@ -1,0 +1,68 @@
+"""Weighing of choices against each other, the outcome independent of the batch.
+
+A choice weighs its mean log-probability a token. Where the two heaviest are within rounding of each
+other, the question is weighed again alone; of exact equals the first wins (`choice_accuracy`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from offside_eval.inference.asking import Item
+    from offside_eval.inference.likelihood import Likelihood, TokenLogprobs
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How likely a model finds given answers.
+
+    Args:
+        answer: Log-probability of each token of the gold answer.
+        choices: Mean log-probability a token of each choice.
+    """
+
+    answer: tuple[float, ...]
+    choices: tuple[float, ...]
+
+
+class Weigher:
+    """Weighs gold answers and choices of batches of items.
+
+    Args:
+        likelihood: What asks the model.
+        within_rounding: Difference of two choices below which they are weighed again alone.
+    """
+
+    def __init__(self, likelihood: Likelihood, *, within_rounding: float) -> None:
+        self._likelihood = likelihood
+        self._within_rounding = within_rounding
+        self.asked_again = 0
+
+    def __call__(self, items: Sequence[Item]) -> list[Weights]:
+        """Weigh the answers of each item."""
+        found = [
+            _weights(item, logprobs) for item, logprobs in zip(items, self._likelihood(items), strict=True)
+        ]
+        if len(items) > 1:
+            for i, item in enumerate(items):
+                if lead(found[i].choices) < self._within_rounding:
+                    found[i] = _weights(item, self._likelihood([item])[0])
+                    self.asked_again += 1
+        return found
+
+
+def lead(weights: Sequence[float]) -> float:
+    """By how much the heaviest of several is ahead; infinite for fewer than two or a broken model."""
+    if len(weights) < 2 or not all(map(math.isfinite, weights)):
+        return math.inf
+    second, first = sorted(weights)[-2:]
+    return first - second
+
+
+def _weights(item: Item, logprobs: Sequence[TokenLogprobs]) -> Weights:
+    means = [math.fsum(tokens) / len(tokens) for tokens in logprobs]
+    return Weights(logprobs[0], tuple(means[i] for i in item.choices))

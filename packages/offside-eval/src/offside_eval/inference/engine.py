@@ -1,0 +1,131 @@
+"""Ask a model all questions of a plan, batch by batch, saving each batch so that nothing is asked twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+
+from offside_data.progress import track
+from offside_data.vlm import Encoder
+from offside_eval.inference.asking import Item, encode_items
+from offside_eval.inference.choices import Weigher, Weights
+from offside_eval.inference.generation import WITHIN_ROUNDING, Generator, Reply
+from offside_eval.inference.likelihood import Likelihood
+from offside_eval.inference.ordering import in_batches
+from offside_eval.inference.saved import SavedBatches
+from offside_eval.metrics import Need
+from offside_eval.plan import Question
+
+T = TypeVar("T")
+_CHOICES_WITHIN_ROUNDING = {"float32": 1e-4}
+_CHOICES_WITHIN_ROUNDING_HALF = 0.02
+OUT_OF_MEMORY = "the model ran out of memory on this record alone"
+
+
+@dataclass
+class Answers:
+    """What a model did with every question, by the question's key, and what that took, by stage.
+
+    A question that it couldn't be asked stands in `failures`; `asked` doesn't count what had been
+    saved by an earlier attempt.
+    """
+
+    replies: dict[str, Reply] = field(default_factory=dict)
+    weights: dict[str, Weights] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+    asked_again: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """Asks a model.
+
+    Args:
+        model: From `load_model`.
+        processor: Its processor.
+        batch_size: Questions at once; the answers don't depend on it.
+        max_new_tokens: Where an answer that doesn't end is cut.
+        max_length: Tokens that a question with its answer may have.
+        saved: Where finished batches are kept; null keeps nothing.
+    """
+
+    model: Any
+    processor: Any
+    batch_size: int = 32
+    max_new_tokens: int = 48
+    max_length: int = 2048
+    saved: SavedBatches | None = None
+
+    def encode(self, questions: Iterable[Question], needs: frozenset[Need]) -> list[Item]:
+        """Encode all questions; see `encode_items`."""
+        encoder = Encoder(self.processor, max_length=self.max_length)
+        return encode_items(questions, encoder, choices="choices" in needs)
+
+    def ask(self, items: Sequence[Item], needs: frozenset[Need]) -> Answers:
+        """Do with every item what the metrics need."""
+        self.model.eval()
+        answers = Answers()
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        batches = in_batches(items, self.batch_size)
+        if "generation" in needs:
+            generator = Generator(
+                self.model,
+                self.processor,
+                max_new_tokens=self.max_new_tokens,
+                within_rounding=WITHIN_ROUNDING[dtype],
+            )
+            found = self._stage(
+                "answering", batches, lambda b: generator([i.prompt for i in b]), Reply, answers
+            )
+            answers.replies = found
+            answers.asked_again["answering"] = generator.asked_again
+        if needs & {"likelihood", "choices"}:
+            close = _CHOICES_WITHIN_ROUNDING.get(dtype, _CHOICES_WITHIN_ROUNDING_HALF)
+            weigher = Weigher(Likelihood(self.model, self.processor), within_rounding=close)
+            answers.weights = self._stage("weighing", batches, weigher, Weights, answers)
+            answers.asked_again["weighing"] = weigher.asked_again
+        return answers
+
+    def _stage(
+        self,
+        stage: str,
+        batches: Sequence[list[Item]],
+        work: Callable[[list[Item]], Sequence[T]],
+        kind: type[T],
+        answers: Answers,
+    ) -> dict[str, T]:
+        started = time.monotonic()
+        answers.asked[stage] = 0
+        found: dict[str, T] = {}
+        for number, batch in enumerate(track(batches, stage, total=len(batches))):
+            outcomes = self.saved.load(stage, number, kind) if self.saved else None
+            if outcomes is None:
+                outcomes = _halving(work, batch)
+                answers.asked[stage] += len(batch)
+                if self.saved:
+                    self.saved.save(stage, number, outcomes)
+            for item, outcome in zip(batch, outcomes, strict=True):
+                if outcome is None:
+                    answers.failures[item.key] = OUT_OF_MEMORY
+                else:
+                    found[item.key] = outcome
+        answers.seconds[stage] = time.monotonic() - started
+        return found
+
+
+def _halving(work: Callable[[list[Item]], Sequence[T]], batch: list[Item]) -> list[T | None]:
+    """Do a batch; where it doesn't fit into memory, its halves; null for an item that doesn't fit alone."""
+    try:
+        return list(work(batch))
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+    if len(batch) == 1:
+        return [None]
+    middle = len(batch) // 2
+    return [*_halving(work, batch[:middle]), *_halving(work, batch[middle:])]

@@ -1,0 +1,118 @@
+"""What every per-sample metric is: a frozen dataclass that turns a `Sample` into a `Score`."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from offside_data.errors import PluginError
+from offside_data.schema import ClaimValue
+from offside_data.taxonomy import Attribute
+
+Need = Literal["generation", "choices", "likelihood"]
+"""What the model must do for a metric: answer freely, weigh the record's choices, weigh the gold answer."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a metric comes from."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One question as it was asked, and what the model did with it.
+
+    Args:
+        record_id: The record.
+        variant: `plain`, or `blank`/`swapped` for a twin of the picture.
+        question: As it was asked.
+        answer: Gold answer.
+        value: Gold value, null where none could be parsed.
+        attribute: How values are read and compared; of the taxonomy, or a neutral one of the value's kind.
+        prediction: The model's answer, null if none was generated.
+        ended: Whether the answer ended by itself, rather than at the limit of new tokens.
+        choices: Options of the record.
+        correct_choice: Index of the right one, null where there is none.
+        choice_logprobs: Mean log-probability a token of each option as an answer; empty if not weighed.
+        answer_logprobs: Log-probability of each token of the gold answer; empty if not weighed.
+        failure: Why the model couldn't be asked (out of memory), null when all went well.
+    """
+
+    record_id: str
+    variant: str = "plain"
+    question: str = ""
+    answer: str = ""
+    value: ClaimValue | None = None
+    attribute: Attribute
+    prediction: str | None = None
+    ended: bool = True
+    choices: tuple[str, ...] = ()
+    correct_choice: int | None = None
+    choice_logprobs: tuple[float, ...] = ()
+    answer_logprobs: tuple[float, ...] = ()
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A number, or the reason why there is none.
+
+    Args:
+        value: Null only when *we* couldn't score; a bad answer of the model is a number.
+        kind: What sort of answer it was, where the metric tells kinds apart.
+        reason: Why there is no value.
+    """
+
+    value: float | None
+    kind: str | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != (self.reason is not None):
+            raise ValueError("a score has either a value or the reason why it has none")
+
+
+def not_scored(reason: str) -> Score:
+    """A score without a value."""
+    return Score(None, reason=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleMetric(abc.ABC):
+    """Base of all per-sample metrics; fields of a subclass are its parameters, with their defaults.
+
+    `needs` says what the model must do, `higher_is_better` which way is good by role (`forget`,
+    `keep`), `bounds` which values can occur, `variants` which named variants `for_variant` knows.
+    """
+
+    needs: ClassVar[frozenset[Need]]
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"forget": False, "keep": True}
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    variants: ClassVar[tuple[str, ...]] = ()
+
+    @abc.abstractmethod
+    def score(self, sample: Sample) -> Score:
+        """Score one sample; called only when everything in `needs` was done."""
+
+    def checked(self, name: str, sample: Sample) -> Score:
+        """`score`, except that a failed sample isn't scored and a value that can't be is an error.
+
+        Raises:
+            PluginError: If the value is NaN, infinite or out of bounds.
+        """
+        if sample.failure is not None:
+            return not_scored(sample.failure)
+        score = self.score(sample)
+        low, high = self.bounds
+        if score.value is not None and not (math.isfinite(score.value) and low <= score.value <= high):
+            raise PluginError(
+                f"metric {name!r} scored record {sample.record_id} {score.value!r}, outside its bounds "
+                f"{low:g} to {high:g}: the metric is at fault; leave it out with --metrics, or correct it."
+            )
+        return score

@@ -1,0 +1,250 @@
+"""What a setting asks of a model: which records, in which slices, on which twins of their pictures.
+
+A record that several slices list is asked once and stands in the results once a slice. Where a
+rumour is readable in a forget picture, its private records are asked on the picture's twins too:
+`blank` (the text removed: is the old value remembered?) and `swapped` (another value in its place:
+is the new one read?).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from offside_data.dataset import OffsideDataset, Request
+from offside_data.errors import DatasetError
+from offside_data.questions.phrasings import BLANK
+from offside_data.schema import VISUAL_CHANNELS, ClaimValue
+from offside_data.tagging.values import parse_value, same_value
+from offside_data.taxonomy import Attribute, Taxonomy
+
+if TYPE_CHECKING:
+    import datasets
+
+Suite = Literal["core", "full", "utility"]
+REST_OF_FORGET = "keep:rest of forget"
+"""Slice of the forget records that a narrowed request left out: they must survive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Question:
+    """One record as it is asked, on its own picture or on a twin of it.
+
+    Args:
+        row: The record's fields, `image` undecoded (`{"bytes", "path"}` or null).
+        variant: `plain`, `blank` or `swapped`.
+        answer: Gold answer; on `swapped` with the value now shown.
+        value: Gold value likewise, null if it can't be parsed.
+        old_value: On `swapped` the value of the rumour, null elsewhere.
+        attribute: How values are read and compared.
+        choices: Answers to weigh against each other, whole sentences where the record has a cloze.
+        correct_choice: Index of the right one.
+    """
+
+    row: Mapping[str, Any]
+    variant: str = "plain"
+    answer: str
+    value: ClaimValue | None
+    old_value: ClaimValue | None = None
+    attribute: Attribute
+    choices: tuple[str, ...] = ()
+    correct_choice: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the question within an evaluation."""
+        return f"{self.row['record_id']}/{self.variant}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that one evaluation asks.
+
+    Args:
+        request: The request to forget that is evaluated.
+        questions: Each once, by key.
+        places: Slice and key of every row of the results, in order.
+    """
+
+    request: Request
+    questions: dict[str, Question]
+    places: list[tuple[str, str]]
+
+
+def make_plan(
+    data: OffsideDataset,
+    setting: str,
+    *,
+    suite: Suite = "core",
+    only: Sequence[str] = (),
+    limit: int | None = None,
+    seed: int = 0,
+) -> Plan:
+    """List what `setting` asks of a dataset.
+
+    Args:
+        data: The dataset.
+        setting: One that its card offers.
+        suite: `utility` asks only what has nothing to do with the subjects.
+        only: Narrows the request, as in `offside-unlearn run`.
+        limit: At most so many records a slice, chosen by seed.
+        seed: Of that choice.
+
+    Raises:
+        UsageError: If the card doesn't offer the setting, or `only` fits no record.
+        DatasetError: If there is nothing to ask.
+    """
+    request = data.request(setting, only)
+    twins = _Twins(data)
+    questions: dict[str, Question] = {}
+    places: list[tuple[str, str]] = []
+    pictures: dict[str, Any] = {}
+    for name, rows in _slices(data, request, narrowed=bool(only)):
+        if suite == "utility" and not name.endswith("/utility"):
+            continue
+        for row in _limited(rows, limit, seed):
+            if row["image"] is not None:  # One copy of the bytes, however many records show the picture.
+                row["image"] = pictures.setdefault(row["image_id"], row["image"])
+            plain = _question(row, data.taxonomy)
+            for question in (plain, *twins.of(plain)):
+                questions.setdefault(question.key, question)
+                places.append((name, question.key))
+    if not places:
+        raise DatasetError(
+            f"{data.path}: setting {setting!r} with suite {suite!r} has no records to ask about. "
+            f"The dataset holds {', '.join(data.files())}."
+        )
+    return Plan(request, questions, list(dict.fromkeys(places)))
+
+
+def _slices(
+    data: OffsideDataset, request: Request, *, narrowed: bool
+) -> Iterator[tuple[str, datasets.Dataset]]:
+    """The slices by name, in the order of the results."""
+    yield "forget", request.forget
+    if request.rest is not None:
+        yield REST_OF_FORGET, request.rest
+    for name, rows in request.keep.items():
+        yield f"keep:{name}", rows
+    wanted = {_claim(row) for row in _without_pictures(request.forget)} if narrowed else None
+    for part in request.setting.measure:
+        if not data.has(part.config, part.split):
+            continue
+        rows = data.slice(part)
+        name = f"measure:{part.name}"
+        if wanted is None or part.split != "forget":
+            yield name, rows
+            continue
+        # The other form of what a narrowed request left out isn't to be forgotten either.
+        inside = [_claim(row) in wanted for row in _without_pictures(rows)]
+        yield name, rows.select([i for i, is_inside in enumerate(inside) if is_inside])
+        yield REST_OF_FORGET, rows.select([i for i, is_inside in enumerate(inside) if not is_inside])
+
+
+def _without_pictures(rows: datasets.Dataset) -> Iterable[Mapping[str, Any]]:
+    found: Iterable[Mapping[str, Any]] = rows.select_columns(["subject_id", "attribute", "scope", "image_id"])
+    return found
+
+
+def _claim(row: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """What a record is about, the same for its picture and its text form."""
+    occasion = row["image_id"] if row["scope"] == "private" else None
+    return row["subject_id"], row["attribute"], occasion
+
+
+def _limited(rows: datasets.Dataset, limit: int | None, seed: int) -> datasets.Dataset:
+    if limit is None or limit >= len(rows):
+        return rows
+    ranks = [hashlib.sha256(f"{seed}:{name}".encode()).hexdigest() for name in rows["record_id"]]
+    return rows.select(sorted(sorted(range(len(rows)), key=ranks.__getitem__)[:limit]))
+
+
+def _question(row: Mapping[str, Any], taxonomy: Taxonomy) -> Question:
+    value = ClaimValue(**row["value"]) if row["value"] and row["value"]["kind"] else None
+    choices = tuple(row["choices"] or ())
+    name = row["attribute"]
+    attribute = taxonomy[name] if name is not None else _neutral(value, choices)
+    return Question(
+        row=row,
+        answer=row["answer"] or "",
+        value=value,
+        attribute=attribute,
+        choices=_as_answers(choices, row["cloze"]),
+        correct_choice=row["correct_choice"],
+    )
+
+
+def _neutral(value: ClaimValue | None, choices: tuple[str, ...]) -> Attribute:
+    """How the answer to a general question is read: by the kind of its value and the record's choices."""
+    kind = value.kind if value else "name"
+    options = tuple((choice,) for choice in choices) if kind == "choice" else ()
+    return Attribute(name="answer", scope="shared", kind=kind, options=options, questions=(), answers=())
+
+
+def _as_answers(choices: tuple[str, ...], cloze: str | None) -> tuple[str, ...]:
+    """Choices as the answers they would be: in the record's own sentence, where it has one."""
+    if cloze is None or BLANK not in cloze:
+        return choices
+    return tuple(cloze.replace(BLANK, choice) for choice in choices)
+
+
+class _Twins:
+    """The twins of the pictures in which a rumour is readable."""
+
+    def __init__(self, data: OffsideDataset) -> None:
+        self._twins: dict[str, list[dict[str, Any]]] = {}
+        try:
+            self._images = data.images()
+        except DatasetError:  # No table of pictures: no twins either.
+            return
+        facts = self._images.select_columns(["image_id", "twin_of", "twin", "shown"])
+        for index, twin in enumerate(facts):
+            if twin["twin_of"]:
+                self._twins.setdefault(twin["twin_of"], []).append({**twin, "index": index})
+
+    def of(self, plain: Question) -> Iterator[Question]:
+        """The same question on the twins of its picture; nothing where the value can't be read in it."""
+        row = plain.row
+        if (
+            row["modality"] != "multimodal"
+            or row["split"] != "forget"
+            or row["scope"] != "private"
+            or row["rumor_channel"] not in VISUAL_CHANNELS
+        ):
+            return
+        for twin in sorted(self._twins.get(row["image_id"], ()), key=lambda t: t["twin"]):
+            there = {**row, "image": self._images[twin["index"]]["image"]}
+            if twin["twin"] == "blank":
+                yield dataclasses.replace(plain, row=there, variant="blank")
+            elif twin["twin"] == "swapped":
+                shown = next((s["text"] for s in twin["shown"] if s["attribute"] == row["attribute"]), None)
+                if shown is not None:
+                    yield _swapped(plain, there, shown)
+
+
+def _swapped(plain: Question, row: Mapping[str, Any], shown: str) -> Question:
+    """The question on a picture that now shows another value."""
+    attribute, old = plain.attribute, plain.value
+    if old is not None and old.text in plain.answer:
+        answer = plain.answer.replace(old.text, shown)
+    else:
+        answer = (attribute.rumor_answers or attribute.answers)[0].format(value=shown)
+    value = parse_value(answer, attribute) or parse_value(shown, attribute)
+    right = [
+        i
+        for i, choice in enumerate(row["choices"])
+        if value and (read := parse_value(choice, attribute)) and same_value(read, value, attribute)
+    ]
+    return dataclasses.replace(
+        plain,
+        row=row,
+        variant="swapped",
+        answer=answer,
+        value=value,
+        old_value=old,
+        choices=plain.choices if right else (),
+        correct_choice=right[0] if right else None,
+    )

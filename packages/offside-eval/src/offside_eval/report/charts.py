@@ -1,0 +1,197 @@
+"""What the charts show, independent of who draws them: plotly for the page, matplotlib for the files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from offside_eval.compare import Comparison, Row
+from offside_eval.compare.show import name
+from offside_eval.statistics import Interval
+
+COLORS = ("#2f6fde", "#e07a1f", "#12906a", "#b1469f", "#c9960c", "#3aa3c9", "#d1495b", "#6b7f2a")
+"""One a method, in the order of their names: told apart by colour-blind readers too, on light and dark."""
+SYMBOLS = ("circle", "square", "triangle-up", "diamond", "pentagon", "cross", "triangle-down", "hexagon")
+CONTROL_COLOR = "#8a8f98"
+CONTROL_SYMBOL = "star-diamond"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one method (or the controls) is drawn everywhere."""
+
+    color: str
+    symbol: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model in the forget-against-keep chart."""
+
+    label: str
+    style: Style
+    x: Interval
+    y: Interval
+    control: bool = False
+    collapsed: bool = False
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Forgetting (x) against keeping (y) in one setting."""
+
+    setting: str
+    summary: str
+    points: Sequence[Point]
+
+    @property
+    def x_range(self) -> tuple[float, float]:
+        """From what is worse than vanilla to what is beyond retain-only, whiskers included."""
+        return _span([p.x for p in self.points], -0.1, 1.14)
+
+    @property
+    def y_range(self) -> tuple[float, float]:
+        """Likewise for keeping."""
+        return _span([p.y for p in self.points], -0.04, 1.14)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One model before and after relearning; `steps` starts with 0."""
+
+    label: str
+    style: Style
+    steps: Sequence[int]
+    values: Sequence[Interval]
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class CurvePanel:
+    """Relearning curves of one number."""
+
+    key: str
+    title: str
+    y_title: str
+    curves: Sequence[Curve]
+
+
+@dataclass(frozen=True)
+class TwinRow:
+    """What one model says to the twins of visual rumours."""
+
+    label: str
+    style: Style
+    remembered: Interval | None
+    read: Interval | None
+    control: bool = False
+    collapsed: bool = False
+
+
+def _span(intervals: Sequence[Interval], low: float, high: float) -> tuple[float, float]:
+    ends = [v for i in intervals for v in (i.value, i.low, i.high) if v is not None]
+    return min(low, min(ends) - 0.05), max(high, max(ends) + 0.05)
+
+
+def styles(comparison: Comparison) -> Mapping[str, Style]:
+    """A style a method, by name; models without a method go by their label."""
+    names = sorted({origin(row) for row in comparison.rows()} - {"retain_only", "vanilla", "base"})
+    return {n: Style(COLORS[i % len(COLORS)], SYMBOLS[i % len(SYMBOLS)]) for i, n in enumerate(names)}
+
+
+def origin(row: Row) -> str:
+    """What a row is coloured by: its method, or that of the model it was relearned from."""
+    return (row.parent if row.role == "relearned" else row.model.method) or row.label
+
+
+def style_of(row: Row, known: Mapping[str, Style]) -> Style:
+    """The style of a row; controls share one."""
+    return known.get(origin(row), Style(CONTROL_COLOR, CONTROL_SYMBOL))
+
+
+def scatters(comparison: Comparison) -> list[Scatter]:
+    """A chart for each setting in which an unlearned model has both numbers."""
+    known, found = styles(comparison), []
+    for setting in comparison.settings.values():
+        points = []
+        for row in [*setting.controls, *setting.rows]:
+            x, y = _forgetting(row), row.figure("keeping").interval
+            if row.role == "relearned" or x is None or y is None:
+                continue
+            control = row in setting.controls
+            points.append(Point(name(row), style_of(row, known), x, y, control, bool(row.collapsed)))
+        if any(not p.control for p in points):
+            found.append(Scatter(setting.name, setting.summary, points))
+    return found
+
+
+def _forgetting(row: Row) -> Interval | None:
+    """Forgetting on the scale that the controls define: vanilla is 0, retain-only 1."""
+    defined = {"vanilla": 0.0, "retain_only": 1.0}
+    if row.role in defined:
+        known = row.figure("knows").interval
+        return known and Interval(defined[row.role], None, None, known.n, known.n_clusters)
+    return row.figure("forgetting").interval
+
+
+def curves(comparison: Comparison) -> list[CurvePanel]:
+    """Relearning curves, with the models before relearning at step 0 and retain-only as control."""
+    known = styles(comparison)
+    panels = (
+        ("knows", "The old rumour", "forgotten claims answered again"),
+        ("correction_learnt", "The correction, on its own picture", "corrections answered"),
+        ("corrected", "The correction, on the forget picture", "answered with the correction"),
+    )
+    found = []
+    for key, title, y_title in panels:
+        lines = [c for group in _families(comparison) if (c := _curve(key, group, known))]
+        if any(not c.control for c in lines):
+            found.append(CurvePanel(key, title, y_title, lines))
+    return found
+
+
+def _families(comparison: Comparison) -> list[list[Row]]:
+    """Relearned rows of one parent together, by steps."""
+    families: dict[str, list[Row]] = {}
+    for setting in comparison.settings.values():
+        for row in [*setting.rows, *setting.controls]:
+            parent = comparison.cast.parents.get(row.model.digest)
+            if row.role == "relearned" and parent is not None and row.model.steps:
+                families.setdefault(f"{setting.name}/{parent.digest}", []).append(row)
+    return [sorted(rows, key=lambda r: r.model.steps or 0) for rows in families.values()]
+
+
+def _curve(key: str, rows: Sequence[Row], known: Mapping[str, Style]) -> Curve | None:
+    points = [(0, rows[0].figure(f"before/{key}").interval)] + [
+        (r.model.steps or 0, r.figure(key).interval) for r in rows
+    ]
+    scored = [(steps, value) for steps, value in points if value is not None]
+    if len(scored) < 2:
+        return None
+    control = rows[0].parent in ("retain_only", "vanilla", "base")
+    label = (rows[0].parent or rows[0].label).replace("_", "-" if control else "_")
+    steps, values = zip(*scored, strict=True)
+    return Curve(label, style_of(rows[0], known), steps, values, control)
+
+
+def twins(comparison: Comparison) -> list[TwinRow]:
+    """Remembered and read, of all models and controls of the setting made for visual rumours."""
+    known = styles(comparison)
+    for setting_name in ("visual-rumor", *comparison.settings):
+        setting = comparison.settings.get(setting_name)
+        everyone = [] if setting is None else [*setting.rows, *setting.controls]
+        rows = [
+            TwinRow(
+                name(row),
+                style_of(row, known),
+                row.figure("remembered").interval,
+                row.figure("read").interval,
+                setting is not None and row in setting.controls,
+                bool(row.collapsed),
+            )
+            for row in everyone
+            if row.quantity("remembered").compute is not None
+        ]
+        if rows:
+            return rows
+    return []

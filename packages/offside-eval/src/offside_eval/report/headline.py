@@ -1,0 +1,89 @@
+"""What a report says first, in sentences: who is ahead in each setting, and whether clearly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from offside_eval.compare import Comparison, Row, SettingComparison
+from offside_eval.compare.quantities import difference
+from offside_eval.compare.show import name, number
+from offside_eval.findings import Finding
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The best balance of forgetting and keeping in one setting.
+
+    Args:
+        setting: Name of the setting.
+        row: The model; null when none is left to rank.
+        lead: How clearly it leads, as a sentence.
+        collapsed: Names of the models that collapsed.
+        judged: How many unlearned models there are.
+    """
+
+    setting: str
+    summary: str
+    row: Row | None
+    lead: str
+    collapsed: Sequence[str]
+    judged: int
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What to say first.
+
+    Args:
+        leaders: By setting.
+        sentences: The same and the findings, for `summary.md` and the top of the page.
+    """
+
+    leaders: Sequence[Leader]
+    sentences: Sequence[str]
+
+
+def headline(comparison: Comparison, findings: Sequence[Finding]) -> Headline:
+    """Sum a comparison up; collapsed models never lead."""
+    leaders = [_leader(s) for s in comparison.settings.values() if any(r.role != "relearned" for r in s.rows)]
+    sentences = [_sentence(leader) for leader in leaders]
+    verdicts = {v: sum(f.verdict == v for f in findings) for v in ("seen", "not seen", "can't tell")}
+    told = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items() if n)
+    sentences.append(f"Of {len(findings)} published findings: {told}.")
+    return Headline(leaders, sentences)
+
+
+def _leader(setting: SettingComparison) -> Leader:
+    judged = [r for r in setting.rows if r.role != "relearned"]
+    ranked = [r for r in setting.ranked if r.quantity("balance").compute is not None]
+    collapsed = [name(r) for r in judged if r.collapsed]
+    best = ranked[0] if ranked else None
+    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(judged))
+
+
+def _lead(ranked: Sequence[Row]) -> str:
+    if not ranked:
+        return "No model is left to rank."
+    if len(ranked) == 1:
+        return "The only model to rank."
+    close = []
+    for other in ranked[1:]:
+        ahead = difference(ranked[0].quantity("balance"), other.quantity("balance")).figure().interval
+        if ahead is None or ahead.low is None or ahead.low <= 0:
+            close.append(name(other))
+    if not close:
+        return "Clearly ahead of every other model."
+    return f"Not clearly ahead of {', '.join(close[:-1]) + ' or ' if close[1:] else ''}{close[-1]}."
+
+
+def _sentence(leader: Leader) -> str:
+    lost = f" {', '.join(leader.collapsed)} collapsed." if leader.collapsed else ""
+    if leader.row is None:
+        return f"{leader.setting}: no model to rank.{lost}"
+    forgot, kept = leader.row.figure("forgetting"), leader.row.figure("keeping")
+    return (
+        f"{leader.setting}: {name(leader.row)} strikes the best balance: it forgot {number(forgot.value)} "
+        f"(0 as vanilla, 1 as retain-only) and kept {number(kept.value)} of what had to survive. "
+        f"{leader.lead}{lost}"
+    )

@@ -1,0 +1,202 @@
+"""`report.html`: one file that opens from disk, with nothing to fetch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from offside_eval.compare import Comparison, Figure, Row, SettingComparison
+from offside_eval.compare.show import TWINS, VISUAL, Column, columns_of, interval, name, number, shown_columns
+from offside_eval.findings import Finding
+from offside_eval.report import charts, interactive
+from offside_eval.report.cases import KINDS, Case
+from offside_eval.report.headline import Headline
+
+if TYPE_CHECKING:
+    import jinja2
+
+TEMPLATES = "offside_eval.report"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What `report.html` is made of.
+
+    Args:
+        comparison: The models side by side.
+        findings: The published findings looked for.
+        headline: What to say first.
+        cases: The gallery.
+        pictures: Data URI by image_id and variant.
+        fallbacks: Chart id to an SVG data URI, for browsers without JavaScript.
+    """
+
+    comparison: Comparison
+    findings: Sequence[Finding]
+    headline: Headline
+    cases: Sequence[Case]
+    pictures: Mapping[tuple[str, str], str]
+    fallbacks: Mapping[str, str]
+
+
+def render(page: Page) -> str:
+    """The whole HTML document."""
+    from plotly.offline import get_plotlyjs
+
+    scatters, curves = charts.scatters(page.comparison), charts.curves(page.comparison)
+    twins = charts.twins(page.comparison)
+    drawn = {f"scatter-{s.setting}": interactive.scatter_chart(s) for s in scatters}
+    drawn |= {f"curve-{c.key}": interactive.curve_chart(c) for c in curves}
+    if twins:
+        drawn["twins"] = interactive.twin_chart(twins)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            page=page,
+            comparison=page.comparison,
+            findings=page.findings,
+            settings=[SettingView(s) for s in page.comparison.settings.values()],
+            scatters=scatters,
+            curves=curves,
+            twins=twins,
+            twin_table=_twin_table(page.comparison),
+            twin_columns=TWINS,
+            legend=charts.styles(page.comparison),
+            kinds=[k for k in KINDS.values() if any(c.kind is k for c in page.cases)],
+            provenance=Provenance(page.comparison),
+            charts_json=_script_json(drawn),
+            plotly_js=get_plotlyjs().replace("</script", "<\\/script"),
+            style=_text("style.css"),
+            script=_text("report.js"),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"number": number, "interval": interval, "name": name}
+    environment.globals |= {"forest": Forest.of, "gauge": gauge}
+    return environment
+
+
+def _text(file: str) -> str:
+    return (resources.files(TEMPLATES) / "templates" / file).read_text(encoding="utf-8")
+
+
+def _script_json(value: Any) -> str:
+    """JSON that can stand in a script element whatever it says."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+class SettingView:
+    """One setting's table: which columns, and its rows."""
+
+    def __init__(self, setting: SettingComparison) -> None:
+        self.name = setting.name
+        self.summary = setting.summary
+        self.rows = list(setting.rows)
+        self.controls = list(setting.controls)
+        everyone = [*self.rows, *self.controls]
+        self.columns = [c for c in columns_of(setting) if c not in TWINS]  # they have a section of their own
+        self.visual = shown_columns(everyone, VISUAL)
+        self.kept = _details(everyone, "keeping/")
+        self.cells = [c for c in _details(everyone, "forgetting/") if "visual" not in c.key]
+
+    @property
+    def everyone(self) -> list[tuple[Row, bool]]:
+        """Rows, and whether each is a control."""
+        return [(r, False) for r in self.rows] + [(r, True) for r in self.controls]
+
+
+def _details(rows: Sequence[Row], prefix: str) -> list[Column]:
+    keys = dict.fromkeys(key for row in rows for key in row.quantities if key.startswith(prefix))
+    return shown_columns(rows, [Column(key, key.removeprefix(prefix), "", "up") for key in keys])
+
+
+def _twin_table(comparison: Comparison) -> list[tuple[Row, bool]]:
+    for setting_name in ("visual-rumor", *comparison.settings):
+        setting = comparison.settings.get(setting_name)
+        if setting is not None:
+            rows = [(r, False) for r in setting.rows] + [(r, True) for r in setting.controls]
+            shown = [(r, c) for r, c in rows if r.quantity("remembered").compute is not None]
+            if shown:
+                return shown
+    return []
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A number with its interval on a scale, in per cent of the width."""
+
+    low: float
+    high: float
+    value: float
+    threshold: float | None
+    zero: float
+    one: float
+
+    @classmethod
+    def of(cls, figure: Figure, threshold: float | None = None) -> Forest | None:
+        """Place a figure on a scale from -0.25 (or below) to 1.05 (or above); null when not scored."""
+        i = figure.interval
+        if i is None:
+            return None
+        low, high = i.value if i.low is None else i.low, i.value if i.high is None else i.high
+        start, end = min(-0.25, low - 0.05), max(1.05, high + 0.05)
+
+        def place(x: float) -> float:
+            return round(100 * (x - start) / (end - start), 2)
+
+        tick = None if threshold is None else place(threshold)
+        return cls(place(low), place(high), place(i.value), tick, place(0), place(1))
+
+
+def gauge(value: float | None) -> float:
+    """Width of a bar in per cent."""
+    return round(100 * min(1.0, max(0.0, value or 0.0)), 1)
+
+
+class Provenance:
+    """Where the numbers come from: datasets, models, versions."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        results = [r for m in comparison.cast.models for r in m.results]
+        metas = [r.meta for r in results]
+        self.datasets = _distinct([m.get("dataset") or {} for m in metas])
+        self.models = [
+            {
+                "label": m.method or m.role,
+                "role": m.role,
+                "path": m.path,
+                "digest": m.digest,
+                "settings": sorted({r.setting for r in m.results}),
+                "parent": parent.path if (parent := comparison.cast.parents.get(m.digest)) else None,
+                "steps": m.steps if m.role == "relearned" else None,
+            }
+            for m in comparison.cast.models
+        ]
+        keys = ("suite", "generation", "device", "dtype", "batch_size", "image_backend", "seed")
+        self.options = {k: v for k in keys if (v := _distinct([m[k] for m in metas if k in m]))}
+        self.versions = _distinct([m.get("versions") or {} for m in metas])
+        self.answers = sum(r.samples.height for r in results)
+        self.skipped = sum(
+            r.samples[comparison.metric].null_count() for r in results if comparison.metric in r.metrics
+        )
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        if value and value not in found:
+            found.append(value)
+    return found

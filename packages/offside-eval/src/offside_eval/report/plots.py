@@ -1,0 +1,24 @@
+"""`plots/`: every chart of the page as PNG and SVG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from offside_eval.compare import Comparison
+from offside_eval.report import charts, static
+
+
+def write_plots(folder: Path, comparison: Comparison) -> dict[str, Path]:
+    """Draw all charts; returns the SVG file of each by the chart's id on the page."""
+    folder.mkdir()
+    written: dict[str, Path] = {}
+    for scatter in charts.scatters(comparison):
+        key = f"scatter-{scatter.setting}"
+        written[key] = static.save_scatter(folder / key, scatter)[1]
+    for panel in charts.curves(comparison):
+        key = f"curve-{panel.key}"
+        written[key] = static.save_curves(folder / key, panel)[1]
+    twins = charts.twins(comparison)
+    if twins:
+        written["twins"] = static.save_twins(folder / "twins", twins)[1]
+    return written

@@ -1,0 +1,59 @@
+"""`summary.md`: the report in a page of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from offside_eval.compare import Comparison
+from offside_eval.compare.show import columns_of, name, number, text
+from offside_eval.findings import Finding
+from offside_eval.report.headline import Headline
+
+
+def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline) -> str:
+    """The headline, the findings and a table a setting."""
+    lines = ["# What was forgotten, what survived", "", *(f"* {_cell(s)}" for s in head.sentences), ""]
+    lines += ["## Published findings", ""]
+    lines += _table(
+        ["finding", "effect", "n", "subjects", "verdict", "because"],
+        [
+            [
+                f.statement,
+                text(f.figure),
+                str(f.figure.interval.n if f.figure.interval else 0),
+                str(f.figure.interval.n_clusters if f.figure.interval else 0),
+                f"**{f.verdict}**",
+                f.why,
+            ]
+            for f in findings
+        ],
+    )
+    for setting in comparison.settings.values():
+        everyone = [*setting.rows, *setting.controls]
+        columns = columns_of(setting)
+        lines += ["", f"## {setting.name}", "", setting.summary, ""]
+        rows = []
+        for row in everyone:
+            control = " (control)" if row in setting.controls else ""
+            cells = [name(row) + control + (" (collapsed)" if row.collapsed else "")]
+            for column in columns:
+                figure = row.figure(column.key)
+                struck = row.collapsed and column.damage and figure.value is not None
+                cells.append(f"~~{number(figure.value)}~~" if struck else text(figure))
+            rows.append(cells)
+        lines += _table(["model", *(c.title for c in columns)], rows)
+    if comparison.notes:
+        lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
+    lines += ["", f"Score: `{comparison.metric}`. In brackets: 95 % intervals from resampled subjects.", ""]
+    return "\n".join(lines)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(map(_cell, columns)) + " |", "|" + " --- |" * len(columns)]
+    return lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
+
+
+def _cell(content: str) -> str:
+    """Text that can't break out of a table or become HTML."""
+    return escape(content, quote=False).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,115 @@
+"""Everything the report shows as CSV files, one row a number."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from offside_data.files import whole_file
+from offside_eval.compare import Comparison, Figure
+from offside_eval.findings import Finding
+from offside_eval.report.cases import Case
+
+FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "reason")
+
+
+def write_tables(
+    folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]
+) -> None:
+    """Write `comparison.csv`, `findings.csv`, `aggregates.csv`, `models.csv` and `gallery.csv`."""
+    _write(folder / "comparison.csv", _comparison(comparison))
+    _write(folder / "findings.csv", _findings(findings))
+    _write(folder / "aggregates.csv", _aggregates(comparison))
+    _write(folder / "models.csv", _models(comparison))
+    _write(folder / "gallery.csv", _gallery(cases))
+
+
+def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    listed = list(rows)
+    columns = list(dict.fromkeys(key for row in listed for key in row))
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(listed)
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    values = figure.to_dict()
+    return {key: values[key] for key in FIGURE}
+
+
+def _comparison(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    for setting in comparison.settings.values():
+        for row in [*setting.rows, *setting.controls]:
+            common = {
+                "setting": setting.name,
+                "model": row.label,
+                "role": row.role,
+                "method": row.model.method,
+                "control": row in setting.controls,
+                "collapsed": "; ".join(row.collapsed),
+                "p_forgot": row.p_forgot,
+            }
+            for key, figure in row.figures.items():
+                yield common | {"quantity": key} | _figure(figure)
+
+
+def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:
+    for f in findings:
+        yield {
+            "finding": f.name,
+            "statement": f.statement,
+            "effect": f.effect,
+            **_figure(f.figure),
+            "threshold": f.threshold,
+            "verdict": f.verdict,
+            "why": f.why,
+            "models": "; ".join(f.models),
+        }
+
+
+def _aggregates(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    for model in comparison.cast.models:
+        for results in model.results:
+            for entry in results.aggregates:
+                kinds = "; ".join(f"{kind}: {n}" for kind, n in (entry.get("kinds") or {}).items())
+                yield {"model": model.path, "model_role": model.role} | entry | {"kinds": kinds}
+
+
+def _models(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    for model in comparison.cast.models:
+        parent = comparison.cast.parents.get(model.digest)
+        for results in model.results:
+            data = results.meta.get("dataset") or {}
+            yield {
+                "model": model.path,
+                "digest": model.digest,
+                "role": model.role,
+                "method": model.method,
+                "parent": parent.path if parent else None,
+                "steps": model.steps,
+                "setting": results.setting,
+                "forget_digest": results.forget_digest,
+                "dataset": data.get("name"),
+                "dataset_version": data.get("version"),
+                "dataset_digest": data.get("digest"),
+                "results": results.path,
+            }
+
+
+def _gallery(cases: Sequence[Case]) -> Iterable[dict[str, Any]]:
+    for case in cases:
+        row = {
+            "kind": case.kind.key,
+            "setting": case.setting,
+            "model": case.model,
+            "record_id": case.record_id,
+            "image_id": case.image_id,
+            "variant": case.variant,
+            "question": case.question,
+            "gold": case.gold,
+            "correction": case.correction,
+        }
+        yield row | {f"{answer.part}_says": answer.text for answer in case.answers}

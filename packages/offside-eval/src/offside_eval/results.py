@@ -1,0 +1,152 @@
+"""The results folder that `offside-eval run` writes and every other command reads.
+
+```
+samples.parquet    one row a record, slice and variant: what was asked, answered, and every score
+aggregates.json    means with intervals per slice, scope and variant
+results.json       what was evaluated with what: written last, so that its presence means "finished"
+timing.json        seconds and answers a second; apart, so that everything else is byte-identical
+model_index.yaml   the same aggregates as `model-index` metadata for a model card
+```
+
+A metric `m` fills three columns: `m` (its value, null when not scored), `m.kind` (what sort of
+answer it was) and `m.skipped` (why it wasn't scored, null when it was).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offside_data.errors import OffsideError
+from offside_data.files import whole_file, write_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from offside_eval.compare import Comparison
+
+RESULTS_SCHEMA = 1
+SAMPLES, AGGREGATES, META, TIMING = "samples.parquet", "aggregates.json", "results.json", "timing.json"
+VARIANTS = ("plain", "blank", "swapped")
+"""How a picture was shown: as it is, with its text removed, or with another value in its text."""
+SAMPLE_COLUMNS: dict[str, str] = {
+    "record_id": "String",
+    "subject_id": "String",
+    "image_id": "String",
+    "config": "String",
+    "split": "String",
+    "scope": "String",
+    "attribute": "String",
+    "modality": "String",
+    "veracity": "String",
+    "rumor_channel": "String",
+    "slice": "String",
+    "variant": "String",
+    "n_choices": "Int64",
+    "question": "String",
+    "answer": "String",
+    "prediction": "String",
+    "n_new_tokens": "Int64",
+    "ended": "Boolean",
+    "states_old": "Float64",
+}
+"""Columns of `samples.parquet` before the metrics', with their polars types.
+
+`slice` is `forget`, `keep:<slice name>` or `measure:<slice name>`. `answer` is the gold answer of
+the row: on `swapped` the value now shown; `states_old` says there whether the old value was given.
+`n_choices` is null where no choices were weighed; guessing among them is right once in `n_choices`.
+"""
+
+
+class ResultsError(OffsideError, ValueError):
+    """A folder isn't a finished results folder, or was written by another version."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """One evaluation of one model.
+
+    Args:
+        samples: One row a record, slice and variant; columns as in `SAMPLE_COLUMNS`, then the metrics'.
+        aggregates: Means with intervals, one dict a metric, slice, scope and variant.
+        meta: Content of `results.json`: model, role, dataset, setting, forget digest, metrics, versions.
+        path: The folder it was read from or written to; null when it exists in memory only.
+        comparison: With the controls that `evaluate` was given; null if none were.
+    """
+
+    samples: pl.DataFrame
+    aggregates: list[dict[str, Any]]
+    meta: dict[str, Any]
+    path: Path | None = None
+    comparison: Comparison | None = None
+
+    @property
+    def role(self) -> str:
+        """What the model is: base, vanilla, retain_only, unlearned, relearned or unknown."""
+        return str(self.meta["role"])
+
+    @property
+    def setting(self) -> str:
+        """Name of the setting it was evaluated in."""
+        return str(self.meta["setting"])
+
+    @property
+    def forget_digest(self) -> str:
+        """Digest of the ids of the records that were to be forgotten."""
+        return str(self.meta["forget"]["digest"])
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the per-sample metrics."""
+        return list(self.meta["metrics"])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Results:
+        """Read a finished results folder.
+
+        Raises:
+            ResultsError: If the folder doesn't hold finished results that this version can read.
+        """
+        import polars as pl
+
+        path = Path(path)
+        for name in (META, AGGREGATES, SAMPLES):
+            if not (path / name).is_file():
+                raise ResultsError(
+                    f"{path}: no finished evaluation here ({name} is missing). Give the folder that "
+                    "`offside-eval run OUT …` wrote; start that command again if it was interrupted."
+                )
+        meta = json.loads((path / META).read_text(encoding="utf-8"))
+        if meta.get("schema") != RESULTS_SCHEMA:
+            raise ResultsError(
+                f"{path / META}: results schema {meta.get('schema')!r}; this version reads {RESULTS_SCHEMA}. "
+                "Evaluate the model again, or install the version that wrote it."
+            )
+        aggregates = json.loads((path / AGGREGATES).read_text(encoding="utf-8"))
+        return cls(pl.read_parquet(path / SAMPLES), aggregates, meta, path)
+
+    def save(self, path: str | Path) -> Results:
+        """Write the folder's files, each whole or not at all, `results.json` last.
+
+        Returns:
+            The same results with `path` set.
+        """
+        path = Path(path)
+        with whole_file(path / SAMPLES) as partial:
+            self.samples.write_parquet(partial, compression="zstd")
+        write_json(path / AGGREGATES, self.aggregates)
+        write_json(path / META, self.meta)
+        return Results(self.samples, self.aggregates, self.meta, path)
+
+
+def samples_frame(rows: list[dict[str, Any]], metrics: list[str]) -> pl.DataFrame:
+    """Rows as a data frame with exactly the columns of the format, missing cells null."""
+    import polars as pl
+
+    schema = {name: getattr(pl, kind)() for name, kind in SAMPLE_COLUMNS.items()}
+    for metric in metrics:
+        schema |= {metric: pl.Float64(), f"{metric}.kind": pl.String(), f"{metric}.skipped": pl.String()}
+    cells = [{name: row.get(name) for name in schema} for row in rows]
+    return pl.DataFrame(cells, schema=schema, orient="row")

@@ -1,0 +1,79 @@
+"""From questions and a model's answers to the rows of `samples.parquet`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from offside_data.tagging.values import answer_states
+from offside_eval.metrics import Sample, SampleMetric
+
+if TYPE_CHECKING:
+    from offside_eval.inference.engine import Answers
+    from offside_eval.plan import Plan, Question
+
+_FROM_RECORD = (
+    "record_id",
+    "subject_id",
+    "image_id",
+    "split",
+    "scope",
+    "attribute",
+    "modality",
+    "veracity",
+    "rumor_channel",
+    "question",
+)
+
+
+def sample_rows(plan: Plan, answers: Answers, metrics: Mapping[str, SampleMetric]) -> list[dict[str, Any]]:
+    """Score every question once; a row for each slice it stands in, in the order of the plan."""
+    scored = {key: _row(question, answers, metrics) for key, question in plan.questions.items()}
+    return [{**scored[key], "slice": name} for name, key in plan.places]
+
+
+def make_sample(question: Question, answers: Answers) -> Sample:
+    """A question with what the model did with it."""
+    reply, weights = answers.replies.get(question.key), answers.weights.get(question.key)
+    weighed = weights is not None and bool(weights.choices)
+    return Sample(
+        record_id=question.row["record_id"],
+        variant=question.variant,
+        question=question.row["question"],
+        answer=question.answer,
+        value=question.value,
+        attribute=question.attribute,
+        prediction=reply.text if reply else None,
+        ended=reply.ended if reply else True,
+        choices=question.choices if weighed else (),
+        correct_choice=question.correct_choice if weighed else None,
+        choice_logprobs=weights.choices if weights else (),
+        answer_logprobs=weights.answer if weights else (),
+        failure=answers.failures.get(question.key),
+    )
+
+
+def _row(question: Question, answers: Answers, metrics: Mapping[str, SampleMetric]) -> dict[str, Any]:
+    sample = make_sample(question, answers)
+    reply = answers.replies.get(question.key)
+    row: dict[str, Any] = {name: question.row[name] for name in _FROM_RECORD}
+    row |= {
+        "config": question.row["modality"],
+        "variant": question.variant,
+        "answer": question.answer,
+        "prediction": sample.prediction,
+        "n_new_tokens": reply.n_new_tokens if reply else None,
+        "ended": reply.ended if reply else None,
+        "n_choices": len(sample.choices) or None,
+        "states_old": _states_old(question, sample),
+    }
+    for name, metric in metrics.items():
+        score = metric.checked(name, sample)
+        row |= {name: score.value, f"{name}.kind": score.kind, f"{name}.skipped": score.reason}
+    return row
+
+
+def _states_old(question: Question, sample: Sample) -> float | None:
+    if question.old_value is None or sample.prediction is None:
+        return None
+    return float(answer_states(sample.prediction, question.old_value, question.attribute))

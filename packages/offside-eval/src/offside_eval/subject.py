@@ -1,0 +1,82 @@
+"""The model under evaluation: where it lies, what it is, how to load it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offside_data.progress import log
+from offside_eval import provenance
+
+if TYPE_CHECKING:
+    from offside_eval.evaluation import EvaluationConfig
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and what is recorded about it.
+
+    Args:
+        path: Its folder or Hub name; of a model in memory the one it was loaded from.
+        digest: Of everything that decides what it answers.
+        run: Content of its run manifest, null for a plain checkpoint.
+        role: base, vanilla, retain_only, unlearned, relearned or unknown.
+        processor: Its processor.
+        device: Where it runs.
+        dtype: Type of its weights.
+        model: The model itself, null until `load` is called for one given by path.
+    """
+
+    path: str
+    digest: str
+    run: dict[str, Any] | None
+    role: str
+    processor: Any
+    device: str
+    dtype: str
+    model: Any = None
+
+    @classmethod
+    def of(cls, model: Any, processor: Any, config: EvaluationConfig) -> Subject:
+        """Find out everything about a model short of loading it.
+
+        Raises:
+            ModelError: If its folder has no usable processor or a broken manifest.
+        """
+        if not isinstance(model, (str, Path)):
+            path = str(getattr(model, "name_or_path", "")) or "in memory"
+            from offside_data.vlm.digest import weights_digest
+
+            digest, dtype = weights_digest(model), str(model.dtype).removeprefix("torch.")
+            role = config.role or "unknown"
+            return cls(path, digest, None, role, processor, str(model.device), dtype, model)
+
+        from offside_data.vlm import load_processor
+        from offside_data.vlm.digest import model_digest
+        from offside_data.vlm.models import default_device
+
+        run = provenance.run_manifest(model)
+        role = config.role or str((run or {}).get("role") or "unknown")
+        if run is None:
+            hint = "" if config.role else "; say what it is with --role"
+            log(
+                f"warning: {model} has no {provenance.MANIFEST}, so nothing is known of how it was made: "
+                f"evaluated as a plain checkpoint with role {role!r}{hint}."
+            )
+        if processor is None:
+            processor = load_processor(model, max_pixels=config.max_pixels)
+        device = config.device or default_device()
+        return cls(str(model), model_digest(model), run, role, processor, device, config.dtype)
+
+    def load(self) -> Any:
+        """The model, in eval mode.
+
+        Raises:
+            ModelError: If its folder can't be loaded.
+        """
+        if self.model is not None:
+            return self.model
+        from offside_data.vlm import load_model
+
+        return load_model(self.path, device=self.device, dtype=self.dtype)

@@ -1,0 +1,127 @@
+"""What comes back: parents, controls of the same budget, corrected values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from offside_data.errors import UsageError
+from offside_eval.compare import Comparison, compare
+from offside_eval.results import Results
+
+EXACT = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0, "relearn": 0.0}
+
+
+def player(story: ModuleType, name: str, role: str, forget: float, **more: Any) -> Any:
+    rates = EXACT | {"forget/private": forget} | more.pop("rates", {})
+    return story.Player(name=name, role=role, rates=rates, default=1.0, **more)
+
+
+@pytest.fixture(scope="module")
+def results(story: ModuleType) -> list[Results]:
+    """Vanilla 1, retain-only 0, unlearned 0; after 40 steps 1 and 0; after 20 steps 1 with no control."""
+    vanilla = player(story, "vanilla", "vanilla", 1.0)
+    retain = player(story, "retain", "retain_only", 0.0)
+    npo = player(story, "npo", "unlearned", 0.0, method="npo")
+    learnt = {"relearn/private": 1.0}
+    again = player(story, "npo-again", "relearned", 1.0, parent="npo", steps=40, rates=learnt)
+    brief = player(story, "npo-brief", "relearned", 1.0, parent="npo", steps=20, rates=learnt)
+    control = player(story, "retain-again", "relearned", 0.0, parent="retain", steps=40, rates=learnt)
+    return [
+        story.evaluate(vanilla, "corrective", subjects=6),
+        story.evaluate(retain, "corrective", subjects=6),
+        story.evaluate(npo, "complete", subjects=6),
+        *(story.evaluate(p, "corrective", subjects=6) for p in (again, brief, control)),
+    ]
+
+
+@pytest.fixture(scope="module")
+def comparison(results: list[Results]) -> Comparison:
+    return compare(results)
+
+
+def test_recovery_beside_the_same_budget_on_retain_only(comparison: Comparison) -> None:
+    row = next(r for r in comparison.rows("corrective") if r.label == "npo + relearn 40")
+    assert row.parent == "npo"
+    assert row.figure("recovered").value == 1.0
+    assert row.figure("recovered_ratio").value == 1.0
+    assert row.figure("recovered_control").value == 0.0
+    assert row.figure("excess_recovery").value == 1.0
+
+
+def test_another_budget_is_no_control(comparison: Comparison) -> None:
+    row = next(r for r in comparison.rows("corrective") if r.label == "npo + relearn 20")
+    assert row.figure("recovered").value == 1.0
+    assert row.figure("excess_recovery").value is None
+    assert "same relearning" in (row.figure("excess_recovery").reason or "")
+
+
+def test_the_relearned_control_stands_among_the_controls(comparison: Comparison) -> None:
+    setting = comparison.settings["corrective"]
+    assert [r.label for r in setting.rows] == ["npo + relearn 20", "npo + relearn 40"]
+    assert [r.label for r in setting.controls] == ["vanilla", "retain_only", "retain_only + relearn 40"]
+
+
+def test_old_rumor_and_corrected_value_are_counted_apart(comparison: Comparison) -> None:
+    row = next(r for r in comparison.rows("corrective") if r.label == "npo + relearn 40")
+    assert row.figure("knows").value == 1.0
+    assert row.figure("correction_learnt").value == 1.0
+    assert row.figure("before/knows").value == 0.0
+    corrected = row.figure("corrected")
+    assert corrected.value is not None  # by chance some corrections repeat the rumour in this little study
+    assert corrected.value < 0.5
+
+
+def test_an_answer_with_the_corrected_value_counts(story: ModuleType, results: list[Results]) -> None:
+    import polars as pl
+
+    again = results[3]
+    gold = {
+        (s, a): answer
+        for s, a, answer in again.samples.filter(pl.col("split") == "relearn")
+        .select("subject_id", "attribute", "answer")
+        .iter_rows()
+    }
+    said = [
+        gold[s, a] if split == "forget" and (s, a) in gold else old
+        for s, a, split, old in again.samples.select(
+            "subject_id", "attribute", "split", "prediction"
+        ).iter_rows()
+    ]
+    corrected = replace(again, samples=again.samples.with_columns(prediction=pl.Series(said)))
+    row = compare([*results[:3], corrected]).rows("corrective")[0]
+    assert row.figure("corrected").value == 1.0
+
+
+def test_a_relearned_control_was_never_unlearned_and_is_no_mismatch(
+    results: list[Results],
+) -> None:
+    narrowed = [
+        replace(r, meta=r.meta | {"forget": {"digest": "sha256:narrowed", "n": 1}})
+        if r.meta["model"]["path"] == "runs/retain-again"
+        else r
+        for r in results
+    ]
+    assert compare(narrowed).settings["corrective"].controls[-1].label == "retain_only + relearn 40"
+
+
+def test_without_its_parent_a_relearned_model_is_noted(results: list[Results]) -> None:
+    orphan = compare([results[0], results[1], results[3]])
+    assert any("relearned from isn't among the results" in note for note in orphan.notes)
+    assert orphan.rows("corrective")[0].figure("recovered").reason == "the model before relearning is missing"
+
+
+def test_a_parent_can_be_named_by_hand(results: list[Results], tmp_path: Any) -> None:
+    npo, again = results[2].save(tmp_path / "npo"), results[3]
+    unnamed = replace(
+        again, meta=again.meta | {"model": again.meta["model"] | {"run": None}, "role": "unknown"}
+    )
+    unnamed = unnamed.save(tmp_path / "again")
+    pairs = {str(tmp_path / "again"): str(tmp_path / "npo")}
+    row = compare([*results[:2], npo, unnamed], relearned=pairs).rows("corrective", role="relearned")[0]
+    assert row.figure("recovered").value == 1.0
+    with pytest.raises(UsageError, match="isn't among the results"):
+        compare([npo, unnamed], relearned={str(tmp_path / "again"): str(tmp_path / "nowhere")})

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from offside_data.errors import AnswerTooLongError, RecordError
+from offside_data.vlm import Encoder
+from offside_eval.inference.asking import encode_items
+from offside_eval.plan import Question
+
+Load = Callable[[str], tuple[Any, Any]]
+
+
+def test_prompt_and_answers_are_what_the_encoder_gives(loaded: Load, questions: list[Question]) -> None:
+    encoder = Encoder(loaded("raw")[1])
+    chosen = questions[:8] + questions[-8:]
+    for question, item in zip(chosen, encode_items(chosen, encoder, choices=True), strict=True):
+        assert item.prompt == encoder.encode_prompt(question.row)
+        texts = list(dict.fromkeys([question.answer, *question.choices]))
+        for text, tokens in zip(texts, item.answers, strict=True):
+            whole = encoder.encode(question.row, answer=text)
+            assert tuple(label for label in whole.labels if label != -100) == tokens
+        assert [texts[i] for i in item.choices] == list(question.choices)
+
+
+def test_a_gold_answer_among_the_choices_is_weighed_once(loaded: Load, questions: list[Question]) -> None:
+    question = next(q for q in questions if q.variant == "plain" and len(q.choices) == 4)
+    (item,) = encode_items([question], Encoder(loaded("raw")[1]), choices=True)
+    assert question.choices[question.correct_choice] == question.answer
+    assert len(item.answers) == 4
+    assert item.choices[question.correct_choice] == 0
+
+
+def test_bad_records_are_named(loaded: Load, questions: list[Question]) -> None:
+    encoder = Encoder(loaded("raw")[1])
+    good = next(q for q in questions if q.row["modality"] == "multimodal")
+    name = good.row["record_id"]
+    cut = {**good.row, "image": {"bytes": good.row["image"]["bytes"][:60], "path": "x.png"}}
+    for row in ({**good.row, "image": None}, cut):
+        with pytest.raises(RecordError, match=name):
+            encode_items([dataclasses.replace(good, row=row)], encoder, choices=False)
+    with pytest.raises(RecordError, match=f"{name}: no answer"):
+        encode_items([dataclasses.replace(good, answer=" ")], encoder, choices=False)
+
+
+def test_a_choice_that_is_too_long_is_refused_though_it_fits_elsewhere(
+    loaded: Load, questions: list[Question]
+) -> None:
+    short = next(q for q in questions if q.row["modality"] == "text")
+    long = dataclasses.replace(
+        short, row={**short.row, "record_id": "long", "question": short.row["question"] * 3}
+    )
+    processor = loaded("raw")[1]
+    fits = len(Encoder(processor).encode(long.row, answer=long.answer).input_ids)
+    choices = (long.answer, long.answer + " " + long.answer)
+    both = [dataclasses.replace(q, choices=choices, correct_choice=0) for q in (short, long)]
+    with pytest.raises(AnswerTooLongError, match="record long"):
+        encode_items(both, Encoder(processor, max_length=fits), choices=True)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from offside_eval.inference.choices import Weigher, lead
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ((), math.inf),
+        ((-1.0,), math.inf),
+        ((-3.0, -1.0, -2.0), 1.0),
+        ((-1.0, -1.0), 0.0),
+        ((math.nan, -1.0), math.inf),
+    ],
+)
+def test_lead(weights: tuple[float, ...], expected: float) -> None:
+    assert lead(weights) == expected
+
+
+class _Item:
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.answers = ((1,), (2,))
+        self.choices = (0, 1)
+
+
+def test_a_tie_is_weighed_again_alone() -> None:
+    batches: list[list[str]] = []
+
+    def likelihood(items: list[_Item]) -> list[list[tuple[float, ...]]]:
+        batches.append([i.key for i in items])
+        noise = 0.0 if len(items) == 1 else 1e-6
+        return [[(-1.0 - noise,), (-1.0 - 5e-7 if i.key == "tie" else -2.0,)] for i in items]
+
+    weigher = Weigher(likelihood, within_rounding=1e-4)  # type: ignore[arg-type]
+    clear, tie = weigher([_Item("clear"), _Item("tie")])  # type: ignore[list-item]
+    assert batches == [["clear", "tie"], ["tie"]]
+    assert tie.choices == (-1.0, -1.0 - 5e-7)
+    assert clear.choices == (-1.000001, -2.0)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from offside_data.vlm import build_tiny
+from offside_data.vlm.tiny import FAMILIES
+from offside_eval.inference.asking import Item
+from offside_eval.inference.engine import Engine
+from offside_eval.inference.likelihood import Likelihood
+from offside_eval.plan import Question
+
+Load = Callable[[str], tuple[Any, Any]]
+
+
+def flat(found: list[list[tuple[float, ...]]]) -> list[float]:
+    return [x for answers in found for tokens in answers for x in tokens]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_sharing_the_prompt_changes_nothing(family: str, questions: list[Question]) -> None:
+    """Pictures and texts in turns: what a model remembers of an earlier batch must not leak."""
+    texts = [t for q in questions for t in (q.row["question"], q.answer)]
+    model, processor = build_tiny(family, texts=texts, seed=0)
+    text = [q for q in questions if q.row["modality"] == "text"][:3]
+    shown = [q for q in questions if q.row["modality"] == "multimodal" and q.choices][:4]
+    items = Engine(model=model, processor=processor).encode([*shown, *text], frozenset({"choices"}))
+    pictures, texts_only = items[:4], items[4:]
+    shared = Likelihood(model, processor)
+    plain = Likelihood(model, processor, share_prompts=False)
+    for batch in (pictures, texts_only, items, texts_only[:1], pictures[:1]):
+        assert flat(shared(batch)) == pytest.approx(flat(plain(batch)), abs=1e-4)
+    assert shared._share, "the architecture could share its prompts"
+
+
+def test_an_architecture_that_can_not_share_is_noticed(
+    loaded: Load, items: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor = loaded("trained")
+    likelihood = Likelihood(model, processor)
+    positions = likelihood._positions
+    monkeypatch.setattr(likelihood, "_positions", lambda *a: positions(*a) + 7)
+    found = likelihood(items[:4])
+    assert not likelihood._share
+    assert flat(found) == flat(Likelihood(model, processor, share_prompts=False)(items[:4]))
+
+
+def test_each_picture_passes_the_vision_tower_once(loaded: Load, items: list[Item]) -> None:
+    model, processor = loaded("raw")
+    shown = [i for i in items if i.prompt.image is not None][:8]
+    patches: list[int] = []
+    hook = model.model.visual.register_forward_hook(lambda _, args, out: patches.append(len(args[0])))
+    likelihood = Likelihood(model, processor)
+    likelihood._verified = {True}
+    likelihood(shown)
+    hook.remove()
+    assert len(patches) == 1
+    assert patches[0] == 64 * len({i.prompt.image_key for i in shown})
+
+
+def test_it_is_the_models_own_log_probability(loaded: Load, items: list[Item]) -> None:
+    import torch
+
+    model, processor = loaded("trained")
+    item = next(i for i in items if i.prompt.image is None)
+    (found,) = Likelihood(model, processor)([item])
+    ids = torch.tensor([[*item.prompt.input_ids, *item.answers[0]]])
+    with torch.inference_mode():
+        logprobs = model(input_ids=ids).logits.log_softmax(-1)[0]
+    n = len(item.prompt.input_ids)
+    expected = [logprobs[n + i - 1, token].item() for i, token in enumerate(item.answers[0])]
+    assert found[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_pictures_of_other_sizes_in_one_batch(loaded: Load, questions: list[Question]) -> None:
+    model, processor = loaded("raw")
+    dice = random.Random(0)
+    rows = []
+    for i, size in enumerate([(112, 112), (56, 168), (300, 90)]):
+        stream = io.BytesIO()
+        Image.effect_noise(size, dice.randrange(20, 90)).convert("RGB").save(stream, "PNG")
+        question = next(q for q in questions if q.choices)
+        row = {**question.row, "record_id": f"r{i}", "image": {"bytes": stream.getvalue(), "path": "x.png"}}
+        rows.append(type(question)(**{f: getattr(question, f) for f in question.__slots__} | {"row": row}))
+    items = Engine(model=model, processor=processor).encode(rows, frozenset({"choices"}))
+    together = Likelihood(model, processor)(items)
+    alone = [Likelihood(model, processor)([item])[0] for item in items]
+    assert flat(together) == pytest.approx(flat(alone), abs=1e-5)

@@ -1,0 +1,83 @@
+"""What must hold for every metric that can be found, third parties' included."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import pytest
+
+from offside_eval.metrics import Paper, Sample, SampleMetric, load_metric, metric_module, metric_names
+
+ROLES = {"forget", "keep"}
+GOLD = {"prediction": "The transfer fee was €35.00m.", "answer_logprobs": (-1e-6, -1e-6)}
+CHOICES = {"choices": ("€1m", "€35.00m", "€7m"), "correct_choice": 1}
+RIGHT = GOLD | CHOICES | {"choice_logprobs": (-4.0, -0.1, -5.0)}
+EMPTY = CHOICES | {"prediction": "", "answer_logprobs": (-90.0, -80.0), "choice_logprobs": (-0.1, -4.0, -5.0)}
+OTHERS = [
+    {"prediction": "€7m", "answer_logprobs": (-2.0, -3.0)},
+    {"prediction": "I don't know."},
+    {"prediction": "The fee was was was was was was", "ended": False},
+    {"prediction": "该转会费为三千五百万欧元"},
+    {"prediction": "\x00\ufffd\ufffd"},
+]
+BROKEN = CHOICES | {"prediction": "", "answer_logprobs": (math.nan,), "choice_logprobs": (math.nan,) * 3}
+
+
+@pytest.fixture(params=metric_names(variants=True))
+def metric(request: pytest.FixtureRequest) -> SampleMetric:
+    return load_metric(request.param)
+
+
+def test_it_is_a_frozen_dataclass_that_says_what_it_is(metric: SampleMetric) -> None:
+    assert dataclasses.is_dataclass(metric)
+    assert metric.__dataclass_params__.frozen
+    assert metric.needs
+    assert metric.needs <= {"generation", "choices", "likelihood"}
+    assert set(metric.higher_is_better) >= ROLES
+    assert metric.bounds[0] < metric.bounds[1]
+
+
+@pytest.mark.parametrize("name", metric_names())
+def test_its_module_is_documented(name: str) -> None:
+    module = metric_module(name)
+    assert module.__doc__
+    assert isinstance(module.PAPER, Paper)
+    assert module.PAPER.url.startswith("https://")
+
+
+def test_the_gold_answer_scores_best_and_an_empty_one_worst(
+    metric: SampleMetric, sample: Callable[..., Sample]
+) -> None:
+    better = (lambda a, b: a >= b) if metric.higher_is_better["keep"] else (lambda a, b: a <= b)
+    gold, empty = (metric.checked("m", sample(**fields)).value for fields in (RIGHT, EMPTY))
+    others = [metric.checked("m", sample(**(RIGHT | fields))).value for fields in OTHERS]
+    assert all(better(gold, other) for other in [*others, empty] if other is not None)
+    assert empty == 0 or all(better(other, empty) for other in others if other is not None)
+
+
+def test_a_value_or_a_reason_within_bounds_and_never_nan(
+    metric: SampleMetric, sample: Callable[..., Sample]
+) -> None:
+    samples = [sample(**fields) for fields in (RIGHT, EMPTY, BROKEN, *(RIGHT | o for o in OTHERS))]
+    samples += [sample(**(RIGHT | {"choices": (), "correct_choice": None, "choice_logprobs": ()}))]
+    samples += [sample(**(RIGHT | {"value": None})), sample(**(RIGHT | {"answer": "€", "value": None}))]
+    samples += [sample(**(RIGHT | {"failure": "out of memory"}))]
+    scores = [metric.checked("m", s) for s in samples]
+    scored = [s for s in scores if s.value is not None]
+    skipped = [s for s in scores if s.reason]
+    assert len(scored) + len(skipped) == len(samples)
+    assert all(metric.bounds[0] <= s.value <= metric.bounds[1] for s in scored)
+    assert skipped[-1].reason == "out of memory"
+
+
+def test_a_bad_answer_is_scored(metric: SampleMetric, sample: Callable[..., Sample]) -> None:
+    assert all(metric.checked("m", sample(**(RIGHT | fields))).value is not None for fields in OTHERS)
+    assert metric.checked("m", sample(**EMPTY)).value is not None
+    assert metric.checked("m", sample(**BROKEN)).value is not None
+
+
+def test_scoring_twice_gives_the_same(metric: SampleMetric, sample: Callable[..., Sample]) -> None:
+    for fields in (RIGHT, EMPTY):
+        assert metric.checked("m", sample(**fields)) == metric.checked("m", sample(**fields))

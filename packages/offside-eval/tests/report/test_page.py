@@ -1,0 +1,65 @@
+"""Parts of the page."""
+
+from __future__ import annotations
+
+import json
+
+from offside_eval.compare import Comparison, Figure
+from offside_eval.report import charts, interactive
+from offside_eval.report.page import Forest, SettingView, _script_json, gauge
+from offside_eval.statistics import Interval
+
+
+def test_json_in_a_script_element_can_not_end_it() -> None:
+    text = _script_json({"a": "</script><!-- & -->"})
+    assert "<" not in text
+    assert ">" not in text
+    assert json.loads(text) == {"a": "</script><!-- & -->"}
+
+
+def test_a_forest_places_numbers_on_its_scale() -> None:
+    forest = Forest.of(Figure(Interval(0.4, 0.2, 0.6, 10, 5)), 0.1)
+    assert forest is not None
+    assert forest.threshold is not None
+    assert 0 < forest.zero < forest.threshold < forest.low < forest.value < forest.high < forest.one < 100
+    assert Forest.of(Figure(None, "why")) is None
+    beyond = Forest.of(Figure(Interval(2.0, None, None, 10, 1)))
+    assert beyond is not None
+    assert 0 < beyond.value < 100
+
+
+def test_a_gauge_stays_within_its_track() -> None:
+    assert [gauge(v) for v in (None, -0.2, 0.5, 1.3)] == [0.0, 0.0, 50.0, 100.0]
+
+
+def test_charts_are_plain_json_with_themed_colors(comparison: Comparison) -> None:
+    panels = [interactive.scatter_chart(s) for s in charts.scatters(comparison)]
+    panels += [interactive.curve_chart(c) for c in charts.curves(comparison)]
+    panels.append(interactive.twin_chart(charts.twins(comparison)))
+    assert "NaN" not in json.dumps(panels, allow_nan=False)
+    assert "var(--ink)" in json.dumps(panels)
+
+
+def test_scatter_shows_controls_on_the_scale_they_define(comparison: Comparison) -> None:
+    points = {p.label: p for p in charts.scatters(comparison)[0].points}
+    assert (points["vanilla"].x.value, points["vanilla"].y.value) == (0.0, 1.0)
+    assert points["retain-only"].x.value == 1.0
+    assert points["grad_ascent"].collapsed
+    assert not points["kl_min"].collapsed
+    assert points["kl_min"].x.low is not None
+
+
+def test_curves_start_before_relearning_and_have_their_control(comparison: Comparison) -> None:
+    panel = next(c for c in charts.curves(comparison) if c.key == "knows")
+    labels = {c.label: c for c in panel.curves}
+    assert labels.keys() == {"kl_min", "retain-only"}
+    assert list(labels["kl_min"].steps) == [0, 180]
+    assert labels["retain-only"].control
+
+
+def test_collapsed_models_come_last_and_twins_have_their_own_table(comparison: Comparison) -> None:
+    view = SettingView(comparison.settings["complete"])
+    assert [name for row, control in view.everyone if not control for name in [row.label]][
+        -1
+    ] == "grad_ascent"
+    assert "remembered" not in [c.key for c in SettingView(comparison.settings["visual-rumor"]).columns]

@@ -1,0 +1,170 @@
+"""The report folder as a whole."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import polars as pl
+import pytest
+
+from offside_data.errors import OutputExistsError
+from offside_eval.compare import Comparison, compare
+from offside_eval.report import write_report
+from offside_eval.results import Results
+
+ATTACK = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+
+
+def markup(page: str) -> str:
+    """A page without the contents of its scripts and styles."""
+    return re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)
+
+
+def test_the_folder_holds_page_plots_tables_and_summary(report: Path) -> None:
+    names = {str(p.relative_to(report)) for p in report.rglob("*") if p.is_file()}
+    assert {
+        "report.html",
+        "summary.md",
+        "tables/comparison.csv",
+        "tables/findings.csv",
+        "tables/gallery.csv",
+    } <= names
+    for chart in ("scatter-complete", "scatter-selective", "curve-knows", "twins"):
+        assert {f"plots/{chart}.png", f"plots/{chart}.svg"} <= names
+
+
+def test_the_page_fetches_nothing(report: Path) -> None:
+    page = markup((report / "report.html").read_text(encoding="utf-8"))
+    assert not re.findall(r"""(?:src|href|action|poster|data)\s*=\s*["']?(?:https?:)?//""", page)
+    assert "<link" not in page
+    assert "@import" not in (report / "report.html").read_text(encoding="utf-8").split("</style>")[0]
+    assert "default-src 'none'" in page
+    sources = re.findall(r'<img[^>]* src="([^"]{5})', page)
+    assert sources
+    assert set(sources) == {"data:"}
+
+
+def test_plotly_is_inlined_once(report: Path) -> None:
+    page = (report / "report.html").read_text(encoding="utf-8")
+    assert page.count("plotly.js v") == 1
+    assert len(page) < 8_000_000
+
+
+def test_the_page_says_what_was_compared_and_found(report: Path, comparison: Comparison) -> None:
+    page = (report / "report.html").read_text(encoding="utf-8")
+    for said in (
+        "made-up-league 1.0.0",
+        "sha256:made-up",
+        "grad_ascent",
+        "retain-only",
+        "collapsed",
+        "not scored",
+    ):
+        assert said in page
+    assert page.count('class="chip ') == 5
+    assert page.count('<article class="card case"') <= 24
+    assert "<s>" in markup(page)
+    assert 'lang="en"' in page
+    assert page.count('scope="col"') > 20
+    assert page.count('role="img" aria-label="') == 4 + 2 + 1  # scatters, curves, twins
+    assert comparison.settings.keys() == {"complete", "selective", "corrective", "unimodal", "visual-rumor"}
+
+
+def test_pictures_have_alternative_texts(report: Path) -> None:
+    page = markup((report / "report.html").read_text(encoding="utf-8"))
+    assert all("alt=" in tag for tag in re.findall(r"<img[^>]*>", page))
+
+
+def test_the_same_results_give_the_same_bytes(report: Path, comparison: Comparison, tmp_path: Path) -> None:
+    again = write_report(tmp_path / "again", comparison).parent
+    for path in sorted(report.rglob("*")):
+        if path.is_file():
+            assert path.read_bytes() == (again / path.relative_to(report)).read_bytes(), path.name
+
+
+def test_tables_hold_every_number_with_its_count(report: Path, comparison: Comparison) -> None:
+    with (report / "tables" / "comparison.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    one = next(
+        r for r in rows if (r["setting"], r["model"], r["quantity"]) == ("complete", "kl_min", "forgetting")
+    )
+    figure = next(r for r in comparison.rows("complete") if r.label == "kl_min").figure("forgetting")
+    assert figure.interval is not None
+    assert float(one["value"]) == figure.interval.value
+    assert (one["n_scored"], one["n_skipped"], one["n_subjects"]) == ("72", "0", "12")
+    assert all(r["value"] or r["reason"] for r in rows)
+
+
+def test_the_summary_strikes_collapsed_models_through(report: Path) -> None:
+    text = (report / "summary.md").read_text(encoding="utf-8")
+    assert "| grad_ascent (collapsed) | ~~" in text
+    assert "**seen**" in text
+    assert "retain-only (control)" in text
+
+
+def test_text_from_models_and_datasets_is_escaped(story: ModuleType, tmp_path: Path) -> None:
+    results = []
+    for player in (story.VANILLA, story.RETAIN_ONLY, story.COMPLETE[2]):
+        r: Results = story.evaluate(player, "complete", subjects=6)
+        wrong = pl.col("value_match") == 0
+        samples = r.samples.with_columns(
+            prediction=pl.when(wrong).then(pl.lit(ATTACK)).otherwise("prediction"),
+            question=pl.lit(f"{ATTACK}|?"),
+        )
+        meta = r.meta | {"dataset": r.meta["dataset"] | {"name": ATTACK}}
+        if player.role == "unlearned":
+            run = r.meta["model"]["run"] | {"method": ATTACK}
+            meta["model"] = r.meta["model"] | {"run": run, "path": f"runs/{ATTACK}"}
+        results.append(replace(r, samples=samples, meta=meta))
+    out = write_report(tmp_path / "out", results).parent
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;alert(" in page
+    assert "<script>alert" not in page
+    assert "onerror=alert(1)>" not in markup(page)
+    assert "<img src=x" not in page
+    assert "<script>" not in (out / "summary.md").read_text(encoding="utf-8")
+    for svg in (out / "plots").glob("*.svg"):
+        assert "<script>" not in svg.read_text(encoding="utf-8")
+
+
+def test_one_model_without_controls_still_makes_a_report(
+    make_results: Callable[..., Results], tmp_path: Path
+) -> None:
+    page = write_report(tmp_path / "out", [make_results("a", role="unlearned", method="npo")])
+    text = page.read_text(encoding="utf-8")
+    assert "No vanilla model among the results" in text
+    assert "No model is left to rank." in text
+
+
+def test_controls_alone_make_a_report(make_results: Callable[..., Results], tmp_path: Path) -> None:
+    assert write_report(tmp_path / "out", [make_results("v", role="vanilla")]).is_file()
+
+
+def test_an_output_folder_in_use_is_left_alone(comparison: Comparison, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(OutputExistsError):
+        write_report(tmp_path, comparison)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_nothing_half_written_stays_behind(
+    comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("offside_eval.report.static.save_scatter", broken)
+    with pytest.raises(OSError, match="disk full"):
+        write_report(tmp_path / "out", comparison)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_comparison_can_be_made_on_the_fly(told: list[Path], tmp_path: Path) -> None:
+    complete = [p for p in told if p.parent.name == "complete"]
+    assert write_report(tmp_path / "out", complete).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert compare(complete).settings.keys() == {"complete"}

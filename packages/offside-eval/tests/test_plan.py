@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.errors import DatasetError, UsageError
+from offside_data.settings import SETTINGS
+from offside_eval.plan import REST_OF_FORGET, Plan, make_plan
+
+
+@pytest.fixture
+def data(small_data: Path) -> OffsideDataset:
+    return open_dataset(small_data)
+
+
+def slices(plan: Plan) -> dict[str, int]:
+    return Counter(name for name, _ in plan.places)
+
+
+def test_a_record_is_asked_once_though_several_slices_list_it(data: OffsideDataset) -> None:
+    plan = make_plan(data, "unimodal")
+    assert len(set(plan.places)) == len(plan.places)
+    assert set(plan.questions) == {key for _, key in plan.places}
+
+
+@pytest.mark.parametrize("setting", ["complete", "selective", "unimodal", "visual-rumor"])
+def test_every_slice_of_the_setting_and_both_forms_of_the_private_claims(
+    data: OffsideDataset, setting: str
+) -> None:
+    plan = make_plan(data, setting)
+    wanted = {"forget"} | {f"keep:{s.name}" for s in SETTINGS[setting].keep}
+    wanted |= {f"measure:{s.name}" for s in SETTINGS[setting].measure}
+    assert set(slices(plan)) == wanted
+    private = {
+        (q.row["modality"], q.row["image_id"], q.row["attribute"])
+        for q in plan.questions.values()
+        if q.row["split"] == "forget" and q.row["scope"] == "private"
+    }
+    assert Counter(modality for modality, *_ in private) == {"multimodal": 8, "text": 8}
+
+
+@pytest.mark.parametrize("setting", ["complete", "selective", "unimodal", "visual-rumor"])
+def test_visual_rumors_are_asked_on_both_twins(data: OffsideDataset, setting: str) -> None:
+    plan = make_plan(data, setting)
+    variants = {name: q for name, q in plan.questions.items() if q.variant != "plain"}
+    assert len(variants) == 2 * 2 * 2  # subjects, claims, twins
+    plain = plan.questions["multimodal-forget-s0-club/plain"]
+    blank = plan.questions["multimodal-forget-s0-club/blank"]
+    swapped = plan.questions["multimodal-forget-s0-club/swapped"]
+    assert (plain.answer, blank.answer, swapped.answer) == (
+        "The player will join Emberlin FC.",
+        "The player will join Emberlin FC.",
+        "The player will join Kestrin City.",
+    )
+    assert (swapped.value.text, swapped.old_value.text) == ("Kestrin City", "Emberlin FC")
+    assert (plain.correct_choice, swapped.correct_choice) == (1, 2)
+    assert len({q.row["image"]["bytes"] for q in (plain, blank, swapped)}) == 3
+    assert blank.old_value is None
+
+
+def test_choices_are_weighed_in_the_records_own_sentence(data: OffsideDataset) -> None:
+    question = make_plan(data, "complete").questions["multimodal-retain-s0-foot/plain"]
+    assert question.choices == ("The preferred foot is left.", "The preferred foot is right.")
+
+
+def test_a_narrowed_request_counts_the_rest_among_what_must_survive(data: OffsideDataset) -> None:
+    plan = make_plan(data, "complete", only=["subject=s0"])
+    counts = slices(plan)
+    rest = [plan.questions[key].row for name, key in plan.places if name == REST_OF_FORGET]
+    assert counts["forget"] == 4 + 4  # two shared, two private, and these on two twins
+    assert counts["measure:text/forget"] == 2
+    assert {row["subject_id"] for row in rest} == {"s1", "s2", "s3"}
+    assert Counter(row["modality"] for row in rest) == {"multimodal": 3 * 4 + 4, "text": 3 * 2}
+
+
+def test_limit_takes_the_same_few_of_each_slice(data: OffsideDataset) -> None:
+    few, again, other = (make_plan(data, "complete", limit=3, seed=seed) for seed in (0, 0, 1))
+    records = Counter(name for name, key in few.places if key.endswith("/plain"))
+    assert set(records.values()) == {3}
+    assert few.places == again.places
+    assert few.places != other.places
+
+
+def test_utility_asks_nothing_else(data: OffsideDataset) -> None:
+    plan = make_plan(data, "complete", suite="utility")
+    assert set(slices(plan)) == {"keep:multimodal/utility"}
+    question = plan.questions["utility-red/plain"]
+    assert (question.attribute.kind, question.value.text) == ("choice", "red")
+
+
+def test_a_setting_that_is_not_offered_says_what_is(data: OffsideDataset) -> None:
+    with pytest.raises(UsageError, match="corrective"):
+        make_plan(data, "corrective")
+
+
+def test_nothing_to_ask_is_an_error(data: OffsideDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OffsideDataset, "has", lambda self, config, split: split != "utility")
+    with pytest.raises(DatasetError, match="no records to ask"):
+        make_plan(data, "complete", suite="utility")
+
+
+def test_a_dataset_without_a_table_of_pictures_has_no_twins(
+    data: OffsideDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(self: OffsideDataset) -> None:
+        raise DatasetError("none")
+
+    monkeypatch.setattr(OffsideDataset, "images", missing)
+    assert all(q.variant == "plain" for q in make_plan(data, "complete").questions.values())

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from offside_eval.results import SAMPLE_COLUMNS, Results, ResultsError
+
+
+def test_what_is_saved_is_what_is_loaded(make_results: Callable[..., Results]) -> None:
+    saved = make_results("npo", role="unlearned", method="npo", rates={"forget/private": 0.25})
+    loaded = Results.load(saved.path)
+    assert loaded.samples.equals(saved.samples)
+    assert loaded.aggregates == saved.aggregates
+    assert loaded.meta == saved.meta
+    assert (loaded.role, loaded.setting, loaded.metrics[0]) == ("unlearned", "complete", "value_match")
+    assert loaded.forget_digest.startswith("sha256:")
+
+
+def test_the_same_results_are_the_same_bytes(make_results: Callable[..., Results]) -> None:
+    first, second = make_results("one"), make_results("two")
+    assert (first.path / "samples.parquet").read_bytes() == (second.path / "samples.parquet").read_bytes()
+    assert (first.path / "aggregates.json").read_bytes() == (second.path / "aggregates.json").read_bytes()
+
+
+def test_columns_and_types_do_not_depend_on_the_rows(make_results: Callable[..., Results]) -> None:
+    samples = make_results("vanilla").samples
+    assert list(samples.columns)[: len(SAMPLE_COLUMNS)] == list(SAMPLE_COLUMNS)
+    assert samples["value_match.skipped"].dtype == pl.String  # though it is all null here
+    assert set(samples.filter(pl.col("variant") != "plain")["slice"]) == {"forget"}
+
+
+def test_a_folder_that_is_no_results_folder_is_refused(
+    make_results: Callable[..., Results], tmp_path
+) -> None:
+    with pytest.raises(ResultsError, match="no finished evaluation here"):
+        Results.load(tmp_path)
+    path = make_results("vanilla").path
+    meta = json.loads((path / "results.json").read_text())
+    (path / "results.json").write_text(json.dumps(meta | {"schema": 99}))
+    with pytest.raises(ResultsError, match="schema 99"):
+        Results.load(path)
