@@ -20,10 +20,9 @@ from offside_data.errors import (
     UsageError,
 )
 from offside_data.vlm import load_model, load_processor
-from offside_data.vlm.digest import model_digest
+from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import Run, RunOptions, finetune, relearn
 from offside_unlearn.finetuning import _role
-from offside_unlearn.start import weights_digest
 
 CONFIG = {"max_steps": 2, "batch_size": 4, "lr": "1e-3", "schedule": "constant"}
 FULL = RunOptions(full=True, device="cpu")

@@ -13,9 +13,9 @@ from peft import PeftModel
 from offside_data.dataset import OffsideDataset
 from offside_data.errors import ModelError, UsageError
 from offside_data.vlm import load_model, save_processor
-from offside_data.vlm.digest import model_digest
+from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import RunOptions, finetune
-from offside_unlearn.start import check_tune, find_start, make_trainable, weights_digest
+from offside_unlearn.start import check_tune, find_start, make_trainable
 from offside_unlearn.tune import LoraOptions, add_adapter
 
 Fresh = Callable[[], tuple[Any, Any]]

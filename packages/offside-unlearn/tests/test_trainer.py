@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from offside_data.errors import UsageError
+from offside_data.vlm.digest import weights_digest
 from offside_unlearn import trainer
 from offside_unlearn.batches import BatchPlan, PairedBatch
 from offside_unlearn.methods import LossOutput, answer_loss
-from offside_unlearn.start import weights_digest
 from offside_unlearn.trainer import COMPLETE, Schedule, TrainConfig, TrainingError, last_checkpoint, train
 from offside_unlearn.tune import LoraOptions, add_adapter, unfreeze
 

@@ -18,9 +18,8 @@ from transformers import AutoModelForImageTextToText
 from offside_data.dataset import OffsideDataset
 from offside_data.errors import PluginError, UsageError
 from offside_data.vlm import Collator, Encoder, forward, load_model, load_processor
-from offside_data.vlm.digest import model_digest
+from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import METHODS, Run, RunOptions, unlearn
-from offside_unlearn.start import weights_digest
 from offside_unlearn.unlearning import draw_refusals, refusals
 
 CONFIG: dict[str, Any] = {"max_steps": 2, "batch_size": 2, "lr": 1e-3, "retain_ratio": 1}

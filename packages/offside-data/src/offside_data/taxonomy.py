@@ -124,7 +124,9 @@ def parse_taxonomy(text: str, *, where: str) -> Taxonomy:
         raise TaxonomyError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("attributes"), list):
         raise TaxonomyError(f"{where}: must be a mapping with name, subject_noun and a list of attributes.")
-    attributes = tuple(_parse_attribute(item, f"{where}: attribute {i + 1}") for i, item in enumerate(raw["attributes"]))
+    attributes = tuple(
+        _parse_attribute(item, f"{where}: attribute {number}") for number, item in enumerate(raw["attributes"], 1)
+    )
     names = [a.name for a in attributes]
     for name in names:
         if names.count(name) > 1:

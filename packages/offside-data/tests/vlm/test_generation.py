@@ -25,9 +25,9 @@ def talkative(tiny) -> Any:
     def make(family: str) -> tuple[Any, Any]:
         model, processor = copy.deepcopy(tiny(family)[0]), tiny(family)[1]
         with torch.no_grad():
-            for parameter in model.get_decoder().parameters():
-                if parameter.dim() > 1:
-                    parameter.mul_(4)
+            for name, parameter in model.get_decoder().named_parameters():
+                if parameter.dim() > 1 and "embed" not in name:
+                    parameter.mul_(3)
         model.generation_config.eos_token_id = []
         return model, processor
 

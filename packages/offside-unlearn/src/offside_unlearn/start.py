@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from offside_data.errors import UsageError
 from offside_data.vlm import load_model, load_processor
-from offside_data.vlm.digest import model_digest
+from offside_data.vlm.digest import model_digest, weights_digest
 from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter
 from offside_unlearn import manifest as manifests
 from offside_unlearn import tune as tuning
@@ -95,15 +92,6 @@ def _of_path(path: str) -> Start:
 def _adapter_size(config: Mapping[str, Any]) -> dict[str, Any]:
     """The options of `LoraOptions` that an existing adapter was made with."""
     return {field.name: config.get(field.name) for field in dataclasses.fields(tuning.LoraOptions)}
-
-
-def weights_digest(model: Any) -> str:
-    """Digest of a loaded model's weights, whatever files they came from."""
-    whole = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        whole.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return "sha256:" + whole.hexdigest()
 
 
 @dataclass(frozen=True)

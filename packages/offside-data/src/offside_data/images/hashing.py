@@ -30,12 +30,13 @@ class ImageHashes:
     height: int
 
 
-def hash_image(data: bytes) -> ImageHashes:
-    """All hashes of an encoded picture."""
+def hash_image(data: bytes, picture: Image.Image | None = None) -> ImageHashes:
+    """All hashes of an encoded picture; `picture` saves decoding it if its pixels are at hand."""
     import imagehash
 
-    with Image.open(io.BytesIO(data)) as opened:
-        picture = opened.convert("RGB")
+    if picture is None:
+        with Image.open(io.BytesIO(data)) as opened:
+            picture = opened.convert("RGB")
     return ImageHashes(
         sha256=hashlib.sha256(data).hexdigest(),
         pixels_sha256=pixels_sha256(picture),

@@ -17,8 +17,17 @@ _SPLIT = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
+ROLES = ("system", "user", "assistant", "model", "USER", "ASSISTANT")
+"""What the families' chat templates call who speaks."""
+
 VOCABULARY = 1024
 """Entries of a tiny tokenizer, special tokens included."""
+
+
+INITIALIZER_RANGE = 0.06
+"""Spread of the first weights. The usual 0.02 suits widths of thousands; at 128 it leaves attention
+uniform for hundreds of steps. After 20 epochs on 36 pictures, pictures never trained on got 29 % right
+with 0.02, 69 % with 0.06 (67 % with 0.06 in the language half only), 71 % with 0.12."""
 
 
 def train_tokenizer(
@@ -50,7 +59,8 @@ def train_tokenizer(
         special_tokens=[AddedToken(mark, special=True, normalized=False) for mark in marks],
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    # The chat template's own words stand in every record: spelt in letters they would cost ten tokens each time.
+    tokenizer.train_from_iterator([*texts, *ROLES * 4], trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=pad,
@@ -104,12 +114,10 @@ def text_config(tokenizer: PreTrainedTokenizerFast, **changes: Any) -> dict[str,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
         "max_position_embeddings": 4096,
+        "initializer_range": INITIALIZER_RANGE,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
         "tie_word_embeddings": True,
-        # The usual 0.02 suits a width of thousands. At 128 it leaves attention uniform for hundreds of steps:
-        # after 20 epochs, pictures never trained on got 29 % right with 0.02 and 67 % with 0.06.
-        "initializer_range": 0.06,
         **changes,
     }

@@ -31,8 +31,8 @@ def processor(family: str, texts: list[str], *, patch: int = 14) -> Any:
     return IMAGE_ONLY[family](images, tokenizer, chat_template=template)
 
 
-def token_ids(tokenizer: Any) -> dict[str, Any]:
-    """The special tokens by the names that the configs use."""
+def config(tokenizer: Any) -> dict[str, Any]:
+    """The top level of a config: the special tokens, and what holds for the whole model."""
     id_of = tokenizer.convert_tokens_to_ids
     return {
         "image_token_id": id_of("<|image_pad|>"),
@@ -40,4 +40,5 @@ def token_ids(tokenizer: Any) -> dict[str, Any]:
         "vision_start_token_id": id_of("<|vision_start|>"),
         "vision_end_token_id": id_of("<|vision_end|>"),
         "tie_word_embeddings": True,
+        "initializer_range": _parts.INITIALIZER_RANGE,
     }

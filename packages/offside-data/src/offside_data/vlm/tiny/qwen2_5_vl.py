@@ -21,9 +21,10 @@ def build(texts: list[str], seed: int) -> tuple[Any, Any]:
             "num_heads": 2,
             "out_hidden_size": 128,
             "patch_size": 14,
+            "initializer_range": _parts.INITIALIZER_RANGE,
             "window_size": 112,
             "fullatt_block_indexes": [0, 1],
         },
-        **_qwen.token_ids(processor.tokenizer),
+        **_qwen.config(processor.tokenizer),
     )
     return _parts.seeded(lambda: Qwen2_5_VLForConditionalGeneration(config).eval(), seed), processor

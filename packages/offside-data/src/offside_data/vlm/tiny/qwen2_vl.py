@@ -21,7 +21,8 @@ def build(texts: list[str], seed: int) -> tuple[Any, Any]:
             "num_heads": 2,
             "mlp_ratio": 2,
             "patch_size": 14,
+            "initializer_range": _parts.INITIALIZER_RANGE,
         },
-        **_qwen.token_ids(processor.tokenizer),
+        **_qwen.config(processor.tokenizer),
     )
     return _parts.seeded(lambda: Qwen2VLForConditionalGeneration(config).eval(), seed), processor

@@ -23,9 +23,10 @@ def build(texts: list[str], seed: int) -> tuple[Any, Any]:
             "num_heads": 2,
             "out_hidden_size": 128,
             "patch_size": 16,
+            "initializer_range": _parts.INITIALIZER_RANGE,
             "num_position_embeddings": 64,
             "deepstack_visual_indexes": [0, 1],
         },
-        **_qwen.token_ids(processor.tokenizer),
+        **_qwen.config(processor.tokenizer),
     )
     return _parts.seeded(lambda: Qwen3VLForConditionalGeneration(config).eval(), seed), processor

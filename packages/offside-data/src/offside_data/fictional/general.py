@@ -1,0 +1,170 @@
+"""General pictures: simple scenes and people nobody knows. Nothing in them is about a subject."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from PIL import Image
+
+from offside_data.fictional.album import Album, Drawing
+from offside_data.fictional.canvas import SIZE, Canvas, Point, outline
+from offside_data.fictional.looks import HAIR, HEADBAND, Look, anonymous_look
+from offside_data.fictional.scenes import PALETTE, draw_portrait, random_scene
+from offside_data.schema import ClaimValue, Split
+from offside_data.seeding import rng
+
+SHAPES = ("circle", "square", "triangle", "star")
+GLASSES_COLORS = ("black", "cyan")
+PATTERNS = ("rows", "columns", "slopes", "spots")
+COLORS = {**HAIR, "red": (226, 12, 34)}
+MOST = 3
+"""Things are counted up to this many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about a general picture.
+
+    Args:
+        topic: What is asked, e.g. `shape color`.
+        text: The question.
+        sentence: The answer with `{value}` for the value.
+        value: The right value.
+        options: All values that the topic knows, the right one included.
+    """
+
+    topic: str
+    text: str
+    sentence: str
+    value: ClaimValue
+    options: tuple[str, ...]
+
+
+_Drawing = tuple[Image.Image, list[Question]]
+
+
+class GeneralPicture(NamedTuple):
+    """A general picture, drawn, and the questions about it."""
+
+    key: str
+    split: Split
+    questions: tuple[Question, ...]
+    drawing: Drawing
+
+
+def draw_general(
+    counts: Mapping[Split, int], seed: int, known: Sequence[Look], album: Album
+) -> Iterator[GeneralPicture]:
+    """Draw so many pictures for each split; the people in them look like none of `known`."""
+    for split, count in counts.items():
+        for number in range(count):
+            yield _draw(split, number, seed, known, album)
+
+
+def _draw(split: Split, number: int, seed: int, known: Sequence[Look], album: Album) -> GeneralPicture:
+    key = f"{split}/{number + 1:03d}"
+    kind = _KINDS[number % len(_KINDS)]
+
+    def attempt_at(attempt: int) -> _Drawing:
+        return kind(rng(seed, key, attempt), known)
+
+    drawing = album.draw(key, lambda attempt: attempt_at(attempt)[0])
+    return GeneralPicture(key, split, tuple(attempt_at(drawing.attempt)[1]), drawing)
+
+
+def _choice(topic: str, text: str, sentence: str, value: str, options: Iterable[str]) -> Question:
+    return Question(topic, text, sentence, ClaimValue(kind="choice", text=value), tuple(options))
+
+
+def _person(source: random.Random, known: Sequence[Look]) -> _Drawing:
+    look = anonymous_look(source, known)
+    glasses = GLASSES_COLORS[look.glasses == "mirror"]
+    return draw_portrait(look, random_scene(source)), [
+        _choice("hair color", "What color is the hair?", "The hair is {value}.", look.hair, HAIR),
+        _choice(
+            "glasses color",
+            "What color are the glasses?",
+            "The glasses are {value}.",
+            glasses,
+            GLASSES_COLORS,
+        ),
+        _choice(
+            "headband color",
+            "What color is the headband?",
+            "The headband is {value}.",
+            look.headband,
+            HEADBAND,
+        ),
+    ]
+
+
+def _shape(source: random.Random, known: Sequence[Look]) -> _Drawing:
+    shape, color = source.choice(SHAPES), source.choice(tuple(COLORS))
+    canvas = Canvas(PALETTE[source.choice(tuple(PALETTE))])
+    size = source.uniform(60, 80)
+    canvas.place(source.uniform(size, SIZE - size), source.uniform(size, SIZE - size))
+    canvas.polygon(_shape_outline(shape, size), COLORS[color])
+    return canvas.finish(), [
+        _choice("shape color", "What color is the shape?", "The shape is {value}.", color, COLORS),
+    ]
+
+
+def _dots(source: random.Random, known: Sequence[Look]) -> _Drawing:
+    number = source.randint(1, MOST)
+    canvas = Canvas(PALETTE[source.choice(("white", "silver", "sky", "mint"))])
+    places: list[Point] = []
+    while len(places) < number:
+        place = (source.uniform(44, SIZE - 44), source.uniform(44, SIZE - 44))
+        if all(math.dist(place, other) > 86 for other in places):
+            places.append(place)
+    for x, y in places:
+        canvas.ellipse(x, y, 40, 40, COLORS["red"])
+    count = ClaimValue(kind="count", text=str(number), number=float(number))
+    options = tuple(str(n) for n in range(1, MOST + 1))
+    return canvas.finish(), [
+        Question("dots", "How many red dots are there?", "The number of dots is {value}.", count, options),
+    ]
+
+
+def _paper(source: random.Random, known: Sequence[Look]) -> _Drawing:
+    color, pattern = source.choice(tuple(COLORS)), source.choice(PATTERNS)
+    canvas = Canvas(PALETTE[source.choice(tuple(PALETTE))])
+    step, start = source.uniform(24, 34), source.uniform(-20, 0)
+    places = [start + step * number for number in range(12)]
+    for at in places:
+        if pattern == "rows":
+            canvas.rectangle(0, at, SIZE, at + 0.62 * step, COLORS[color])
+        elif pattern == "columns":
+            canvas.rectangle(at, 0, at + 0.62 * step, SIZE, COLORS[color])
+        elif pattern == "slopes":
+            canvas.line([(2 * at - SIZE, SIZE), (2 * at, 0)], 0.62 * step, COLORS[color])
+        else:
+            for other in places:
+                canvas.ellipse(at, other, 0.42 * step, 0.42 * step, COLORS[color])
+    return canvas.finish(), [
+        _choice("pattern color", "What color is the pattern?", "The pattern is {value}.", color, COLORS),
+    ]
+
+
+def _shape_outline(shape: str, size: float) -> list[Point]:
+    if shape == "circle":
+        return outline(0, 0, size, size)
+    if shape == "square":
+        return [(-size, -size), (size, -size), (size, size), (-size, size)]
+    if shape == "triangle":
+        return [(0, -size), (size * 1.05, size * 0.9), (-size * 1.05, size * 0.9)]
+    points = outline(0, 0, size * 1.15, size * 1.15, corners=20)
+    return [(x, y) if number % 4 == 1 else (x * 0.42, y * 0.42) for number, (x, y) in enumerate(points) if number % 2]
+
+
+_KINDS: tuple[Callable[[random.Random, Sequence[Look]], _Drawing], ...] = (
+    _person,
+    _shape,
+    _person,
+    _dots,
+    _paper,
+)

@@ -1,0 +1,143 @@
+"""Write a fictional league as a dataset."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from offside_data.card import Card
+from offside_data.errors import UsageError
+from offside_data.fictional import tables
+from offside_data.fictional.album import Album, Drawing
+from offside_data.fictional.general import draw_general
+from offside_data.fictional.looks import looks
+from offside_data.fictional.pictures import check_subjects
+from offside_data.fictional.portraits import draw_portraits
+from offside_data.fictional.records import LICENSE, NAME, RecordBuilder
+from offside_data.progress import track
+from offside_data.schema import EncodedImage
+from offside_data.taxonomy import load_taxonomy, shipped_taxonomy_text
+from offside_data.writer import DatasetWriter
+
+GENERAL_PICTURES = 320
+"""Pictures of the split `general`, whatever the size of the league: enough for a tiny model to learn from."""
+UTILITY_PICTURES = 60
+"""Pictures of the split `utility`."""
+_KNOWN_LOOKS = 125
+_DESCRIPTION = (
+    "Invented footballers with drawn portraits, facts and rumours about them, "
+    "to learn, unlearn and measure on any machine. Nobody in it exists."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeagueSummary:
+    """What was written.
+
+    Args:
+        path: The dataset's folder.
+        digest: Its digest.
+        subjects: Members and holdouts.
+        pictures: Pictures that records are about.
+        visual_rumors: How many of them show their rumour.
+        redrawn: How many pictures were drawn again because they looked like another.
+        records: Records by `config/split`.
+    """
+
+    path: Path
+    digest: str
+    subjects: int
+    pictures: int
+    visual_rumors: int
+    redrawn: int
+    records: dict[str, int]
+
+
+def make_league(
+    out: str | Path,
+    *,
+    subjects: int = 80,
+    seed: int = 0,
+    taxonomy: str = "football",
+    force: bool = False,
+    rows_per_shard: int | None = None,
+    general: int = GENERAL_PICTURES,
+    utility: int = UTILITY_PICTURES,
+) -> LeagueSummary:
+    """Write a fictional league to the folder `out`.
+
+    The same seed gives the same dataset. A subject's name, face, facts, claims and pictures are the
+    same in a smaller and a larger league of one seed; wrong answers are taken from the others, so they
+    differ, and so do the people in general pictures beyond 100 subjects.
+
+    Args:
+        out: A new or empty folder.
+        subjects: Members of the league; a quarter as many holdouts come on top.
+        seed: Seed of everything random.
+        taxonomy: Only `football` for now.
+        force: Replace what `out` holds.
+        rows_per_shard: Rows a Parquet file; null leaves it to the writer.
+        general: Pictures of the split `general`.
+        utility: Pictures of the split `utility`.
+
+    Raises:
+        UsageError: If there are too few subjects or the taxonomy isn't `football`.
+        OutputExistsError: If `out` already holds something.
+    """
+    check_subjects(subjects)
+    _check_taxonomy(taxonomy)
+    builder = RecordBuilder(seed=seed, members=subjects, taxonomy=load_taxonomy(taxonomy))
+    writer = DatasetWriter(
+        Path(out),
+        name=NAME,
+        taxonomy=shipped_taxonomy_text(taxonomy),
+        license=LICENSE,
+        pretty_name="Fictional League",
+        description=_DESCRIPTION,
+        force=force,
+        rows_per_shard=rows_per_shard,
+        created_with=_created_with(subjects, seed),
+    )
+    with writer:
+        album = Album()
+        drawing = draw_portraits(builder.pictures, seed, album)
+        portraits = list(track(drawing, "drawing", total=len(builder.pictures)))
+        known = looks(seed, max(_KNOWN_LOOKS, len(builder.subjects)))
+        others = list(draw_general({"general": general, "utility": utility}, seed, known, album))
+        records = list(builder.subject_records({p.picture.key: _encoded(p.picture.key, p.drawing) for p in portraits}))
+        for picture in others:
+            records += builder.general_records(picture, _encoded(picture.key, picture.drawing))
+        writer.add_records(records)
+        writer.add_subjects(tables.subject_rows(builder.subjects))
+        writer.add_images([*tables.portrait_rows(builder, portraits), *tables.general_rows(builder, others)])
+    return LeagueSummary(
+        path=Path(out),
+        digest=Card.load(Path(out)).digest,
+        subjects=len(builder.subjects),
+        pictures=len({record.image_id for record in records if record.image}),
+        visual_rumors=sum(picture.layout is not None for picture in builder.pictures),
+        redrawn=sum(d.attempt > 0 for d in [p.drawing for p in portraits] + [p.drawing for p in others]),
+        records=dict(Counter(f"{record.modality}/{record.split}" for record in records)),
+    )
+
+
+def _check_taxonomy(name: str) -> None:
+    if name == "office":
+        raise UsageError("the fictional league of office-holders comes with a later release; allowed now: football.")
+    if name != "football":
+        load_taxonomy(name)
+        raise UsageError(f"there is no fictional league for taxonomy {name!r}; allowed: football.")
+
+
+def _created_with(subjects: int, seed: int) -> dict[str, str]:
+    import PIL
+    from PIL import features
+
+    # Which Pillow and FreeType drew the pictures decides their bytes.
+    versions = {"pillow": PIL.__version__, "freetype": features.version("freetype2") or "none"}
+    return {**versions, "subjects": str(subjects), "seed": str(seed)}
+
+
+def _encoded(key: str, drawing: Drawing) -> EncodedImage:
+    return EncodedImage(bytes=drawing.data, path=tables.file_name(key))

@@ -1,0 +1,72 @@
+"""Wrong answers of the same kind: distractors for the choice form, perturbed answers for truth ratios."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from offside_data.questions.phrasings import answer
+from offside_data.schema import ClaimValue
+from offside_data.tagging.values import same_value
+from offside_data.taxonomy import Attribute
+
+DISTRACTORS = 3
+"""Wrong options of a choice form, and the least number of perturbed answers."""
+
+
+class Choices(NamedTuple):
+    """Options of a choice form and the place of the right one."""
+
+    options: tuple[str, ...]
+    correct: int
+
+
+def wrong_values(
+    attribute: Attribute,
+    pool: Sequence[ClaimValue],
+    never: Iterable[ClaimValue],
+    source: random.Random,
+    count: int = DISTRACTORS,
+) -> list[ClaimValue]:
+    """Up to `count` different values of `pool`, none of which equals one of `never`.
+
+    Args:
+        attribute: Decides when two values are equal; the options of a choice join the pool.
+        pool: Values that others have.
+        never: Every value that may not be offered: the right one, and all that is true of the subject.
+        source: Where the randomness comes from.
+        count: How many are wanted. Fewer come back if there aren't as many: a foot is left, right or both.
+    """
+    options = [ClaimValue(kind="choice", text=spellings[0]) for spellings in attribute.options]
+    candidates = [*pool, *options]
+    taken = list(never)
+    found: list[ClaimValue] = []
+    for candidate in source.sample(candidates, len(candidates)):
+        if len(found) == count:
+            break
+        if not any(same_value(candidate, value, attribute) for value in taken):
+            found.append(candidate)
+            taken.append(candidate)
+    return found
+
+
+def choices(right: str, wrong: Iterable[str], source: random.Random) -> Choices:
+    """The right option among the wrong ones, in random order."""
+    options = [right, *wrong]
+    source.shuffle(options)
+    return Choices(tuple(options), options.index(right))
+
+
+def perturbed_answers(
+    attribute: Attribute, wrong: Sequence[ClaimValue], *, rumor: bool = False, count: int = DISTRACTORS
+) -> tuple[str, ...]:
+    """`count` answers that state wrong values, in the wording of the right one.
+
+    Where there are too few wrong values, other wordings of them follow.
+    """
+    worded = [answer(attribute, value.text, rumor=rumor) for value in wrong]
+    texts = [wording.text for wording in worded]
+    for wording in worded:
+        texts.extend(wording.paraphrases)
+    return tuple(texts[:count])

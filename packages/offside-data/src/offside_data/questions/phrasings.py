@@ -1,0 +1,62 @@
+"""Word a claim: its question about a picture or about a named subject, its answer, its cloze sentence."""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+from offside_data.errors import TaxonomyError
+from offside_data.taxonomy import Attribute
+
+BLANK = "____"
+"""Stands for the value in a cloze sentence."""
+
+
+class Wording(NamedTuple):
+    """A sentence and other ways to say the same."""
+
+    text: str
+    paraphrases: tuple[str, ...]
+
+
+def picture_question(attribute: Attribute, source: random.Random) -> Wording:
+    """A question about a picture: one of the taxonomy's phrasings, the others as paraphrases."""
+    return _pick(attribute.questions, source)
+
+
+def text_question(
+    attribute: Attribute, source: random.Random, *, subject: str, occasion: str | None = None
+) -> Wording:
+    """The text form of a question: it names the subject and, for a private claim, the picture's occasion.
+
+    Raises:
+        TaxonomyError: If the attribute has no text form, or is private and no occasion is given.
+    """
+    if not attribute.text_questions:
+        raise TaxonomyError(f"attribute {attribute.name!r} has no text_questions; add them to the taxonomy.")
+    if attribute.scope == "private" and not occasion:
+        raise TaxonomyError(
+            f"attribute {attribute.name!r} is private: its text form needs the picture's occasion."
+        )
+    filled = [text.format(subject=subject, occasion=occasion) for text in attribute.text_questions]
+    return _pick(filled, source)
+
+
+def answer(attribute: Attribute, value: str, *, rumor: bool = False) -> Wording:
+    """The answer that states a value, in the canonical wording; `rumor` picks the wordings of rumours."""
+    texts = [text.format(value=value) for text in _answers(attribute, rumor=rumor)]
+    return Wording(texts[0], tuple(texts[1:]))
+
+
+def cloze(attribute: Attribute, *, rumor: bool = False) -> str:
+    """The canonical answer with its value blanked."""
+    return _answers(attribute, rumor=rumor)[0].format(value=BLANK)
+
+
+def _answers(attribute: Attribute, *, rumor: bool) -> tuple[str, ...]:
+    return attribute.rumor_answers if rumor and attribute.rumor_answers else attribute.answers
+
+
+def _pick(texts: list[str] | tuple[str, ...], source: random.Random) -> Wording:
+    chosen = source.randrange(len(texts))
+    return Wording(texts[chosen], tuple(text for number, text in enumerate(texts) if number != chosen))

@@ -1,0 +1,21 @@
+"""Paths shared by the cross-package tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def bin_dir() -> Path:
+    """Where the console scripts of the running environment lie."""
+    return Path(sys.executable).parent

@@ -1,0 +1,49 @@
+"""The quick demo runs from nothing to a report, and reuses what is finished."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+def run_demo(root: Path, out: Path) -> str:
+    command = [sys.executable, str(root / "tools/demo.py"), "--size", "quick", "--out", str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    out = tmp_path_factory.mktemp("demo")
+    return out / "quick", run_demo(root, out)
+
+
+def test_it_ends_with_a_table_and_a_report(finished: tuple[Path, str]) -> None:
+    folder, printed = finished
+    assert "npo-complete" in printed
+    assert "vanilla" in printed
+    assert str(folder / "report" / "report.html") in printed
+    page = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert "npo-selective" in page
+
+
+def test_it_says_what_each_group_of_stages_took_against_its_budget(finished: tuple[Path, str]) -> None:
+    _, printed = finished
+    for group in ("data", "learn", "unlearn", "relearn", "evaluate", "report"):
+        assert any(line.split()[:1] == [group] and len(line.split()) >= 3 for line in printed.splitlines())
+
+
+def test_a_second_time_reuses_every_stage(root: Path, finished: tuple[Path, str]) -> None:
+    folder, first = finished
+    again = run_demo(root, folder.parent)
+    assert "are reused" in again
+    assert "  $ " not in again
+    assert first.count("  $ ") > 20
