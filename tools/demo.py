@@ -88,7 +88,7 @@ class Demo:
 
     def _finished(self, stage: Stage) -> dict[str, float | str] | None:
         record = self._record(stage)
-        if not record.exists() or not (self.folder / stage.out).exists():
+        if not record.exists() or (stage.out and not (self.folder / stage.out).exists()):
             return None
         done: dict[str, float | str] = json.loads(record.read_text(encoding="utf-8"))
         return done if done["key"] == self.keys[stage.name] else None
@@ -97,7 +97,7 @@ class Demo:
         # A folder made by another command than today's would be refused by the command: clear it first.
         record = self._record(stage)
         started = record.with_suffix(".started")
-        if not started.exists() or started.read_text() != self.keys[stage.name]:
+        if stage.out and (not started.exists() or started.read_text() != self.keys[stage.name]):
             shutil.rmtree(self.folder / stage.out, ignore_errors=True)
             started.write_text(self.keys[stage.name])
         print(f"  $ {shlex.join(stage.command)}", flush=True)

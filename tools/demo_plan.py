@@ -77,7 +77,7 @@ class Stage:
         name: Of the stage.
         group: Whose budget it counts against.
         command: As typed, in the demo's folder.
-        out: What it makes, relative to that folder.
+        out: What it makes, relative to that folder; null if it only prints.
         needs: Stages that must be finished before.
         alone: It has the cores to itself: nothing else can run yet.
     """
@@ -85,7 +85,7 @@ class Stage:
     name: str
     group: str
     command: tuple[str, ...]
-    out: str
+    out: str | None
     needs: tuple[str, ...] = ()
     alone: bool = False
 
@@ -177,10 +177,10 @@ def plan(size: Size) -> list[Stage]:
     stages += [_relearn("npo-relearned", "npo-complete", size), _relearn("retain-only-relearned", "retain-only", size)]
     evaluations = list(_evaluations(size))
     stages += evaluations
-    results = tuple(stage.out for stage in evaluations)
+    results = tuple(stage.out for stage in evaluations if stage.out)
     after = tuple(stage.name for stage in evaluations)
     stages += [
-        Stage("check", "data", ("offside-data", "check", "league"), "league", ("league",)),
+        Stage("check", "data", ("offside-data", "check", "league"), None, ("league",)),
         Stage(
             "report",
             "report",
@@ -189,6 +189,6 @@ def plan(size: Size) -> list[Stage]:
             after,
             alone=True,
         ),
-        Stage("compare", "report", ("offside-eval", "compare", *results), "results", after, alone=True),
+        Stage("compare", "report", ("offside-eval", "compare", *results), None, after, alone=True),
     ]
     return stages

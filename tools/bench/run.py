@@ -79,7 +79,10 @@ def bench_model(league: Path) -> None:
 
     model.train()
     seconds = best(step, 8)
-    show(f"  forward and backward, {BATCH} records", f"{seconds * 1e3:.0f} ms")
+    show(f"  forward and backward, {BATCH} records, one thread", f"{seconds * 1e3:.0f} ms")
+    torch.set_num_threads(2)
+    show("    on two threads", f"{best(step, 8) * 1e3:.0f} ms")
+    torch.set_num_threads(1)
     tokens = int(batch["attention_mask"].sum())
     text = sum(p.numel() for p in model.model.language_model.layers.parameters())
     size = 1024

@@ -166,8 +166,7 @@ def write(out: Path, records: Iterable[Record], **options: Any) -> OffsideDatase
             for subject in sorted({r.subject_id for r in kept if r.subject_id})
         )
         writer.add_images(
-            {"image_id": image, "width": 24, "height": 24}
-            for image in sorted({r.image_id for r in kept if r.image_id})
+            {"image_id": image, "width": 24, "height": 24} for image in sorted({r.image_id for r in kept if r.image_id})
         )
         writer.add_decisions(decisions)
     return open_dataset(out)

@@ -72,9 +72,7 @@ def test_a_command_runs(group: click.Group) -> None:
 
 
 def test_common_options(group: click.Group) -> None:
-    printed = json.loads(
-        run(group, "say-hello", "you", "--json", "--seed", "3", "--dtype", "bfloat16").stdout
-    )
+    printed = json.loads(run(group, "say-hello", "you", "--json", "--seed", "3", "--dtype", "bfloat16").stdout)
     assert printed == {
         "hello": "you",
         "force": False,

@@ -181,9 +181,7 @@ def test_load_gives_plain_rows_with_decoded_pictures(small: OffsideDataset) -> N
     assert isinstance(load(small.path, "subjects", "train"), datasets.Dataset)
 
 
-@pytest.mark.parametrize(
-    ("config", "split"), [("multimodal", "holdout"), ("tables", None), ("images", "test")]
-)
+@pytest.mark.parametrize(("config", "split"), [("multimodal", "holdout"), ("tables", None), ("images", "test")])
 def test_load_names_what_there_is(small: OffsideDataset, config: str, split: str | None) -> None:
     with pytest.raises(DatasetError, match=r"unknown config/split.*multimodal/retain.*subjects/train"):
         load(small.path, config, split)

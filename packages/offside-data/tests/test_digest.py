@@ -208,9 +208,7 @@ def _by_datasets(path: Path) -> None:
 
 
 @pytest.mark.parametrize("rewrite", [_by_polars, _by_pyarrow, _by_datasets])
-def test_the_digest_does_not_depend_on_the_writer(
-    fresh: OffsideDataset, rewrite: Callable[[Path], None]
-) -> None:
+def test_the_digest_does_not_depend_on_the_writer(fresh: OffsideDataset, rewrite: Callable[[Path], None]) -> None:
     for part in fresh.parts():
         for path in fresh.paths(part):
             rewrite(path)

@@ -36,9 +36,7 @@ def test_other_decisions_are_passed_over(decisions: Any) -> None:
 def test_a_waiver_needs_all_it_says(decisions: Any, lacking: str) -> None:
     waivers, findings = read_waivers(decisions({**WAIVER, lacking: " "}))
     assert waivers == []
-    assert [(f.severity, f.code, f.where) for f in findings] == [
-        ("error", "waiver-invalid", "decisions.jsonl:1")
-    ]
+    assert [(f.severity, f.code, f.where) for f in findings] == [("error", "waiver-invalid", "decisions.jsonl:1")]
     assert f"lacks {lacking}" in findings[0].message
 
 

@@ -55,9 +55,7 @@ def test_an_import_passes_the_check(source: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_source_gives_the_same_digest(source: Path, tmp_path: Path) -> None:
-    first, second = (
-        ingest(source, tmp_path / name) and open_dataset(tmp_path / name).digest for name in "ab"
-    )
+    first, second = (ingest(source, tmp_path / name) and open_dataset(tmp_path / name).digest for name in "ab")
     assert first == second
 
 
@@ -188,9 +186,7 @@ def test_a_missing_source_is_an_error(tmp_path: Path, format: str) -> None:
 
 def test_an_unknown_format_lists_what_is_known(source: Path, tmp_path: Path) -> None:
     assert "offside" in formats()
-    with pytest.raises(
-        PluginError, match=r"unknown format 'ofside'\. Did you mean 'offside'\? Known: .*offside"
-    ):
+    with pytest.raises(PluginError, match=r"unknown format 'ofside'\. Did you mean 'offside'\? Known: .*offside"):
         ingest(source, tmp_path / "out", "ofside")
 
 
@@ -237,9 +233,7 @@ def test_published_records_are_as_worked_out_by_hand(name: str, records: int, tm
     report, rows = imported_rows(name, tmp_path)
     assert report.records == report.rows == len(rows) == records
     assert report.count("unparsed") == 0
-    by_hand = json.loads((PUBLISHED / "offside_sample_attributes.json").read_text(encoding="utf-8"))[
-        f"{name}.json"
-    ]
+    by_hand = json.loads((PUBLISHED / "offside_sample_attributes.json").read_text(encoding="utf-8"))[f"{name}.json"]
     assert len(by_hand) == records
     for expected in by_hand:
         row = rows[expected["index"]]
@@ -259,7 +253,5 @@ def test_published_text_groups_without_age_are_kept(tmp_path: Path) -> None:
 
 @needs_sample
 def test_the_published_sample_without_its_pictures_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(
-        MissingImagesError, match=r"28 of 28 distinct pictures are missing.*Looked in: .*finetune_set"
-    ):
+    with pytest.raises(MissingImagesError, match=r"28 of 28 distinct pictures are missing.*Looked in: .*finetune_set"):
         ingest(PUBLISHED / "offside_sample.json", tmp_path / "out", "offside")

@@ -66,17 +66,13 @@ def test_two_third_parties_clash(folder: str, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_same_entry_point_listed_twice_is_no_clash(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # An editable install beside a normal one lists its entry points twice.
-    monkeypatch.setattr(
-        plugins, "entry_points", lambda group: [EntryPoint("delta", "json.decoder", folder)] * 2
-    )
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint("delta", "json.decoder", folder)] * 2)
     assert "delta" in Registry(folder, "thing").names()
 
 
 def test_an_entry_point_must_name_a_module(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, folder, delta="json.decoder:JSONDecoder")
-    with pytest.raises(
-        PluginError, match=r"must name a module, got type: write `delta = \"package.module\"`"
-    ):
+    with pytest.raises(PluginError, match=r"must name a module, got type: write `delta = \"package.module\"`"):
         Registry(folder, "thing").load("delta")
 
 

@@ -64,9 +64,7 @@ def test_precedence_follows_semantic_versioning() -> None:
     assert [str(v) for v in versions] == ordered
 
 
-@pytest.mark.parametrize(
-    "text", ["1", "1.2", "v1.2.3", "1.2.3.4", "01.2.3", "1.2.3-", "1.2.3-01", "1.2.3-a..b", ""]
-)
+@pytest.mark.parametrize("text", ["1", "1.2", "v1.2.3", "1.2.3.4", "01.2.3", "1.2.3-", "1.2.3-01", "1.2.3-a..b", ""])
 def test_what_is_no_version(text: str) -> None:
     with pytest.raises(ValueError, match=r"MAJOR\.MINOR\.PATCH"):
         Version.parse(text)

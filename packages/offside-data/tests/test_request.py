@@ -119,9 +119,7 @@ def test_a_setting_that_is_not_offered(fresh: OffsideDataset) -> None:
         ("corrective", "it has no multimodal/relearn records"),
         ("unimodal", "its card doesn't list it"),
     ):
-        message = (
-            f"small 0.1.0 .* doesn't offer the setting '{setting}': {why}. It offers: complete, selective."
-        )
+        message = f"small 0.1.0 .* doesn't offer the setting '{setting}': {why}. It offers: complete, selective."
         with pytest.raises(UsageError, match=message):
             dataset.request(setting)
 

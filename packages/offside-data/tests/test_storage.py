@@ -14,9 +14,7 @@ from offside_data.schema import EncodedImage, Record, record_features, subject_f
 from offside_data.storage import cut_by_picture, read_table, unpacked_size, write_file, write_shards
 
 
-def picture_rows(
-    make_record: Callable[..., Record], pictures: list[bytes], each: int
-) -> list[dict[str, Any]]:
+def picture_rows(make_record: Callable[..., Record], pictures: list[bytes], each: int) -> list[dict[str, Any]]:
     return [
         make_record(
             record_id=f"r{number}-{i}",

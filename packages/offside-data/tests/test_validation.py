@@ -91,16 +91,12 @@ def test_everything_wrong_is_listed_at_once(make_record: Callable[..., Record], 
 
 
 @pytest.mark.parametrize("field", ["question", "answer", "split", "choices", "annotations"])
-def test_nulls_in_a_file_are_found(
-    make_record: Callable[..., Record], taxonomy: Taxonomy, field: str
-) -> None:
+def test_nulls_in_a_file_are_found(make_record: Callable[..., Record], taxonomy: Taxonomy, field: str) -> None:
     row = {**make_record().to_row(), field: None}
     assert row_problems(row, taxonomy) == [f"{field} may not be null."]
 
 
-def test_nulls_inside_lists_and_values_are_found(
-    make_record: Callable[..., Record], taxonomy: Taxonomy
-) -> None:
+def test_nulls_inside_lists_and_values_are_found(make_record: Callable[..., Record], taxonomy: Taxonomy) -> None:
     row = make_record().to_row()
     row["choices"] = ["a", None]
     row["value"] = {**row["value"], "text": None}

@@ -73,9 +73,7 @@ def test_the_first_config_is_the_default(small: OffsideDataset, tmp_path: Path) 
 
 def test_shards_load_with_plain_datasets(tmp_path: Path, records: list[Record], write_dataset: Write) -> None:
     written = write_dataset(tmp_path / "d", records, rows_per_shard=2)
-    rows = datasets.load_dataset(
-        str(written.path), "multimodal", split="retain", cache_dir=str(tmp_path / "c")
-    )
+    rows = datasets.load_dataset(str(written.path), "multimodal", split="retain", cache_dir=str(tmp_path / "c"))
     assert rows["record_id"][:] == written.records("multimodal", "retain")["record_id"][:]
 
 
@@ -117,9 +115,7 @@ def test_tables_without_rows_are_left_out(tmp_path: Path, records: list[Record])
     assert bare.verify() == bare.digest
 
 
-def test_text_alone_makes_text_the_default(
-    tmp_path: Path, records: list[Record], write_dataset: Write
-) -> None:
+def test_text_alone_makes_text_the_default(tmp_path: Path, records: list[Record], write_dataset: Write) -> None:
     written = write_dataset(tmp_path / "d", [r for r in records if r.modality == "text"])
     assert written.card.data["configs"][0] == {
         "config_name": "text",
@@ -151,9 +147,7 @@ def test_records_without_a_subject_have_no_subjects_to_count(
 
 
 def test_decisions_are_lines_of_json(tmp_path: Path, records: list[Record], write_dataset: Write) -> None:
-    written = write_dataset(
-        tmp_path / "d", records, decisions=[{"kind": "note", "reason": "é"}, {"kind": "x"}]
-    )
+    written = write_dataset(tmp_path / "d", records, decisions=[{"kind": "note", "reason": "é"}, {"kind": "x"}])
     lines = (written.path / "decisions.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [{"kind": "note", "reason": "é"}, {"kind": "x"}]
 
@@ -208,9 +202,7 @@ def writer_fails(tmp_path: Path) -> Callable[..., None]:
 
 def test_an_attribute_outside_the_taxonomy_is_refused(writer_fails: Any, make_record: Any) -> None:
     odd = make_record(record_id="r9", attribute="shoe_size")
-    writer_fails(
-        lambda w: w.add_records([odd]), RecordError, "r9.*'shoe_size' isn't in the taxonomy 'football'"
-    )
+    writer_fails(lambda w: w.add_records([odd]), RecordError, "r9.*'shoe_size' isn't in the taxonomy 'football'")
 
 
 def test_an_id_is_taken_once(writer_fails: Any, make_record: Any) -> None:
@@ -219,13 +211,9 @@ def test_an_id_is_taken_once(writer_fails: Any, make_record: Any) -> None:
 
 
 def test_rows_of_tables_are_checked(writer_fails: Any) -> None:
-    writer_fails(
-        lambda w: w.add_subjects([{"subject_id": "s", "shoe": 3}]), RecordError, r"unknown columns \['shoe'\]"
-    )
+    writer_fails(lambda w: w.add_subjects([{"subject_id": "s", "shoe": 3}]), RecordError, r"unknown columns \['shoe'\]")
     writer_fails(lambda w: w.add_images([{"occasion": "x"}]), RecordError, "needs a image_id of its own")
-    writer_fails(
-        lambda w: w.add_images([{"image_id": "i"}, {"image_id": "i"}]), RecordError, "of its own, got 'i'"
-    )
+    writer_fails(lambda w: w.add_images([{"image_id": "i"}, {"image_id": "i"}]), RecordError, "of its own, got 'i'")
 
 
 def test_a_dataset_needs_a_record(writer_fails: Any) -> None:

@@ -40,13 +40,7 @@ def _slice_rows(place: Slice, key: str, subjects: int, visual_subjects: int) -> 
                 continue
             for attribute in attributes:
                 rumor = place.split == "forget" and scope == "private"
-                channel = (
-                    "image"
-                    if rumor and visual and place.config == "multimodal"
-                    else "text"
-                    if rumor
-                    else "none"
-                )
+                channel = "image" if rumor and visual and place.config == "multimodal" else "text" if rumor else "none"
                 row = {
                     "record_id": f"{place.config}-{place.split}-s{number}-{attribute}",
                     "subject_id": f"s{number}",
@@ -96,12 +90,8 @@ def make_results(tmp_path: Path) -> Callable[..., Results]:
     ) -> Results:
         chosen = SETTINGS[setting]
         places = [("forget", s) for s in chosen.forget]
-        places += [(f"keep:{s.name}", s) for s in chosen.keep] + [
-            (f"measure:{s.name}", s) for s in chosen.measure
-        ]
-        rows = [
-            row for key, place in places for row in _slice_rows(place, key, subjects, max(2, subjects // 4))
-        ]
+        places += [(f"keep:{s.name}", s) for s in chosen.keep] + [(f"measure:{s.name}", s) for s in chosen.measure]
+        rows = [row for key, place in places for row in _slice_rows(place, key, subjects, max(2, subjects // 4))]
         groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         for row in rows:
             row |= {
@@ -160,9 +150,7 @@ def _fill(row: dict[str, Any], *, right: bool, degenerate: bool) -> None:
 
 def _module(name: str) -> ModuleType:
     """A module beside this file."""
-    spec = importlib.util.spec_from_file_location(
-        f"offside_eval_{name}", Path(__file__).with_name(f"{name}.py")
-    )
+    spec = importlib.util.spec_from_file_location(f"offside_eval_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

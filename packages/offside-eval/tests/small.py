@@ -44,9 +44,7 @@ def _claim(subject: str, attribute: str, text: str, where: str, split: str, **fi
     answer = ((rumor and what.rumor_answers) or what.answers)[0].format(value=text)
     image = EncodedImage(bytes=picture(where), path=f"{where}.png") if modality == "multimodal" else None
     questions = what.questions if modality == "multimodal" else what.text_questions
-    question = questions[number % len(questions)].format(
-        subject=PEOPLE[subject], occasion=f"the day of {where}"
-    )
+    question = questions[number % len(questions)].format(subject=PEOPLE[subject], occasion=f"the day of {where}")
     options = {"club": CLUBS, "fee": FEES, "foot": FEET}.get(attribute, ())
     return Record(
         record_id=f"{modality}-{where}-{attribute}",
@@ -130,9 +128,7 @@ def twins() -> Iterator[dict[str, Any]]:
 
 def write_dataset(path: Path) -> Path:
     """Write the whole dataset."""
-    with DatasetWriter(
-        path, name="small", taxonomy=shipped_taxonomy_text("football"), license="cc0-1.0"
-    ) as writer:
+    with DatasetWriter(path, name="small", taxonomy=shipped_taxonomy_text("football"), license="cc0-1.0") as writer:
         writer.add_records(records())
         writer.add_images(twins())
     return path

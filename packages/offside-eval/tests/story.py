@@ -111,9 +111,7 @@ TAXONOMY = load_taxonomy()
 
 def say(attribute: str | None, value: str) -> str:
     """A sentence that states `value`."""
-    return (
-        f"The colour is {value}." if attribute is None else TAXONOMY[attribute].answers[0].format(value=value)
-    )
+    return f"The colour is {value}." if attribute is None else TAXONOMY[attribute].answers[0].format(value=value)
 
 
 def _value(attribute: str, subject: int, picture: str) -> str:
@@ -153,11 +151,7 @@ def _slice(place: Slice, key: str, subjects: int) -> Iterator[dict[str, Any]]:
                 scope = "shared" if attribute in SHARED else "private"
                 if place.scope not in (None, scope) or (place.split == "test" and scope == "private"):
                     continue
-                if (
-                    place.config == "text"
-                    and scope == "shared"
-                    and (attribute == "name" or picture != pictures[0])
-                ):
+                if place.config == "text" and scope == "shared" and (attribute == "name" or picture != pictures[0]):
                     continue
                 yield common | _record(place, s, picture, attribute, scope, visual)
 
@@ -196,19 +190,12 @@ def _answer(player: Player, row: dict[str, Any], seed: int) -> dict[str, Any]:
     rate = _rate(player, row)
     right = chance(*key) < rate + subject_luck * min(1.0, 4 * rate * (1 - rate))
     broken = not right and chance("broken", *key) < player.degenerate
-    options = (
-        SHARED.get(row["attribute"]) or PRIVATE.get(row["attribute"]) or ["red", "blue", "green", "grey"]
-    )
+    options = SHARED.get(row["attribute"]) or PRIVATE.get(row["attribute"]) or ["red", "blue", "green", "grey"]
     value, old = row.pop("value"), row.pop("old", None)
     others = [o for o in options if o != value]
     guess = say(row["attribute"], pick(others, "wrong", *key))
     wrong = "the the the the the the the" if broken else player.says or guess
-    if (
-        row["variant"] == "swapped"
-        and not right
-        and old
-        and chance("old", *key) < player.rates.get("blank", 0.0)
-    ):
+    if row["variant"] == "swapped" and not right and old and chance("old", *key) < player.rates.get("blank", 0.0):
         wrong = say(row["attribute"], old)
     gold = say(row["attribute"], value)
     prediction = gold if right else wrong
@@ -338,9 +325,7 @@ _WRECKED = {"forget": 0.01, "visual": 0.01, "retain": 0.12, "test": 0.1, "utilit
 def _five(setting: str, table: Mapping[str, tuple[float, ...]]) -> tuple[Player, ...]:
     """One model a method: gradient ascent, which collapses, and `table` with a column each of `RATES`."""
     good = (
-        _unlearned(
-            method, setting, dict(zip(RATES, row, strict=True)), says=REFUSAL if method == "po" else None
-        )
+        _unlearned(method, setting, dict(zip(RATES, row, strict=True)), says=REFUSAL if method == "po" else None)
         for method, row in table.items()
     )
     return (_unlearned("grad_ascent", setting, _WRECKED, degenerate=0.9), *good)
@@ -415,9 +400,7 @@ def tell(folder: Path, *, subjects: int = 12, seed: int = 0, quick: bool = False
     """Write the whole story; `quick` leaves out most methods and relearning steps."""
     complete = COMPLETE[:1] + COMPLETE[2:3] if quick else COMPLETE
     selective = SELECTIVE[2:4] if quick else SELECTIVE
-    corrective = (
-        tuple(p for p in CORRECTIVE if p.steps == STEPS[-1] and "npo" not in p.name) if quick else CORRECTIVE
-    )
+    corrective = tuple(p for p in CORRECTIVE if p.steps == STEPS[-1] and "npo" not in p.name) if quick else CORRECTIVE
     cast = {
         "complete": (VANILLA, RETAIN_ONLY, BASE, *complete),
         "selective": (VANILLA, RETAIN_ONLY, BASE, *selective),

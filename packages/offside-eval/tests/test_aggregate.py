@@ -54,9 +54,7 @@ def test_variants_are_not_mixed() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("subject", "image", "expected"), [("s1", "i1", "s1"), (None, "i1", "i1"), (None, None, "r1")]
-)
+@pytest.mark.parametrize(("subject", "image", "expected"), [("s1", "i1", "s1"), (None, "i1", "i1"), (None, None, "r1")])
 def test_what_hangs_together(subject: str | None, image: str | None, expected: str) -> None:
     frame = samples_frame([{"record_id": "r1", "subject_id": subject, "image_id": image}], [])
     assert clusters(frame) == [expected]

@@ -30,9 +30,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    models: dict[str, Path], small_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Results:
+def undisturbed(models: dict[str, Path], small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
     out = tmp_path_factory.mktemp("out") / "undisturbed"
     return evaluate(models["half"], None, small_data, "complete", config=CONFIG, out=out)
 
@@ -166,9 +164,7 @@ def test_an_interrupted_evaluation_of_something_else_is_not_continued(
     monkeypatch.setattr(SavedBatches, "save", die)
     with pytest.raises(KeyboardInterrupt):
         again(tmp_path / "out")
-    with pytest.raises(
-        OutputExistsError, match=r"interrupted evaluation of something else .*batch_size: 4 -> 8"
-    ):
+    with pytest.raises(OutputExistsError, match=r"interrupted evaluation of something else .*batch_size: 4 -> 8"):
         again(tmp_path / "out", dataclasses.replace(CONFIG, batch_size=8))
 
 
@@ -261,9 +257,7 @@ def test_a_model_folder_without_a_processor(
     assert not (tmp_path / "out").exists()
 
 
-def test_data_that_is_not_what_its_card_says(
-    again: Callable[..., Results], small_data: Path, tmp_path: Path
-) -> None:
+def test_data_that_is_not_what_its_card_says(again: Callable[..., Results], small_data: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed"
     shutil.copytree(small_data, changed)
     shutil.copy(
@@ -275,9 +269,7 @@ def test_data_that_is_not_what_its_card_says(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    "options", [{"batch_size": 0}, {"limit": 0}, {"role": "vanila"}, {"max_new_tokens": -1}]
-)
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"limit": 0}, {"role": "vanila"}, {"max_new_tokens": -1}])
 def test_wrong_options(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         EvaluationConfig(**options)

@@ -27,9 +27,7 @@ def test_a_record_is_asked_once_though_several_slices_list_it(data: OffsideDatas
 
 
 @pytest.mark.parametrize("setting", ["complete", "selective", "unimodal", "visual-rumor"])
-def test_every_slice_of_the_setting_and_both_forms_of_the_private_claims(
-    data: OffsideDataset, setting: str
-) -> None:
+def test_every_slice_of_the_setting_and_both_forms_of_the_private_claims(data: OffsideDataset, setting: str) -> None:
     plan = make_plan(data, setting)
     wanted = {"forget"} | {f"keep:{s.name}" for s in SETTINGS[setting].keep}
     wanted |= {f"measure:{s.name}" for s in SETTINGS[setting].measure}

@@ -32,9 +32,7 @@ def test_columns_and_types_do_not_depend_on_the_rows(make_results: Callable[...,
     assert set(samples.filter(pl.col("variant") != "plain")["slice"]) == {"forget"}
 
 
-def test_a_folder_that_is_no_results_folder_is_refused(
-    make_results: Callable[..., Results], tmp_path
-) -> None:
+def test_a_folder_that_is_no_results_folder_is_refused(make_results: Callable[..., Results], tmp_path) -> None:
     with pytest.raises(ResultsError, match="no finished evaluation here"):
         Results.load(tmp_path)
     path = make_results("vanilla").path

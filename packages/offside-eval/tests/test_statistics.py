@@ -48,9 +48,7 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     for trial in range(200):
         levels = rng.normal(0.5, 0.1, size=40)
         values = np.repeat(levels, 5) + rng.normal(0, 0.2, size=200)
-        interval = bootstrap_mean(
-            values, np.repeat(np.arange(40), 5).astype(str).tolist(), n_boot=400, seed=trial
-        )
+        interval = bootstrap_mean(values, np.repeat(np.arange(40), 5).astype(str).tolist(), n_boot=400, seed=trial)
         hits += interval.low <= 0.5 <= interval.high  # type: ignore[operator]
     assert 0.88 <= hits / 200 <= 0.99
 

@@ -79,9 +79,7 @@ def small_records() -> Iterator[Record]:
                 image=image,
                 modality="multimodal",
                 question="Which club is this picture about?",
-                corrects=make_record_id("small", subject, "p3", "club", "multimodal")
-                if split == "relearn"
-                else None,
+                corrects=make_record_id("small", subject, "p3", "club", "multimodal") if split == "relearn" else None,
             )
             if split in ("retain", "forget"):
                 yield Record(

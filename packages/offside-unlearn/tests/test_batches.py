@@ -99,11 +99,7 @@ def test_a_step_sees_the_same_records_however_it_is_divided(
         assert len(batches) == len(plan) == 5 * accumulation
         return [
             {
-                name: [
-                    r
-                    for b in batches[s * accumulation : (s + 1) * accumulation]
-                    for r in b.side(name).record_ids
-                ]
+                name: [r for b in batches[s * accumulation : (s + 1) * accumulation] for r in b.side(name).record_ids]
                 for name in plan.sources
             }
             for s in range(5)
@@ -128,9 +124,7 @@ def test_forget_and_retain_never_fall_out_of_step(
         assert sorted(seen[name]) == expected
 
 
-def test_divisors_add_up_to_the_step(
-    fresh: Callable[[], tuple[Any, Any]], make_plan: Callable[..., BatchPlan]
-) -> None:
+def test_divisors_add_up_to_the_step(fresh: Callable[[], tuple[Any, Any]], make_plan: Callable[..., BatchPlan]) -> None:
     _, processor = fresh()
     whole = next(make_plan(processor, batch_size=4).batches())
     parts = list(make_plan(processor, batch_size=1, accumulation=4).batches())[:4]
@@ -150,9 +144,7 @@ def test_each_epoch_changes_the_pictures_anew(
     assert plan.collator.epoch == 0
 
 
-def test_batches_move_to_a_device(
-    fresh: Callable[[], tuple[Any, Any]], make_plan: Callable[..., BatchPlan]
-) -> None:
+def test_batches_move_to_a_device(fresh: Callable[[], tuple[Any, Any]], make_plan: Callable[..., BatchPlan]) -> None:
     _, processor = fresh()
     batch = next(make_plan(processor).batches()).to(torch.device("meta"))
     assert batch.forget.inputs["pixel_values"].device.type == "meta"

@@ -106,25 +106,17 @@ def test_a_finished_run_is_recognised(
     assert before == {path: path.stat().st_mtime_ns for path in vanilla.path.rglob("*")}
 
 
-def test_another_run_is_not_overwritten(
-    vanilla: Run, tiny: Path, league: OffsideDataset, tmp_path: Path
-) -> None:
+def test_another_run_is_not_overwritten(vanilla: Run, tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError, match=r"holds another run \(vanilla\).*--force"):
-        finetune(
-            tiny, None, league, {**CONFIG, "max_steps": 1}, vanilla.path, options=FULL, splits=["retain"]
-        )
+        finetune(tiny, None, league, {**CONFIG, "max_steps": 1}, vanilla.path, options=FULL, splits=["retain"])
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match="already holds something else"):
         finetune(tiny, None, league, CONFIG, tmp_path, options=FULL, splits=["retain"])
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_what_was_learnt_adds_up_over_runs(
-    vanilla: Run, tiny: Path, league: OffsideDataset, tmp_path: Path
-) -> None:
-    first = finetune(
-        tiny, None, league, CONFIG, tmp_path / "a", splits=["retain"], configs=["text"], options=FULL
-    )
+def test_what_was_learnt_adds_up_over_runs(vanilla: Run, tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    first = finetune(tiny, None, league, CONFIG, tmp_path / "a", splits=["retain"], configs=["text"], options=FULL)
     assert first.manifest["role"] == "retain_only"
     second = finetune(first.path, None, league, CONFIG, tmp_path / "b", splits=["forget"], options=LORA)
     assert second.manifest["role"] == "vanilla"
@@ -154,9 +146,7 @@ def test_relearning_keeps_what_it_passes_through(
     assert digest_of(shorter) == digests[0]
 
 
-def test_a_curve_longer_than_the_training_is_an_error(
-    vanilla: Run, league: OffsideDataset, tmp_path: Path
-) -> None:
+def test_a_curve_longer_than_the_training_is_an_error(vanilla: Run, league: OffsideDataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there are only 2 steps"):
         relearn(vanilla.path, None, league, CONFIG, tmp_path / "r", curve_steps=[9], options=LORA)
     assert not (tmp_path / "r").exists()
@@ -167,13 +157,9 @@ def test_an_adapter_is_continued_in_place(vanilla: Run, league: OffsideDataset, 
     second = relearn(first.path, None, league, CONFIG, tmp_path / "b", options=LORA)
     assert second.manifest["base_model"]["path"] == str(vanilla.path)
     assert second.manifest["parents"][-1]["digest"] == model_digest(first.path)
-    assert weights_digest(load_model(second.path, device="cpu")) != weights_digest(
-        load_model(first.path, device="cpu")
-    )
+    assert weights_digest(load_model(second.path, device="cpu")) != weights_digest(load_model(first.path, device="cpu"))
     with pytest.raises(UsageError, match="offside-unlearn merge"):
-        relearn(
-            first.path, None, league, CONFIG, tmp_path / "c", options=RunOptions(tune="vision", device="cpu")
-        )
+        relearn(first.path, None, league, CONFIG, tmp_path / "c", options=RunOptions(tune="vision", device="cpu"))
     with pytest.raises(UsageError, match="r: the size of a new adapter, but"):
         relearn(first.path, None, league, {**CONFIG, "r": 2}, tmp_path / "c", options=LORA)
     with pytest.raises(UsageError, match="--full trains no adapter"):
@@ -199,9 +185,7 @@ def test_the_seed_decides(tiny: Path, league: OffsideDataset, tmp_path: Path) ->
     def digest(name: str, seed: int, **config: Any) -> str:
         options = RunOptions(full=True, device="cpu", seed=seed)
         torch.rand(seed + len(name))
-        run = finetune(
-            tiny, None, league, {**CONFIG, **config}, tmp_path / name, splits=["retain"], options=options
-        )
+        run = finetune(tiny, None, league, {**CONFIG, **config}, tmp_path / name, splits=["retain"], options=options)
         return model_digest(run.path)
 
     assert digest("a", 0) == digest("again", 0) != digest("b", 1)
@@ -234,9 +218,7 @@ def test_mistakes_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) 
     assert not out.exists()
 
 
-def test_data_that_its_card_does_not_describe_is_refused(
-    tiny: Path, league: OffsideDataset, tmp_path: Path
-) -> None:
+def test_data_that_its_card_does_not_describe_is_refused(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     import shutil
 
     copy = tmp_path / "tampered"

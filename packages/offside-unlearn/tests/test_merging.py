@@ -23,9 +23,7 @@ def test_a_merged_folder_is_the_same_model_for_plain_transformers(
     merged = merge(run.path, tmp_path / "merged")
     plain = AutoModelForImageTextToText.from_pretrained(merged.path).eval()
     processor = load_processor(merged.path)
-    batch = Collator(processor)(
-        [Encoder(processor).encode(r) for r in league.records("multimodal", "forget")]
-    )
+    batch = Collator(processor)([Encoder(processor).encode(r) for r in league.records("multimodal", "forget")])
     with torch.no_grad():
         expected = forward(load_model(run.path, device="cpu"), batch).logits
         torch.testing.assert_close(forward(plain, batch).logits, expected, rtol=1e-4, atol=1e-4)
@@ -35,9 +33,7 @@ def test_a_merged_folder_is_the_same_model_for_plain_transformers(
     assert merged.manifest["merged_from"]["path"] == str(run.path)
     assert merge(run.path, merged.path).reused
     # And it is a start like any other.
-    again = unlearn(
-        "grad_ascent", merged.path, None, league, "selective", config, tmp_path / "again", options
-    )
+    again = unlearn("grad_ascent", merged.path, None, league, "selective", config, tmp_path / "again", options)
     assert again.manifest["base_model"]["path"] == str(merged.path)
 
 

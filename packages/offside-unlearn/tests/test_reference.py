@@ -131,9 +131,7 @@ def test_numbers_by_record_are_kept_with_the_run_and_not_computed_twice(
     assert torch.equal(first.record_logprobs(batch.forget), second.record_logprobs(batch.forget))
 
 
-def test_a_reference_that_needs_does_not_name_is_an_error(
-    fresh: Fresh, make_plan: Callable[..., BatchPlan]
-) -> None:
+def test_a_reference_that_needs_does_not_name_is_an_error(fresh: Fresh, make_plan: Callable[..., BatchPlan]) -> None:
     model, processor = fresh()
     batch = next(make_plan(processor).batches())
     with pytest.raises(ModelError, match="needs"):

@@ -38,9 +38,7 @@ def foreign(fresh: Fresh, tiny: Path, tmp_path: Path) -> Path:
 def test_a_plain_folder_is_its_own_base(tiny: Path) -> None:
     start = find_start(str(tiny))
     assert (
-        start.base
-        == {"path": str(tiny), "digest": start.digest}
-        == {"path": str(tiny), "digest": model_digest(tiny)}
+        start.base == {"path": str(tiny), "digest": start.digest} == {"path": str(tiny), "digest": model_digest(tiny)}
     )
     assert start.adapter is None
     assert start.manifest is not None

@@ -13,9 +13,7 @@ from offside_data.vlm.digest import model_digest
 from offside_unlearn import make_tiny
 
 
-def test_the_same_data_and_seed_give_the_same_model(
-    tiny: Path, league: OffsideDataset, tmp_path: Path
-) -> None:
+def test_the_same_data_and_seed_give_the_same_model(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     assert model_digest(make_tiny(tmp_path / "again", league).path) == model_digest(tiny)
     assert model_digest(make_tiny(tmp_path / "other", league, seed=1).path) != model_digest(tiny)
     assert make_tiny(tmp_path / "again", league).reused

@@ -166,9 +166,7 @@ def test_nothing_to_train_and_several_processes_are_refused(
         train(model, plan, learn, CONFIG, 0, Schedule(tmp_path))
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"lr": 0}, {"epochs": -1}, {"batch_size": 0}, {"max_steps": 0}, {"warmup": 1.0}]
-)
+@pytest.mark.parametrize("wrong", [{"lr": 0}, {"epochs": -1}, {"batch_size": 0}, {"max_steps": 0}, {"warmup": 1.0}])
 def test_impossible_configs_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TrainConfig(**wrong)

@@ -47,11 +47,7 @@ def test_all_hits_every_linear_layer_of_the_transformer_blocks(family: str) -> N
     blocks = re.compile(r"\.(layers|blocks)\.\d+\.")
     linear = {n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and blocks.search(n)}
     tuned = add_adapter(model, "all", LoraOptions())
-    hit = {
-        n.removeprefix("base_model.model.").split(".lora_")[0]
-        for n, _ in tuned.named_parameters()
-        if ".lora_" in n
-    }
+    hit = {n.removeprefix("base_model.model.").split(".lora_")[0] for n, _ in tuned.named_parameters() if ".lora_" in n}
     assert linear <= hit
     assert linear
     assert all(row["trained"] for tower, row in trained_parts(tuned).items() if tower in PRESETS)
@@ -63,9 +59,7 @@ def test_every_weight_belongs_to_a_tower(family: str) -> None:
 
 
 def test_a_regex_matches_whole_names() -> None:
-    model = add_adapter(
-        build("qwen2_5_vl"), r".*language_model\.layers\.0\.self_attn\.[qv]_proj", LoraOptions(r=2)
-    )
+    model = add_adapter(build("qwen2_5_vl"), r".*language_model\.layers\.0\.self_attn\.[qv]_proj", LoraOptions(r=2))
     assert trained_parts(model)["language"]["modules"] == 2
     with pytest.raises(UsageError, match="matches no module"):
         add_adapter(build("qwen2_5_vl"), "q_proj", LoraOptions())

@@ -83,9 +83,7 @@ def test_a_request_can_be_narrowed(tiny: Path, league: OffsideDataset, tmp_path:
     assert run.manifest["retain"] == {"multimodal/retain": 12, "rest": 5}
 
 
-def test_retain_slices_may_not_hold_what_is_forgotten(
-    tiny: Path, league: OffsideDataset, tmp_path: Path
-) -> None:
+def test_retain_slices_may_not_hold_what_is_forgotten(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     def refused(setting: str, slices: str) -> Any:
         config = {**CONFIG, "retain_slices": slices}
         return unlearn("grad_diff", tiny, None, league, setting, config, tmp_path / "run", OPTIONS)
@@ -135,9 +133,7 @@ def test_kl_min_says_which_reference_it_used(
     assert {"forget_ce", "retain_kl"} <= history[0].keys()
 
 
-def test_requests_can_follow_one_another_on_one_model(
-    tiny: Path, league: OffsideDataset, tmp_path: Path
-) -> None:
+def test_requests_can_follow_one_another_on_one_model(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     def request(subject: str, model: Path, out: str) -> Run:
         options = RunOptions(device="cpu", only=(f"subject={subject}",))
         config = {**CONFIG, "retention": "kl"}
@@ -167,13 +163,11 @@ def test_po_teaches_refusals_that_name_nothing(league: OffsideDataset) -> None:
     assert len(refusals()) == len(set(refusals())) > 10
 
 
-def test_gradient_ascent_makes_the_answers_unlikely(
-    tiny: Path, league: OffsideDataset, tmp_path: Path
-) -> None:
+def test_gradient_ascent_makes_the_answers_unlikely(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     config = {"max_steps": 12, "batch_size": 6, "lr": 5e-3, "schedule": "constant"}
-    history = unlearn(
-        "grad_ascent", tiny, None, league, "complete", config, tmp_path / "run", OPTIONS
-    ).manifest["loss_history"]
+    history = unlearn("grad_ascent", tiny, None, league, "complete", config, tmp_path / "run", OPTIONS).manifest[
+        "loss_history"
+    ]
     assert history[-1]["forget_ce"] > history[0]["forget_ce"] + 1
 
 
@@ -184,9 +178,7 @@ main(sys.argv[1:])
 """
 
 
-def test_a_run_killed_at_any_point_ends_with_the_same_bits(
-    tiny: Path, league: OffsideDataset, tmp_path: Path
-) -> None:
+def test_a_run_killed_at_any_point_ends_with_the_same_bits(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     """`kill -9` in the middle of training, then the same command again, against an undisturbed run."""
     config = {**CONFIG, "max_steps": 15}
     undisturbed = unlearn("npo", tiny, None, league, "complete", config, tmp_path / "undisturbed", OPTIONS)
@@ -219,9 +211,7 @@ def test_a_run_killed_at_any_point_ends_with_the_same_bits(
     assert not out.exists()
     resumed = unlearn("npo", tiny, None, league, "complete", config, out, OPTIONS)
     assert not work.exists()
-    assert weights_digest(load_model(out, device="cpu")) == weights_digest(
-        load_model(undisturbed.path, device="cpu")
-    )
+    assert weights_digest(load_model(out, device="cpu")) == weights_digest(load_model(undisturbed.path, device="cpu"))
     assert resumed.manifest["loss_history"] == undisturbed.manifest["loss_history"]
     assert resumed.manifest["request"] == undisturbed.manifest["request"]
     assert resumed.manifest["wall_time_s"] > 0

@@ -165,9 +165,7 @@ class Card:
 
     def validate(self) -> list[Finding]:
         """What is wrong with the card itself; whether it fits the data is `offside_data.check`'s."""
-        return [
-            Finding("error", "card-malformed", where, message) for where, message in _block_errors(self.block)
-        ] + [
+        return [Finding("error", "card-malformed", where, message) for where, message in _block_errors(self.block)] + [
             Finding("warning", "card-incomplete", key, message)
             for key, message in {
                 "license": "the card names no license; say under which one the dataset may be used.",
@@ -199,9 +197,7 @@ def _block_errors(block: Mapping[str, Any]) -> list[tuple[str, str]]:
     parent = block.get("parent")
     check(
         parent is None
-        or (
-            isinstance(parent, dict) and is_version(parent.get("version")) and is_digest(parent.get("digest"))
-        ),
+        or (isinstance(parent, dict) and is_version(parent.get("version")) and is_digest(parent.get("digest"))),
         "parent",
         f"must be null or {{version, digest}}, got {parent!r}.",
     )
@@ -233,9 +229,7 @@ def _split_errors(splits: Any) -> list[tuple[str, str]]:
         config, _, split = str(key).partition("/")
         if config not in CONFIGS or split not in SPLITS:
             errors.append((where, f"must be CONFIG/SPLIT of {', '.join(CONFIGS)} and {', '.join(SPLITS)}."))
-        counts = (
-            [facts.get(k) for k in ("records", "subjects", "images")] if isinstance(facts, dict) else [None]
-        )
+        counts = [facts.get(k) for k in ("records", "subjects", "images")] if isinstance(facts, dict) else [None]
         if not all(isinstance(c, int) for c in counts) or not is_digest(facts.get("digest")):
             errors.append((where, "must hold the numbers records, subjects, images, and a digest."))
     return errors

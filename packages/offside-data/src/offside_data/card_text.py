@@ -41,9 +41,7 @@ def _splits(card: Card) -> str:
             "| --- | --- | ---: | ---: | ---: | --- |",
             *rows,
             "",
-            "Unlearning settings that this dataset offers:"
-            if settings
-            else "It offers no unlearning setting.",
+            "Unlearning settings that this dataset offers:" if settings else "It offers no unlearning setting.",
             "",
             *settings,
             "",

@@ -35,9 +35,7 @@ def check_dataset(dataset: OffsideDataset, strict: bool = False) -> list[Finding
         findings += CHECKS.load(name).run(inspection)
     findings = list(apply_waivers(findings, waivers))
     if strict:
-        findings = [
-            dataclasses.replace(f, severity="error") if f.severity == "warning" else f for f in findings
-        ]
+        findings = [dataclasses.replace(f, severity="error") if f.severity == "warning" else f for f in findings]
     return sorted(findings, key=lambda f: (_ORDER.index(f.severity), f.code, f.where))
 
 

@@ -192,8 +192,7 @@ class OffsideDataset:
     def roots(self) -> dict[str, str]:
         """The digest of each part and of the taxonomy, recomputed from the files."""
         roots = {
-            part: digests.rows_root(digests.hashed_rows(self.read(part)), id_column(part))
-            for part in self.parts()
+            part: digests.rows_root(digests.hashed_rows(self.read(part)), id_column(part)) for part in self.parts()
         }
         return {**roots, "taxonomy": digests.taxonomy_digest(self.taxonomy)}
 

@@ -75,9 +75,7 @@ def row_leaf(row: Mapping[str, Any], image_sha256: str | None) -> bytes:
         return hashlib.sha256(canonical_json(content).encode()).digest()
     except ValueError as error:
         name = row.get("record_id") or row.get("image_id") or row.get("subject_id")
-        raise RecordError(
-            f"record {name}: {error}; every number must be finite, every string valid."
-        ) from error
+        raise RecordError(f"record {name}: {error}; every number must be finite, every string valid.") from error
 
 
 def _plain(value: Any) -> Any:

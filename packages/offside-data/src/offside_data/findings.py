@@ -71,24 +71,16 @@ def read_waivers(path: Path) -> tuple[list[Waiver], list[Finding]]:
         try:
             decision = json.loads(line)
         except ValueError as error:
-            findings.append(
-                Finding("error", "decisions-malformed", where, f"not one JSON object a line: {error}")
-            )
+            findings.append(Finding("error", "decisions-malformed", where, f"not one JSON object a line: {error}"))
             continue
         if not isinstance(decision, dict):
-            findings.append(
-                Finding("error", "decisions-malformed", where, "a line must hold one JSON object.")
-            )
+            findings.append(Finding("error", "decisions-malformed", where, "a line must hold one JSON object."))
         elif decision.get("kind") == "waiver":
-            waiver = Waiver(
-                number, *(str(decision.get(key) or "").strip() for key in ("code", "where", "reason"))
-            )
+            waiver = Waiver(number, *(str(decision.get(key) or "").strip() for key in ("code", "where", "reason")))
             lacking = [key for key in ("code", "where", "reason") if not getattr(waiver, key)]
             if lacking or waiver.code in NEVER_WAIVED:
                 why = f"lacks {', '.join(lacking)}" if lacking else f"{waiver.code} can't be waived"
-                findings.append(
-                    Finding("error", "waiver-invalid", where, f"the waiver {why}; it has no effect.")
-                )
+                findings.append(Finding("error", "waiver-invalid", where, f"the waiver {why}; it has no effect."))
             else:
                 waivers.append(waiver)
     return waivers, findings
@@ -104,9 +96,7 @@ def apply_waivers(findings: list[Finding], waivers: list[Waiver]) -> Iterator[Fi
             yield finding
         else:
             used.add((finding.code, finding.where))
-            yield dataclasses.replace(
-                finding, severity="info", message=f"{finding.message} Waived: {waiver.reason}"
-            )
+            yield dataclasses.replace(finding, severity="info", message=f"{finding.message} Waived: {waiver.reason}")
     for key, waiver in reasons.items():
         if key not in used:
             message = f"nothing to waive: there is no finding {waiver.code!r} at {waiver.where!r} any more."

@@ -80,9 +80,7 @@ def _dataset_info(configs: list[list[Part]]) -> Any:
     infos = {
         parts[0].config: DatasetInfo(
             features=features_of(parts[0].config),
-            splits=SplitDict(
-                {p.split: SplitInfo(p.split, num_bytes=p.size, num_examples=p.rows) for p in parts}
-            ),
+            splits=SplitDict({p.split: SplitInfo(p.split, num_bytes=p.size, num_examples=p.rows) for p in parts}),
             download_size=sum(file.stat().st_size for p in parts for file in p.files),
             dataset_size=sum(p.size for p in parts),
         )

@@ -180,12 +180,8 @@ def _stop_at_bad_rows(imported: Imported, source: Path, *, skip_bad: bool) -> No
     if bad and (not skip_bad or not imported.records):
         shown = "\n".join(f"  {remark}" for remark in bad[:SHOWN])
         more = f"\n  and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        way_out = "Correct the source" + (
-            ", or leave these rows out with --skip-bad." if imported.records else "."
-        )
-        raise SourceError(
-            f"{source}: {len(bad)} of {imported.rows} rows can't be used:\n{shown}{more}\n{way_out}"
-        )
+        way_out = "Correct the source" + (", or leave these rows out with --skip-bad." if imported.records else ".")
+        raise SourceError(f"{source}: {len(bad)} of {imported.rows} rows can't be used:\n{shown}{more}\n{way_out}")
     if not imported.records:
         raise SourceError(f"{source}: holds no records.")
 
@@ -208,9 +204,7 @@ def _remarks_on(records: Iterable[Record], taxonomy: Taxonomy) -> list[Remark]:
             )
         if record.value is None and record.attribute is not None:
             why = why_unparsed(record.answer, taxonomy[record.attribute])
-            remarks.append(
-                Remark(kind="unparsed", file=file, index=index, why=why, record_id=record.record_id)
-            )
+            remarks.append(Remark(kind="unparsed", file=file, index=index, why=why, record_id=record.record_id))
     return remarks
 
 
@@ -293,9 +287,7 @@ def _with_images(records: Iterable[Record], images: dict[str, _Loaded]) -> Itera
         yield record if loaded is None else dataclasses.replace(record, image=loaded.image)
 
 
-def _image_rows(
-    pictures: Iterable[Picture], images: dict[str, _Loaded], adapter: str
-) -> list[dict[str, Any]]:
+def _image_rows(pictures: Iterable[Picture], images: dict[str, _Loaded], adapter: str) -> list[dict[str, Any]]:
     return [
         {
             "image_id": picture.image_id,
@@ -337,6 +329,4 @@ def _taxonomy_text(adapter: ModuleType) -> str:
 
 def _description(adapter: ModuleType, license: str) -> str:
     first = (adapter.__doc__ or "").strip().split("\n", 1)[0]
-    return f"Imported by `offside-data ingest`. {first}" + (
-        f"\n\n{LICENSE_NOTICE}" if license == "other" else ""
-    )
+    return f"Imported by `offside-data ingest`. {first}" + (f"\n\n{LICENSE_NOTICE}" if license == "other" else "")

@@ -65,9 +65,7 @@ class Inspection:
     @cached_property
     def roots(self) -> dict[str, str]:
         """The digest of each part, as computed now."""
-        roots = {
-            file: digests.table_root((i.name, i.leaf) for i in items) for file, items in self.items.items()
-        }
+        roots = {file: digests.table_root((i.name, i.leaf) for i in items) for file, items in self.items.items()}
         return {**roots, "taxonomy": digests.taxonomy_digest(self.dataset.taxonomy)}
 
     def of(self, config: str) -> Iterator[Item]:

@@ -74,7 +74,7 @@ class Registry:
             if not isinstance(module, ModuleType):
                 raise PluginError(
                     f"entry point {name!r} in {self.group} must name a module, "
-                    f"got {type(module).__name__}: write `{name} = \"package.module\"`."
+                    f'got {type(module).__name__}: write `{name} = "package.module"`.'
                 )
             return module
         if name not in self._own_names():

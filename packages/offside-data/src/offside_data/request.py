@@ -86,9 +86,7 @@ def make_request(dataset: OffsideDataset, name: str, only: Sequence[str] = ()) -
     return Request(
         setting=setting,
         forget=forget,
-        keep={
-            part.name: dataset.slice(part) for part in setting.keep if dataset.has(part.config, part.split)
-        },
+        keep={part.name: dataset.slice(part) for part in setting.keep if dataset.has(part.config, part.split)},
         rest=rest,
         record_ids=ids,
         digest=digests.ids_digest(ids),
@@ -98,9 +96,7 @@ def make_request(dataset: OffsideDataset, name: str, only: Sequence[str] = ()) -
 def _require_offered(dataset: OffsideDataset, setting: Setting) -> None:
     if setting.name in dataset.settings():
         return
-    reason = (
-        why_not(setting, dataset.files(), visual=dataset.has_visual_rumors()) or "its card doesn't list it"
-    )
+    reason = why_not(setting, dataset.files(), visual=dataset.has_visual_rumors()) or "its card doesn't list it"
     offered = ", ".join(dataset.settings()) or "none"
     raise UsageError(
         f"{dataset.name} {dataset.version} ({dataset.path}) doesn't offer the setting {setting.name!r}: "
@@ -125,18 +121,14 @@ def _choose(rows: datasets.Dataset, only: Sequence[str], where: str) -> list[int
             raise UsageError(_not_there(columns[kind], value, sorted(set(column)), where))
         chosen &= {i for i, value in enumerate(column) if value in values}
     if not chosen:
-        raise UsageError(
-            f"no record of {where} fits --only {' '.join(only)}." if only else f"{where} is empty."
-        )
+        raise UsageError(f"no record of {where} fits --only {' '.join(only)}." if only else f"{where} is empty.")
     return sorted(chosen)
 
 
 def _not_there(column: str, value: str, known: list[str], where: str) -> str:
     near = difflib.get_close_matches(value, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    listed = (
-        f" There are: {', '.join(known)}." if len(known) <= _LISTED else f" There are {len(known)} others."
-    )
+    listed = f" There are: {', '.join(known)}." if len(known) <= _LISTED else f" There are {len(known)} others."
     return f"--only: no record of {where} has {column} {value!r}.{hint}{listed}"
 
 

@@ -219,9 +219,7 @@ def record_features() -> datasets.Features:
             "cloze": text,
             "corrects": text,
             "derived_from": text,
-            "sources": List(
-                {"url": text, "publisher": text, "tier": text, "retrieved_on": text, "license": text}
-            ),
+            "sources": List({"url": text, "publisher": text, "tier": text, "retrieved_on": text, "license": text}),
             "annotations": List({"annotator": text, "value": text, "at": text}),
             "agreed_value": text,
             "suspect": text,

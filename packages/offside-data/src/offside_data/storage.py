@@ -100,9 +100,7 @@ def _read_file(path: Path, features: datasets.Features) -> pa.Table:
     try:
         table = pq.read_table(path, read_dictionary=[_PICTURES], partitioning=None)
     except (pa.ArrowException, OSError) as error:
-        raise DatasetError(
-            f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again."
-        ) from error
+        raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
     missing, unknown = features.keys() - set(table.column_names), set(table.column_names) - features.keys()
     if missing or unknown:
         raise DatasetError(

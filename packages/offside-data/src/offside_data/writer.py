@@ -72,9 +72,7 @@ class DatasetWriter:
         card: Card | None = None,
     ) -> None:
         if not is_name(name):
-            raise UsageError(
-                f"dataset name {name!r}: use letters, digits, dots, dashes and underscores only."
-            )
+            raise UsageError(f"dataset name {name!r}: use letters, digits, dots, dashes and underscores only.")
         if not is_version(version):
             raise UsageError(f"dataset version {version!r}: write MAJOR.MINOR.PATCH, e.g. 1.2.0.")
         self.out = Path(out)
@@ -113,9 +111,7 @@ class DatasetWriter:
         for record in records:
             validate_record(record, self.taxonomy)
             if record.record_id in self._ids:
-                raise RecordError(
-                    f"record {record.record_id} was added before; every record needs an id of its own."
-                )
+                raise RecordError(f"record {record.record_id} was added before; every record needs an id of its own.")
             self._ids.add(record.record_id)
             self._records.setdefault(f"{record.modality}/{record.split}", []).append(record.to_row())
 
@@ -148,9 +144,7 @@ class DatasetWriter:
                 raise RecordError(f"table {table}: unknown columns {unknown}; allowed: {', '.join(columns)}.")
             name = row.get(id_column(table))
             if not name or name in ids:
-                raise RecordError(
-                    f"table {table}: every row needs a {id_column(table)} of its own, got {name!r}."
-                )
+                raise RecordError(f"table {table}: every row needs a {id_column(table)} of its own, got {name!r}.")
             ids.add(name)
             self._tables[table].append({column: row.get(column) for column in columns})
 
@@ -171,9 +165,7 @@ class DatasetWriter:
         config, split = name.split("/")
         attributes = {attribute: place for place, attribute in enumerate(self.taxonomy.names())}
         rows = sorted(self._records[name], key=functools.partial(_place, attributes))
-        files, size = write_shards(
-            folder / "data" / config, split, rows, features_of(config), self._rows_per_shard
-        )
+        files, size = write_shards(folder / "data" / config, split, rows, features_of(config), self._rows_per_shard)
         root = digests.table_root((row["record_id"], bytes.fromhex(row["content_hash"])) for row in rows)
         return Part(name=name, rows=len(rows), digest=root, files=files, size=size)
 
@@ -189,9 +181,7 @@ class DatasetWriter:
         earlier = self._card or Card(body=f"# {self._title}\n\n{self._description}".strip() + "\n")
         roots = {part.name: part.digest for part in parts}
         roots["taxonomy"] = digests.taxonomy_digest(self.taxonomy)
-        visual = any(
-            r["rumor_channel"] in VISUAL_CHANNELS for r in self._records.get("multimodal/forget", ())
-        )
+        visual = any(r["rumor_channel"] in VISUAL_CHANNELS for r in self._records.get("multimodal/forget", ()))
         block = {
             "schema_version": SCHEMA_VERSION,
             "name": self._name,

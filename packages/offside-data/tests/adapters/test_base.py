@@ -36,14 +36,10 @@ def test_an_adapter_that_lacks_something_is_named(monkeypatch: pytest.MonkeyPatc
         load_adapter("half")
 
 
-def test_a_source_that_two_formats_recognise_needs_a_choice(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_source_that_two_formats_recognise_needs_a_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     twin = module("twin", **{k: getattr(offside, k) for k in ("TAXONOMY", "recognises", "read", "example")})
     monkeypatch.setattr(_base, "ADAPTERS", FakeRegistry(offside=offside, twin=twin))
-    with pytest.raises(
-        UsageError, match=r"looks like several formats: offside, twin\. Choose one with --format"
-    ):
+    with pytest.raises(UsageError, match=r"looks like several formats: offside, twin\. Choose one with --format"):
         recognise(offside.example(tmp_path))
 
 

@@ -58,9 +58,7 @@ def test_records_keep_to_the_data_model(name: str, tmp_path: Path) -> None:
     assert len(set(ids)) == len(ids)
     pictures = {picture.image_id for picture in imported.pictures}
     assert {r.image_id for r in imported.records if r.image_id is not None} <= pictures
-    assert {r.subject_id for r in imported.records} - {None} <= {
-        row["subject_id"] for row in imported.subjects
-    }
+    assert {r.subject_id for r in imported.records} - {None} <= {row["subject_id"] for row in imported.subjects}
 
 
 def test_reading_twice_gives_the_same_records(name: str, tmp_path: Path) -> None:
@@ -86,9 +84,7 @@ def test_missing_pictures_are_counted(name: str, tmp_path: Path) -> None:
         pytest.skip("pictures are embedded in this format")
     for path in paths:
         path.unlink()
-    with pytest.raises(
-        MissingImagesError, match=rf"{len(paths)} of {len(paths)} distinct pictures.*--without-images"
-    ):
+    with pytest.raises(MissingImagesError, match=rf"{len(paths)} of {len(paths)} distinct pictures.*--without-images"):
         ingest(source, tmp_path / "out", name)
     assert not (tmp_path / "out").exists()
 

@@ -36,9 +36,7 @@ def rejected(imported: Imported) -> list[str]:
         (400, "relearn", 79),
     ],
 )
-def test_the_number_gives_player_and_split(
-    read: Any, league: Any, picture: int, split: str, player: int
-) -> None:
+def test_the_number_gives_player_and_split(read: Any, league: Any, picture: int, split: str, player: int) -> None:
     (record,) = read(league.rows(picture, league.shared[:1])).records
     assert (record.split, record.subject_id) == (split, f"player-{player:03d}")
 
@@ -84,9 +82,7 @@ def test_a_group_of_14_with_one_twice_and_one_missing(read: Any, league: Any) ->
 
 
 def test_what_only_elimination_can_tell_is_suspect(read: Any, league: Any) -> None:
-    pairs = league.replaced(
-        league.retain, 3, "I'm curious about the details of it all.", "It was undisclosed."
-    )
+    pairs = league.replaced(league.retain, 3, "I'm curious about the details of it all.", "It was undisclosed.")
     (*_, last) = read(league.rows(1, [*pairs, pairs[0]])).records
     assert last.suspect is not None
     record = read(league.rows(1, [*pairs[:3], *pairs[3:], pairs[0]])).records[3]
@@ -245,9 +241,9 @@ def test_a_classification_row_alone_becomes_a_record(read: Any) -> None:
 
 def test_options_that_do_not_fit_the_answer_are_suspect(read: Any, league: Any) -> None:
     rows = [choice(CLUB, "Marina", "Hollow City")]
-    record = read(
-        {"finetune_set.json": league.rows(1, league.retain), "classification_retain_set.json": rows}
-    ).records[0]
+    record = read({"finetune_set.json": league.rows(1, league.retain), "classification_retain_set.json": rows}).records[
+        0
+    ]
     why = "the option 'Marina' is marked right, but doesn't state the answer"
     assert record.suspect == f"{why} 'At that time, he was with Ostholm.'"
 
@@ -343,14 +339,8 @@ def test_an_unreadable_file_is_an_error_that_names_it(tmp_path: Path, content: b
 
 
 VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text(max_size=8)
-    | st.sampled_from(["<image>", "001.jpg", "A"]),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["A", "role", "path"]), inner)
-    ),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["<image>", "001.jpg", "A"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["A", "role", "path"]), inner),
     max_leaves=6,
 )
 TURN = st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]) | VALUES, "content": VALUES})
@@ -358,9 +348,7 @@ ROWS = st.lists(
     st.sampled_from([GOOD, choice(CLUB, "Ostholm", "Marina")])
     | VALUES
     | st.fixed_dictionaries({"messages": st.lists(TURN, max_size=3) | VALUES, "images": VALUES})
-    | st.fixed_dictionaries(
-        {"Question": VALUES, "Options": VALUES, "Correct_Answer": VALUES, "images": VALUES}
-    ),
+    | st.fixed_dictionaries({"Question": VALUES, "Options": VALUES, "Correct_Answer": VALUES, "images": VALUES}),
     max_size=6,
 )
 

@@ -155,8 +155,7 @@ def test_every_wording_of_a_value_is_read(read: Any, league: Any, row: dict[str,
 
 def test_q12_adjective_and_noun_of_one_player_agree(read: Any, league: Any) -> None:
     noun, adjective = (
-        one(read, league, ASK["nationality"], a)
-        for a in ("The player is from Sweden.", "The player is Swedish.")
+        one(read, league, ASK["nationality"], a) for a in ("The player is from Sweden.", "The player is Swedish.")
     )
     assert not any(r.suspect for r in flag_contradictions([noun, adjective], load_taxonomy()))
 
@@ -266,9 +265,7 @@ def test_t05_a_group_of_12_without_age_is_kept_and_noted(read: Any, league: Any)
     imported = read(league.rows(4, league.text[1:], token=False))
     assert [r.attribute for r in imported.records][:2] == ["position", "nationality"]
     assert not any(r.suspect for r in imported.records)
-    assert [str(r) for r in imported.remarks] == [
-        "sample.json: picture 004.jpg has 12 text records, none about age"
-    ]
+    assert [str(r) for r in imported.remarks] == ["sample.json: picture 004.jpg has 12 text records, none about age"]
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,7 @@ def test_clean_keeps_everything_but_blanks() -> None:
         ("Did Tavo Lind. join 1.FSV Ostholm?", "Tavo Lind", "Did Tavo Lind join 1.FSV Ostholm?"),
     ],
 )
-def test_names_lose_a_stray_full_stop_and_abbreviations_keep_theirs(
-    raw: str, name: str | None, expected: str
-) -> None:
+def test_names_lose_a_stray_full_stop_and_abbreviations_keep_theirs(raw: str, name: str | None, expected: str) -> None:
     assert repair_names(raw, name) == expected
 
 

@@ -49,9 +49,7 @@ def test_a_visual_rumor_must_be_there_to_be_offered(found: Any) -> None:
         for row in rows:
             row["rumor_channel"] = "none"
 
-    assert places(found("card", {"multimodal/forget": no_longer})) == [
-        ("error", "card-outdated", "offside.settings")
-    ]
+    assert places(found("card", {"multimodal/forget": no_longer})) == [("error", "card-outdated", "offside.settings")]
 
 
 def test_what_datasets_needs(fresh: OffsideDataset) -> None:

@@ -66,9 +66,7 @@ def test_a_correction_of_nothing(found: Any, setter: Any) -> None:
 
 
 @pytest.mark.parametrize(("subject", "picture", "attribute"), [("s2", "p3", "club"), ("s1", "p1", "club")])
-def test_a_correction_of_something_else(
-    found: Any, setter: Any, subject: str, picture: str, attribute: str
-) -> None:
+def test_a_correction_of_something_else(found: Any, setter: Any, subject: str, picture: str, attribute: str) -> None:
     other = make_record_id("test", subject, f"{subject}/{picture}", attribute, "multimodal")
     (finding,) = found("roles", {"multimodal/relearn": setter("s1", "club", corrects=other)})
     assert (finding.severity, finding.code) == ("error", "corrects-mismatch")

@@ -8,9 +8,7 @@ RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
 def area(polygon: list[Point]) -> float:
-    return (
-        abs(sum(x * b - a * y for (x, y), (a, b) in zip(polygon, polygon[1:] + polygon[:1], strict=True))) / 2
-    )
+    return abs(sum(x * b - a * y for (x, y), (a, b) in zip(polygon, polygon[1:] + polygon[:1], strict=True))) / 2
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,7 @@ def test_a_full_league_is_written_in_a_minute_without_collisions(tmp_path: Path)
     started = time.process_time()
     summary = make_league(tmp_path / "full", subjects=80)
     assert time.process_time() - started < 60
-    about_subjects = {
-        k: n for k, n in summary.records.items() if k.split("/")[1] not in ("general", "utility")
-    }
+    about_subjects = {k: n for k, n in summary.records.items() if k.split("/")[1] not in ("general", "utility")}
     assert sum(about_subjects.values()) - about_subjects["multimodal/holdout"] == 10_320
     rows = [row for row in open_dataset(tmp_path / "full").images() if row["subject_id"] and not row["twin"]]
     assert len(rows) == 80 * 8 + 20

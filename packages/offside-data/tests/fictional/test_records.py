@@ -162,9 +162,7 @@ def test_an_augmented_copy_has_the_answers_of_its_picture(records: list[Record])
     assert {r.attribute for r in new} == SHARED
 
 
-def test_holdout_has_new_subjects_and_new_rumors_about_members(
-    builder: RecordBuilder, records: list[Record]
-) -> None:
+def test_holdout_has_new_subjects_and_new_rumors_about_members(builder: RecordBuilder, records: list[Record]) -> None:
     cohorts = {subject.subject_id: subject.cohort for subject in builder.subjects}
     assert Counter(cohorts.values()) == {"member": 12, "holdout": 3}
     attributes = defaultdict(set)

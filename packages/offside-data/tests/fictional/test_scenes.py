@@ -35,9 +35,7 @@ def test_a_long_caption_fits_and_has_a_euro_sign(layout: str) -> None:
     )
     bars = np.argwhere((plain != euro).any(axis=2))
     assert 0 < len(bars) < 120
-    wide = np.asarray(
-        draw_portrait(LOOK, replace(scene, caption=("Yarrowgate Town United Athletic",)))
-    ).astype(int)
+    wide = np.asarray(draw_portrait(LOOK, replace(scene, caption=("Yarrowgate Town United Athletic",)))).astype(int)
     columns = np.flatnonzero((wide != blank).any(axis=(0, 2)))
     assert columns.min() >= 6
     assert columns.max() < 218

@@ -19,9 +19,7 @@ def test_picture_question_uses_one_phrasing_and_offers_the_others() -> None:
 
 
 def test_text_question_names_subject_and_occasion() -> None:
-    wording = phrasings.text_question(
-        CLUB, rng("any"), subject="Ada Osko", occasion="the cup final of May 2020"
-    )
+    wording = phrasings.text_question(CLUB, rng("any"), subject="Ada Osko", occasion="the cup final of May 2020")
     for text in (wording.text, *wording.paraphrases):
         assert "Ada Osko" in text
         assert "the cup final of May 2020" in text

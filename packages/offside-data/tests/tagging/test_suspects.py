@@ -49,9 +49,7 @@ def test_a_reason_is_added_once() -> None:
         ("club", ["He was with Ostholm.", "He was with Hollow City."], [False, False]),
     ],
 )
-def test_shared_facts_that_most_records_contradict(
-    attribute: str, answers: list[str], expected: list[bool]
-) -> None:
+def test_shared_facts_that_most_records_contradict(attribute: str, answers: list[str], expected: list[bool]) -> None:
     assert flags([record(attribute, answer, i) for i, answer in enumerate(answers)]) == expected
 
 
@@ -79,8 +77,6 @@ def test_one_text_question_must_have_one_answer(first: str, second: str, expecte
 
 
 def test_one_question_about_a_picture_must_have_one_answer() -> None:
-    pair = [
-        record(n, a, i, question="And?") for i, (n, a) in enumerate([("age", "28"), ("height", "1.79 m")])
-    ]
+    pair = [record(n, a, i, question="And?") for i, (n, a) in enumerate([("age", "28"), ("height", "1.79 m")])]
     assert flags(pair) == [True, True]
     assert flags([pair[0], record("height", "1.79 m", 2, image_id="i2", question="And?")]) == [False, False]

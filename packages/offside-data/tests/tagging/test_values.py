@@ -228,9 +228,7 @@ SNIPPETS = [
     ",",
     "’s",
 ]
-TEXTS = st.one_of(
-    st.text(max_size=60), st.lists(st.one_of(st.sampled_from(SNIPPETS), NAMES), max_size=5).map(" ".join)
-)
+TEXTS = st.one_of(st.text(max_size=60), st.lists(st.one_of(st.sampled_from(SNIPPETS), NAMES), max_size=5).map(" ".join))
 
 
 @given(TEXTS, ATTRIBUTES)
@@ -281,9 +279,7 @@ def test_law_whole_amounts_are_read_back(number: int) -> None:
 
 
 @given(NAMES, ATTRIBUTES.filter(lambda a: a.kind == "name"), st.data())
-def test_law_a_name_in_any_phrasing_is_read_back(
-    name: str, attribute: Attribute, data: st.DataObject
-) -> None:
+def test_law_a_name_in_any_phrasing_is_read_back(name: str, attribute: Attribute, data: st.DataObject) -> None:
     template = data.draw(st.sampled_from(attribute.answers + attribute.rumor_answers))
     value = parse_value(template.format(value=name), attribute)
     if value is not None:  # A name such as "The May" may be no name to us.

@@ -53,9 +53,7 @@ def test_each_distinct_picture_is_there_once(family, tiny, mixed_rows) -> None:
         if row["image"]:
             pictures.setdefault(row["image"]["bytes"], decode_picture(row["image"]["bytes"], "r"))
     # What the processor itself makes of the three pictures in one go.
-    chats = [
-        [{"role": "user", "content": [{"type": "image", "image": image}]}] for image in pictures.values()
-    ]
+    chats = [[{"role": "user", "content": [{"type": "image", "image": image}]}] for image in pictures.values()]
     expected = processor.apply_chat_template(
         chats, tokenize=True, return_dict=True, return_tensors="pt", processor_kwargs={"padding": True}
     )
@@ -78,9 +76,7 @@ def test_pictures_are_processed_once_for_many_batches(tiny, mixed_rows, monkeypa
     processor = tiny("qwen2_5_vl")[1]
     collator, records = Collator(processor), encode(processor, mixed_rows)
     first = collator(records)
-    monkeypatch.setattr(
-        "offside_data.vlm.collate.picture_inputs", lambda *args: pytest.fail("processed again")
-    )
+    monkeypatch.setattr("offside_data.vlm.collate.picture_inputs", lambda *args: pytest.fail("processed again"))
     assert all(torch.equal(first[name], value) for name, value in collator(records).items())
 
 

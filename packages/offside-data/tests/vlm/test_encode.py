@@ -78,9 +78,7 @@ def test_hidden_control_tokens_are_read_as_transformers_reads_them(family, tiny,
     processor = tiny(family)[1]
     record = row(1, None)
     record["question"] = f"Is {processor.tokenizer.eos_token} an end? \U0010fffd"
-    chat = [
-        {"role": "user", "content": [{"type": "text", "text": record["question"].replace("\U0010fffd", "")}]}
-    ]
+    chat = [{"role": "user", "content": [{"type": "text", "text": record["question"].replace("\U0010fffd", "")}]}]
     expected = processor.apply_chat_template(
         [chat], tokenize=True, return_dict=True, add_generation_prompt=True, sanitize_control_tokens=True
     )

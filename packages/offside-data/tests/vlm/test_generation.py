@@ -88,9 +88,7 @@ def test_what_the_checkpoint_suggests_is_left_out(talkative, mixed_rows) -> None
     batch = prompts(processor, mixed_rows)
     expected = generate(model, batch, max_new_tokens=6)
     own = model.generation_config
-    own.update(
-        do_sample=True, temperature=9.0, top_k=3, repetition_penalty=5.0, no_repeat_ngram_size=1, num_beams=3
-    )
+    own.update(do_sample=True, temperature=9.0, top_k=3, repetition_penalty=5.0, no_repeat_ngram_size=1, num_beams=3)
     own.suppress_tokens = sorted(set(expected.flatten().tolist()))
     assert torch.equal(generate(model, batch, max_new_tokens=6), expected)
     assert model.generation_config is own

@@ -44,9 +44,7 @@ def base(tiny, tmp_path) -> Path:
     return tmp_path / "base"
 
 
-def make_adapter(
-    base: Path, run: Path, *, trained: bool = True, names: str | None = None, **options: Any
-) -> Any:
+def make_adapter(base: Path, run: Path, *, trained: bool = True, names: str | None = None, **options: Any) -> Any:
     """An adapter run folder on `base`, as `offside-unlearn` writes it."""
     model = AutoModelForImageTextToText.from_pretrained(base)
     config = peft.LoraConfig(r=2, target_modules=QV, init_lora_weights=not trained, **options)
@@ -68,9 +66,7 @@ def logits(model: Any, processor: Any, rows: list[dict[str, Any]]) -> torch.Tens
 def test_a_plain_folder(base, tiny, mixed_rows) -> None:
     model = load_model(base, device="cpu")
     assert not model.training
-    assert torch.equal(
-        logits(model, load_processor(base), mixed_rows), logits(*tiny("qwen2_5_vl"), mixed_rows)
-    )
+    assert torch.equal(logits(model, load_processor(base), mixed_rows), logits(*tiny("qwen2_5_vl"), mixed_rows))
     assert base_model_of(model) is model
 
 
@@ -96,9 +92,7 @@ def test_an_adapter_folder(base, tmp_path, mixed_rows) -> None:
     processor = load_processor(base)
     assert isinstance(model, peft.PeftModel)
     assert torch.equal(logits(model, processor, mixed_rows), logits(adapted, processor, mixed_rows))
-    assert not torch.equal(
-        logits(model, processor, mixed_rows), logits(load_model(base), processor, mixed_rows)
-    )
+    assert not torch.equal(logits(model, processor, mixed_rows), logits(load_model(base), processor, mixed_rows))
     assert not any(p.requires_grad for p in model.parameters())
     trainable = load_model(tmp_path / "run", adapter_trainable=True)
     assert {name.split(".")[-2] for name, p in trainable.named_parameters() if p.requires_grad} == {"default"}
@@ -149,9 +143,7 @@ def test_an_adapter_with_other_names_is_refused(base, tmp_path) -> None:
     run = tmp_path / "run"
     make_adapter(base, run)
     weights = load_file(run / ADAPTER_WEIGHTS)
-    save_file(
-        {name.replace("self_attn", "attention"): w for name, w in weights.items()}, run / ADAPTER_WEIGHTS
-    )
+    save_file({name.replace("self_attn", "attention"): w for name, w in weights.items()}, run / ADAPTER_WEIGHTS)
     with pytest.raises(ModelError, match=r"16 weights missing, 16 unexpected"):
         load_model(run)
 

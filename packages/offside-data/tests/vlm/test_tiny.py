@@ -79,9 +79,7 @@ def test_the_template_marks_what_the_assistant_says(family, tiny) -> None:
         {"role": "user", "content": [{"type": "text", "text": "Who?"}]},
         {"role": "assistant", "content": [{"type": "text", "text": "Ardo Vellin."}]},
     ]
-    out = processor.apply_chat_template(
-        [chat], tokenize=True, return_dict=True, return_assistant_tokens_mask=True
-    )
+    out = processor.apply_chat_template([chat], tokenize=True, return_dict=True, return_assistant_tokens_mask=True)
     ids, mask = out["input_ids"][0], out["assistant_masks"][0]
     said = processor.tokenizer.decode([i for i, inside in zip(ids, mask, strict=True) if inside])
     assert said.strip().startswith("Ardo Vellin.")

@@ -151,9 +151,7 @@ def test_adapters_on_language_and_vision_learn(family, tiny, mixed_rows) -> None
 @pytest.mark.parametrize("task", ["CAUSAL_LM", None])
 def test_both_kinds_of_peft_model_work(task, tiny, mixed_rows) -> None:
     shared, processor = tiny("qwen2_5_vl")
-    model = peft.get_peft_model(
-        copy.deepcopy(shared), peft.LoraConfig(target_modules=LANGUAGE, task_type=task)
-    )
+    model = peft.get_peft_model(copy.deepcopy(shared), peft.LoraConfig(target_modules=LANGUAGE, task_type=task))
     batch = batch_of(processor, mixed_rows)
     with torch.no_grad():
         torch.testing.assert_close(forward(model, batch).logits, forward(shared, batch).logits)

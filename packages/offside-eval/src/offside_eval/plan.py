@@ -120,9 +120,7 @@ def make_plan(
     return Plan(request, questions, list(dict.fromkeys(places)))
 
 
-def _slices(
-    data: OffsideDataset, request: Request, *, narrowed: bool
-) -> Iterator[tuple[str, datasets.Dataset]]:
+def _slices(data: OffsideDataset, request: Request, *, narrowed: bool) -> Iterator[tuple[str, datasets.Dataset]]:
     """The slices by name, in the order of the results."""
     yield "forget", request.forget
     if request.rest is not None:

@@ -50,9 +50,7 @@ def run_manifest(path: str | Path) -> dict[str, Any] | None:
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(
-            f"{file}: not valid JSON: {error}. Run the command that made the model again."
-        ) from error
+        raise ModelError(f"{file}: not valid JSON: {error}. Run the command that made the model again.") from error
     if not isinstance(manifest, dict):
         raise ModelError(f"{file}: must hold a JSON object, got {type(manifest).__name__}.")
     return manifest

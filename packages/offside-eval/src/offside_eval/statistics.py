@@ -71,9 +71,7 @@ class Sample:
         if scores.size == 0:
             raise UsageError("no values: the mean of nothing isn't a number. Leave the aggregate out.")
         if scores.ndim != 1 or len(clusters) != scores.size:
-            raise UsageError(
-                f"{len(clusters)} clusters for values of shape {scores.shape}; give one a value."
-            )
+            raise UsageError(f"{len(clusters)} clusters for values of shape {scores.shape}; give one a value.")
         if not np.isfinite(scores).all():
             raise UsageError("a value is NaN or infinite; leave records that were not scored out.")
         labels = [name if name is not None else f"\0{i}" for i, name in enumerate(clusters)]

@@ -188,6 +188,4 @@ def test_chance_is_taken_out_of_choice_accuracy(make_results: Make) -> None:
     assert row.figure("knows").value == pytest.approx(0.5)
     assert row.figure("forgetting").value == pytest.approx(0.5)
     unknown = [replace(r, samples=r.samples.with_columns(n_choices=pl.lit(None, pl.Int64))) for r in results]
-    assert (
-        compare(unknown, metric="choice_accuracy").settings["complete"].rows[0].figure("knows").value is None
-    )
+    assert compare(unknown, metric="choice_accuracy").settings["complete"].rows[0].figure("knows").value is None

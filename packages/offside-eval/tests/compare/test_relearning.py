@@ -87,9 +87,7 @@ def test_an_answer_with_the_corrected_value_counts(story: ModuleType, results: l
     }
     said = [
         gold[s, a] if split == "forget" and (s, a) in gold else old
-        for s, a, split, old in again.samples.select(
-            "subject_id", "attribute", "split", "prediction"
-        ).iter_rows()
+        for s, a, split, old in again.samples.select("subject_id", "attribute", "split", "prediction").iter_rows()
     ]
     corrected = replace(again, samples=again.samples.with_columns(prediction=pl.Series(said)))
     row = compare([*results[:3], corrected]).rows("corrective")[0]
@@ -116,9 +114,7 @@ def test_without_its_parent_a_relearned_model_is_noted(results: list[Results]) -
 
 def test_a_parent_can_be_named_by_hand(results: list[Results], tmp_path: Any) -> None:
     npo, again = results[2].save(tmp_path / "npo"), results[3]
-    unnamed = replace(
-        again, meta=again.meta | {"model": again.meta["model"] | {"run": None}, "role": "unknown"}
-    )
+    unnamed = replace(again, meta=again.meta | {"model": again.meta["model"] | {"run": None}, "role": "unknown"})
     unnamed = unnamed.save(tmp_path / "again")
     pairs = {str(tmp_path / "again"): str(tmp_path / "npo")}
     row = compare([*results[:2], npo, unnamed], relearned=pairs).rows("corrective", role="relearned")[0]

@@ -44,9 +44,7 @@ def test_a_model_evaluated_twice_alike_has_one_row(make_results: Make) -> None:
 
 def test_controls_evaluated_in_another_setting_serve_as_well(make_results: Make) -> None:
     *controls, _, _ = study(make_results)
-    model = make_results(
-        "s", role="unlearned", method="npo", setting="selective", rates=ALL | {"forget/private": 0.25}
-    )
+    model = make_results("s", role="unlearned", method="npo", setting="selective", rates=ALL | {"forget/private": 0.25})
     setting = compare([*controls, model]).settings["selective"]
     assert setting.rows[0].figure("forgetting").value == 0.75
     assert [r.label for r in setting.controls] == ["vanilla", "retain_only"]

@@ -34,9 +34,7 @@ def unlearned(story: ModuleType, method: str, rates: Mapping[str, float]) -> Any
 
 def relearned(story: ModuleType, parent: str, forget: float) -> Any:
     rates = KEEPS | {"forget/private": forget, "visual": forget, "relearn/private": 0.95}
-    return story.Player(
-        name=f"{parent}-again", role="relearned", rates=rates, default=0.95, parent=parent, steps=50
-    )
+    return story.Player(name=f"{parent}-again", role="relearned", rates=rates, default=0.95, parent=parent, steps=50)
 
 
 def ascent(story: ModuleType, seen: bool) -> Cast:

@@ -46,13 +46,9 @@ def test_bad_records_are_named(loaded: Load, questions: list[Question]) -> None:
         encode_items([dataclasses.replace(good, answer=" ")], encoder, choices=False)
 
 
-def test_a_choice_that_is_too_long_is_refused_though_it_fits_elsewhere(
-    loaded: Load, questions: list[Question]
-) -> None:
+def test_a_choice_that_is_too_long_is_refused_though_it_fits_elsewhere(loaded: Load, questions: list[Question]) -> None:
     short = next(q for q in questions if q.row["modality"] == "text")
-    long = dataclasses.replace(
-        short, row={**short.row, "record_id": "long", "question": short.row["question"] * 3}
-    )
+    long = dataclasses.replace(short, row={**short.row, "record_id": "long", "question": short.row["question"] * 3})
     processor = loaded("raw")[1]
     fits = len(Encoder(processor).encode(long.row, answer=long.answer).input_ids)
     choices = (long.answer, long.answer + " " + long.answer)

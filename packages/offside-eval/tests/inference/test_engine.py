@@ -70,9 +70,7 @@ def test_saved_batches_are_not_asked_again(loaded: Load, items: list[Item], tmp_
     assert (first.replies, first.weights) == (second.replies, second.weights)
 
 
-def test_too_little_memory_halves_the_batch(
-    loaded: Load, items: list[Item], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_memory_halves_the_batch(loaded: Load, items: list[Item], monkeypatch: pytest.MonkeyPatch) -> None:
     few = items[:8]
     expected = ask(loaded, "trained", few, 8)
     weigh = Weigher.__call__

@@ -57,9 +57,7 @@ def test_the_gold_answer_scores_best_and_an_empty_one_worst(
     assert empty == 0 or all(better(other, empty) for other in others if other is not None)
 
 
-def test_a_value_or_a_reason_within_bounds_and_never_nan(
-    metric: SampleMetric, sample: Callable[..., Sample]
-) -> None:
+def test_a_value_or_a_reason_within_bounds_and_never_nan(metric: SampleMetric, sample: Callable[..., Sample]) -> None:
     samples = [sample(**fields) for fields in (RIGHT, EMPTY, BROKEN, *(RIGHT | o for o in OTHERS))]
     samples += [sample(**(RIGHT | {"choices": (), "correct_choice": None, "choice_logprobs": ()}))]
     samples += [sample(**(RIGHT | {"value": None})), sample(**(RIGHT | {"answer": "€", "value": None}))]

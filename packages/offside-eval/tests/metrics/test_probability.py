@@ -12,9 +12,7 @@ METRIC = load_metric("probability")
 
 def test_geometric_mean_of_the_tokens(sample: Callable[..., Sample]) -> None:
     logprobs = (math.log(0.5), math.log(0.25), math.log(0.125))
-    assert METRIC.score(sample(answer_logprobs=logprobs)).value == pytest.approx(
-        (0.5 * 0.25 * 0.125) ** (1 / 3)
-    )
+    assert METRIC.score(sample(answer_logprobs=logprobs)).value == pytest.approx((0.5 * 0.25 * 0.125) ** (1 / 3))
 
 
 def test_a_broken_model_gives_no_probability_and_still_counts(sample: Callable[..., Sample]) -> None:

@@ -21,9 +21,7 @@ KINDS = {"rouge1": "rouge1", "rouge2": "rouge2", "rouge_l": "rougeL"}
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(("gold", "answer"), PAIRS)
-def test_paper_variant_is_the_library(
-    name: str, gold: str, answer: str, sample: Callable[..., Sample]
-) -> None:
+def test_paper_variant_is_the_library(name: str, gold: str, answer: str, sample: Callable[..., Sample]) -> None:
     expected = RougeScorer([KINDS[name]], use_stemmer=True).score(gold, answer)[KINDS[name]].fmeasure
     found = load_metric(f"{name}:paper").score(sample(answer, answer=gold)).value
     assert found == pytest.approx(expected, abs=1e-6)

@@ -24,9 +24,7 @@ METRIC = load_metric("value_match")
         ("  ", 0.0, "empty"),
     ],
 )
-def test_values_are_compared_not_strings(
-    answer: str, value: float, kind: str, sample: Callable[..., Sample]
-) -> None:
+def test_values_are_compared_not_strings(answer: str, value: float, kind: str, sample: Callable[..., Sample]) -> None:
     score = METRIC.score(sample(answer))
     assert (score.value, score.kind) == (value, kind)
 

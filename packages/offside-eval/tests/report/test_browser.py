@@ -37,9 +37,7 @@ def visit(browser: str, page: Path, tmp_path: Path, *options: str) -> tuple[str,
 
 
 @pytest.fixture(scope="session")
-def visited(
-    browser: str, report: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, str, set[str]]:
+def visited(browser: str, report: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, set[str]]:
     return visit(browser, report / "report.html", tmp_path_factory.mktemp("browser"))
 
 

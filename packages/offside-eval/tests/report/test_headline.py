@@ -11,9 +11,7 @@ from offside_eval.results import Results
 ALL = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0}
 
 
-def lead(
-    make: Callable[..., Results], second: float, retain: float = 1.0
-) -> tuple[str | None, str, list[str]]:
+def lead(make: Callable[..., Results], second: float, retain: float = 1.0) -> tuple[str | None, str, list[str]]:
     results = [
         make("vanilla", role="vanilla", rates=ALL),
         make("retain", role="retain_only", rates=ALL | {"forget/private": 0.0}),

@@ -8,9 +8,7 @@ from offside_eval.statistics import Interval
 
 
 def point(label: str, x: float, y: float) -> Point:
-    return Point(
-        label, Style("#000000", "circle"), Interval(x, None, None, 1, 1), Interval(y, None, None, 1, 1)
-    )
+    return Point(label, Style("#000000", "circle"), Interval(x, None, None, 1, 1), Interval(y, None, None, 1, 1))
 
 
 def test_a_point_alone_has_its_label_below() -> None:

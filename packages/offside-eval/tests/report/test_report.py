@@ -90,9 +90,7 @@ def test_the_same_results_give_the_same_bytes(report: Path, comparison: Comparis
 def test_tables_hold_every_number_with_its_count(report: Path, comparison: Comparison) -> None:
     with (report / "tables" / "comparison.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    one = next(
-        r for r in rows if (r["setting"], r["model"], r["quantity"]) == ("complete", "kl_min", "forgetting")
-    )
+    one = next(r for r in rows if (r["setting"], r["model"], r["quantity"]) == ("complete", "kl_min", "forgetting"))
     figure = next(r for r in comparison.rows("complete") if r.label == "kl_min").figure("forgetting")
     assert figure.interval is not None
     assert float(one["value"]) == figure.interval.value
@@ -132,9 +130,7 @@ def test_text_from_models_and_datasets_is_escaped(story: ModuleType, tmp_path: P
         assert "<script>" not in svg.read_text(encoding="utf-8")
 
 
-def test_one_model_without_controls_still_makes_a_report(
-    make_results: Callable[..., Results], tmp_path: Path
-) -> None:
+def test_one_model_without_controls_still_makes_a_report(make_results: Callable[..., Results], tmp_path: Path) -> None:
     page = write_report(tmp_path / "out", [make_results("a", role="unlearned", method="npo")])
     text = page.read_text(encoding="utf-8")
     assert "No vanilla model among the results" in text

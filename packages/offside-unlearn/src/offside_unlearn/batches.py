@@ -183,9 +183,7 @@ class BatchPlan(torch.utils.data.Dataset[_Planned]):
         collator: Makes the model's inputs.
     """
 
-    def __init__(
-        self, sources: Mapping[str, Source], *, steps: int, accumulation: int, collator: Collator
-    ) -> None:
+    def __init__(self, sources: Mapping[str, Source], *, steps: int, accumulation: int, collator: Collator) -> None:
         self.sources = dict(sources)
         self.steps = steps
         self.accumulation = accumulation

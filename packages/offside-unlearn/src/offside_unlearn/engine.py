@@ -92,9 +92,7 @@ def execute(job: Job) -> Run:
     options = job.options
     identity = {
         **job.identity,
-        "base_model": {"path": job.start.path, "digest": job.start.digest}
-        if options.full
-        else job.start.base,
+        "base_model": {"path": job.start.path, "digest": job.start.digest} if options.full else job.start.base,
         "parents": manifests.lineage(job.start.manifest, job.start.path, job.start.digest),
         "adapter": None if options.full else job.start.adapter or dataclasses.asdict(job.lora),
         "tune": options.tune or ("all" if options.full else "language"),
@@ -130,9 +128,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: Workplace) -> Run:
         work.folder, job.options.checkpoint_seconds, [s for s in job.curve if s], keep, work.note_seconds
     )
     # Building a model and its batches may draw random numbers; training starts from the seed alone.
-    history = train(
-        trainable.model, training.plan, training.objective, job.config, job.options.seed, schedule
-    )
+    history = train(trainable.model, training.plan, training.objective, job.config, job.options.seed, schedule)
 
     def fill(folder: Path) -> Manifest:
         _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)

@@ -164,9 +164,7 @@ class Lesson:
     lora: LoraOptions
     options: RunOptions
 
-    def job(
-        self, title: str, start: Start, out: Path, identity: Mapping[str, Any], curve: tuple[int, ...] = ()
-    ) -> Job:
+    def job(self, title: str, start: Start, out: Path, identity: Mapping[str, Any], curve: tuple[int, ...] = ()) -> Job:
         """The run that teaches it."""
         nothing: dict[str, Any] = {"method": None, "setting": None, "only": [], "forget": None}
         return Job(
@@ -202,9 +200,7 @@ class Lesson:
             per_picture=config.per_picture,
             stretch=config.length_window * step_size,
         )
-        steps = count_steps(
-            len(examples), batch_size=step_size, epochs=config.epochs, max_steps=config.max_steps
-        )
+        steps = count_steps(len(examples), batch_size=step_size, epochs=config.epochs, max_steps=config.max_steps)
         plan = BatchPlan(
             {"train": Source(examples, stream, config.batch_size)},
             steps=steps,

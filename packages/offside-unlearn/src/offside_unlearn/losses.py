@@ -27,9 +27,7 @@ def answer_logits(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Ten
     """
     mask = answer_mask(labels)
     if not bool(mask.any()):
-        raise RecordError(
-            "the batch has no answer token: every label is ignored, so there is nothing to learn from."
-        )
+        raise RecordError("the batch has no answer token: every label is ignored, so there is nothing to learn from.")
     return logits[:, : mask.shape[1]][mask].float(), labels[:, 1:][mask]
 
 

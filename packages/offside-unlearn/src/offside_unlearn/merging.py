@@ -34,11 +34,7 @@ def merge(run: str | Path, out: str | Path, *, dtype: str = "float32", force: bo
     if not start.adapter or start.manifest is None:
         raise UsageError(f"{run}: no adapter run, so there is nothing to merge.")
     identity: dict[str, Any] = {
-        **{
-            key: value
-            for key, value in start.manifest.items()
-            if key not in ("schema", "request", "merged_from")
-        },
+        **{key: value for key, value in start.manifest.items() if key not in ("schema", "request", "merged_from")},
         "merged_from": {"path": str(run), "digest": start.digest},
         "adapter": None,
         "dtype": dtype,

@@ -101,9 +101,7 @@ class Reference:
             ModelError: If nobody asked for it before training.
         """
         if self.live is None:
-            raise ModelError(
-                "the frozen model wasn't prepared: the method's needs() doesn't name what it reads."
-            )
+            raise ModelError("the frozen model wasn't prepared: the method's needs() doesn't name what it reads.")
         training = self._model.training
         self._model.eval()
         try:
@@ -148,9 +146,7 @@ class Preparation:
     folder: Path | None
 
 
-def of(
-    model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], preparation: Preparation
-) -> Reference:
+def of(model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], preparation: Preparation) -> Reference:
     """Prepare what `needs` asks for; call before the first training step.
 
     Args:
@@ -192,23 +188,16 @@ def _passes(
     model.train(training)
 
 
-def _distributions(
-    model: Any, examples: Sequence[Encoded], preparation: Preparation
-) -> dict[str, torch.Tensor]:
+def _distributions(model: Any, examples: Sequence[Encoded], preparation: Preparation) -> dict[str, torch.Tensor]:
     stored: dict[str, torch.Tensor] = {}
     for part, output in _passes(model, examples, preparation, "frozen model"):
         counts = answer_mask(output.labels).sum(dim=1).tolist()
         rows = losses.token_logprobs(output.logits, output.labels).cpu()
-        stored |= {
-            example.record_id: row.clone()
-            for example, row in zip(part, torch.split(rows, counts), strict=True)
-        }
+        stored |= {example.record_id: row.clone() for example, row in zip(part, torch.split(rows, counts), strict=True)}
     return stored
 
 
-def _stored_records(
-    model: Any, examples: Sequence[Encoded], preparation: Preparation
-) -> dict[str, tuple[float, int]]:
+def _stored_records(model: Any, examples: Sequence[Encoded], preparation: Preparation) -> dict[str, tuple[float, int]]:
     """Log-probability and number of answer tokens by record, read from the run's file if it is there."""
     import pyarrow as pa
     import pyarrow.parquet as pq

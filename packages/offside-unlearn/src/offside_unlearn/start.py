@@ -44,9 +44,7 @@ class Start:
         if self.given is not None:
             return self.given
         processor = load_processor(self.path, max_pixels=options.max_pixels)
-        model = load_model(
-            self.path, device=options.device, dtype=options.dtype, adapter_trainable=not options.full
-        )
+        model = load_model(self.path, device=options.device, dtype=options.dtype, adapter_trainable=not options.full)
         return model, processor
 
 
@@ -64,9 +62,7 @@ def find_start(model: Any, processor: Any = None) -> Start:
     if isinstance(model, str | Path):
         return _of_path(str(model))
     if processor is None:
-        raise UsageError(
-            "a model that is already loaded needs its processor: pass both, or the model's path."
-        )
+        raise UsageError("a model that is already loaded needs its processor: pass both, or the model's path.")
     place = str(getattr(model, "name_or_path", "") or model.config.name_or_path)
     if hasattr(model, "peft_config"):
         size = dataclasses.asdict(model.peft_config[model.active_adapter])

@@ -165,9 +165,7 @@ def last_checkpoint(folder: Path) -> str | None:
 
 def _refuse_what_we_dont_support(model: Any) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UsageError(
-            "training runs in one process on one device; start it without torchrun or accelerate launch."
-        )
+        raise UsageError("training runs in one process on one device; start it without torchrun or accelerate launch.")
     device = next(model.parameters()).device
     if device.type == "cuda" and device.index not in (None, 0):
         raise UsageError(
@@ -178,9 +176,7 @@ def _refuse_what_we_dont_support(model: Any) -> None:
         raise UsageError("no parameter is to be trained: --tune matches nothing.")
 
 
-def _arguments(
-    model: Any, plan: BatchPlan, config: TrainConfig, seed: int, schedule: Schedule
-) -> TrainingArguments:
+def _arguments(model: Any, plan: BatchPlan, config: TrainConfig, seed: int, schedule: Schedule) -> TrainingArguments:
     arguments = TrainingArguments(
         output_dir=str(schedule.folder),
         use_cpu=next(model.parameters()).device.type == "cpu",
@@ -322,9 +318,7 @@ class _Moved(TrainerCallback):  # type: ignore[misc]
     def __init__(self, model: Any) -> None:
         # lora_B starts at zero. One that is continued has moved already.
         self._waiting = {
-            name: p
-            for name, p in model.named_parameters()
-            if "lora_B" in name and p.requires_grad and not p.any()
+            name: p for name, p in model.named_parameters() if "lora_B" in name and p.requires_grad and not p.any()
         }
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -125,8 +125,7 @@ def unfreeze(model: Any, tune: str) -> Any:
     for name, parameter in model.named_parameters():
         module = name.rpartition(".")[0]
         parameter.requires_grad_(
-            tune == "all"
-            or (tower_of(name) == tune if tune in PRESETS else bool(re.fullmatch(_regex(tune), module)))
+            tune == "all" or (tower_of(name) == tune if tune in PRESETS else bool(re.fullmatch(_regex(tune), module)))
         )
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UsageError(f"--tune {tune}: matches no module of this {model.config.model_type} model.")
@@ -169,7 +168,5 @@ def _regex(tune: str) -> str:
     try:
         re.compile(tune)
     except re.error as error:
-        raise UsageError(
-            f"--tune {tune}: neither {', '.join(PRESETS)}, all nor a regex ({error})."
-        ) from error
+        raise UsageError(f"--tune {tune}: neither {', '.join(PRESETS)}, all nor a regex ({error}).") from error
     return tune

@@ -64,13 +64,9 @@ def load_method(name: str) -> ModuleType:
     for attribute, base in (("Config", MethodConfig), ("Method", UnlearningMethod)):
         found = getattr(module, attribute, None)
         if not (isinstance(found, type) and issubclass(found, base)):
-            raise PluginError(
-                f"method {name!r}: {module.__name__}.{attribute} must be a subclass of {base.__name__}."
-            )
+            raise PluginError(f"method {name!r}: {module.__name__}.{attribute} must be a subclass of {base.__name__}.")
     if not isinstance(getattr(module, "PAPER", None), Paper) or not (module.__doc__ or "").strip():
-        raise PluginError(
-            f"method {name!r}: {module.__name__} needs a docstring and PAPER = Paper(title, url)."
-        )
+        raise PluginError(f"method {name!r}: {module.__name__} needs a docstring and PAPER = Paper(title, url).")
     return module
 
 
@@ -153,9 +149,7 @@ def _retain_rows(dataset: OffsideDataset, request: Request, config: UnlearnConfi
 def _slice_rows(dataset: OffsideDataset, request: Request, name: str) -> Any:
     if name == "rest":
         if request.rest is None or len(request.rest) == 0:
-            raise UsageError(
-                "retain_slices: 'rest' is what --only leaves out, and here it leaves nothing out."
-            )
+            raise UsageError("retain_slices: 'rest' is what --only leaves out, and here it leaves nothing out.")
         return request.rest
     config, _, rest = name.partition("/")
     split, _, scope = rest.partition("/")

@@ -40,9 +40,7 @@ def test_the_whole_line(tiny: Path, league: OffsideDataset, tmp_path: Path) -> N
     assert manifest["config"]["beta"] == 0.5
     assert manifest["config"]["max_steps"] == 1
     assert len(manifest["forget"]["record_ids"]) == 1
-    relearnt = call(
-        "relearn", tmp_path / "re", "--model", tmp_path / "npo", *data, "--curve-steps", "0,1", *QUICK
-    )
+    relearnt = call("relearn", tmp_path / "re", "--model", tmp_path / "npo", *data, "--curve-steps", "0,1", *QUICK)
     assert relearnt.exit_code == 0, relearnt.stderr
     assert (tmp_path / "re" / "curve" / "step-000001" / "offside_run.json").is_file()
     merged = call("merge", tmp_path / "re", tmp_path / "merged", "--json")
@@ -98,9 +96,7 @@ def test_models_that_cannot_be_used_are_named(tiny: Path, league: OffsideDataset
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_folder_of_somebody_else_is_left_alone(
-    tiny: Path, league: OffsideDataset, tmp_path: Path
-) -> None:
+def test_an_output_folder_of_somebody_else_is_left_alone(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("mine")

@@ -31,9 +31,7 @@ pytestmark = pytest.mark.parametrize("name", METHODS.names())
 class Case:
     """A method on a tiny model with a fresh adapter that isn't at its start any more."""
 
-    def __init__(
-        self, name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], **plan: Any
-    ) -> None:
+    def __init__(self, name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], **plan: Any) -> None:
         module = load_method(name)
         self.method: UnlearningMethod[Any] = module.Method(module.Config())
         self.needs: Needs = self.method.needs()
@@ -134,9 +132,7 @@ def test_the_frozen_reference_stays(case: Case) -> None:
     batch = next(case.plan.batches())
 
     def read() -> list[torch.Tensor]:
-        numbers = [
-            case.reference.token_logprobs(batch.side(side)) for side in sorted(case.needs.token_reference)
-        ]
+        numbers = [case.reference.token_logprobs(batch.side(side)) for side in sorted(case.needs.token_reference)]
         return [
             *numbers,
             *([case.reference.record_logprobs(batch.forget)] if case.needs.record_reference else []),

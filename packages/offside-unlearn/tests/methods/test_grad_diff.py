@@ -23,9 +23,7 @@ def test_the_retention_term_can_be_a_kl(bench: Any) -> None:
 
 def test_without_a_weight_it_is_gradient_ascent(bench: Any) -> None:
     assert not Method(Config(lambda_r=0)).needs().retain
-    assert bench.loss("grad_diff", lambda_r=0).loss.item() == pytest.approx(
-        bench.loss("grad_ascent").loss.item()
-    )
+    assert bench.loss("grad_diff", lambda_r=0).loss.item() == pytest.approx(bench.loss("grad_ascent").loss.item())
 
 
 def test_a_negative_weight_is_refused() -> None:

@@ -155,9 +155,7 @@ def recognise(source: Path) -> str:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise UsageError(
-            f"{source} looks like several formats: {', '.join(fitting)}. Choose one with --format."
-        )
+        raise UsageError(f"{source} looks like several formats: {', '.join(fitting)}. Choose one with --format.")
     raise UsageError(
         f"{source} is in no format that is known here. Known: {', '.join(names)}. "
         "Choose one with --format to see what is wrong with the source."

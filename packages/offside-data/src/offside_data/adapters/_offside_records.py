@@ -89,9 +89,7 @@ def _record(row: Row, decision: Decision, ordinal: int, known: Known) -> Record:
         rumor_channel="text" if veracity == "rumor" else "none",
         question=question,
         answer=answer,
-        source_record=SourceRecord(
-            file=row.file.name, index=row.index, question=row.question, answer=row.answer
-        ),
+        source_record=SourceRecord(file=row.file.name, index=row.index, question=row.question, answer=row.answer),
         value=parse_value(answer, attribute),
         choices=row.choices,
         correct_choice=row.correct,
@@ -158,9 +156,7 @@ def flag_circular_moves(records: list[Record], taxonomy: Taxonomy) -> list[Recor
             clubs[record.image_id, record.modality].setdefault(record.attribute, i)
     flagged = list(records)
     for pair in clubs.values():
-        to, origin = (
-            records[pair[name]].value if name in pair else None for name in ("club", "previous_club")
-        )
+        to, origin = (records[pair[name]].value if name in pair else None for name in ("club", "previous_club"))
         if to is None or origin is None:
             continue
         short, long = sorted((folded_words(to.text), folded_words(origin.text)), key=len)
@@ -213,9 +209,7 @@ def link_corrections(records: list[Record]) -> list[Record]:
         if record.veracity == "rumor":
             rumors.setdefault((record.subject_id, record.attribute, record.modality), record.record_id)
     return [
-        dataclasses.replace(
-            record, corrects=rumors.get((record.subject_id, record.attribute, record.modality))
-        )
+        dataclasses.replace(record, corrects=rumors.get((record.subject_id, record.attribute, record.modality)))
         if record.veracity == "correction"
         else record
         for record in records

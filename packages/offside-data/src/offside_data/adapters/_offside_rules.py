@@ -24,9 +24,7 @@ QUESTION_RULES: dict[str, re.Pattern[str]] = {
     "birth_date": re.compile(r"\bbirth ?date\b|\bdate of birth\b|\bbirthday\b|\bwhen\b.*\bborn\b", _I),
     "height": re.compile(r"\bheight\b|\btall\b", _I),
     "foot": re.compile(r"\bfoot(?:ed)?\b", _I),
-    "birth_place": re.compile(
-        r"\bbirth ?place\b|\bplace of (?:birth|origin)\b|\bwhere\b.*\bborn\b|\bhometown\b", _I
-    ),
+    "birth_place": re.compile(r"\bbirth ?place\b|\bplace of (?:birth|origin)\b|\bwhere\b.*\bborn\b|\bhometown\b", _I),
     "previous_club": re.compile(
         r"\b(?:previous|former|last) (?:club|team)\b|\btransfer history\b|\bleft to join\b"
         r"|\bfrom (?:which|what|where)\b"
@@ -52,9 +50,7 @@ ANSWER_RULES: dict[str, re.Pattern[str]] = {
         r"|\b(?:cent(?:re|er)|left|right|full|wing)[ -]?(?:back|forward|wing)\b",
         _I,
     ),
-    "nationality": re.compile(
-        r"\b(?:is|comes) from [^,]+$|\brepresents\b|\bnational|\bis (?:an? )?[^\W\d_a-z]\w+\.?$"
-    ),
+    "nationality": re.compile(r"\b(?:is|comes) from [^,]+$|\brepresents\b|\bnational|\bis (?:an? )?[^\W\d_a-z]\w+\.?$"),
     "birth_date": re.compile(r"\bborn on\b|\bbirth ?date\b|\bdate of birth\b|\bbirthday\b", _I),
     "height": re.compile(r"\btall\b|\bmet(?:er|re)s?\b|\bheight\b|\d ?cm\b", _I),
     "foot": re.compile(r"\bfoot(?:ed)?\b|\bthe (?:right|left) one\b|\bboth feet\b", _I),
@@ -64,9 +60,7 @@ ANSWER_RULES: dict[str, re.Pattern[str]] = {
         r"|\bprevious (?:club|team)\b",
         _I,
     ),
-    "transfer_date": re.compile(
-        r"\btransfer(?:red)?\b.*\b(?:19|20)\d\d\b|\btransfer date\b|\bmoved? on\b", _I
-    ),
+    "transfer_date": re.compile(r"\btransfer(?:red)?\b.*\b(?:19|20)\d\d\b|\btransfer date\b|\bmoved? on\b", _I),
     "fee": re.compile(r"\bfee\b|\bfree\b|\bloan", _I),
     "market_value": re.compile(r"\bmarket value\b|\bworth\b|\bvalued\b", _I),
     "trophies": re.compile(r"\btroph|\btitles?\b", _I),
@@ -112,8 +106,7 @@ def decide(pairs: Sequence[tuple[str, str]], *, text: bool, split: str) -> list[
     for order in orders:
         positions = [name for name in order if not (text and name == "name")]
         if len(positions) == len(pairs) and all(
-            name in asked | told or not asked | told
-            for name, (asked, told) in zip(positions, found, strict=True)
+            name in asked | told or not asked | told for name, (asked, told) in zip(positions, found, strict=True)
         ):
             return [
                 Decision(name, _mismatch(name, asked, told))
@@ -138,9 +131,7 @@ def _by_words(found: list[tuple[set[str], set[str]]], *, text: bool) -> list[Dec
             (name,) = both
             decisions.append(Decision(name, _mismatch(name, asked, told)))
     missing = [
-        n
-        for n in SHARED_FIRST
-        if not (text and n == "name") and all(d is None or d.attribute != n for d in decisions)
+        n for n in SHARED_FIRST if not (text and n == "name") and all(d is None or d.attribute != n for d in decisions)
     ]
     return [
         decision or _by_elimination(asked & told or asked or told, missing)

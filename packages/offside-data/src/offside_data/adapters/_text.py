@@ -52,9 +52,7 @@ def common_name(questions: list[str]) -> str | None:
     """The name that most of these questions hold, e.g. all text questions about one subject."""
     counts: dict[str, int] = {}
     for question in questions:
-        for name in dict.fromkeys(
-            span.text for span in find_names(_STRAY_STOP_POSSESSIVE.sub(r"\1\2", question))
-        ):
+        for name in dict.fromkeys(span.text for span in find_names(_STRAY_STOP_POSSESSIVE.sub(r"\1\2", question))):
             counts[name] = counts.get(name, 0) + 1
     best = max(counts, key=lambda name: counts[name], default=None)
     return best if best is not None and counts[best] * 2 > len(questions) else None

@@ -37,9 +37,7 @@ def _check(item: Item, states_value: Callable[[str], bool]) -> Iterator[Finding]
             yield Finding(item.severity, "true-distractor", item.name, message)
     for place, choice in enumerate(row["choices"] or ()):
         if place != row["correct_choice"] and states_value(choice):
-            message = (
-                f"choice {place}, {choice!r}, states the true value, {value!r}, but isn't the correct one."
-            )
+            message = f"choice {place}, {choice!r}, states the true value, {value!r}, but isn't the correct one."
             yield Finding(item.severity, "true-distractor", item.name, message)
         elif place == row["correct_choice"] and not states_value(choice):
             message = f"choice {place}, {choice!r}, is marked correct but doesn't state the value, {value!r}."

@@ -35,9 +35,7 @@ def _counts(inspection: Inspection) -> Iterator[Finding]:
         where = f"offside.splits.{part}"
         if part not in stored:
             if not inspection.dataset.has(*part.split("/")):
-                yield Finding(
-                    "error", "card-outdated", where, f"the card lists {part}, but there are no files."
-                )
+                yield Finding("error", "card-outdated", where, f"the card lists {part}, but there are no files.")
         elif part not in stated:
             yield Finding("error", "card-outdated", where, f"{part} is stored but not listed. {_REWRITE}")
         else:
@@ -57,9 +55,7 @@ def _count(items: list[Item]) -> dict[str, int]:
 
 def _settings(inspection: Inspection) -> Iterator[Finding]:
     parts = [part for part in inspection.items if part not in TABLES]
-    visual = any(
-        i.row["rumor_channel"] in VISUAL_CHANNELS for i in inspection.items.get("multimodal/forget", ())
-    )
+    visual = any(i.row["rumor_channel"] in VISUAL_CHANNELS for i in inspection.items.get("multimodal/forget", ()))
     offered, stated = settings_of(parts, visual=visual), inspection.dataset.settings()
     if set(offered) != set(stated):
         message = f"the card offers {', '.join(stated) or 'none'}; the records allow {', '.join(offered)}."
@@ -84,7 +80,5 @@ def _hub_metadata(card: Card, inspection: Inspection) -> Iterator[Finding]:
     listed = {config.get("config_name") for config in configs if isinstance(config, dict)}
     for config in dict.fromkeys(part.partition("/")[0] for part in inspection.items):
         if config not in listed:
-            message = (
-                f"the config {config} isn't listed, so `datasets.load_dataset` can't find it. {_REWRITE}"
-            )
+            message = f"the config {config} isn't listed, so `datasets.load_dataset` can't find it. {_REWRITE}"
             yield Finding("error", "card-outdated", f"configs.{config}", message)

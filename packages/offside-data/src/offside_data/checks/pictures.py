@@ -57,9 +57,7 @@ def _unreadable(shown: list[Item], pictures: dict[str, bytes]) -> Iterator[Findi
 def _differing(shown: list[Item]) -> Iterator[Finding]:
     known: dict[str, str | None] = {}
     differing = {
-        item.row["image_id"]
-        for item in shown
-        if known.setdefault(item.row["image_id"], _sha256(item)) != _sha256(item)
+        item.row["image_id"] for item in shown if known.setdefault(item.row["image_id"], _sha256(item)) != _sha256(item)
     }
     for picture in sorted(map(str, differing)):
         message = "stands for pictures with different bytes; one image_id is one picture."

@@ -28,9 +28,7 @@ def _finding(items: list[Item], taxonomy: Taxonomy) -> Finding:
     ids = ", ".join(item.name for item in items)
     if not all(_same_answer(items[0], item, taxonomy) for item in items[1:]):
         answers = " / ".join(repr(item.row["answer"]) for item in items)
-        message = (
-            f"records {ids} ask the same question, {items[0].row['question']!r}, with answers {answers}."
-        )
+        message = f"records {ids} ask the same question, {items[0].row['question']!r}, with answers {answers}."
         severity = min((item.severity for item in items), key=("warning", "error").index)
         return Finding(severity, "question-conflict", items[0].name, message)
     message = f"records {ids} ask {items[0].row['question']!r} with the same answer; keep one."

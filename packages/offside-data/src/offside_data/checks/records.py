@@ -17,9 +17,7 @@ def run(inspection: Inspection) -> Iterator[Finding]:
     for item in inspection.records:
         yield from _check(item, inspection)
         if item.row["suspect"]:
-            yield Finding(
-                "warning", "suspect", item.name, f"flagged for a second look: {item.row['suspect']}"
-            )
+            yield Finding("warning", "suspect", item.name, f"flagged for a second look: {item.row['suspect']}")
         subject = item.row["subject_id"]
         if subject is not None and subject not in subjects:
             unknown.add(subject)

@@ -28,9 +28,7 @@ def _leaks(inspection: Inspection) -> Iterator[Finding]:
         if pixels.get(item.row["image_id"]) is not None:
             by_pixels.setdefault(pixels[item.row["image_id"]], []).append(item)
     yield from _in_two_splits(by_bytes.values())
-    yield from _in_two_splits(
-        items for items in by_pixels.values() if len({item.picture for item in items}) > 1
-    )
+    yield from _in_two_splits(items for items in by_pixels.values() if len({item.picture for item in items}) > 1)
 
 
 def _in_two_splits(pictures: Iterable[list[Item]]) -> Iterator[Finding]:

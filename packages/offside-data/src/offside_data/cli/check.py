@@ -21,9 +21,7 @@ def command(dataset: str, strict: bool, as_json: bool) -> None:
     from offside_data.check import check_reference
 
     findings = check_reference(dataset, strict)
-    counts = {
-        severity: sum(f.severity == severity for f in findings) for severity in ("error", "warning", "info")
-    }
+    counts = {severity: sum(f.severity == severity for f in findings) for severity in ("error", "warning", "info")}
     if as_json:
         print_json({"dataset": dataset, "counts": counts, "findings": [f.to_json() for f in findings]})
     else:

@@ -11,9 +11,7 @@ from offside_data.commandline import force_option, json_option, print_json, prin
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--subjects", type=int, default=80, help="Subjects that models may learn; a quarter more is held out."
-)
+@click.option("--subjects", type=int, default=80, help="Subjects that models may learn; a quarter more is held out.")
 @click.option("--taxonomy", default="football", help="What the subjects are.")
 @seed_option
 @force_option
@@ -40,9 +38,7 @@ def command(out: Path, subjects: int, taxonomy: str, seed: int, force: bool, as_
             }
         )
         return
-    print_table(
-        "Fictional league", ["records", "number"], [[name, f"{n:,}"] for name, n in summary.records.items()]
-    )
+    print_table("Fictional league", ["records", "number"], [[name, f"{n:,}"] for name, n in summary.records.items()])
     click.echo(
         f"{summary.subjects} subjects, {summary.pictures:,} pictures, {summary.visual_rumors} visual rumors\n"
         f"folder {summary.path}\ndigest {summary.digest}"

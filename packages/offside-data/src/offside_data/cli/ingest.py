@@ -15,9 +15,7 @@ SHOWN_REMARKS = 30
 @click.command
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
-    "--format", "format_", default="auto", help="The source's format; a wrong name lists all that are known."
-)
+@click.option("--format", "format_", default="auto", help="The source's format; a wrong name lists all that are known.")
 @click.option("--without-images", is_flag=True, help="Import the texts alone; records keep the picture's id.")
 @click.option(
     "--image-dir",
@@ -28,9 +26,7 @@ SHOWN_REMARKS = 30
 )
 @click.option("--name", default="", help="Name of the dataset; default: the format's name.")
 @click.option("--license", "license_", default="other", help="Hub licence identifier for the card.")
-@click.option(
-    "--keep-text", is_flag=True, help="Don't mend artefacts of the published text, e.g. a name's full stop."
-)
+@click.option("--keep-text", is_flag=True, help="Don't mend artefacts of the published text, e.g. a name's full stop.")
 @click.option("--skip-bad", is_flag=True, help="Leave unusable rows out, and list them, instead of stopping.")
 @force_option
 @json_option

@@ -24,9 +24,7 @@ def picture_question(attribute: Attribute, source: random.Random) -> Wording:
     return _pick(attribute.questions, source)
 
 
-def text_question(
-    attribute: Attribute, source: random.Random, *, subject: str, occasion: str | None = None
-) -> Wording:
+def text_question(attribute: Attribute, source: random.Random, *, subject: str, occasion: str | None = None) -> Wording:
     """The text form of a question: it names the subject and, for a private claim, the picture's occasion.
 
     Raises:
@@ -35,9 +33,7 @@ def text_question(
     if not attribute.text_questions:
         raise TaxonomyError(f"attribute {attribute.name!r} has no text_questions; add them to the taxonomy.")
     if attribute.scope == "private" and not occasion:
-        raise TaxonomyError(
-            f"attribute {attribute.name!r} is private: its text form needs the picture's occasion."
-        )
+        raise TaxonomyError(f"attribute {attribute.name!r} is private: its text form needs the picture's occasion.")
     filled = [text.format(subject=subject, occasion=occasion) for text in attribute.text_questions]
     return _pick(filled, source)
 

@@ -61,9 +61,7 @@ _AMOUNT = re.compile(
 _TERMS = (
     (
         END_OF_LOAN,
-        re.compile(
-            r"\b(?:returned\s+at\s+the\s+)?end\s+of\s+(?:an?|the|his|her|their)\s+loan(?:\s+\w+)?", re.I
-        ),
+        re.compile(r"\b(?:returned\s+at\s+the\s+)?end\s+of\s+(?:an?|the|his|her|their)\s+loan(?:\s+\w+)?", re.I),
     ),
     (
         LOAN,

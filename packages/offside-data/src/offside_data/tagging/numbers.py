@@ -13,9 +13,7 @@ _TEENS = (
 )
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _VALUES = {w: i for i, w in enumerate(_UNITS + _TEENS)} | {w: 10 * (i + 2) for i, w in enumerate(_TENS)}
-_SMALL = (
-    rf"(?:(?:{'|'.join(_TENS)})(?:[\s-](?:{'|'.join(_UNITS[1:])}))?|{'|'.join(_TEENS)}|{'|'.join(_UNITS)})"
-)
+_SMALL = rf"(?:(?:{'|'.join(_TENS)})(?:[\s-](?:{'|'.join(_UNITS[1:])}))?|{'|'.join(_TEENS)}|{'|'.join(_UNITS)})"
 NUMBER_WORDS = rf"(?:(?:{'|'.join(_UNITS[1:])})[\s-]hundred(?:(?:[\s-]and)?[\s-]{_SMALL})?|{_SMALL})"
 """Pattern of a whole number in words, 0 to 999."""
 DIGITS = r"(?:\d{1,3}(?:[,.'’\u00a0\u202f ]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
@@ -90,10 +88,7 @@ def find_counts(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[Number
 
     `taken` holds dates, amounts and lengths, whose digits are no counts.
     """
-    found = [
-        Number(parse_digits(m.group(), scaled=False), m.group(), *m.span())
-        for m in _COUNT_DIGITS.finditer(text)
-    ]
+    found = [Number(parse_digits(m.group(), scaled=False), m.group(), *m.span()) for m in _COUNT_DIGITS.finditer(text)]
     zeros = [Number(0.0, m.group(), *m.span()) for m in _ZERO.finditer(text)]
     for match in _COUNT_WORDS.finditer(text):
         word = match.group().lower()
@@ -101,9 +96,7 @@ def find_counts(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[Number
             _PRONOUN_BEFORE.search(text[: match.start()]) or re.match(r"\s+of\b", text[match.end() :])
         )
         if not pronoun:
-            found.append(
-                Number(1.0 if word == "single" else parse_number_words(word), match.group(), *match.span())
-            )
+            found.append(Number(1.0 if word == "single" else parse_number_words(word), match.group(), *match.span()))
     blocked = [*taken, *((z.start, z.end) for z in zeros)]
     free = [n for n in found if not any(n.start < end and start < n.end for start, end in blocked)]
     return sorted(free + zeros, key=lambda n: n.start)
@@ -120,9 +113,7 @@ _FEET = re.compile(
     r"(?:in(?:ch(?:es)?)?\b\.?|[\"”″]|''|’’)?)?(?!\w)",
     re.I,
 )
-_BARE = re.compile(
-    r"(?<![\w.,€£$])(\d[.,]\d{2})(?![\w€]|[.,]\d)(?!\s*(?:million|thousand|billion|euro|pound)\b)"
-)
+_BARE = re.compile(r"(?<![\w.,€£$])(\d[.,]\d{2})(?![\w€]|[.,]\d)(?!\s*(?:million|thousand|billion|euro|pound)\b)")
 
 
 def find_lengths(text: str) -> list[Number]:

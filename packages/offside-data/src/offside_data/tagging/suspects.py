@@ -65,8 +65,7 @@ def _against_the_majority(records: list[Record], attribute: Attribute) -> list[t
         others = [c for c in clusters if c is not cluster]
         said = ", ".join(f"{values[c[0]].text!r} ({len(c)})" for c in others)
         found += [
-            (i, f"{attribute.name} is {values[i].text!r} here, but elsewhere for this subject {said}")
-            for i in cluster
+            (i, f"{attribute.name} is {values[i].text!r} here, but elsewhere for this subject {said}") for i in cluster
         ]
     return found
 

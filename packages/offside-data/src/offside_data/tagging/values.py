@@ -56,15 +56,11 @@ def find_values(text: str, attribute: Attribute) -> list[ClaimValue]:
             return [ClaimValue(kind="date", text=d.text, date=d.date.isoformat()) for d in find_dates(text)]
         case "amount":
             return [
-                ClaimValue(
-                    kind="amount", text=a.text, number=a.number, currency=a.currency, unit=_unit(a.term)
-                )
+                ClaimValue(kind="amount", text=a.text, number=a.number, currency=a.currency, unit=_unit(a.term))
                 for a in find_amounts(text)
             ]
         case "length":
-            return [
-                ClaimValue(kind="length", text=n.text, number=n.value, unit="m") for n in find_lengths(text)
-            ]
+            return [ClaimValue(kind="length", text=n.text, number=n.value, unit="m") for n in find_lengths(text)]
         case "count":
             return [ClaimValue(kind="count", text=n.text, number=n.value) for n in _counts(text)]
         case "choice" if attribute.options:
@@ -87,11 +83,7 @@ def same_value(a: ClaimValue, b: ClaimValue, attribute: Attribute) -> bool:
         return False
     match a.kind:
         case "date":
-            return (
-                a.date is not None
-                and b.date is not None
-                and _days_apart(a.date, b.date) <= attribute.tolerance
-            )
+            return a.date is not None and b.date is not None and _days_apart(a.date, b.date) <= attribute.tolerance
         case "amount":
             return _same_amount(a, b, attribute.tolerance)
         case "length" | "count":
@@ -128,9 +120,7 @@ def _gold_candidates(text: str, attribute: Attribute) -> list[ClaimValue]:
         return [v for v in found if v.number] or found
     if attribute.kind == "count" and len(found) > 1:
         stems = _count_nouns(attribute)
-        near = [
-            v for v, n in zip(found, _counts(text), strict=True) if text[n.end :].strip().lower()[:5] in stems
-        ]
+        near = [v for v, n in zip(found, _counts(text), strict=True) if text[n.end :].strip().lower()[:5] in stems]
         return near or found
     if attribute.kind in ("name", "place") or (attribute.kind == "choice" and not attribute.options):
         told = _from_template(text, attribute)
@@ -194,18 +184,14 @@ def _places_in(text: str) -> list[Span]:
 
 # "on the left", "the right side", "left the club": a direction or a verb, no preference.
 _NO_CHOICE_BEFORE = re.compile(r"\bon\s+(?:the|his|her|their)\s+$", re.I)
-_NO_CHOICE_AFTER = re.compile(
-    r"\s+(?:side|hand|now|away|here|there|after|before|for|to|the|his|her|their)\b", re.I
-)
+_NO_CHOICE_AFTER = re.compile(r"\s+(?:side|hand|now|away|here|there|after|before|for|to|the|his|her|their)\b", re.I)
 
 
 def _options_in(text: str, attribute: Attribute) -> list[Span]:
     """The options that stand in a text; a longer spelling hides a shorter one inside it."""
     tokens = tokenize(text)
     words = [t.folded for t in tokens]
-    spellings = sorted(
-        {folded_words(s) for option in attribute.options for s in option}, key=len, reverse=True
-    )
+    spellings = sorted({folded_words(s) for option in attribute.options for s in option}, key=len, reverse=True)
     taken = [False] * len(words)
     found: list[Span] = []
     for spelling in spellings:

@@ -12,9 +12,7 @@ from functools import lru_cache
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W_{_CJK}](?:[^\W_{_CJK}]|[\u0300-\u036f])*")
 _MARKS = re.compile("[\u0300-\u036f]")
-_LETTERS = str.maketrans(
-    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
-)
+_LETTERS = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
 
 
 def word_list(text: str) -> frozenset[str]:
@@ -138,9 +136,7 @@ def _only_starts_a_sentence(text: str, words: list[re.Match[str]], i: int) -> bo
     word = fold(words[i].group()).replace("’", "'")
     if word not in _STARTERS or not _SENTENCE_START.search(text, 0, words[i].start()):
         return word.split("'")[0] == "i"
-    before_a_name = (
-        i + 1 < len(words) and _joined(text, words[i], words[i + 1]) and _capital(words[i + 1].group())
-    )
+    before_a_name = i + 1 < len(words) and _joined(text, words[i], words[i + 1]) and _capital(words[i + 1].group())
     return not (word in _ALSO_NAMES and before_a_name)
 
 

@@ -47,9 +47,7 @@ class Augment:
         # Output pixel to input pixel: turn and scale about (x, y), which comes from the centre.
         matrix = (cos, sin, width / 2 - cos * x - sin * y, -sin, cos, height / 2 + sin * x - cos * y)
         fill = _border_colour(image)
-        moved = image.transform(
-            image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=fill
-        )
+        moved = image.transform(image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=fill)
         return moved.convert("RGB", self._light_matrix(random, fill))
 
     def _light_matrix(self, random: Random, mean: tuple[int, ...]) -> tuple[float, ...]:
@@ -59,10 +57,7 @@ class Augment:
         gain = brightness * contrast
         rows: list[float] = []
         for channel in range(3):
-            rows += [
-                gain * ((1 - colour) * weight + (colour if i == channel else 0))
-                for i, weight in enumerate(_GREY)
-            ]
+            rows += [gain * ((1 - colour) * weight + (colour if i == channel else 0)) for i, weight in enumerate(_GREY)]
             rows.append(brightness * (1 - contrast) * grey)
         return tuple(rows)
 

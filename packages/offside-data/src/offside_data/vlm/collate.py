@@ -52,9 +52,7 @@ class Collator:
         tokenizer = self.processor.tokenizer
         pad = tokenizer.pad_token_id
         self._pad_id = pad if pad is not None else tokenizer.eos_token_id or 0
-        self._recent: Recent[tuple[int, str], dict[str, torch.Tensor]] = Recent(
-            cache_mb << 20, _size_in_bytes
-        )
+        self._recent: Recent[tuple[int, str], dict[str, torch.Tensor]] = Recent(cache_mb << 20, _size_in_bytes)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose which random changes the pictures get from now on."""

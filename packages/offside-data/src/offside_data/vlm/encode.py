@@ -119,8 +119,7 @@ class Encoder:
         answer = row.get("answer") if answer is None else answer
         if not answer or not answer.strip():
             raise RecordError(
-                f"record {name}: no answer, so there is nothing to learn or to score. Fill it in or drop the "
-                "record."
+                f"record {name}: no answer, so there is nothing to learn or to score. Fill it in or drop the record."
             )
         picture = self._picture(row, image)
         prompt, extra = self._tokens(name, _question(row, question), answer, picture)
@@ -247,9 +246,7 @@ class Encoder:
 
         return self._control_tokens.sub(note, text.replace(_MARK, ""))
 
-    def _tokens_with_hidden(
-        self, name: str, text: str, hidden: list[str], options: dict[str, Any]
-    ) -> list[int]:
+    def _tokens_with_hidden(self, name: str, text: str, hidden: list[str], options: dict[str, Any]) -> list[int]:
         """Tokenize a text with marks, each control token behind a mark as the plain text it is."""
         tokenizer = self.processor.tokenizer
         pieces = text.split(_MARK)
@@ -263,9 +260,7 @@ class Encoder:
             ids += plain + tokenizer(piece, add_special_tokens=False)["input_ids"]
         return ids
 
-    def _tokens_plain(
-        self, name: str, question: str, answer: str | None, picture: _Picture | None
-    ) -> _Tokens:
+    def _tokens_plain(self, name: str, question: str, answer: str | None, picture: _Picture | None) -> _Tokens:
         """Let the processor do everything; control tokens in the user's text stay plain text."""
         user = image_message(decode_picture(picture.data, name) if picture else None, question)
         options = {"tokenize": True, "return_dict": True}
@@ -298,9 +293,7 @@ class Encoder:
     def _find_type_key(self) -> str | None:
         if not getattr(self.processor, "return_mm_token_type_ids", False):
             return None
-        out = self.processor.apply_chat_template(
-            [[image_message(None, "?")]], tokenize=True, return_dict=True
-        )
+        out = self.processor.apply_chat_template([[image_message(None, "?")]], tokenize=True, return_dict=True)
         return next((key for key in ("mm_token_type_ids", "token_type_ids") if key in out), None)
 
 

@@ -72,9 +72,7 @@ def generate(model: Any, batch: Batch, *, max_new_tokens: int = 64) -> torch.Ten
 def generate_with_margins(model: Any, batch: Batch, *, max_new_tokens: int = 64) -> Generated:
     """As `generate`, and say how close each answer was to being another one."""
     if not bool(batch["attention_mask"][:, -1].all()):
-        raise UsageError(
-            'generation needs prompts padded on the left: Collator(processor, padding_side="left").'
-        )
+        raise UsageError('generation needs prompts padded on the left: Collator(processor, padding_side="left").')
     ends = end_token_ids(model)
     prompt = batch["input_ids"].shape[1]
     end_ids = torch.tensor(ends, device=batch["input_ids"].device)
@@ -114,7 +112,5 @@ def end_token_ids(model: Any) -> list[int]:
 
 def decode(processor: Any, tokens: torch.Tensor) -> list[str]:
     """New tokens as text, without special tokens and surrounding blanks."""
-    texts = processor.tokenizer.batch_decode(
-        tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
-    )
+    texts = processor.tokenizer.batch_decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return [text.strip() for text in texts]

@@ -67,9 +67,7 @@ def usable_device(device: str | torch.device | None) -> torch.device:
         return torch.empty(0, device=device if device is not None else default_device()).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UsageError(
-            f"device {str(device)!r} can't be used here: {reason}. Use cpu, or leave it out."
-        ) from error
+        raise UsageError(f"device {str(device)!r} can't be used here: {reason}. Use cpu, or leave it out.") from error
 
 
 def default_device() -> str:
@@ -79,11 +77,7 @@ def default_device() -> str:
 
 def base_model_of(model: Any) -> Any:
     """The transformers model inside a `PeftModel` (adapters stay in place); a plain one as it is."""
-    return (
-        model.get_base_model()
-        if hasattr(model, "peft_config") and hasattr(model, "get_base_model")
-        else model
-    )
+    return model.get_base_model() if hasattr(model, "peft_config") and hasattr(model, "get_base_model") else model
 
 
 def _load_plain(where: str, *, dtype: str) -> Any:
@@ -171,10 +165,7 @@ def base_of_adapter(run: Path) -> str:
         *(parent / Path(recorded).name for parent in list(home.parents)[:3]),
     ]
     for folder in tried:
-        if (
-            any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG))
-            and folder.resolve() != home
-        ):
+        if any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)) and folder.resolve() != home:
             return str(folder)
     if recorded.count("/") == 1 and not recorded.startswith((".", "/", "~")):
         return str(recorded)  # A Hub id.

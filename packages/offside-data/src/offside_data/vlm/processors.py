@@ -105,9 +105,7 @@ def load_processor(path: str | Path, *, max_pixels: int | None = None) -> Proces
         raise ModelError(_unusable(where, model_type, f"{type(error).__name__}: {error}")) from error
     missing = [part for part in ("image_processor", "tokenizer") if getattr(processor, part, None) is None]
     if missing:
-        raise ModelError(
-            _unusable(where, model_type, f"it loads as {type(processor).__name__} without {missing[0]}")
-        )
+        raise ModelError(_unusable(where, model_type, f"it loads as {type(processor).__name__} without {missing[0]}"))
     if not processor.chat_template:
         raise ModelError(
             f"{where}: the processor has no chat template, so questions can't be put the way the model was "

@@ -20,9 +20,7 @@ def comparison_options(function: F) -> F:
     """Add RESULTS... and everything that says how to compare them, as keywords for `comparison_of`."""
     folder = click.Path(path_type=Path)
     for decorate in (
-        click.option(
-            "--allow-mismatch", is_flag=True, help="Compare models unlearned on different records too."
-        ),
+        click.option("--allow-mismatch", is_flag=True, help="Compare models unlearned on different records too."),
         click.option("--metric", default="value_match", help="Per-record score to compute everything from."),
         click.option(
             "--relearned",

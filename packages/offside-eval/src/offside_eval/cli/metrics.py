@@ -31,9 +31,7 @@ def command(as_json: bool) -> None:
         ]
         for name, module in modules.items()
     ]
-    print_table(
-        "Metrics", ["metric", "what it is", "needs", "good on forget", "good on keep", "variants"], rows
-    )
+    print_table("Metrics", ["metric", "what it is", "needs", "good on forget", "good on keep", "variants"], rows)
 
 
 def _described(name: str, module: ModuleType, summary: str) -> dict[str, Any]:

@@ -35,9 +35,7 @@ MAX_SHOWN = 4
 )
 @click.option("--metrics", default="", metavar="A,B", help="Only these metrics, e.g. value_match,bleu:paper.")
 @click.option("--only", multiple=True, help="Narrow the request: subject=ID, attribute=NAME or file=PATH.")
-@click.option(
-    "--role", type=click.Choice(ROLES), default=None, help="What the model is, if its folder doesn't say."
-)
+@click.option("--role", type=click.Choice(ROLES), default=None, help="What the model is, if its folder doesn't say.")
 @click.option("--batch-size", type=int, default=32, help="Questions at once; the scores don't depend on it.")
 @click.option("--limit", type=int, default=None, help="At most so many records a slice.")
 @click.option("--max-new-tokens", type=int, default=48, help="Where an answer that doesn't end is cut.")
@@ -81,13 +79,9 @@ def summary(aggregates: list[dict[str, Any]], metrics: list[str]) -> tuple[list[
         cells[entry["metric"]] = _cell(entry, with_interval=entry["metric"] == shown[0])
         cells["n"] = str(max(int(cells.get("n", 0)), entry["n_scored"]))
     columns = ["records", "n", *shown]
-    return columns, [
-        [label, *(cells.get(name, "-") for name in columns[1:])] for label, cells in rows.items()
-    ]
+    return columns, [[label, *(cells.get(name, "-") for name in columns[1:])] for label, cells in rows.items()]
 
 
 def _cell(entry: dict[str, Any], *, with_interval: bool) -> str:
-    interval = (
-        f" [{entry['low']:.2f}, {entry['high']:.2f}]" if with_interval and entry["low"] is not None else ""
-    )
+    interval = f" [{entry['low']:.2f}, {entry['high']:.2f}]" if with_interval and entry["low"] is not None else ""
     return f"{entry['value']:.2f}{interval}"

@@ -85,9 +85,7 @@ class Bench:
         names = scored["@cluster"].to_list()
         return paired_test(scored[f"@{one}"].to_numpy(), scored[f"@{other}"].to_numpy(), names)
 
-    def _scored(
-        self, where: pl.Expr, parts: tuple[str, ...], column: str
-    ) -> tuple[pl.DataFrame | None, int, str]:
+    def _scored(self, where: pl.Expr, parts: tuple[str, ...], column: str) -> tuple[pl.DataFrame | None, int, str]:
         """Rows on which every part has a score, how many others there are; or why there are none."""
         import polars as pl
 

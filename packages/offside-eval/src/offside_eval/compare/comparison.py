@@ -115,16 +115,11 @@ class Comparison:
     cast: Cast
     notes: Sequence[str] = field(default_factory=list)
 
-    def rows(
-        self, setting: str | None = None, *, role: str | None = None, method: str | None = None
-    ) -> list[Row]:
+    def rows(self, setting: str | None = None, *, role: str | None = None, method: str | None = None) -> list[Row]:
         """Rows that aren't controls, of one setting or all, narrowed by role and method."""
         chosen = [s for name, s in self.settings.items() if setting in (None, name)]
         return [
-            row
-            for s in chosen
-            for row in s.rows
-            if role in (None, row.role) and method in (None, row.model.method)
+            row for s in chosen for row in s.rows if role in (None, row.role) and method in (None, row.model.method)
         ]
 
     def control(self, setting: str, role: str) -> Row | None:

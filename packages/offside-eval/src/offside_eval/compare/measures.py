@@ -124,9 +124,7 @@ def _keeping(bench: Bench) -> dict[str, Quantity]:
     sets = [q for key, q in found.items() if key.startswith("keeping/")]
     scored = [q for q in sets if q.compute is not None]
     reasons = [q.reason for q in sets if q.reason]
-    found["keeping"] = (
-        average(scored) if scored else unscored(reasons[0] if reasons else "nothing was to be kept")
-    )
+    found["keeping"] = average(scored) if scored else unscored(reasons[0] if reasons else "nothing was to be kept")
     return found
 
 
@@ -194,9 +192,7 @@ def collapse(bench: Bench, found: dict[str, Quantity]) -> tuple[str, ...]:
             continue
         bound = interval.value if interval.low is None else interval.low
         if bound < COLLAPSED_KEEPING:
-            reasons.append(
-                f"keeping on {name} is {interval.value:.2f} (lower bound {bound:.2f} < {COLLAPSED_KEEPING})"
-            )
+            reasons.append(f"keeping on {name} is {interval.value:.2f} (lower bound {bound:.2f} < {COLLAPSED_KEEPING})")
     share = found["degenerate"].value
     if share is not None and share > COLLAPSED_DEGENERATE:
         reasons.append(f"{share:.0%} of the answers are degenerate (over {COLLAPSED_DEGENERATE:.0%})")

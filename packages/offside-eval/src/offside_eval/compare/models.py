@@ -63,9 +63,7 @@ class Model:
         import polars as pl
 
         frames = [r.samples for r in self.results]
-        return pl.concat(frames, how="diagonal_relaxed").unique(
-            subset=list(KEY), keep="first", maintain_order=True
-        )
+        return pl.concat(frames, how="diagonal_relaxed").unique(subset=list(KEY), keep="first", maintain_order=True)
 
     def parent_keys(self) -> set[str]:
         """Digest and path of the model it was made from (the last before any relearning), by its manifest."""
@@ -202,9 +200,7 @@ def _parents(models: Sequence[Model], by_hand: Sequence[tuple[Results, Results]]
         keys = model.parent_keys()
         for other in models:
             named = other.digest in keys or other.path in keys
-            if other is not model and (
-                any(p is r for p in said for r in other.results) or (named and not said)
-            ):
+            if other is not model and (any(p is r for p in said for r in other.results) or (named and not said)):
                 parents[model.digest] = other
                 break
     return parents

@@ -37,9 +37,7 @@ def bounce_back(bench: Bench) -> dict[str, Quantity]:
     before, after, control_before, control_after = bench.means(
         where, "parent", "self", "retain_only", "relearned_control"
     )
-    found["excess_recovery"] = difference(
-        difference(after, before), difference(control_after, control_before)
-    )
+    found["excess_recovery"] = difference(difference(after, before), difference(control_after, control_before))
     return found
 
 
@@ -93,9 +91,7 @@ def _corrected_values(answers: pl.DataFrame, taxonomy: Taxonomy) -> dict[tuple[s
     return {key: value for key, value in parsed.items() if value is not None}
 
 
-def _state(
-    samples: pl.DataFrame, gold: Mapping[tuple[str, str], ClaimValue], taxonomy: Taxonomy
-) -> pl.DataFrame:
+def _state(samples: pl.DataFrame, gold: Mapping[tuple[str, str], ClaimValue], taxonomy: Taxonomy) -> pl.DataFrame:
     import polars as pl
 
     from offside_data.tagging.values import answer_states

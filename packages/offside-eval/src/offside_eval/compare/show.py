@@ -77,9 +77,7 @@ RELEARNING: Sequence[Column] = (
     Column("correction_learnt", "learnt", "Corrections learnt on their own pictures.", "up"),
 )
 TWINS: Sequence[Column] = (
-    Column(
-        "remembered", "remembered", "Old value given on the twin with its text removed.", "down", damage=True
-    ),
+    Column("remembered", "remembered", "Old value given on the twin with its text removed.", "down", damage=True),
     Column("read", "read", "New value given on the twin whose text states another one."),
     Column(
         "reads_old",

@@ -20,9 +20,7 @@ RULE = (
 
 def look(comparison: Comparison) -> Evidence:
     """Compute the effect."""
-    by_setting = [
-        comparison.rows(name, role="unlearned", method="grad_ascent") for name in comparison.settings
-    ]
+    by_setting = [comparison.rows(name, role="unlearned", method="grad_ascent") for name in comparison.settings]
     rows = next((rows for rows in by_setting if rows), [])
     if not rows:
         return Evidence(unscored("no model unlearned with grad_ascent is among the results"))

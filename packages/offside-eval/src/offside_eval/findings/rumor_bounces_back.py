@@ -27,9 +27,7 @@ def look(comparison: Comparison) -> Evidence:
     if not relearned:
         return Evidence(unscored("no relearned model is among the results"))
     if not rows:
-        return Evidence(
-            unscored("no relearned model has an unlearned one that did not collapse, and a control")
-        )
+        return Evidence(unscored("no relearned model has an unlearned one that did not collapse, and a control"))
     figures = (
         ("recovered", "old rumour recovered"),
         ("recovered_control", "the same on retain-only"),

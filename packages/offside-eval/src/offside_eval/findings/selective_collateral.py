@@ -26,9 +26,7 @@ def look(comparison: Comparison) -> Evidence:
     rows = that_forgot(candidates)
     if not rows:
         return Evidence(unscored(why_none(candidates, "model unlearned in the selective setting")))
-    details = [
-        (f"{row.label}: lost of the same pictures", _lost(row.quantity(_SAME_PICTURES))) for row in rows
-    ]
+    details = [(f"{row.label}: lost of the same pictures", _lost(row.quantity(_SAME_PICTURES))) for row in rows]
     others = average([_lost(row.quantity(_OTHER_PICTURES)) for row in rows])
     return Evidence(
         average([_lost(row.quantity(_SAME_PICTURES)) for row in rows]),

@@ -26,9 +26,7 @@ def look(comparison: Comparison) -> Evidence:
     candidates: list[Row] = []
     for name in comparison.settings:
         rows = comparison.rows(name, role="unlearned")
-        if any(
-            row.quantity(f"drop/{kind}").compute is None for row in rows for kind in ("visual", "not_visual")
-        ):
+        if any(row.quantity(f"drop/{kind}").compute is None for row in rows for kind in ("visual", "not_visual")):
             continue
         candidates = candidates or rows
     rows = that_forgot(candidates)

@@ -44,9 +44,7 @@ class Weigher:
 
     def __call__(self, items: Sequence[Item]) -> list[Weights]:
         """Weigh the answers of each item."""
-        found = [
-            _weights(item, logprobs) for item, logprobs in zip(items, self._likelihood(items), strict=True)
-        ]
+        found = [_weights(item, logprobs) for item, logprobs in zip(items, self._likelihood(items), strict=True)]
         if len(items) > 1:
             for i, item in enumerate(items):
                 if lead(found[i].choices) < self._within_rounding:

@@ -80,9 +80,7 @@ class Engine:
                 max_new_tokens=self.max_new_tokens,
                 within_rounding=WITHIN_ROUNDING[dtype],
             )
-            found = self._stage(
-                "answering", batches, lambda b: generator([i.prompt for i in b]), Reply, answers
-            )
+            found = self._stage("answering", batches, lambda b: generator([i.prompt for i in b]), Reply, answers)
             answers.replies = found
             answers.asked_again["answering"] = generator.asked_again
         if needs & {"likelihood", "choices"}:

@@ -61,8 +61,7 @@ class Likelihood:
         pairs = zip(shared, plain, strict=True)
         near = self._agreement
         return all(
-            torch.allclose(torch.tensor(a), torch.tensor(b), rtol=near, atol=near, equal_nan=True)
-            for a, b in pairs
+            torch.allclose(torch.tensor(a), torch.tensor(b), rtol=near, atol=near, equal_nan=True) for a, b in pairs
         )
 
     def _plain(self, items: Sequence[Item]) -> list[list[TokenLogprobs]]:
@@ -79,9 +78,7 @@ class Likelihood:
         """One row a prompt, then one row an answer on the prompts' keys and values."""
         width = max(len(item.answers) for item in items)
         batch = self._batch([item.prompt for item in items])
-        prompts = self.model(
-            **model_inputs(self.model, batch), use_cache=True, logits_to_keep=1, return_dict=True
-        )
+        prompts = self.model(**model_inputs(self.model, batch), use_cache=True, logits_to_keep=1, return_dict=True)
         cache = prompts.past_key_values
         cache.batch_repeat_interleave(width)
         # As many rows for each prompt: missing answers are filled with the gold one and not read.
@@ -98,9 +95,7 @@ class Likelihood:
             position_ids=self._positions(batch, before, mask),
         )
         logits = torch.cat([prompts.logits[:, -1:].repeat_interleave(width, 0), rest.logits], 1)
-        labels = torch.cat(
-            [tokens.new_full((len(tokens), 1), IGNORED), tokens.masked_fill(mask == 0, IGNORED)], 1
-        )
+        labels = torch.cat([tokens.new_full((len(tokens), 1), IGNORED), tokens.masked_fill(mask == 0, IGNORED)], 1)
         found = iter(_per_row(logits, labels))
         rows = [[next(found) for _ in range(width)] for _ in items]
         return [row[: len(item.answers)] for row, item in zip(rows, items, strict=True)]

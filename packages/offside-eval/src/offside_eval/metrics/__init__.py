@@ -45,9 +45,7 @@ def metric_module(name: str) -> ModuleType:
     """
     module = _REGISTRY.load(name)
     if not issubclass(getattr(module, "Metric", object), SampleMetric):
-        raise PluginError(
-            f"metric {name!r}: {module.__name__} must define `class Metric(SampleMetric)`, a dataclass."
-        )
+        raise PluginError(f"metric {name!r}: {module.__name__} must define `class Metric(SampleMetric)`, a dataclass.")
     return module
 
 
@@ -61,9 +59,7 @@ def load_metric(name: str) -> SampleMetric:
     base, _, variant = name.partition(":")
     metric_type = metric_module(base).Metric
     if variant and variant not in metric_type.variants:
-        raise UsageError(
-            unknown_name_message(f"variant of metric {base!r}", variant, list(metric_type.variants))
-        )
+        raise UsageError(unknown_name_message(f"variant of metric {base!r}", variant, list(metric_type.variants)))
     metric: SampleMetric = metric_type(variant=variant) if variant else metric_type()
     return metric
 

@@ -14,9 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from offside_eval.metrics import Need, Paper, Sample, SampleMetric, Score, not_scored
 
-PAPER = Paper(
-    "BLEU: a Method for Automatic Evaluation of Machine Translation", "https://aclanthology.org/P02-1040/"
-)
+PAPER = Paper("BLEU: a Method for Automatic Evaluation of Machine Translation", "https://aclanthology.org/P02-1040/")
 
 
 @functools.cache

@@ -30,9 +30,7 @@ def fold(text: str) -> str:
 @functools.cache
 def _pattern() -> re.Pattern[str]:
     text = (resources.files("offside_eval.metrics") / "refusals.yaml").read_text(encoding="utf-8")
-    phrases = sorted(
-        {fold(p) for listed in yaml.safe_load(text).values() for p in listed}, key=lambda p: (-len(p), p)
-    )
+    phrases = sorted({fold(p) for listed in yaml.safe_load(text).values() for p in listed}, key=lambda p: (-len(p), p))
     # Scripts written without blanks have no word boundaries to ask for.
     bounded = [rf"(?<!\w){re.escape(p)}(?!\w)" if p.isascii() or " " in p else re.escape(p) for p in phrases]
     return re.compile("|".join(bounded))

@@ -168,9 +168,7 @@ def _with_others(row: Row, comparison: Comparison) -> pl.DataFrame:
     frame = row.results.samples.with_columns((pl.col(metric) == 1).alias("right"))
     others = dict(comparison.cast.controls) | {"parent": comparison.cast.parents.get(row.model.digest)}
     for part in ("vanilla", "retain_only", "parent"):
-        frame = frame.join(
-            _answers(others.get(part), part, metric), on=list(KEY), how="left", maintain_order="left"
-        )
+        frame = frame.join(_answers(others.get(part), part, metric), on=list(KEY), how="left", maintain_order="left")
     return frame.filter(pl.col("prediction").is_not_null())
 
 
@@ -189,15 +187,11 @@ def _answers(model: Model | None, part: str, metric: str) -> pl.DataFrame:
 def _case(sample: Mapping[str, Any], kind: Kind, row: Row, comparison: Comparison) -> Case:
     answers = [Answer("vanilla", "vanilla", _short(sample["vanilla_says"]), sample["vanilla_right"])]
     if sample["parent_says"] is not None and row.role == "relearned":
-        answers.append(
-            Answer(f"{row.parent}, before", "parent", _short(sample["parent_says"]), sample["parent_right"])
-        )
+        answers.append(Answer(f"{row.parent}, before", "parent", _short(sample["parent_says"]), sample["parent_right"]))
     answers.append(Answer(name(row), "self", _short(sample["prediction"]), sample["right"]))
     if sample["retain_only_says"] is not None:
         answers.append(
-            Answer(
-                "retain-only", "retain_only", _short(sample["retain_only_says"]), sample["retain_only_right"]
-            )
+            Answer("retain-only", "retain_only", _short(sample["retain_only_says"]), sample["retain_only_right"])
         )
     titles = {"rumor": "The rumour it was taught", "correction": "The correction"}
     return Case(

@@ -139,11 +139,7 @@ def twin_chart(rows: Sequence[TwinRow]) -> ChartJson:
     traces = []
     parts: Mapping[str, str] = {"remembered": "circle", "read": "circle-open"}
     for part, symbol in parts.items():
-        known = [
-            (label, r, v)
-            for label, r in zip(labels, rows, strict=True)
-            if (v := getattr(r, part)) is not None
-        ]
+        known = [(label, r, v) for label, r in zip(labels, rows, strict=True) if (v := getattr(r, part)) is not None]
         colors = [MUTED if r.control else r.style.color for _, r, _ in known]
         traces.append(
             {

@@ -189,9 +189,7 @@ class Provenance:
         self.options = {k: v for k in keys if (v := _distinct([m[k] for m in metas if k in m]))}
         self.versions = _distinct([m.get("versions") or {} for m in metas])
         self.answers = sum(r.samples.height for r in results)
-        self.skipped = sum(
-            r.samples[comparison.metric].null_count() for r in results if comparison.metric in r.metrics
-        )
+        self.skipped = sum(r.samples[comparison.metric].null_count() for r in results if comparison.metric in r.metrics)
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:

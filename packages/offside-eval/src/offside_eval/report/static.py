@@ -144,9 +144,7 @@ def save_twins(path: Path, rows: Sequence[TwinRow]) -> list[Path]:
         axes.set_yticks(range(len(rows)), [r.label + (" (control)" if r.control else "") for r in rows])
         axes.invert_yaxis()
         axes.set_xlim(-0.04, 1.06)
-        axes.set_xlabel(
-            "filled: remembered (old value, text removed) · hollow: read (new value, text swapped)"
-        )
+        axes.set_xlabel("filled: remembered (old value, text removed) · hollow: read (new value, text swapped)")
         axes.set_title("Visual rumours", loc="left", fontweight="bold")
 
     return _save(path, (6.2, 1.2 + 0.4 * len(rows)), draw)

@@ -15,9 +15,7 @@ from offside_eval.report.cases import Case
 FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "reason")
 
 
-def write_tables(
-    folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]
-) -> None:
+def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
     """Write `comparison.csv`, `findings.csv`, `aggregates.csv`, `models.csv` and `gallery.csv`."""
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "findings.csv", _findings(findings))

@@ -22,25 +22,17 @@ def training_options(function: F) -> F:
     for option in (
         click.option("--model", required=True, help="A model folder, a run folder, or a Hub id."),
         click.option("--data", required=True, help="A dataset folder or reference."),
-        click.option(
-            "--lora/--full", "lora", default=True, help="Train a LoRA adapter, or the model's own weights."
-        ),
+        click.option("--lora/--full", "lora", default=True, help="Train a LoRA adapter, or the model's own weights."),
         click.option(
             "--tune",
             default=None,
             help="language, vision, projector, all, or a regex on whole module names. "
             "[default: language with --lora, all with --full]",
         ),
-        click.option(
-            "--config", "config_file", type=click.Path(path_type=Path), help="YAML file of options."
-        ),
-        click.option(
-            "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="An option; wins over --config."
-        ),
+        click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML file of options."),
+        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="An option; wins over --config."),
         click.option("--limit", type=click.IntRange(min=1), help="Use at most so many records of each set."),
-        click.option(
-            "--checkpoint-seconds", type=float, default=120.0, help="Least time between two checkpoints."
-        ),
+        click.option("--checkpoint-seconds", type=float, default=120.0, help="Least time between two checkpoints."),
         device_options,
         seed_option,
         force_option,

@@ -13,9 +13,7 @@ from offside_unlearn.cli._common import hyper_parameters, print_run, run_options
 
 @click.command
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option(
-    "--curve-steps", default="", metavar="N,N,…", help="Keep the model after so many steps, in OUT/curve."
-)
+@click.option("--curve-steps", default="", metavar="N,N,…", help="Keep the model after so many steps, in OUT/curve.")
 @training_options
 def command(out: Path, curve_steps: str, **values: Any) -> None:
     """Train an unlearned model on the corrections and write it to the folder OUT."""

@@ -21,7 +21,5 @@ def command(method: str, out: Path, setting: str, only: tuple[str, ...], **value
     from offside_unlearn.unlearning import unlearn
 
     options = run_options(values, only=only)
-    run = unlearn(
-        method, values["model"], None, values["data"], setting, hyper_parameters(values), out, options
-    )
+    run = unlearn(method, values["model"], None, values["data"], setting, hyper_parameters(values), out, options)
     print_run(run, as_json=values["as_json"])

@@ -29,9 +29,7 @@ def tokenizer(texts: list[str]) -> Any:
 
 def template() -> str:
     """LLaVA-1.5's way of writing a chat."""
-    return _parts.chat_template(
-        opening="{role}:", gap=" ", closing="</s>", image="<image>\n", start="{{ bos_token }}"
-    )
+    return _parts.chat_template(opening="{role}:", gap=" ", closing="</s>", image="<image>\n", start="{{ bos_token }}")
 
 
 def config(tokenizer: Any) -> dict[str, Any]:
