@@ -40,7 +40,7 @@ class Size:
     budgets: dict[str, int]
 
 
-_LEARN = ("batch_size=32", "lr=2e-3", "schedule=cosine", "warmup=0.1", "beta2=0.98", "weight_decay=0.01")
+_LEARN = ("batch_size=24", "lr=2e-3", "schedule=cosine", "warmup=0.1", "beta2=0.98", "weight_decay=0.01")
 _SUBJECTS = (*_LEARN, "augment=true")
 
 SIZES = {
@@ -48,8 +48,8 @@ SIZES = {
         subjects=12,
         base=("epochs=12", *_LEARN),
         retain_only=("epochs=24", *_SUBJECTS),
-        vanilla=("epochs=30", *_SUBJECTS),
-        unlearn=("epochs=5", "lr=1e-3", "batch_size=14", "r=16", "lora_alpha=32"),
+        vanilla=("epochs=32", *_SUBJECTS),
+        unlearn=("epochs=4", "lr=1e-3", "batch_size=14", "r=16", "lora_alpha=32"),
         relearn=("epochs=6", "lr=1e-3", "batch_size=14"),
         curve=(5, 15, 40),
         methods=METHODS,
@@ -120,11 +120,14 @@ def _relearn(name: str, start: str, size: Size) -> Stage:
     return Stage(name, "relearn", (*command, *curve, *_sets(size.relearn)), out, needs=(start,))
 
 
-def _evaluate(model: str, setting: str, needs: str, folder: str | None = None) -> Stage:
-    name = f"{model}.{setting}"
+def _evaluate(model: str, setting: str, needs: str, *, step: int | None = None) -> Stage:
+    name = f"{model}.{setting}" if step is None else f"{model}-step-{step}.{setting}"
+    folder = f"models/{model}" if step is None else f"models/{model}/curve/step-{step:06d}"
     out = f"results/{name}"
-    command = ("offside-eval", "run", out, "--model", folder or f"models/{model}", "--data", "league")
-    return Stage(f"evaluate {name}", "evaluate", (*command, "--setting", setting), out, needs=(needs,))
+    command = ("offside-eval", "run", out, "--model", folder, "--data", "league", "--setting", setting)
+    # A point of a curve needs one number only.
+    metrics = () if step is None else ("--metrics", "value_match")
+    return Stage(f"evaluate {name}", "evaluate", (*command, *metrics), out, needs=(needs,))
 
 
 def _unlearned(size: Size) -> Iterator[tuple[str, str, str]]:
@@ -146,8 +149,7 @@ def _evaluations(size: Size) -> Iterator[Stage]:
     for name in ("npo-relearned", "retain-only-relearned"):
         yield _evaluate(name, "corrective", name)
         for step in size.curve:
-            folder = f"models/{name}/curve/step-{step:06d}"
-            yield _evaluate(f"{name}-step-{step}", "corrective", name, folder)
+            yield _evaluate(name, "corrective", name, step=step)
 
 
 def plan(size: Size) -> list[Stage]:
