@@ -173,6 +173,7 @@ def main() -> None:
     options = parser.parse_args()
     # Threads that spin while they wait make a busy machine slower; workers read this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("COLUMNS", str(max(120, shutil.get_terminal_size().columns)))
     folder = options.out.resolve() / options.size
     if options.fresh:
         shutil.rmtree(folder, ignore_errors=True)

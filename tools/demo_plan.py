@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 METHODS = ("grad_ascent", "grad_diff", "kl_min", "po", "npo")
+RELEARNED = "kl_min"
+"""Relearned afterwards. It has a term that holds the rest in place: a wrecked model can't show what comes back."""
 CONTROLS = ("base", "retain-only", "vanilla")
 
 
@@ -53,7 +55,7 @@ SIZES = {
         relearn=("epochs=6", "lr=1e-3", "batch_size=14"),
         curve=(5, 15, 40),
         methods=METHODS,
-        budgets={"data": 30, "learn": 480, "unlearn": 240, "relearn": 60, "evaluate": 420, "report": 30},
+        budgets={"data": 30, "learn": 600, "unlearn": 300, "relearn": 60, "evaluate": 560, "report": 30},
     ),
     "quick": Size(
         subjects=6,
@@ -63,7 +65,7 @@ SIZES = {
         unlearn=("epochs=1", "lr=1e-3", "batch_size=14", "r=16", "lora_alpha=32"),
         relearn=("epochs=1", "lr=1e-3", "batch_size=14"),
         curve=(2,),
-        methods=("grad_ascent", "npo"),
+        methods=("grad_ascent", "kl_min", "npo"),
         budgets={"data": 20, "learn": 120, "unlearn": 30, "relearn": 15, "evaluate": 120, "report": 20},
     ),
 }
@@ -145,8 +147,8 @@ def _evaluations(size: Size) -> Iterator[Stage]:
         yield _evaluate(control, "corrective", control)
     for name, _, setting in _unlearned(size):
         yield _evaluate(name, setting, name)
-    yield _evaluate("npo-complete", "corrective", "npo-complete")
-    for name in ("npo-relearned", "retain-only-relearned"):
+    yield _evaluate(f"{RELEARNED}-complete", "corrective", f"{RELEARNED}-complete")
+    for name in (f"{RELEARNED}-relearned", "retain-only-relearned"):
         yield _evaluate(name, "corrective", name)
         for step in size.curve:
             yield _evaluate(name, "corrective", name, step=step)
@@ -176,7 +178,10 @@ def plan(size: Size) -> list[Stage]:
         _learn("vanilla", "base", "general,retain,forget", size.vanilla),
     ]
     stages += [_unlearn(name, method, setting, size.unlearn) for name, method, setting in _unlearned(size)]
-    stages += [_relearn("npo-relearned", "npo-complete", size), _relearn("retain-only-relearned", "retain-only", size)]
+    stages += [
+        _relearn(f"{RELEARNED}-relearned", f"{RELEARNED}-complete", size),
+        _relearn("retain-only-relearned", "retain-only", size),
+    ]
     evaluations = list(_evaluations(size))
     stages += evaluations
     results = tuple(stage.out for stage in evaluations if stage.out)
