@@ -30,7 +30,7 @@ def run(command: list[str], environment: dict[str, str]) -> str:
 
 @pytest.mark.parametrize(
     ("command", "name"),
-    [("offside-unlearn methods", "extra_descent"), ("offside-eval metrics", "extra_length")],
+    [("offside-unlearn methods --json", "extra_descent"), ("offside-eval metrics --json", "extra_length")],
 )
 def test_what_it_adds_is_listed(installed: dict[str, str], bin_dir: Path, command: str, name: str) -> None:
     program, *arguments = command.split()

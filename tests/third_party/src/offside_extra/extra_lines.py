@@ -49,6 +49,7 @@ def read(source: Path, options: ReadOptions) -> Imported:
 
 def example(folder: Path) -> Path:
     """Two invented facts."""
+    folder.mkdir(parents=True, exist_ok=True)
     source = folder / "facts.extra"
     lines = [
         "p1\tage\tHow old is Oda Vint?\tOda Vint is 24 years old.",
