@@ -1,7 +1,7 @@
 """What the demo does: its sizes and its stages, as data.
 
-Hyper-parameters were chosen once so that the models learn what the story needs (see
-docs/demo.md); none of them depends on what the findings say.
+Hyper-parameters were chosen so that the models learn what the story needs; docs/demo.md says how, and
+what is wrong with the league that they learn.
 """
 
 from __future__ import annotations
