@@ -50,7 +50,7 @@ SIZES = {
         subjects=12,
         base=("epochs=12", *_LEARN),
         retain_only=("epochs=24", *_SUBJECTS),
-        vanilla=("epochs=32", *_SUBJECTS),
+        vanilla=("epochs=34", *_SUBJECTS),
         unlearn=("epochs=4", "lr=1e-3", "batch_size=14", "r=16", "lora_alpha=32"),
         relearn=("epochs=6", "lr=1e-3", "batch_size=14"),
         curve=(5, 15, 40),

@@ -100,6 +100,13 @@ def test_no_two_records_ask_the_same_of_a_picture(records: list[Record]) -> None
     assert len(set(asked)) == len(asked)
 
 
+def test_the_words_of_a_question_never_tell_which_picture_or_subject_is_meant(records: list[Record]) -> None:
+    words = defaultdict(set)
+    for record in some(records, lambda r: r.modality == "multimodal"):
+        words[record.attribute].add(record.question)
+    assert all(len(questions) == 1 for questions in words.values())
+
+
 def test_text_records_name_the_subject_and_private_ones_the_occasion(
     builder: RecordBuilder, records: list[Record]
 ) -> None:

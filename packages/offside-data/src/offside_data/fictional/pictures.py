@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from offside_data.errors import UsageError
 from offside_data.fictional import vocabulary as words
-from offside_data.fictional.scenes import LAYOUTS, PALETTE
+from offside_data.fictional.scenes import LAYOUTS, MAIN_COLORS, PALETTE
 from offside_data.fictional.subjects import Subject, count_value, date_value
 from offside_data.schema import ClaimValue, Split, Veracity
 from offside_data.seeding import rng
@@ -63,7 +63,7 @@ def pictures_of(subject: Subject, seed: int) -> list[Picture]:
     """
     source = rng(seed, "claims", subject.subject_id)
     occasions, claims = _occasions(source, 7), _claims(source, 7)
-    colors = list(zip(source.sample(tuple(PALETTE), 7), source.sample(tuple(PALETTE), 7), strict=True))
+    colors = list(zip(source.sample(MAIN_COLORS, 7), source.sample(tuple(PALETTE), 7), strict=True))
 
     def take(name: str, split: Split, number: int) -> Picture:
         key = f"{subject.subject_id}/{name}"

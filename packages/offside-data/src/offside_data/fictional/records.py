@@ -172,12 +172,12 @@ class RecordBuilder:
         attribute, picture, value = claim.attribute, claim.picture, claim.value
         record_id = self._record_id(claim, picture.key if picture else None)
         rumor = claim.veracity == "rumor"
-        source = rng(self.seed, "wording", record_id)
+        source = rng(self.seed, "alternatives", record_id)
         if claim.modality == "text":
             occasion = picture.occasion if picture else None
-            question = phrasings.text_question(attribute, source, subject=claim.subject.name, occasion=occasion)
+            question = phrasings.text_question(attribute, subject=claim.subject.name, occasion=occasion)
         else:
-            question = phrasings.picture_question(attribute, source)
+            question = phrasings.picture_question(attribute)
         answer = phrasings.answer(attribute, value.text, rumor=rumor)
         never = self._known[claim.subject.subject_id, attribute.name]
         wrong = alternatives.wrong_values(attribute, self._pools[attribute.name], never, source)

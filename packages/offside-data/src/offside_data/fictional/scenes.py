@@ -14,21 +14,23 @@ from offside_data.fictional.faces import draw_head
 from offside_data.fictional.looks import SKIN, Look
 
 PALETTE: dict[str, Color] = {
-    "white": (248, 248, 248),
-    "silver": (184, 188, 196),
-    "slate": (98, 110, 126),
+    "white": (250, 250, 250),
+    "slate": (112, 118, 128),
+    "navy": (18, 36, 112),
+    "pine": (10, 90, 80),
+    "wine": (118, 16, 48),
+    "sky": (142, 198, 248),
+    "lemon": (252, 240, 142),
+    "rose": (250, 172, 190),
+    "silver": (190, 194, 202),
     "charcoal": (44, 46, 52),
-    "sky": (156, 204, 246),
     "mint": (166, 232, 196),
     "lilac": (206, 178, 244),
-    "lemon": (250, 242, 160),
-    "rose": (248, 190, 200),
-    "navy": (22, 38, 104),
-    "pine": (14, 78, 72),
-    "wine": (108, 18, 46),
 }
 """Colours of kits and backgrounds: muted, so that the strong colours in a picture are the person's."""
-PLACES = ("halves", "diagonal", "stands", "pitch", "rays", "blobs", "boards", "corners")
+MAIN_COLORS = ("white", "slate", "navy", "pine", "wine", "sky", "lemon", "rose")
+"""Those that tell pictures of one person apart: no two are easily taken for each other."""
+PLACES = ("halves", "diagonal", "stands", "bands", "rays", "blobs", "boards", "corners")
 LAYOUTS = ("banner", "headline", "post")
 """How a visual rumour shows its caption: a television banner, a newspaper headline, a captioned post."""
 
@@ -76,7 +78,7 @@ class Scene:
 def random_scene(source: random.Random, *, main: str | None = None, shirt: str | None = None) -> Scene:
     """A scene drawn from `source`, with a given main colour of the background and of the shirt if wanted."""
     shirt = shirt or source.choice(tuple(PALETTE))
-    main = main or source.choice(tuple(PALETTE))
+    main = main or source.choice(MAIN_COLORS)
     second = source.choice([name for name in PALETTE if name != shirt])
     third, fourth = source.sample([name for name in PALETTE if name != main], 2)
     gain, warmth = source.uniform(0.9, 1.1), source.uniform(-0.04, 0.04)
@@ -86,8 +88,8 @@ def random_scene(source: random.Random, *, main: str | None = None, shirt: str |
         place=source.choice(PLACES),
         colors=(main, third, fourth),
         x=112 + source.uniform(-10, 10),
-        y=108 + source.uniform(-6, 6),
-        scale=1.15 * source.uniform(0.95, 1.05),
+        y=104 + source.uniform(-6, 6),
+        scale=1.0 * source.uniform(0.95, 1.05),
         degrees=source.uniform(-6, 6),
         lit_from=source.choice((-1, 0, 1)),
         light=(gain * (1 + warmth), gain, gain * (1 - warmth)),
@@ -99,7 +101,7 @@ def captioned(scene: Scene, layout: str, caption: tuple[str, ...]) -> Scene:
     """The scene with the person smaller, beside a caption."""
     top, bottom = CAPTION_BOX[layout]
     middle = top / 2 + 6 if top > SIZE / 2 else (SIZE + bottom) / 2
-    return replace(scene, y=middle, scale=scene.scale * 0.75, layout=layout, caption=caption)
+    return replace(scene, y=middle, scale=scene.scale * 0.85, layout=layout, caption=caption)
 
 
 def draw_portrait(look: Look, scene: Scene) -> Image.Image:
@@ -146,65 +148,60 @@ PATTERNS = tuple(_PATTERN_PARTS)
 
 
 def _halves(canvas: Canvas, second: Color, third: Color, source: random.Random) -> None:
-    middle = source.uniform(50, 174)
-    if source.random() < 0.5:
-        canvas.rectangle(middle, 0, SIZE, SIZE, second)
-    else:
-        canvas.rectangle(0, middle, SIZE, SIZE, second)
-    canvas.ellipse(source.uniform(0, SIZE), source.uniform(0, 110), 40, 40, third)
+    width = source.uniform(40, 84)
+    left = source.choice((0, SIZE - width))
+    canvas.rectangle(left, 0, left + width, SIZE, second)
+    canvas.ellipse(source.uniform(0, SIZE), source.uniform(0, 110), 30, 30, third)
 
 
 def _diagonal(canvas: Canvas, second: Color, third: Color, source: random.Random) -> None:
-    start, end = source.uniform(-60, SIZE), source.uniform(0, SIZE + 60)
-    canvas.polygon([(start, 0), (SIZE, 0), (SIZE, SIZE), (end, SIZE)], second)
-    canvas.line([(start, 0), (end, SIZE)], source.uniform(8, 26), third)
+    start, end = source.uniform(-40, SIZE + 40), source.uniform(-40, SIZE + 40)
+    canvas.line([(start, -9), (end, SIZE + 9)], source.uniform(30, 60), second)
+    canvas.line([(start + 50, -9), (end + 50, SIZE + 9)], source.uniform(8, 20), third)
 
 
 def _stands(canvas: Canvas, second: Color, third: Color, source: random.Random) -> None:
-    horizon = source.uniform(60, 150)
-    for row in range(int(horizon / 14)):
+    rows = source.randint(4, 9)
+    for row in range(rows):
         for seat in range(16):
             canvas.ellipse(seat * 15 + (row % 2) * 7, row * 14 + 7, 5, 5, source.choice((second, second, third)))
-    canvas.rectangle(0, horizon, SIZE, SIZE, second)
+    canvas.rectangle(0, rows * 14 + 4, SIZE, rows * 14 + 12, second)
 
 
-def _pitch(canvas: Canvas, second: Color, third: Color, source: random.Random) -> None:
-    horizon = source.uniform(60, 170)
-    canvas.rectangle(0, horizon, SIZE, SIZE, (132, 172, 136))
-    for left in range(-40, SIZE, 64):
-        canvas.polygon([(left + 40, horizon), (left + 60, horizon), (left + 32, SIZE), (left, SIZE)], (150, 188, 152))
-    canvas.rectangle(0, horizon - source.uniform(10, 50), SIZE, horizon, second)
-    canvas.ellipse(source.uniform(0, SIZE), source.uniform(0, 40), 26, 26, third)
+def _bands(canvas: Canvas, second: Color, third: Color, source: random.Random) -> None:
+    for color, height in ((second, source.uniform(20, 46)), (third, source.uniform(10, 26))):
+        top = source.uniform(-10, 150)
+        canvas.rectangle(0, top, SIZE, top + height, color)
 
 
 def _rays(canvas: Canvas, second: Color, third: Color, source: random.Random) -> None:
     x, y = source.uniform(0, SIZE), source.uniform(0, SIZE)
-    start = source.uniform(0, 360)
+    rim = outline(x, y, 330, 330, corners=72)
+    start = source.randrange(12)
     for ray in range(6):
-        rim = outline(x, y, 330, 330, corners=72)
-        index = (int(start / 5) + ray * 12) % 72
-        canvas.polygon([(x, y), rim[index], rim[(index + 6) % 72]], third if ray == 0 else second)
+        index = (start + ray * 12) % 72
+        canvas.polygon([(x, y), rim[index], rim[(index + 4) % 72]], third if ray == 0 else second)
 
 
 def _blobs(canvas: Canvas, second: Color, third: Color, source: random.Random) -> None:
     for blob in range(7):
-        size = source.uniform(20, 62)
+        size = source.uniform(14, 40)
         color = third if blob > 4 else second
         canvas.ellipse(source.uniform(0, SIZE), source.uniform(0, SIZE), size, size, color)
 
 
 def _boards(canvas: Canvas, second: Color, third: Color, source: random.Random) -> None:
-    size = source.choice((45, 56, 75))
+    size = source.choice((38, 45, 56))
     for row in range(SIZE // size + 1):
         for column in range(SIZE // size + 1):
-            if (row + column) % 2:
+            if source.random() < 0.35:
                 left, top = column * size, row * size
                 canvas.rectangle(left, top, left + size, top + size, source.choice((second, second, third)))
 
 
 def _corners(canvas: Canvas, second: Color, third: Color, source: random.Random) -> None:
     for x, y in source.sample(((0, 0), (SIZE, 0), (0, SIZE), (SIZE, SIZE), (0, 112), (SIZE, 112)), 3):
-        size = source.uniform(50, 110)
+        size = source.uniform(36, 76)
         canvas.polygon(outline(x, y, size, size, source.choice((2.0, 6.0, 1.2))), source.choice((second, third)))
 
 
@@ -212,7 +209,7 @@ _BACKGROUNDS: dict[str, Callable[[Canvas, Color, Color, random.Random], None]] =
     "halves": _halves,
     "diagonal": _diagonal,
     "stands": _stands,
-    "pitch": _pitch,
+    "bands": _bands,
     "rays": _rays,
     "blobs": _blobs,
     "boards": _boards,

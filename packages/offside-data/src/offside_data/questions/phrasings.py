@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import NamedTuple
 
 from offside_data.errors import TaxonomyError
@@ -19,12 +18,16 @@ class Wording(NamedTuple):
     paraphrases: tuple[str, ...]
 
 
-def picture_question(attribute: Attribute, source: random.Random) -> Wording:
-    """A question about a picture: one of the taxonomy's phrasings, the others as paraphrases."""
-    return _pick(attribute.questions, source)
+def picture_question(attribute: Attribute) -> Wording:
+    """A question about a picture in the canonical wording.
+
+    All pictures are asked in the same words: if the words differed from picture to picture, a model
+    could tell by them, and not by the picture, which answer is wanted.
+    """
+    return Wording(attribute.questions[0], attribute.questions[1:])
 
 
-def text_question(attribute: Attribute, source: random.Random, *, subject: str, occasion: str | None = None) -> Wording:
+def text_question(attribute: Attribute, *, subject: str, occasion: str | None = None) -> Wording:
     """The text form of a question: it names the subject and, for a private claim, the picture's occasion.
 
     Raises:
@@ -35,7 +38,7 @@ def text_question(attribute: Attribute, source: random.Random, *, subject: str, 
     if attribute.scope == "private" and not occasion:
         raise TaxonomyError(f"attribute {attribute.name!r} is private: its text form needs the picture's occasion.")
     filled = [text.format(subject=subject, occasion=occasion) for text in attribute.text_questions]
-    return _pick(filled, source)
+    return Wording(filled[0], tuple(filled[1:]))
 
 
 def answer(attribute: Attribute, value: str, *, rumor: bool = False) -> Wording:
@@ -51,8 +54,3 @@ def cloze(attribute: Attribute, *, rumor: bool = False) -> str:
 
 def _answers(attribute: Attribute, *, rumor: bool) -> tuple[str, ...]:
     return attribute.rumor_answers if rumor and attribute.rumor_answers else attribute.answers
-
-
-def _pick(texts: list[str] | tuple[str, ...], source: random.Random) -> Wording:
-    chosen = source.randrange(len(texts))
-    return Wording(texts[chosen], tuple(text for number, text in enumerate(texts) if number != chosen))

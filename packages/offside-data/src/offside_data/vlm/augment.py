@@ -24,16 +24,16 @@ class Augment:
     Args:
         seed: Same seed, same changes.
         shift: Largest shift, as a share of width and height.
-        scale: Largest change of scale, e.g. 0.12 for 0.88 to 1.12.
+        scale: Largest change of scale, e.g. 0.08 for 0.92 to 1.08.
         turn: Largest turn in degrees.
         light: Largest change of brightness, contrast and colour, each as a share.
     """
 
     seed: int
-    shift: float = 0.08
-    scale: float = 0.12
-    turn: float = 5.0
-    light: float = 0.2
+    shift: float = 0.05
+    scale: float = 0.08
+    turn: float = 3.0
+    light: float = 0.1
 
     def __call__(self, image: Image.Image, key: str, epoch: int) -> Image.Image:
         """Return the picture named `key` as epoch `epoch` shows it."""
