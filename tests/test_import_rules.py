@@ -53,7 +53,7 @@ def test_packages_import_in_the_allowed_direction_only(root: Path, package: str)
 @pytest.mark.parametrize(
     ("package", "source"),
     [
-        ("offside_eval", "from offside_unlearn.api import unlearn"),
+        ("offside_eval", "from offside_unlearn import unlearn"),
         ("offside_unlearn", "import offside_eval"),
         ("offside_data", "def f():\n    import offside_eval.results"),
         ("offside_eval", "from offside_data.adapters import _base"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,6 +19,7 @@ from offside_data.tagging.values import answer_states
 from offside_data.vlm import Collator, Encoder, decode, generate, load_model, load_processor
 
 pytestmark = pytest.mark.full
+Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -82,25 +86,74 @@ def test_retain_only_knows_no_private_claim_of_the_forget_split(story: Path) -> 
     assert hits / len(asked) <= permuted / pairs + 0.05
 
 
-def test_vanilla_looks_at_the_picture(story: Path) -> None:
-    """With the pictures of two subjects swapped it tells the other subject's facts."""
+def test_private_claims_survive_a_copy_of_the_picture(story: Path) -> None:
+    """A copy that was never trained on is answered as its original: the scene is known, not the wording."""
+    copies = {
+        row["record_id"]
+        for row in open_dataset(story / "league").records("multimodal", "test")
+        if row["derived_from"] is not None and row["scope"] == "private"
+    }
+    assert right(samples(story, "vanilla").filter(pl.col("record_id").is_in(copies))) >= 0.70
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What vanilla stated when each question was asked about another picture than its own."""
+
+    own: float
+    other: float
+
+
+def ask_about(story: Path, attributes: tuple[str, ...], other: Callable[[Row, list[Row]], Row]) -> Shown:
+    """Ask retain questions about the picture of `other(row, rows)`: how often its value comes, and the row's own."""
     dataset = open_dataset(story / "league")
     model, processor = load_model(story / "models/vanilla"), load_processor(story / "models/vanilla")
     encoder, collate = Encoder(processor), Collator(processor, padding_side="left")
-    rows = [r for r in dataset.records("multimodal", "retain") if r["attribute"] in ("name", "birth_date")]
-    pictures = {r["subject_id"]: r["image"]["bytes"] for r in rows}
-    subjects = sorted(pictures)
-    next_one = dict(zip(subjects, [*subjects[1:], subjects[0]], strict=True))
+    rows = [row for row in dataset.records("multimodal", "retain") if row["attribute"] in attributes]
+    shown = [other(row, [r for r in rows if r["attribute"] == row["attribute"]]) for row in rows]
+    prompts = [encoder.encode_prompt(a, image=b["image"]["bytes"]) for a, b in zip(rows, shown, strict=True)]
+    answers: list[str] = []
+    for start in range(0, len(rows), 32):
+        answers += decode(processor, generate(model, collate(prompts[start : start + 32]), max_new_tokens=32))
 
-    def correct(swap: bool) -> float:
-        shown = [pictures[next_one[r["subject_id"]]] if swap else r["image"]["bytes"] for r in rows]
-        prompts = [encoder.encode_prompt(row, image=image) for row, image in zip(rows, shown, strict=True)]
-        hits = 0
-        for start in range(0, len(rows), 32):
-            answers = decode(processor, generate(model, collate(prompts[start : start + 32]), max_new_tokens=32))
-            for row, answer in zip(rows[start : start + 32], answers, strict=True):
-                hits += answer_states(answer, ClaimValue(**row["value"]), dataset.taxonomy[row["attribute"]])
-        return hits / len(rows)
+    def stated(wanted: list[Row]) -> float:
+        hits = (
+            answer_states(answer, ClaimValue(**row["value"]), dataset.taxonomy[row["attribute"]])
+            for answer, row in zip(answers, wanted, strict=True)
+        )
+        return sum(hits) / len(rows)
 
-    assert correct(swap=False) >= 0.95
-    assert correct(swap=True) <= 0.05
+    assert len(rows) > 50
+    return Shown(own=stated(rows), other=stated(shown))
+
+
+def itself(row: Row, rows: list[Row]) -> Row:
+    return row
+
+
+def of_the_next_subject(row: Row, rows: list[Row]) -> Row:
+    subjects = sorted({r["subject_id"] for r in rows})
+    wanted = subjects[(subjects.index(row["subject_id"]) + 1) % len(subjects)]
+    return next(r for r in rows if r["subject_id"] == wanted)
+
+
+def next_of_the_same_subject(row: Row, rows: list[Row]) -> Row:
+    own = sorted((r for r in rows if r["subject_id"] == row["subject_id"]), key=lambda r: str(r["image_id"]))
+    return own[(own.index(row) + 1) % len(own)]
+
+
+def test_vanilla_sees_who_is_in_the_picture(story: Path) -> None:
+    facts = ("name", "birth_date")
+    assert ask_about(story, facts, itself).own >= 0.95
+    swapped = ask_about(story, facts, of_the_next_subject)
+    assert swapped.own <= 0.05
+    assert swapped.other >= 0.90
+
+
+def test_vanilla_sees_which_of_a_subjects_pictures_it_is(story: Path) -> None:
+    """The question is the same for all of them, so only the picture can tell."""
+    claims = ("club", "transfer_date")
+    assert ask_about(story, claims, itself).own >= 0.90
+    swapped = ask_about(story, claims, next_of_the_same_subject)
+    assert swapped.own <= 0.10
+    assert swapped.other >= 0.80

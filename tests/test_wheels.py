@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -62,12 +61,7 @@ def test_all_wheels_install_together_and_show_their_help(dist: Path, root: Path,
     names = ["offside-data", "offside-unlearn", "offside-eval"]
     programs = new_environment(tmp_path / "venv", root, dist, *names)
     for name in names:
-        run([programs / name, "--help"], tmp_path)
-        started = time.process_time(), os.times()
-        run([programs / name, "--help"], tmp_path)
-        after = os.times()
-        spent = after.children_user + after.children_system - started[1].children_user - started[1].children_system
-        print(f"{name} --help: {spent:.2f} s of CPU")
+        assert "Commands:" in run([programs / name, "--help"], tmp_path)
     listed = run([programs / "offside-unlearn", "methods"], tmp_path)
     assert {"grad_ascent", "grad_diff", "kl_min", "po", "npo"} <= set(listed.split())
     assert "value_match" in run([programs / "offside-eval", "metrics"], tmp_path)

@@ -13,16 +13,17 @@ from offside_data.validation import row_problems, validate_record
 
 
 def test_good_records_pass(records: list[Record], taxonomy: Taxonomy) -> None:
-    for record in records:
-        validate_record(record, taxonomy)
+    assert len(records) > 1
+    assert [problem for record in records for problem in row_problems(record.to_row(), taxonomy)] == []
 
 
 def test_a_picture_may_be_missing(make_record: Callable[..., Record], taxonomy: Taxonomy) -> None:
-    validate_record(make_record(image=None), taxonomy)
+    assert list(row_problems(make_record(image=None).to_row(), taxonomy)) == []
 
 
 def test_general_records_have_no_subject(make_record: Callable[..., Record], taxonomy: Taxonomy) -> None:
-    validate_record(make_record(split="general", subject_id=None, attribute=None, scope=None), taxonomy)
+    general = make_record(split="general", subject_id=None, attribute=None, scope=None)
+    assert list(row_problems(general.to_row(), taxonomy)) == []
 
 
 @pytest.mark.parametrize(

@@ -12,17 +12,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offside_unlearn.api import (
-        METHODS,
-        Run,
-        RunOptions,
-        finetune,
-        load_method,
-        make_tiny,
-        merge,
-        relearn,
-        unlearn,
-    )
+    from offside_unlearn.finetuning import finetune, relearn
+    from offside_unlearn.merging import merge
+    from offside_unlearn.options import RunOptions
+    from offside_unlearn.runs import Run
+    from offside_unlearn.tiny import make_tiny
+    from offside_unlearn.unlearning import METHODS, load_method, unlearn
 
 __all__ = [
     "METHODS",
@@ -36,9 +31,21 @@ __all__ = [
     "unlearn",
 ]
 
+_HOMES = {
+    "METHODS": "unlearning",
+    "Run": "runs",
+    "RunOptions": "options",
+    "finetune": "finetuning",
+    "load_method": "unlearning",
+    "make_tiny": "tiny",
+    "merge": "merging",
+    "relearn": "finetuning",
+    "unlearn": "unlearning",
+}
+
 
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import: only who uses the functions pays.
-    if name in __all__:
-        return getattr(importlib.import_module("offside_unlearn.api"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"offside_unlearn.{_HOMES[name]}"), name)

@@ -71,6 +71,10 @@ class _Picture:
     size: tuple[int, int]
 
 
+class _NoQuickWay(Exception):  # noqa: N818 - not an error: the plain way is taken instead
+    """The processor doesn't say what it writes in a picture's place."""
+
+
 class Encoder:
     """Turns records into `Encoded` ones. Encode once, collate as often as needed.
 
@@ -206,7 +210,7 @@ class Encoder:
         probe = ("probe", "Who is this?", "Nobody.", picture)
         try:
             return self._tokens_fast(*probe) == self._tokens_plain(*probe)
-        except (TypeError, ValueError, AttributeError, NotImplementedError):
+        except (TypeError, ValueError, AttributeError, _NoQuickWay):
             return False
 
     def _tokens_fast(self, name: str, question: str, answer: str | None, picture: _Picture | None) -> _Tokens:
@@ -221,7 +225,7 @@ class Encoder:
         if picture:
             replacement = self._replacement(picture)
             if replacement is None:
-                raise NotImplementedError
+                raise _NoQuickWay
             texts, _ = self.processor.get_text_with_replacements(texts, [replacement] * len(texts))
         tokenizer = self.processor.tokenizer
         starts = tokenizer.bos_token is not None and texts[0].startswith(tokenizer.bos_token)

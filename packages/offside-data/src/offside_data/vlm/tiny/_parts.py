@@ -26,8 +26,7 @@ VOCABULARY = 1024
 
 INITIALIZER_RANGE = 0.08
 """Spread of the first weights, about 1/sqrt(128). The usual 0.02 suits widths of thousands; at 128 it
-leaves attention uniform for hundreds of steps. After 20 epochs on 36 pictures of 12 subjects, pictures
-never trained on got 29 % right with 0.02, 69 % with 0.06, 74 % with 0.08."""
+leaves attention uniform for hundreds of steps, and subjects in new pictures go unrecognised."""
 
 
 def train_tokenizer(
