@@ -19,6 +19,7 @@ from offside_data.schema import CONFIGS, SPLITS, VISUAL_CHANNELS, features_of
 from offside_data.settings import Slice
 from offside_data.storage import TABLE_SPLIT, TABLES, id_column, read_table, unpacked_size
 from offside_data.taxonomy import load_taxonomy
+from offside_data.workspace import finish_replacement
 from offside_data.writer import DatasetWriter
 
 if TYPE_CHECKING:
@@ -232,8 +233,10 @@ def open_dataset(ref: str | Path) -> OffsideDataset:
     Raises:
         DatasetReferenceError: If the reference is malformed or stands for nothing.
         CardError: If the folder has no card or a malformed one.
+        DatasetError: If a change of it was interrupted and can't be finished.
     """
     path = local_folder(parse_reference(ref))
+    finish_replacement(path)
     return OffsideDataset(path, Card.load(path))
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import importlib.metadata
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,12 @@ from offside_data.adapters._base import (
     Picture,
     ReadOptions,
     Remark,
+    adapter_options,
     load_adapter,
     recognise,
 )
 from offside_data.dataset import DatasetWriter
+from offside_data.decisions import make_decision
 from offside_data.errors import MissingImagesError, SourceError
 from offside_data.files import ensure_free
 from offside_data.progress import track
@@ -50,6 +51,8 @@ class IngestConfig:
         image_dirs: Folders to look for pictures in, besides the usual places.
         repair_text: Mend artefacts of the published text; `source_record` keeps the original.
         skip_bad: Leave unusable rows out (each is listed) instead of stopping.
+        taxonomy: Name of a shipped taxonomy or path of one, instead of the adapter's.
+        settings: Options of the adapter by name, as text.
     """
 
     name: str = ""
@@ -57,6 +60,8 @@ class IngestConfig:
     image_dirs: tuple[Path, ...] = ()
     repair_text: bool = True
     skip_bad: bool = False
+    taxonomy: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +136,13 @@ def ingest(
         raise SourceError(f"{source}: no such file or folder.")
     name = recognise(source) if format == "auto" else format
     adapter = load_adapter(name)
-    taxonomy = load_taxonomy(adapter.TAXONOMY)
-    options = ReadOptions(taxonomy=taxonomy, image_dirs=config.image_dirs, repair_text=config.repair_text)
+    taxonomy = load_taxonomy(config.taxonomy or adapter.TAXONOMY)
+    options = ReadOptions(
+        taxonomy=taxonomy,
+        image_dirs=config.image_dirs,
+        repair_text=config.repair_text,
+        adapter=adapter_options(name, config.settings),
+    )
     imported: Imported = adapter.read(source, options)
     imported.check_accounts()
     _stop_at_bad_rows(imported, source, skip_bad=config.skip_bad)
@@ -142,7 +152,7 @@ def ingest(
     writer = DatasetWriter(
         out,
         name=config.name or name,
-        taxonomy=_taxonomy_text(adapter),
+        taxonomy=_taxonomy_text(config.taxonomy or adapter.TAXONOMY),
         license=config.license,
         pretty_name=config.name or f"{name} (imported)",
         description=_description(adapter, config.license),
@@ -209,16 +219,15 @@ def _remarks_on(records: Iterable[Record], taxonomy: Taxonomy) -> list[Remark]:
 
 
 def _decisions(remarks: Iterable[Remark], adapter: str) -> list[dict[str, Any]]:
-    who = f"offside-data {importlib.metadata.version('offside-data')} ingest --format {adapter}"
     when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return [
-        {
-            "kind": remark.kind,
-            "what": {"file": remark.file, "index": remark.index, "record_id": remark.record_id},
-            "why": remark.why,
-            "who": who,
-            "when": when,
-        }
+        make_decision(
+            remark.kind,
+            {"file": remark.file, "index": remark.index, "record_id": remark.record_id},
+            remark.why,
+            command=f"ingest --format {adapter}",
+            when=when,
+        )
         for remark in remarks
     ]
 
@@ -321,10 +330,8 @@ def _facts(facts: dict[str, str], taxonomy: Taxonomy) -> list[dict[str, str]]:
     return [{"attribute": name, "text": facts[name]} for name in taxonomy.names("shared") if name in facts]
 
 
-def _taxonomy_text(adapter: ModuleType) -> str:
-    if adapter.TAXONOMY in shipped_taxonomies():
-        return shipped_taxonomy_text(adapter.TAXONOMY)
-    return Path(adapter.TAXONOMY).read_text(encoding="utf-8")
+def _taxonomy_text(source: str) -> str:
+    return shipped_taxonomy_text(source) if source in shipped_taxonomies() else Path(source).read_text(encoding="utf-8")
 
 
 def _description(adapter: ModuleType, license: str) -> str:

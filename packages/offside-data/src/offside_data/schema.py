@@ -24,7 +24,7 @@ Split = Literal["retain", "forget", "test", "relearn", "holdout", "general", "ut
 Scope = Literal["shared", "private"]
 Veracity = Literal["fact", "rumor", "correction"]
 RumorChannel = Literal["none", "text", "image", "both"]
-ValueKind = Literal["date", "amount", "length", "count", "name", "place", "choice"]
+ValueKind = Literal["date", "amount", "length", "count", "name", "place", "choice", "text"]
 Tier = Literal["official", "media", "social", "fictional"]
 
 SPLITS: tuple[str, ...] = typing.get_args(Split)

@@ -16,6 +16,7 @@ import yaml
 from offside_data import digest as digests
 from offside_data.card import BLOCK, FILE_NAME, Card, is_name, is_version
 from offside_data.card_text import write_sections
+from offside_data.decisions import DECISIONS_FILE, decisions_text
 from offside_data.errors import DatasetError, RecordError, UsageError
 from offside_data.files import ensure_free, whole_folder
 from offside_data.front_matter import REWRITTEN, Part, hub_metadata
@@ -27,7 +28,6 @@ from offside_data.validation import validate_record
 
 TAXONOMY_FILE = "taxonomy.yaml"
 CHANGELOG_FILE = "CHANGELOG.md"
-DECISIONS_FILE = "decisions.jsonl"
 
 
 class DatasetWriter:
@@ -50,6 +50,7 @@ class DatasetWriter:
         rows_per_shard: Rows of a Parquet file, about; a picture's records stay together.
         created_with: Versions of what the content depends on, besides offside-data's own.
         card: An earlier card: its prose and the front matter that people write (license, tags, …) win.
+        changelog: Text of `CHANGELOG.md`; null writes a first one.
 
     Raises:
         UsageError: If name or version can't be one.
@@ -70,6 +71,7 @@ class DatasetWriter:
         rows_per_shard: int | None = None,
         created_with: Mapping[str, str] | None = None,
         card: Card | None = None,
+        changelog: str | None = None,
     ) -> None:
         if not is_name(name):
             raise UsageError(f"dataset name {name!r}: use letters, digits, dots, dashes and underscores only.")
@@ -84,6 +86,7 @@ class DatasetWriter:
         self._title, self._description = pretty_name or name, description
         self._created_with = {"offside-data": installed_version("offside-data"), **(created_with or {})}
         self._card = card
+        self._changelog = changelog
         self._records: dict[str, list[Row]] = {}
         self._ids: set[str] = set()
         self._tables: dict[str, list[Row]] = {table: [] for table in TABLES}
@@ -97,10 +100,13 @@ class DatasetWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            if not self._records:
-                raise DatasetError(f"{self.out}: no record was added; a dataset needs at least one.")
+            self._require_records()
             with whole_folder(self.out, force=self._force) as folder:
-                self._write(folder)
+                self.write_to(folder)
+
+    def _require_records(self) -> None:
+        if not self._records:
+            raise DatasetError(f"{self.out}: no record was added; a dataset needs at least one.")
 
     def add_records(self, records: Iterable[Record]) -> None:
         """Add records of any config and split, in any order.
@@ -148,15 +154,20 @@ class DatasetWriter:
             ids.add(name)
             self._tables[table].append({column: row.get(column) for column in columns})
 
-    def _write(self, folder: Path) -> None:
+    def write_to(self, folder: Path) -> None:
+        """Write everything into an existing folder, for callers that see to it that it appears whole.
+
+        Raises:
+            DatasetError: If no record was added.
+        """
+        self._require_records()
         parts = [self._write_records(folder, name) for name in sorted(self._records, key=_rank)]
         # `datasets` can't load a file without rows.
         parts += [self._write_table(folder, name) for name in TABLES if self._tables[name]]
-        decisions = [json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in self._decisions]
         for file, text in {
             TAXONOMY_FILE: self._taxonomy_text,
-            DECISIONS_FILE: "".join(decisions),
-            CHANGELOG_FILE: f"# Changelog\n\n## {self._version}\n\nFirst version.\n",
+            DECISIONS_FILE: decisions_text(self._decisions),
+            CHANGELOG_FILE: self._changelog or f"# Changelog\n\n## {self._version}\n\nFirst version.\n",
             FILE_NAME: self._make_card(parts).text,
         }.items():
             (folder / file).write_text(text, encoding="utf-8", newline="\n")

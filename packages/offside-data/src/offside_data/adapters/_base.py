@@ -8,16 +8,21 @@ An adapter is a module with a docstring (its first line says what the format is)
 * `example(folder) -> Path`: writes a tiny source with invented content into `folder` and returns it. The
   contract tests import it, and it shows a reader what the format looks like.
 
+It may define `Options`, a frozen dataclass of options of its own; `--set key=value` fills it in, and `read` finds it
+as `options.adapter`.
+
 `offside_data.ingest` does the rest for all formats: values, pictures, suspects, accounts, writing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from offside_data.config import build
 from offside_data.errors import PluginError, SourceError, UsageError
 from offside_data.plugins import Registry
 from offside_data.schema import Record
@@ -87,11 +92,13 @@ class ReadOptions:
         taxonomy: The attributes that records may have.
         image_dirs: Folders to look for pictures in, besides the usual places.
         repair_text: Mend artefacts of the published text (`Name.'s`); `source_record` keeps the original.
+        adapter: The adapter's own `Options`; null if it has none.
     """
 
     taxonomy: Taxonomy
     image_dirs: tuple[Path, ...] = ()
     repair_text: bool = True
+    adapter: Any = None
 
 
 @dataclass(kw_only=True)
@@ -142,6 +149,20 @@ def load_adapter(name: str) -> ModuleType:
             "the contract stands in offside_data.adapters._base."
         )
     return module
+
+
+def adapter_options(name: str, settings: Mapping[str, str]) -> Any:
+    """An adapter's own options, filled in from `--set key=value`; null if it has none.
+
+    Raises:
+        UsageError: If a key is unknown to the adapter or a value doesn't fit.
+    """
+    kind = getattr(load_adapter(name), "Options", None)
+    if kind is None:
+        if settings:
+            raise UsageError(f"format {name!r} has no options of its own, got {', '.join(settings)}.")
+        return None
+    return build(kind, settings)
 
 
 def recognise(source: Path) -> str:

@@ -28,6 +28,8 @@ SHOWN_REMARKS = 30
 @click.option("--license", "license_", default="other", help="Hub licence identifier for the card.")
 @click.option("--keep-text", is_flag=True, help="Don't mend artefacts of the published text, e.g. a name's full stop.")
 @click.option("--skip-bad", is_flag=True, help="Leave unusable rows out, and list them, instead of stopping.")
+@click.option("--taxonomy", default="", help="A shipped taxonomy or the path of one; default: the format's.")
+@click.option("--set", "settings", multiple=True, help="An option of the format, key=value. May be repeated.")
 @force_option
 @json_option
 def command(
@@ -40,15 +42,24 @@ def command(
     license_: str,
     keep_text: bool,
     skip_bad: bool,
+    taxonomy: str,
+    settings: tuple[str, ...],
     force: bool,
     as_json: bool,
 ) -> None:
     """Import SOURCE, a file or folder in a published format, into the dataset folder OUT."""
+    from offside_data.config import parse_assignments
     from offside_data.ingest import IngestConfig, ingest
     from offside_data.progress import log
 
     config = IngestConfig(
-        name=name, license=license_, image_dirs=image_dirs, repair_text=not keep_text, skip_bad=skip_bad
+        name=name,
+        license=license_,
+        image_dirs=image_dirs,
+        repair_text=not keep_text,
+        skip_bad=skip_bad,
+        taxonomy=taxonomy,
+        settings=parse_assignments(settings),
     )
     report = ingest(source, out, format_, with_images=not without_images, force=force, config=config)
     if as_json:

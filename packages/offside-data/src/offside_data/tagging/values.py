@@ -67,6 +67,9 @@ def find_values(text: str, attribute: Attribute) -> list[ClaimValue]:
             return [ClaimValue(kind="choice", text=s.text) for s in _options_in(text, attribute)]
         case "place":
             return [ClaimValue(kind="place", text=s.text) for s in _places_in(text)]
+        case "text":
+            whole = " ".join(text.split()).rstrip(".")
+            return [ClaimValue(kind="text", text=whole)] if folded_words(whole) else []
         case kind:
             return [ClaimValue(kind=kind, text=s.text) for s in find_names(text)]
 
@@ -122,7 +125,7 @@ def _gold_candidates(text: str, attribute: Attribute) -> list[ClaimValue]:
         stems = _count_nouns(attribute)
         near = [v for v, n in zip(found, _counts(text), strict=True) if text[n.end :].strip().lower()[:5] in stems]
         return near or found
-    if attribute.kind in ("name", "place") or (attribute.kind == "choice" and not attribute.options):
+    if attribute.kind in ("name", "place", "text") or (attribute.kind == "choice" and not attribute.options):
         told = _from_template(text, attribute)
         if told is not None and (len(found) != 1 or _worth_more(told, found[0].text)):
             return [ClaimValue(kind=attribute.kind, text=told)]

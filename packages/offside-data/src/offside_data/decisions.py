@@ -1,0 +1,79 @@
+"""`decisions.jsonl`: every curation decision, one JSON object a line: what, why, who or which tool, when.
+
+Decisions are only ever appended; one that takes another back names it (`kind: undo`, `what.decision`). Only a
+takedown rewrites them, so that the name of whoever asked for it stands nowhere.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from offside_data.errors import DatasetError
+from offside_data.files import write_text
+
+DECISIONS_FILE = "decisions.jsonl"
+
+
+def make_decision(
+    kind: str, what: Mapping[str, Any], why: str, *, command: str, when: str | None = None
+) -> dict[str, Any]:
+    """One line of `decisions.jsonl`.
+
+    Args:
+        kind: What sort of decision, e.g. `duplicate`, `rejected`, `waiver`, `undo`.
+        what: What it is about: ids, files, values.
+        why: The reason, for people.
+        command: Which command decided, e.g. `dedup --radius 4`; a person's own words for a person's decision.
+        when: ISO timestamp; now if not given.
+    """
+    decision = {
+        "kind": kind,
+        "what": dict(what),
+        "why": why,
+        "who": f"offside-data {importlib.metadata.version('offside-data')} {command}",
+        "when": when or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    text = json.dumps(decision, sort_keys=True, ensure_ascii=False)
+    return {"id": "d" + hashlib.sha256(text.encode()).hexdigest()[:12], **decision}
+
+
+def read_decisions(folder: Path) -> list[dict[str, Any]]:
+    """All decisions of a dataset folder, oldest first; none if there is no file.
+
+    Raises:
+        DatasetError: If a line isn't a JSON object; names it.
+    """
+    path = folder / DECISIONS_FILE
+    if not path.is_file():
+        return []
+    decisions = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip():
+            try:
+                decision = json.loads(line)
+            except ValueError as error:
+                raise DatasetError(f"{path}:{number}: not JSON: {error}. Correct or delete the line.") from error
+            if not isinstance(decision, dict):
+                raise DatasetError(f"{path}:{number}: must hold one JSON object. Correct or delete the line.")
+            decisions.append(decision)
+    return decisions
+
+
+def decisions_text(decisions: Iterable[Mapping[str, Any]]) -> str:
+    """Decisions as they lie in `decisions.jsonl`."""
+    return "".join(json.dumps(decision, ensure_ascii=False, sort_keys=True) + "\n" for decision in decisions)
+
+
+def append_decisions(folder: Path, decisions: Iterable[Mapping[str, Any]]) -> None:
+    """Add decisions to a dataset folder's file, all or none.
+
+    Raises:
+        DatasetError: If what is there isn't readable.
+    """
+    write_text(folder / DECISIONS_FILE, decisions_text([*read_decisions(folder), *decisions]))
