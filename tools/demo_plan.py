@@ -55,7 +55,7 @@ SIZES = {
         relearn=("epochs=6", "lr=1e-3", "batch_size=14"),
         curve=(5, 15, 40),
         methods=METHODS,
-        budgets={"data": 30, "learn": 600, "unlearn": 300, "relearn": 60, "evaluate": 560, "report": 30},
+        budgets={"data": 30, "learn": 900, "unlearn": 300, "relearn": 60, "evaluate": 560, "report": 30},
     ),
     "quick": Size(
         subjects=6,
