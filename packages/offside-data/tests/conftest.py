@@ -15,7 +15,7 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from offside_data.dataset import OffsideDataset, open_dataset
 from offside_data.schema import (
@@ -50,6 +50,23 @@ def png(seed: int, size: int = 24) -> bytes:
 @pytest.fixture(scope="session")
 def make_png() -> Callable[..., bytes]:
     return png
+
+
+def scene(seed: int, size: int = 120) -> Image.Image:
+    """A picture with something to recognise, another one for each seed; no two have near hashes."""
+    source = random.Random(seed)
+    picture = Image.frombytes("RGB", (5, 5), source.randbytes(75)).resize((size, size), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(picture)
+    for _ in range(12):
+        x, y = source.randrange(size), source.randrange(size)
+        red, green, blue = source.randbytes(3)
+        draw.ellipse((x, y, x + source.randrange(8, 40), y + source.randrange(8, 40)), fill=(red, green, blue))
+    return picture
+
+
+@pytest.fixture(scope="session")
+def make_scene() -> Callable[..., Image.Image]:
+    return scene
 
 
 def record(**changes: Any) -> Record:
@@ -91,6 +108,8 @@ def small_records() -> list[Record]:
             key = f"{subject}/{picture}"
             rumor = split == "forget"
             claim = rumored if rumor else club
+            # What another picture says of the subject is no wrong answer.
+            options = tuple(name for name in CLUBS if name == claim or name not in (club, rumored))
             common = {
                 "subject_id": subject,
                 "image_id": make_image_id("test", key),
@@ -106,8 +125,8 @@ def small_records() -> list[Record]:
                 "answer": f"The player was with {claim}.",
                 "value": ClaimValue(kind="name", text=claim),
                 "perturbed_answers": (),
-                "choices": CLUBS,
-                "correct_choice": CLUBS.index(claim),
+                "choices": options,
+                "correct_choice": options.index(claim),
             }
             image = EncodedImage(bytes=png(10 * number + place), path=f"{common['image_id']}.png")
             records += [

@@ -9,7 +9,9 @@ from offside_data.errors import DatasetError
 
 
 def test_decisions_are_appended_and_read_back(tmp_path: Path) -> None:
-    first = make_decision("duplicate", {"image_id": "i1"}, "same pixels as i2", command="dedup", when="2026-01-01T00:00:00")
+    first = make_decision(
+        "duplicate", {"image_id": "i1"}, "same pixels as i2", command="dedup", when="2026-01-01T00:00:00"
+    )
     second = make_decision("undo", {"decision": first["id"]}, "was different", command="undo")
     append_decisions(tmp_path, [first])
     append_decisions(tmp_path, [second])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,25 @@ def test_only_a_missing_or_empty_folder_is_free(tmp_path: Path) -> None:
 def test_sha256_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_file(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "out") as partial:
+        mine = partial.name
+    dead = mine.replace(f"-{os.getpid()}.", "-999999999.")
+    elsewhere = ".out.another-machine-1.12345678.partial"
+    for name in (dead, mine, elsewhere):
+        (tmp_path / name).mkdir()
+    with whole_folder(tmp_path / "out", force=True) as partial:
+        (partial / "file").write_text("new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine, elsewhere, "out"])
+
+
+def test_a_kill_between_old_and_new_loses_nothing(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "out") as partial:
+        aside = partial.name.replace(f"-{os.getpid()}.", "-999999999.").replace(".partial", ".replaced")
+        (partial / "file").write_text("old")
+    (tmp_path / "out").rename(tmp_path / aside)
+    with pytest.raises(OutputExistsError), whole_folder(tmp_path / "out"):
+        pass
+    assert (tmp_path / "out" / "file").read_text() == "old"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from offside_data.adapters import offside
 from offside_data.check import check_dataset
@@ -110,6 +111,66 @@ def test_unreadable_pictures_are_named(source: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"(?s)2 of 4 pictures can't be used:.*001\.jpg.*009\.jpg"):
         ingest(source, tmp_path / "out")
     assert list(tmp_path.iterdir()) == [source.parent]
+
+
+def break_pictures(source: Path) -> None:
+    """Two of the four pictures can't be used: a rumour's and a retained one."""
+    (source.parent / "finetune_set" / "004.jpg").write_bytes(b"")
+    (source.parent / "finetune_set" / "006.jpg").write_text("404", encoding="utf-8")
+
+
+def test_unusable_pictures_can_be_left_out_and_are_quarantined(source: Path, tmp_path: Path) -> None:
+    break_pictures(source)
+    report = ingest(source, tmp_path / "out", config=IngestConfig(skip_bad=True))
+    assert (report.rows, report.records, report.count("rejected"), report.pictures) == (56, 28, 28, 2)
+    assert [(bad.picture.key, bad.problem.kind) for bad in report.quarantined] == [
+        ("004.jpg", "empty"),
+        ("006.jpg", "not-a-picture"),
+    ]
+    assert report.to_json()["quarantined"][0]["reason"] == "the file is empty (0 bytes). Fetch it again."
+    rejected = [d for d in decisions(tmp_path / "out") if d["kind"] == "rejected"]
+    assert len({d["what"]["index"] for d in rejected}) == 28
+    assert {d["why"].partition(" can't")[0] for d in rejected} == {"its picture 004.jpg", "its picture 006.jpg"}
+    (first, _) = [d for d in decisions(tmp_path / "out") if d["kind"] == "quarantined"]
+    assert (first["what"]["source"], first["what"]["problem"]) == ("004.jpg", "empty")
+    dataset = open_dataset(tmp_path / "out")
+    assert [f for f in check_dataset(dataset) if f.severity == "error"] == []
+    assert len(dataset.images()) == 2
+    assert len(list((tmp_path / "out" / ".offside" / "quarantine").iterdir())) == 3
+
+
+def test_an_interrupted_import_leaves_nothing_and_ends_the_same(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_pictures(source)
+    config = IngestConfig(skip_bad=True)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("offside_data.ingest.write_quarantine", stop)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(source, tmp_path / "out", config=config)
+    assert list(tmp_path.iterdir()) == [source.parent]
+    for name in ("out", "undisturbed"):
+        ingest(source, tmp_path / name, config=config)
+    first, second = (open_dataset(tmp_path / name) for name in ("out", "undisturbed"))
+    assert first.verify() == second.verify()
+    assert (first.path / ".offside" / "quarantine" / "quarantine.jsonl").read_text() == (
+        second.path / ".offside" / "quarantine" / "quarantine.jsonl"
+    ).read_text()
+
+
+def test_a_turned_picture_is_stored_upright_with_a_remark(source: Path, tmp_path: Path) -> None:
+    path = source.parent / "finetune_set" / "001.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (48, 32), "red").save(path, "JPEG", exif=exif)
+    report = ingest(source, tmp_path / "out")
+    (remark,) = [remark for remark in report.remarks if remark.file == "001.jpg"]
+    assert remark.why == "stored anew as JPEG, so that every reader shows the same: turned by EXIF"
+    assert {(row["width"], row["height"]) for row in open_dataset(tmp_path / "out").images()} == {(32, 48), (32, 32)}
 
 
 def test_text_records_need_no_pictures(source: Path, tmp_path: Path) -> None:

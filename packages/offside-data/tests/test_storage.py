@@ -10,7 +10,7 @@ import pytest
 
 from offside_data import storage
 from offside_data.errors import DatasetError
-from offside_data.schema import EncodedImage, Record, record_features, subject_features
+from offside_data.schema import EncodedImage, Record, Source, record_features, subject_features
 from offside_data.storage import cut_by_picture, read_table, unpacked_size, write_file, write_shards
 
 
@@ -52,6 +52,37 @@ def test_a_shared_picture_is_stored_once(
     table = read_table([tmp_path / "a.parquet"], record_features())
     assert table.nbytes < 2 * unique
     assert unpacked_size(table) > 14 * unique
+
+
+def test_a_release_s_parquet_is_at_most_a_fifth_larger_than_its_pictures(
+    tmp_path: Path,
+    make_record: Callable[..., Record],
+    make_png: Callable[..., bytes],
+    write_dataset: Callable[..., Any],
+) -> None:
+    """Fourteen claims a picture with all that a finished record holds, over the splits, and the text form."""
+    splits = ("retain", "retain", "retain", "forget", "relearn", "test")
+    sentences = tuple(f"The player was with Norvale Rovers number {n}." for n in range(8))
+    records = []
+    for picture in range(60):
+        image = EncodedImage(bytes=make_png(picture, 96), path=f"{picture}.png")
+        for claim in range(14):
+            common: dict[str, Any] = {
+                "image_id": f"i{picture}",
+                "subject_id": f"s{picture // 6 % 4 + 1}",
+                "split": splits[picture % 6],
+                "question_paraphrases": sentences[:2],
+                "answer_paraphrases": sentences[2:4],
+                "perturbed_answers": sentences[4:7],
+                "cloze": "The player represents ____.",
+                "sources": (Source(url=f"https://example.org/{picture}/{claim}", tier="media"),),
+            }
+            records.append(make_record(**common, record_id=f"m{picture}-{claim}", image=image))
+            records.append(make_record(**common, record_id=f"t{picture}-{claim}", image=None, modality="text"))
+    dataset = write_dataset(tmp_path / "data", records)
+    unique = sum(len(make_png(picture, 96)) for picture in range(60))
+    stored = sum(path.stat().st_size for path in dataset.path.rglob("*.parquet"))
+    assert unique < stored <= 1.2 * unique
 
 
 def test_shards_are_named_as_the_hub_names_them(tmp_path: Path) -> None:

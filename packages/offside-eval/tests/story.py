@@ -170,6 +170,7 @@ def _record(place: Slice, s: int, picture: str, attribute: str, scope: str, visu
         "rumor_channel": channel,
         "question": question if place.config == "multimodal" else f"{NAMES[s % len(NAMES)]}: {question}",
         "value": _value(attribute, s, picture),
+        "correction": _value(attribute, s, "relearn") if rumor else None,
     }
 
 
@@ -191,7 +192,7 @@ def _answer(player: Player, row: dict[str, Any], seed: int) -> dict[str, Any]:
     right = chance(*key) < rate + subject_luck * min(1.0, 4 * rate * (1 - rate))
     broken = not right and chance("broken", *key) < player.degenerate
     options = SHARED.get(row["attribute"]) or PRIVATE.get(row["attribute"]) or ["red", "blue", "green", "grey"]
-    value, old = row.pop("value"), row.pop("old", None)
+    value, old, correction = row.pop("value"), row.pop("old", None), row.pop("correction", None)
     others = [o for o in options if o != value]
     guess = say(row["attribute"], pick(others, "wrong", *key))
     wrong = "the the the the the the the" if broken else player.says or guess
@@ -212,6 +213,7 @@ def _answer(player: Player, row: dict[str, Any], seed: int) -> dict[str, Any]:
         "degenerate": float(broken),
         "degenerate.kind": "repeats" if broken else None,
         "states_old": float(bool(old) and old in prediction) if row["variant"] == "swapped" else None,
+        "states_correction": None if correction is None else float(correction in prediction),
     }
 
 

@@ -19,11 +19,16 @@ PURPOSE = {
 """What each split is for."""
 
 
+FALSE_CLAIMS = (
+    "This dataset contains false claims on purpose.",
+    "Records whose `veracity` is `rumor` are not true; they are here so that their removal from a model can be "
+    "measured. Don't quote them as facts.",
+)
+"""The notice that goes wherever the data goes: what to know, and what to do about it."""
+
+
 def _notice(card: Card) -> str:
-    return (
-        "> **This dataset contains false claims on purpose.** Records whose `veracity` is `rumor` are not "
-        "true; they are here so that their removal from a model can be measured. Don't quote them as facts."
-    )
+    return f"> **{FALSE_CLAIMS[0]}** {FALSE_CLAIMS[1]}"
 
 
 def _splits(card: Card) -> str:

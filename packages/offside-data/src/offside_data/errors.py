@@ -45,12 +45,35 @@ class SourceError(OffsideError, ValueError):
     """A source given to `ingest` can't be read; the message names file and record."""
 
 
+class PictureError(SourceError):
+    """A picture can't be used.
+
+    Args:
+        where: The picture.
+        kind: What sort of fault it is, one of `images.decode.PictureProblem`.
+        reason: What is wrong and what to do, as sentences.
+
+    Attributes:
+        where, kind, reason: As given.
+    """
+
+    def __init__(self, where: str, kind: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.kind = kind
+        self.reason = reason
+
+
 class MissingImagesError(OffsideError, FileNotFoundError):
     """Pictures that records refer to aren't there; the message says how many and where."""
 
 
 class OutputExistsError(UsageError):
     """An output folder already holds something else."""
+
+
+class ReleaseError(OffsideError):
+    """A dataset can't be released, or not under this number; the message lists what stands against it."""
 
 
 class PluginError(UsageError):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
+import re
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,20 +59,56 @@ def ensure_free(folder: Path, *, force: bool = False) -> None:
 def whole_folder(folder: Path, *, force: bool = False) -> Iterator[Path]:
     """Give an empty temporary folder beside `folder`; move it there when the block ends well.
 
+    What killed processes left beside `folder` is cleared away first.
+
     Raises:
         OutputExistsError: As `ensure_free`.
     """
+    _clear_leftovers(folder)
     ensure_free(folder, force=force)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
+    partial = folder.with_name(f".{folder.name}.{_owner()}.{uuid.uuid4().hex[:8]}.partial")
     partial.mkdir()
     try:
         yield partial
         if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(partial, folder)
+            # Moved aside, not deleted: a kill in between must not lose the old content before the new one is there.
+            aside = partial.with_suffix(".replaced")
+            os.replace(folder, aside)
+            os.replace(partial, folder)
+            shutil.rmtree(aside)
+        else:
+            os.replace(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _owner() -> str:
+    """Names this process on this machine; folders may be shared between machines."""
+    return f"{socket.gethostname().replace('.', '-')}-{os.getpid()}"
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Delete what processes of this machine that don't run any more left beside `folder`; put back what they moved."""
+    host = socket.gethostname().replace(".", "-")
+    pattern = re.compile(rf"\.{re.escape(folder.name)}\.{re.escape(host)}-(\d+)\.[0-9a-f]{{8}}\.(partial|replaced)")
+    for path in folder.parent.glob(f".{glob.escape(folder.name)}.*"):
+        match = pattern.fullmatch(path.name)
+        if match and not _runs(int(match[1])):
+            if match[2] == "replaced" and not folder.exists():
+                os.replace(path, folder)
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # It is somebody else's.
+    return True
 
 
 def sha256_file(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,13 +23,28 @@ from offside_data.adapters._base import (
 )
 from offside_data.dataset import DatasetWriter
 from offside_data.decisions import make_decision
-from offside_data.errors import MissingImagesError, SourceError
-from offside_data.files import ensure_free
-from offside_data.progress import track
-from offside_data.schema import EncodedImage, Record
+from offside_data.errors import SourceError
+from offside_data.files import ensure_free, whole_folder
+from offside_data.images.intake import (
+    BadPicture,
+    Intake,
+    LoadedPicture,
+    load_pictures,
+    reject_records,
+    write_quarantine,
+)
+from offside_data.schema import Record
+from offside_data.tagging.facts import with_facts
 from offside_data.tagging.suspects import flag_contradictions
+from offside_data.tagging.untagged import fit_taxonomy
 from offside_data.tagging.values import parse_value, why_unparsed
-from offside_data.taxonomy import Taxonomy, load_taxonomy, shipped_taxonomies, shipped_taxonomy_text
+from offside_data.taxonomy import (
+    Taxonomy,
+    load_taxonomy,
+    parse_taxonomy,
+    shipped_taxonomies,
+    shipped_taxonomy_text,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -50,7 +66,7 @@ class IngestConfig:
         license: A Hub licence identifier for the card.
         image_dirs: Folders to look for pictures in, besides the usual places.
         repair_text: Mend artefacts of the published text; `source_record` keeps the original.
-        skip_bad: Leave unusable rows out (each is listed) instead of stopping.
+        skip_bad: Leave unusable rows, and rows whose picture is unusable, out (each is listed) instead of stopping.
         taxonomy: Name of a shipped taxonomy or path of one, instead of the adapter's.
         settings: Options of the adapter by name, as text.
     """
@@ -77,6 +93,7 @@ class IngestReport:
         subjects: How many subjects.
         pictures: How many pictures the records refer to.
         with_images: Whether their pixels are in the dataset.
+        quarantined: Pictures that can't be used, kept in `.offside/quarantine/`; their records are rejected.
         remarks: Every row or record that isn't plainly imported, with the reason.
     """
 
@@ -88,6 +105,7 @@ class IngestReport:
     subjects: int
     pictures: int
     with_images: bool
+    quarantined: tuple[BadPicture, ...]
     remarks: tuple[Remark, ...]
 
     def count(self, kind: str) -> int:
@@ -98,6 +116,7 @@ class IngestReport:
         """The report as plain values."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         plain["out"] = str(self.out)
+        plain["quarantined"] = [picture.to_json() for picture in self.quarantined]
         plain["remarks"] = [dataclasses.asdict(remark) for remark in self.remarks]
         return plain
 
@@ -133,12 +152,12 @@ def ingest(
     source, out, config = Path(source), Path(out), config or IngestConfig()
     ensure_free(out, force=force)
     if not source.exists():
-        raise SourceError(f"{source}: no such file or folder.")
+        raise SourceError(f"{source}: no such file or folder.{_download_hint(str(source))}")
     name = recognise(source) if format == "auto" else format
     adapter = load_adapter(name)
-    taxonomy = load_taxonomy(config.taxonomy or adapter.TAXONOMY)
+    taxonomy_text = _taxonomy_text(config.taxonomy or adapter.TAXONOMY)
     options = ReadOptions(
-        taxonomy=taxonomy,
+        taxonomy=load_taxonomy(config.taxonomy or adapter.TAXONOMY),
         image_dirs=config.image_dirs,
         repair_text=config.repair_text,
         adapter=adapter_options(name, config.settings),
@@ -146,23 +165,27 @@ def ingest(
     imported: Imported = adapter.read(source, options)
     imported.check_accounts()
     _stop_at_bad_rows(imported, source, skip_bad=config.skip_bad)
+    intake = _take_in_pictures(imported, source, config) if with_images else Intake()
+    taxonomy_text = fit_taxonomy(taxonomy_text, imported.records)
+    taxonomy = parse_taxonomy(taxonomy_text, where="taxonomy.yaml")
     imported.records = flag_contradictions([_with_value(r, taxonomy) for r in imported.records], taxonomy)
     imported.remarks += _remarks_on(imported.records, taxonomy)
-    images = _load_pictures(imported) if with_images else {}
     writer = DatasetWriter(
         out,
         name=config.name or name,
-        taxonomy=_taxonomy_text(config.taxonomy or adapter.TAXONOMY),
+        taxonomy=taxonomy_text,
         license=config.license,
         pretty_name=config.name or f"{name} (imported)",
         description=_description(adapter, config.license),
-        force=force,
     )
-    with writer:
-        writer.add_records(_with_images(imported.records, images))
-        writer.add_subjects(_subjects(imported, taxonomy))
-        writer.add_images(_image_rows(imported.pictures, images, name))
-        writer.add_decisions(_decisions(imported.remarks, name))
+    writer.add_records(_with_images(imported.records, intake.loaded))
+    subjects = [{"cohort": "member", **row} for row in imported.subjects]
+    writer.add_subjects(with_facts(subjects, imported.records, taxonomy))
+    writer.add_images(_image_rows(imported.pictures, intake.loaded, name))
+    writer.add_decisions(_decisions(imported.remarks, intake.bad, f"ingest --format {name}"))
+    with whole_folder(out, force=force) as folder:
+        writer.write_to(folder)
+        write_quarantine(folder, intake.bad)
     return IngestReport(
         out=out,
         format=name,
@@ -172,7 +195,18 @@ def ingest(
         subjects=len(imported.subjects),
         pictures=len(imported.pictures),
         with_images=with_images,
+        quarantined=tuple(intake.bad),
         remarks=tuple(imported.remarks),
+    )
+
+
+def _download_hint(source: str) -> str:
+    """What to do if a source that isn't there is called like a dataset of the Hub."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", source):
+        return ""
+    return (
+        " A dataset of the Hub must be downloaded first: "
+        f"hf download {source} --repo-type dataset --local-dir FOLDER (or huggingface-cli download …)."
     )
 
 
@@ -218,91 +252,47 @@ def _remarks_on(records: Iterable[Record], taxonomy: Taxonomy) -> list[Remark]:
     return remarks
 
 
-def _decisions(remarks: Iterable[Remark], adapter: str) -> list[dict[str, Any]]:
+def _decisions(remarks: Iterable[Remark], bad: Iterable[BadPicture], command: str) -> list[dict[str, Any]]:
     when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return [
-        make_decision(
-            remark.kind,
-            {"file": remark.file, "index": remark.index, "record_id": remark.record_id},
-            remark.why,
-            command=f"ingest --format {adapter}",
-            when=when,
-        )
+    said: list[tuple[str, dict[str, Any], str]] = [
+        (remark.kind, {"file": remark.file, "index": remark.index, "record_id": remark.record_id}, remark.why)
         for remark in remarks
     ]
+    for picture in bad:
+        what = picture.to_json()
+        said.append(("quarantined", what, what.pop("reason")))
+    return [make_decision(kind, what, why, command=command, when=when) for kind, what, why in said]
 
 
 # ---------------------------------------------------------------------------------------------
 # Pictures
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    image: EncodedImage
-    columns: dict[str, Any]
+def _take_in_pictures(imported: Imported, source: Path, config: IngestConfig) -> Intake:
+    """Load the pictures, and reject the records of those that can't be used."""
+    roots = [source if source.is_dir() else source.parent, *config.image_dirs]
+    intake = load_pictures(imported, roots, skip_bad=config.skip_bad)
+    reject_records(imported, intake.bad)
+    imported.check_accounts()
+    imported.remarks += intake.remarks
+    return intake
 
 
-def _load_pictures(imported: Imported) -> dict[str, _Loaded]:
-    """The pictures that multimodal records need, verified and hashed.
-
-    Raises:
-        MissingImagesError: If some aren't there; counts them and says where they were looked for.
-        SourceError: If some can't be decoded; names them.
-    """
-    from offside_data.images.decode import read_image, verify_image
-    from offside_data.images.hashing import hash_image
-
-    needed = {record.image_id for record in imported.records if record.modality == "multimodal"}
-    wanted = [picture for picture in imported.pictures if picture.image_id in needed]
-    found = {p.image_id: next((path for path in p.paths if path.is_file()), None) for p in wanted}
-    missing = [p for p in wanted if p.data is None and found[p.image_id] is None]
-    if missing:
-        raise MissingImagesError(_missing_message(missing, len(wanted)))
-    loaded: dict[str, _Loaded] = {}
-    problems: list[str] = []
-    for picture in track(wanted, "pictures", total=len(wanted)):
-        try:
-            path = found[picture.image_id]
-            if picture.data is not None:
-                verify_image(picture.data, picture.key)
-                image = EncodedImage(bytes=picture.data, path=Path(picture.key).name)
-            else:
-                assert path is not None
-                image = read_image(path)
-        except SourceError as error:
-            problems.append(str(error))
-            continue
-        loaded[picture.image_id] = _Loaded(image, dataclasses.asdict(hash_image(image.bytes)))
-    if problems:
-        shown = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
-        more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise SourceError(f"{len(problems)} of {len(wanted)} pictures can't be used:\n{shown}{more}")
-    return loaded
-
-
-def _missing_message(missing: list[Picture], wanted: int) -> str:
-    keys = ", ".join(picture.key for picture in missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
-    folders = list(dict.fromkeys(str(path.parent) for picture in missing for path in picture.paths))
-    return (
-        f"{len(missing)} of {wanted} distinct pictures are missing ({keys}). Looked in: "
-        f"{', '.join(folders) or 'no folder'}. Put the pictures there, name their folder with "
-        "--image-dir, or import the texts alone with --without-images."
-    )
-
-
-def _with_images(records: Iterable[Record], images: dict[str, _Loaded]) -> Iterable[Record]:
+def _with_images(records: Iterable[Record], images: Mapping[str, LoadedPicture]) -> Iterable[Record]:
     for record in records:
         loaded = images.get(record.image_id or "") if record.modality == "multimodal" else None
         yield record if loaded is None else dataclasses.replace(record, image=loaded.image)
 
 
-def _image_rows(pictures: Iterable[Picture], images: dict[str, _Loaded], adapter: str) -> list[dict[str, Any]]:
+def _image_rows(pictures: Iterable[Picture], images: Mapping[str, LoadedPicture], adapter: str) -> list[dict[str, Any]]:
     return [
         {
             "image_id": picture.image_id,
             "subject_id": picture.subject_id,
             "split": picture.split,
             "derived_from": picture.derived_from,
+            "occasion": picture.occasion,
+            "license": picture.license,
             "source": f"{adapter}:{picture.key}",
             **(images[picture.image_id].columns if picture.image_id in images else {}),
         }
@@ -312,22 +302,6 @@ def _image_rows(pictures: Iterable[Picture], images: dict[str, _Loaded], adapter
 
 # ---------------------------------------------------------------------------------------------
 # Tables and card
-
-
-def _subjects(imported: Imported, taxonomy: Taxonomy) -> list[dict[str, Any]]:
-    """The subjects with their shared facts: of each, the first value that isn't suspect."""
-    facts: dict[str | None, dict[str, str]] = {}
-    for record in sorted(imported.records, key=lambda r: r.suspect is not None):
-        if record.scope == "shared" and record.attribute is not None and record.value is not None:
-            facts.setdefault(record.subject_id, {}).setdefault(record.attribute, record.value.text)
-    return [
-        {"cohort": "member", **row, "facts": _facts(facts.get(row["subject_id"], {}), taxonomy)}
-        for row in imported.subjects
-    ]
-
-
-def _facts(facts: dict[str, str], taxonomy: Taxonomy) -> list[dict[str, str]]:
-    return [{"attribute": name, "text": facts[name]} for name in taxonomy.names("shared") if name in facts]
 
 
 def _taxonomy_text(source: str) -> str:

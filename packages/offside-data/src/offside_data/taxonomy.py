@@ -119,7 +119,7 @@ def parse_taxonomy(text: str, *, where: str) -> Taxonomy:
         TaxonomyError: If a key is missing or unknown, a placeholder is wrong or a name stands twice.
     """
     try:
-        raw = yaml.safe_load(text)
+        raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise TaxonomyError(f"{where}: not valid YAML: {error}") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("attributes"), list):

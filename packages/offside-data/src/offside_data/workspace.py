@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from offside_data.errors import DatasetError
@@ -33,11 +33,15 @@ def work_folder(folder: Path, *names: str) -> Path:
 
 
 @contextlib.contextmanager
-def replaced_content(folder: Path) -> Iterator[Path]:
+def replaced_content(folder: Path, *, owned: Sequence[str] = OWNED_PARQUET) -> Iterator[Path]:
     """Give an empty folder for the new content of the dataset `folder`; put it in place when the block ends well.
 
     Everything that the block wrote replaces the file of the same name; Parquet files of ours that it didn't
     write are deleted; all other files stay.
+
+    Args:
+        folder: The dataset folder.
+        owned: Patterns of the files that are deleted unless the block writes them.
 
     Raises:
         DatasetError: If `folder` can't be written to.
@@ -52,8 +56,9 @@ def replaced_content(folder: Path) -> Iterator[Path]:
     try:
         yield staged
         moved = sorted(path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file())
-        owned = {path.relative_to(folder).as_posix() for pattern in OWNED_PARQUET for path in folder.glob(pattern)}
-        write_json(work_folder(folder, _JOURNAL), {"move": moved, "delete": sorted(owned - set(moved))})
+        found = {path for pattern in owned for path in folder.glob(pattern) if path.is_file()}
+        left = {path.relative_to(folder).as_posix() for path in found if not path.is_relative_to(staged)}
+        write_json(work_folder(folder, _JOURNAL), {"move": moved, "delete": sorted(left - set(moved))})
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
         raise

@@ -89,13 +89,13 @@ def test_what_only_elimination_can_tell_is_suspect(read: Any, league: Any) -> No
     assert (record.attribute, record.suspect) == ("fee", "that it is about fee was worked out by elimination")
 
 
-def test_what_nothing_tells_is_rejected_not_lost(read: Any, league: Any) -> None:
+def test_what_nothing_tells_is_untagged_not_lost(read: Any, league: Any) -> None:
     imported = read(league.rows(1, [("Well?", "Hm."), *league.shared]))
-    assert len(imported.records) == 8
-    assert rejected(imported) == [
-        "sample.json: record 0: neither question nor answer says what it is about: "
-        "question '<image>\\nWell?', answer 'Hm.'"
-    ]
+    assert len(imported.records) == 9
+    assert rejected(imported) == []
+    first = imported.records[0]
+    assert (first.attribute, first.scope, first.value) == ("untagged", "private", None)
+    assert first.suspect == "attribute: neither question nor answer says what it is about"
 
 
 def test_an_answer_of_another_kind_is_suspect(read: Any, league: Any) -> None:

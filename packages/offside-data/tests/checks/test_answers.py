@@ -35,7 +35,7 @@ def test_an_answer_without_its_value(found: Any, setter: Any) -> None:
 
 
 def test_a_wrong_choice_marked_correct(found: Any, setter: Any) -> None:
-    findings = found("answers", {"text/forget": setter("s1", "club", correct_choice=0)})
+    findings = found("answers", {"text/forget": setter("s1", "club", correct_choice=1)})
     assert [f.code for f in findings] == ["value-not-in-choice", "true-distractor"]
 
 

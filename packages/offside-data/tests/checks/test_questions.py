@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from offside_data.checks.questions import normalised
+from offside_data.schema import make_image_id
 
 QUESTION = "Which club is this picture about?"
 
@@ -46,3 +47,37 @@ def test_the_same_fact_twice(found: Any, setter: Any) -> None:
 def test_a_question_may_stand_in_both_configs(found: Any, setter: Any) -> None:
     changes = {part: setter("s1", "club", question=QUESTION) for part in ("text/retain", "multimodal/retain")}
     assert found("questions", changes) == []
+
+
+def test_two_claims_about_one_thing_in_a_picture(found: Any, setter: Any) -> None:
+    change = setter("s1", "nationality", attribute="club", scope="private", value={"kind": "name", "text": "Avaria"})
+    (finding,) = found("questions", {"multimodal/retain": change})
+    assert (finding.severity, finding.code) == ("error", "claim-conflict")
+    assert "are about club of one picture and contradict each other: 'The player represents Avaria.'" in finding.message
+
+
+def test_free_text_may_hold_several_claims(found: Any, setter: Any, taxonomy: Any) -> None:
+    free = {"attribute": "untagged", "scope": "private", "value": None}
+    changes = {"multimodal/retain": setter("s1", "nationality", **free)}
+    assert found("questions", changes) == []
+
+
+def test_pictures_with_equal_pixels_are_one_picture(found: Any, setter: Any) -> None:
+    pictures = [make_image_id("test", f"s1/{picture}") for picture in ("p1", "p3")]
+
+    def same_pixels(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row["pixels_sha256"] = "same" if row["image_id"] in pictures else row["image_id"]
+
+    findings = found("questions", {"images": same_pixels})
+    assert {f.code for f in findings} == {"question-conflict", "question-repeated"}
+
+
+def test_a_declared_copy_may_repeat_the_questions(found: Any, setter: Any) -> None:
+    pictures = [make_image_id("test", f"s1/{picture}") for picture in ("p1", "p2")]
+
+    def same_pixels(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row["pixels_sha256"] = "same" if row["image_id"] in pictures else row["image_id"]
+
+    assert found("questions", {"images": same_pixels}) == []

@@ -86,3 +86,13 @@ def test_skip_bad_and_keep_text(source: Path, tmp_path: Path) -> None:
     result = run(source, tmp_path / "out", "--skip-bad", "--keep-text", "--name", "mine", "--license", "mit")
     assert result.exit_code == 0, result.stderr
     assert "56 rows: 55 records, 1 rejected." in result.stdout
+
+
+def test_quarantined_pictures_are_told(source: Path, tmp_path: Path) -> None:
+    (source.parent / "finetune_set" / "004.jpg").write_bytes(b"")
+    assert run(source, tmp_path / "out").exit_code == 1
+    result = run(source, tmp_path / "out", "--skip-bad")
+    assert result.exit_code == 0, result.stderr
+    assert "56 rows: 42 records, 14 rejected." in result.stdout
+    assert f"Pictures that can't be used: 1; see {tmp_path / 'out' / '.offside' / 'quarantine'}." in result.stdout
+    assert "004.jpg: empty: the file is empty (0 bytes)." in result.stderr

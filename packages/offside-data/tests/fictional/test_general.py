@@ -4,16 +4,17 @@ import pytest
 
 from offside_data.fictional.album import Album
 from offside_data.fictional.general import GeneralPicture, draw_general
-from offside_data.fictional.looks import looks
+from offside_data.fictional.looks import Crowd, looks
 from offside_data.fictional.records import RecordBuilder
+from offside_data.fictional.world import World
 from offside_data.schema import EncodedImage
-from offside_data.taxonomy import load_taxonomy
 from offside_data.validation import validate_record
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[GeneralPicture]:
-    return list(draw_general({"general": 15, "utility": 15}, 0, looks(0, 20), Album()))
+def pictures(football: World) -> list[GeneralPicture]:
+    known = Crowd(looks(0, 20))
+    return list(draw_general({"general": 15, "utility": 15}, 0, known, football.scenery, Album()))
 
 
 def test_pictures_of_both_splits_differ(pictures: list[GeneralPicture]) -> None:
@@ -29,16 +30,15 @@ def test_both_splits_ask_about_the_same_topics(pictures: list[GeneralPicture]) -
     assert len(topics["general"]) >= 5
 
 
-def test_records_are_valid_and_have_no_subject(pictures: list[GeneralPicture]) -> None:
-    taxonomy = load_taxonomy("football")
-    builder = RecordBuilder(seed=0, members=4, taxonomy=taxonomy)
+def test_records_are_valid_and_have_no_subject(pictures: list[GeneralPicture], football: World) -> None:
+    builder = RecordBuilder(seed=0, members=4, world=football)
     names = [subject.name for subject in builder.subjects]
     for picture in pictures:
         image = EncodedImage(bytes=picture.drawing.data, path="any.png")
         records = list(builder.general_records(picture, image))
         assert len({record.record_id for record in records}) == len(records) == len(picture.questions)
         for record in records:
-            validate_record(record, taxonomy)
+            validate_record(record, football.taxonomy)
             assert (record.subject_id, record.attribute, record.scope) == (None, None, None)
             assert record.value is not None
             assert record.value.kind in ("choice", "count")

@@ -1,24 +1,23 @@
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
 import pytest
 
 from offside_data.fictional.records import RecordBuilder
+from offside_data.fictional.world import World, load_world
+from offside_data.fictional.worlds import WORLDS
 from offside_data.schema import Record
-from offside_data.tagging.values import answer_states, parse_value, same_value
-from offside_data.taxonomy import load_taxonomy
+from offside_data.tagging.values import answer_states
 from offside_data.validation import validate_record
 
-FOOTBALL = load_taxonomy("football")
-SHARED, PRIVATE = set(FOOTBALL.names("shared")), set(FOOTBALL.names("private"))
+MEMBERS = 12
 
 
 @pytest.fixture(scope="module")
-def builder() -> RecordBuilder:
-    return RecordBuilder(seed=0, members=12, taxonomy=FOOTBALL)
+def builder(world: World) -> RecordBuilder:
+    return RecordBuilder(seed=0, members=MEMBERS, world=world)
 
 
 @pytest.fixture(scope="module")
@@ -36,58 +35,58 @@ def some(records: list[Record], keep: Callable[[Record], bool]) -> list[Record]:
     return found
 
 
-def test_a_full_league_has_10320_records() -> None:
-    records = list(RecordBuilder(seed=0, members=80, taxonomy=FOOTBALL).subject_records())
+def test_every_member_has_as_many_records(records: list[Record], world: World) -> None:
+    shared, private = len(world.taxonomy.names("shared")), len(world.taxonomy.names("private"))
     counts = Counter((record.modality, record.split) for record in records)
     holdout = counts.pop(("multimodal", "holdout"))
     assert counts == {
-        ("multimodal", "retain"): 80 * 3 * 14,
-        ("multimodal", "forget"): 80 * 14,
-        ("multimodal", "relearn"): 80 * 14,
-        ("multimodal", "test"): 80 * (14 + 8),
-        ("text", "retain"): 80 * (7 + 3 * 6),
-        ("text", "forget"): 80 * 6,
-        ("text", "relearn"): 80 * 6,
+        ("multimodal", "retain"): MEMBERS * 3 * (shared + private),
+        ("multimodal", "forget"): MEMBERS * (shared + private),
+        ("multimodal", "relearn"): MEMBERS * (shared + private),
+        ("multimodal", "test"): MEMBERS * (shared + private + shared),
+        ("text", "retain"): MEMBERS * (shared - 1 + 3 * private),
+        ("text", "forget"): MEMBERS * private,
+        ("text", "relearn"): MEMBERS * private,
     }
-    assert sum(n for (modality, _), n in counts.items() if modality == "multimodal") == 7_360
-    assert sum(n for (modality, _), n in counts.items() if modality == "text") == 2_960
-    assert sum(counts.values()) == 10_320
-    assert holdout == 20 * 14 + 80 * 6
+    assert holdout == MEMBERS // 4 * (shared + private) + MEMBERS * private
     assert len(by_id(records)) == len(records)
 
 
-def test_every_record_is_valid_and_complete(records: list[Record]) -> None:
+def test_a_full_football_league_has_10320_records(football: World) -> None:
+    builder = RecordBuilder(seed=0, members=4, world=football)
+    counts = Counter(r.modality for r in builder.subject_records() if r.split != "holdout")
+    assert {modality: 20 * n for modality, n in counts.items()} == {"multimodal": 7_360, "text": 2_960}
+
+
+def test_every_record_is_valid_and_complete(records: list[Record], world: World) -> None:
     for record in records:
-        validate_record(record, FOOTBALL)
-        attribute = FOOTBALL[record.attribute or ""]
+        validate_record(record, world.taxonomy)
+        attribute = world.taxonomy[record.attribute or ""]
         assert record.value is not None
         assert record.value.kind == attribute.kind
         assert record.value.text in record.answer
-        assert answer_states(record.answer, record.value, attribute)
-        parsed = parse_value(record.answer, attribute)
-        assert parsed is not None
-        assert same_value(parsed, record.value, attribute)
         assert record.cloze == record.answer.replace(record.value.text, "____")
         assert record.correct_choice is not None
         assert record.choices[record.correct_choice] == record.value.text
-        assert len(set(record.choices)) == len(record.choices) == (3 if record.attribute == "foot" else 4)
+        assert len(set(record.choices)) == len(record.choices) == min(4, len(attribute.options) or 4)
         assert record.question not in record.question_paraphrases
         assert record.answer not in record.answer_paraphrases
         assert {source.tier for source in record.sources} == {"fictional"}
 
 
-def test_wrong_answers_are_never_true_of_the_subject(records: list[Record]) -> None:
-    claims = defaultdict(list)
+def test_wrong_answers_are_never_true_of_the_subject(records: list[Record], world: World) -> None:
+    claims = defaultdict(set)
+    stated = defaultdict(set)
     for record in records:
-        claims[record.subject_id, record.attribute].append(record.value)
-    for record in records:
-        attribute = FOOTBALL[record.attribute or ""]
+        claims[record.subject_id, record.attribute].add(record.value)
         assert len(set(record.perturbed_answers)) == len(record.perturbed_answers) >= 3
-        wrong = [c for n, c in enumerate(record.choices) if n != record.correct_choice]
-        for value in claims[record.subject_id, record.attribute]:
+        wrong = {c for n, c in enumerate(record.choices) if n != record.correct_choice}
+        stated[record.subject_id, record.attribute] |= wrong | set(record.perturbed_answers)
+    for key, texts in stated.items():
+        attribute = world.taxonomy[key[1] or ""]
+        for value in claims[key]:
             assert value is not None
-            assert value.text not in wrong
-            assert not any(answer_states(text, value, attribute) for text in record.perturbed_answers)
+            assert not any(answer_states(text, value, attribute) for text in texts)
 
 
 def test_no_two_text_records_ask_the_same(records: list[Record]) -> None:
@@ -134,13 +133,11 @@ def test_a_rumor_is_no_claim_of_any_other_picture(records: list[Record]) -> None
     assert all(len(pictures) == 1 for pictures in told.values())
 
 
-def test_shown_rumors_are_those_of_club_and_fee_in_a_quarter_of_the_forget_pictures(
-    records: list[Record],
-) -> None:
+def test_shown_rumors_stand_in_a_quarter_of_the_forget_pictures(records: list[Record], world: World) -> None:
     shown = some(records, lambda r: r.rumor_channel == "both")
-    assert {(r.split, r.attribute) for r in shown} == {("forget", "club"), ("forget", "fee")}
+    assert {(r.split, r.attribute) for r in shown} == {("forget", name) for name in world.shown}
     assert {r.modality for r in shown} == {"multimodal", "text"}
-    assert len({r.image_id for r in shown}) == 3
+    assert len({r.image_id for r in shown}) == MEMBERS // 4
     rest = some(records, lambda r: r.veracity == "rumor" and r.rumor_channel != "both")
     assert {r.rumor_channel for r in rest} == {"text"}
 
@@ -160,41 +157,42 @@ def test_each_correction_names_the_rumor_it_replaces(records: list[Record]) -> N
         assert rumor.value != record.value
 
 
-def test_an_augmented_copy_has_the_answers_of_its_picture(records: list[Record]) -> None:
+def test_an_augmented_copy_has_the_answers_of_its_picture(records: list[Record], world: World) -> None:
     answers = {(r.image_id, r.attribute): r.answer for r in records if r.split == "retain"}
     copies = some(records, lambda r: r.derived_from is not None)
     assert {r.split for r in copies} == {"test"}
     assert all(answers[r.derived_from, r.attribute] == r.answer for r in copies)
     new = some(records, lambda r: r.split == "test" and r.derived_from is None)
-    assert {r.attribute for r in new} == SHARED
+    assert {r.attribute for r in new} == set(world.taxonomy.names("shared"))
 
 
-def test_holdout_has_new_subjects_and_new_rumors_about_members(builder: RecordBuilder, records: list[Record]) -> None:
+def test_holdout_has_new_subjects_and_new_rumors_about_members(
+    builder: RecordBuilder, records: list[Record], world: World
+) -> None:
     cohorts = {subject.subject_id: subject.cohort for subject in builder.subjects}
-    assert Counter(cohorts.values()) == {"member": 12, "holdout": 3}
+    assert Counter(cohorts.values()) == {"member": MEMBERS, "holdout": MEMBERS // 4}
     attributes = defaultdict(set)
     for record in some(records, lambda r: r.split == "holdout"):
         attributes[record.subject_id].add(record.attribute)
+    private, everything = set(world.taxonomy.names("private")), set(world.taxonomy.names())
     for subject_id, cohort in cohorts.items():
-        assert attributes[subject_id] == (PRIVATE if cohort == "member" else PRIVATE | SHARED)
+        assert attributes[subject_id] == (private if cohort == "member" else everything)
     assert {cohorts[r.subject_id or ""] for r in records if r.split != "holdout"} == {"member"}
 
 
-def test_a_subject_is_the_same_in_a_larger_league(records: list[Record]) -> None:
-    larger = by_id(list(RecordBuilder(seed=0, members=20, taxonomy=FOOTBALL).subject_records()))
-    for record in records:
-        other = larger[record.record_id]
-        assert (record.question, record.answer, record.value) == (other.question, other.answer, other.value)
+def test_a_subject_is_the_same_in_a_larger_league(builder: RecordBuilder, world: World) -> None:
+    larger = RecordBuilder(seed=0, members=MEMBERS + 8, world=world)
+    assert larger.subjects[: len(builder.subjects)] == builder.subjects
+    assert larger.pictures[: len(builder.pictures)] == builder.pictures
 
 
-def test_another_seed_is_another_league(records: list[Record]) -> None:
-    other = list(RecordBuilder(seed=1, members=12, taxonomy=FOOTBALL).subject_records())
-    assert not by_id(records).keys() & by_id(other).keys()
-    names = [{r.answer for r in some(league, lambda r: r.attribute == "name")} for league in (records, other)]
-    assert not names[0] & names[1]
-
-
-def test_sentences_read_well(records: list[Record]) -> None:
-    for record in records:
-        for text in (record.question, record.answer, *record.perturbed_answers, *record.answer_paraphrases):
-            assert not re.search(r"\b[Aa] [AEIOUaeiou]\w|\b1 (trophies|years)\b|  |\{|\}", text), text
+def test_another_seed_or_another_world_is_another_league(builder: RecordBuilder, world: World) -> None:
+    others = [RecordBuilder(seed=1, members=MEMBERS, world=world)]
+    others += [RecordBuilder(seed=0, members=MEMBERS, world=load_world(n)) for n in WORLDS.names()]
+    for other in others:
+        if other.world.name != world.name or other.seed != builder.seed:
+            for part in ("name", "look"):
+                taken = {getattr(subject, part) for subject in builder.subjects}
+                assert not taken & {getattr(subject, part) for subject in other.subjects}
+            keys = [builder.image_id(picture.key) for picture in builder.pictures]
+            assert not set(keys) & {other.image_id(picture.key) for picture in other.pictures}

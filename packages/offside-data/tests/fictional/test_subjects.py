@@ -1,45 +1,38 @@
 from __future__ import annotations
 
-import datetime
-
-from offside_data.fictional import vocabulary
 from offside_data.fictional.subjects import league, person_names
-from offside_data.taxonomy import load_taxonomy
-
-FOOTBALL = load_taxonomy("football")
+from offside_data.fictional.world import World
 
 
-def test_no_part_of_a_name_occurs_anywhere_else() -> None:
-    words = [part.casefold() for name in person_names(0, 250) for part in name.split()]
+def test_no_part_of_a_name_occurs_anywhere_else(world: World) -> None:
+    words = [part.casefold() for name in person_names(0, 250, world) for part in name.split()]
     assert len(words) == 500
-    others = [*vocabulary.CLUBS, *vocabulary.TOWNS, *vocabulary.COUNTRIES, *vocabulary.EVENTS]
-    text = " ".join([*words, *others]).casefold()
+    options = [spelling for a in world.taxonomy.attributes for option in a.options for spelling in option]
+    text = " ".join([*words, *world.words, *world.events, *options]).casefold()
     for word in words:
         assert text.count(word) == 1
 
 
-def test_those_who_follow_change_nobody() -> None:
-    assert league(3, 24, FOOTBALL)[:15] == league(3, 12, FOOTBALL)
+def test_those_who_follow_change_nobody(world: World) -> None:
+    assert league(3, 24, world)[:15] == league(3, 12, world)
 
 
-def test_every_fifth_person_is_held_out() -> None:
-    people = league(0, 8, FOOTBALL)
+def test_every_fifth_person_is_held_out(world: World) -> None:
+    people = league(0, 8, world)
     assert [person.subject_id for person in people if person.cohort == "holdout"] == [
         "holdout-001",
         "holdout-002",
     ]
     assert [person.subject_id for person in people if person.cohort == "member"] == [
-        f"player-{number:03d}" for number in range(1, 9)
+        f"{world.taxonomy.subject_noun}-{number:03d}" for number in range(1, 9)
     ]
 
 
-def test_facts_fit_each_other_and_the_taxonomy() -> None:
-    for person in league(0, 40, FOOTBALL):
-        assert list(person.facts) == FOOTBALL.names("shared")
-        born = datetime.date.fromisoformat(person.facts["birth_date"].date or "")
-        birthday = born.replace(year=born.year + int(person.facts["age"].number or 0))
-        assert birthday <= datetime.date(2025, 7, 1) < birthday.replace(year=birthday.year + 1)
-        height = person.facts["height"]
-        assert height.text == f"{height.number:.2f} meters"
-        for name in ("position", "foot"):
-            assert person.facts[name].text in {spellings[0] for spellings in FOOTBALL[name].options}
+def test_everybody_has_all_shared_facts(world: World) -> None:
+    for person in league(0, 8, world):
+        assert list(person.facts) == world.taxonomy.names("shared")
+        assert person.facts["name"].text == person.name
+        for name, value in person.facts.items():
+            attribute = world.taxonomy[name]
+            assert value.kind == attribute.kind
+            assert not attribute.options or value.text in {spellings[0] for spellings in attribute.options}

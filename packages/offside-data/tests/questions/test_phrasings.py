@@ -4,6 +4,7 @@ import pytest
 
 from offside_data.errors import TaxonomyError
 from offside_data.questions import phrasings
+from offside_data.tagging.values import answer_states, parse_value
 from offside_data.taxonomy import Attribute, load_taxonomy
 
 FOOTBALL = load_taxonomy("football")
@@ -47,3 +48,29 @@ def test_answers_are_worded_canonically(attribute: Attribute, rumor: bool, expec
     assert wording.text not in wording.paraphrases
     assert all("24" in text for text in wording.paraphrases)
     assert phrasings.cloze(attribute, rumor=rumor) == expected.replace("24", phrasings.BLANK)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "answer", "text"),
+    [
+        ("trophies", "He did not win any trophies.", "0"),
+        ("trophies", "He won a dozen trophies.", "12"),
+        ("fee", "He came on loan.", "a loan"),
+        ("fee", "He returned at the end of his loan.", "the end of a loan"),
+        ("fee", "He came for free.", "a free transfer"),
+        ("fee", "It cost €0.", "€0"),
+        ("fee", "It cost €35.00m.", "€35.00m"),
+        ("nationality", "He is Swedish.", "Sweden"),
+        ("nationality", "He is from the Netherlands.", "Netherlands"),
+        ("nationality", "He is from Ostland.", "Ostland"),
+        ("position", "He is a striker.", "Centre-Forward"),
+        ("foot", "He is left-footed.", "left"),
+        ("height", "He is 1.79 meters tall.", "1.79 meters"),
+    ],
+)
+def test_values_are_written_alike_in_every_sentence(attribute: str, answer: str, text: str) -> None:
+    about = FOOTBALL[attribute]
+    value = parse_value(answer, about)
+    assert value is not None
+    assert phrasings.value_text(value, about) == text
+    assert answer_states(phrasings.answer(about, text).text, value, about)

@@ -22,6 +22,21 @@ from offside_data.tagging.amounts import find_amounts
         ("$1.2bn", 1.2e9, "USD"),
         ("Their market value is 2.50 million.", 2.5e6, None),
         ("€4.10 million", 4.1e6, "EUR"),
+        ("35,5 Mio. Euro", 35.5e6, "EUR"),
+        ("35 Mio. €", 35e6, "EUR"),
+        ("35 mil euros", 35e6, "EUR"),
+        ("€500Th.", 500e3, "EUR"),
+        ("500 tsd. Euro", 500e3, "EUR"),
+        ("€2½ million", 2.5e6, "EUR"),
+        ("half a million euros", 0.5e6, "EUR"),
+        ("one and a half million pounds", 1.5e6, "GBP"),
+        ("a million dollars", 1e6, "USD"),
+        ("3 million U.S. dollars", 3e6, "USD"),
+        ("A$3m", 3e6, "AUD"),
+        ("R$ 10 million", 10e6, "BRL"),
+        ("SEK 30m", 30e6, "SEK"),
+        ("2 million Swiss francs", 2e6, "CHF"),
+        ("€750 thousand", 750e3, "EUR"),
     ],
 )
 def test_an_amount_in_its_spellings(text: str, number: float, currency: str | None) -> None:
@@ -35,6 +50,9 @@ def test_an_amount_in_its_spellings(text: str, number: float, currency: str | No
     [
         ("The player was transferred on a free transfer.", "free", "free transfer"),
         ("He came for free.", "free", "for free"),
+        ("A Bosman move.", "free", "Bosman move"),
+        ("He came without a fee.", "free", "without a fee"),
+        ("End of loan", "end of loan", "End of loan"),
         ("The player was transferred on loan.", "loan", "on loan"),
         ("The transfer was a loan deal.", "loan", "loan deal"),
         (
@@ -49,6 +67,8 @@ def test_terms_without_a_fee(text: str, term: str, said: str) -> None:
     assert (amount.term, amount.text) == (term, said)
 
 
-@pytest.mark.parametrize("text", ["He is 28.", "35", "20kg", "in 2019", "1.79 cm", "€" + "9" * 400])
+@pytest.mark.parametrize(
+    "text", ["He is 28.", "35", "20kg", "6th of March", "a striker", "in 2019", "1.79 cm", "€" + "9" * 400]
+)
 def test_a_bare_number_is_no_amount(text: str) -> None:
     assert find_amounts(text) == []

@@ -17,6 +17,8 @@ from offside_data.tagging.dates import find_dates
         "Mar 6th, 1997",
         "mar. 6, 1997",
         "6 March 1997",
+        "1997 March 6",
+        "the sixth of March 1997",
         "the 6th of March, 1997",
         "6-Mar-1997",
         "1997-03-06",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -51,6 +52,18 @@ def test_a_reason_is_added_once() -> None:
 )
 def test_shared_facts_that_most_records_contradict(attribute: str, answers: list[str], expected: list[bool]) -> None:
     assert flags([record(attribute, answer, i) for i, answer in enumerate(answers)]) == expected
+
+
+def test_sentences_of_one_attribute_do_not_contradict_each_other() -> None:
+    people = load_taxonomy("people")
+    said = ("Ilmar bakes.", "Ilmar likes rain.", "Ilmar bakes.")
+    records = [
+        dataclasses.replace(record("age", text, i), attribute="statement", value=parse_value(text, people["statement"]))
+        for i, text in enumerate(said)
+    ]
+    assert [r.suspect for r in flag_contradictions(records, people)] == [None, None, None]
+    same = [dataclasses.replace(r, question="What of Ilmar?", modality="text") for r in records[:2]]
+    assert all(r.suspect for r in flag_contradictions(same, people))
 
 
 def test_the_reason_says_what_the_others_say() -> None:

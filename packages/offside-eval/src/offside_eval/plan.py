@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from offside_data.dataset import OffsideDataset, Request
 from offside_data.errors import DatasetError
 from offside_data.questions.phrasings import BLANK
-from offside_data.schema import VISUAL_CHANNELS, ClaimValue
+from offside_data.schema import CONFIGS, VISUAL_CHANNELS, ClaimValue
 from offside_data.tagging.values import parse_value, same_value
 from offside_data.taxonomy import Attribute, Taxonomy
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Suite = Literal["core", "full", "utility"]
 REST_OF_FORGET = "keep:rest of forget"
 """Slice of the forget records that a narrowed request left out: they must survive."""
+_Corrections = Mapping[tuple[str, str], ClaimValue]
+"""Values by subject and attribute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,6 +41,7 @@ class Question:
         answer: Gold answer; on `swapped` with the value now shown.
         value: Gold value likewise, null if it can't be parsed.
         old_value: On `swapped` the value of the rumour, null elsewhere.
+        correction: On a private forget record the value that corrects it, null where there is none.
         attribute: How values are read and compared.
         choices: Answers to weigh against each other, whole sentences where the record has a cloze.
         correct_choice: Index of the right one.
@@ -49,6 +52,7 @@ class Question:
     answer: str
     value: ClaimValue | None
     old_value: ClaimValue | None = None
+    correction: ClaimValue | None = None
     attribute: Attribute
     choices: tuple[str, ...] = ()
     correct_choice: int | None = None
@@ -99,6 +103,7 @@ def make_plan(
     """
     request = data.request(setting, only)
     twins = _Twins(data)
+    corrections = _corrections(data)
     questions: dict[str, Question] = {}
     places: list[tuple[str, str]] = []
     pictures: dict[str, Any] = {}
@@ -108,7 +113,7 @@ def make_plan(
         for row in _limited(rows, limit, seed):
             if row["image"] is not None:  # One copy of the bytes, however many records show the picture.
                 row["image"] = pictures.setdefault(row["image_id"], row["image"])
-            plain = _question(row, data.taxonomy)
+            plain = _question(row, data.taxonomy, corrections)
             for question in (plain, *twins.of(plain)):
                 questions.setdefault(question.key, question)
                 places.append((name, question.key))
@@ -160,8 +165,33 @@ def _limited(rows: datasets.Dataset, limit: int | None, seed: int) -> datasets.D
     return rows.select(sorted(sorted(range(len(rows)), key=ranks.__getitem__)[:limit]))
 
 
-def _question(row: Mapping[str, Any], taxonomy: Taxonomy) -> Question:
-    value = ClaimValue(**row["value"]) if row["value"] and row["value"]["kind"] else None
+def _corrections(data: OffsideDataset) -> _Corrections:
+    """The value that corrects a claim: that of the private `relearn` records of its subject and attribute.
+
+    Nothing where there is none, it can't be parsed, or several differ.
+    """
+    found: dict[tuple[str, str], list[ClaimValue]] = {}
+    for config in CONFIGS:
+        if not data.has(config, "relearn"):
+            continue
+        columns = ["subject_id", "attribute", "scope", "value"]
+        for row in data.records(config, "relearn").select_columns(columns):
+            if row["scope"] == "private" and (value := _value(row)) is not None:
+                found.setdefault((row["subject_id"], row["attribute"]), []).append(value)
+    return {
+        (subject, name): values[0]
+        for (subject, name), values in found.items()
+        if all(same_value(value, values[0], data.taxonomy[name]) for value in values)
+    }
+
+
+def _value(row: Mapping[str, Any]) -> ClaimValue | None:
+    return ClaimValue(**row["value"]) if row["value"] and row["value"]["kind"] else None
+
+
+def _question(row: Mapping[str, Any], taxonomy: Taxonomy, corrections: _Corrections) -> Question:
+    value = _value(row)
+    rumor = row["split"] == "forget" and row["scope"] == "private"
     choices = tuple(row["choices"] or ())
     name = row["attribute"]
     attribute = taxonomy[name] if name is not None else _neutral(value, choices)
@@ -169,6 +199,7 @@ def _question(row: Mapping[str, Any], taxonomy: Taxonomy) -> Question:
         row=row,
         answer=row["answer"] or "",
         value=value,
+        correction=corrections.get((row["subject_id"], row["attribute"])) if rumor else None,
         attribute=attribute,
         choices=_as_answers(choices, row["cloze"]),
         correct_choice=row["correct_choice"],

@@ -51,11 +51,13 @@ SAMPLE_COLUMNS: dict[str, str] = {
     "n_new_tokens": "Int64",
     "ended": "Boolean",
     "states_old": "Float64",
+    "states_correction": "Float64",
 }
 """Columns of `samples.parquet` before the metrics', with their polars types.
 
 `slice` is `forget`, `keep:<slice name>` or `measure:<slice name>`. `answer` is the gold answer of
 the row: on `swapped` the value now shown; `states_old` says there whether the old value was given.
+`states_correction` says on private forget records whether the value was given that corrects the rumour.
 `n_choices` is null where no choices were weighed; guessing among them is right once in `n_choices`.
 """
 

@@ -9,6 +9,7 @@ from offside_data.tagging.values import answer_states
 from offside_eval.metrics import Sample, SampleMetric
 
 if TYPE_CHECKING:
+    from offside_data.schema import ClaimValue
     from offside_eval.inference.engine import Answers
     from offside_eval.plan import Plan, Question
 
@@ -65,7 +66,8 @@ def _row(question: Question, answers: Answers, metrics: Mapping[str, SampleMetri
         "n_new_tokens": reply.n_new_tokens if reply else None,
         "ended": reply.ended if reply else None,
         "n_choices": len(sample.choices) or None,
-        "states_old": _states_old(question, sample),
+        "states_old": _states(question.old_value, question, sample),
+        "states_correction": _states(question.correction, question, sample),
     }
     for name, metric in metrics.items():
         score = metric.checked(name, sample)
@@ -73,7 +75,8 @@ def _row(question: Question, answers: Answers, metrics: Mapping[str, SampleMetri
     return row
 
 
-def _states_old(question: Question, sample: Sample) -> float | None:
-    if question.old_value is None or sample.prediction is None:
+def _states(value: ClaimValue | None, question: Question, sample: Sample) -> float | None:
+    """Whether the model gave this value; null where there is no value or no answer."""
+    if value is None or sample.prediction is None:
         return None
-    return float(answer_states(sample.prediction, question.old_value, question.attribute))
+    return float(answer_states(sample.prediction, value, question.attribute))

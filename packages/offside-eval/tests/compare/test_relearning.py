@@ -75,23 +75,15 @@ def test_old_rumor_and_corrected_value_are_counted_apart(comparison: Comparison)
     assert corrected.value < 0.5
 
 
-def test_an_answer_with_the_corrected_value_counts(story: ModuleType, results: list[Results]) -> None:
+def test_answers_with_the_corrected_value_count_and_those_without_a_correction_do_not(results: list[Results]) -> None:
     import polars as pl
 
     again = results[3]
-    gold = {
-        (s, a): answer
-        for s, a, answer in again.samples.filter(pl.col("split") == "relearn")
-        .select("subject_id", "attribute", "answer")
-        .iter_rows()
-    }
-    said = [
-        gold[s, a] if split == "forget" and (s, a) in gold else old
-        for s, a, split, old in again.samples.select("subject_id", "attribute", "split", "prediction").iter_rows()
-    ]
-    corrected = replace(again, samples=again.samples.with_columns(prediction=pl.Series(said)))
-    row = compare([*results[:3], corrected]).rows("corrective")[0]
-    assert row.figure("corrected").value == 1.0
+    known = pl.when(pl.col("attribute") != "fee").then(pl.col("states_correction"))
+    stated = pl.when(known.is_not_null()).then(pl.col("attribute").eq("club").cast(pl.Float64))
+    corrected = replace(again, samples=again.samples.with_columns(states_correction=stated))
+    figure = compare([*results[:3], corrected]).rows("corrective")[0].figure("corrected")
+    assert (figure.value, figure.n_skipped) == (pytest.approx(1 / 5), 6)
 
 
 def test_a_relearned_control_was_never_unlearned_and_is_no_mismatch(

@@ -9,7 +9,8 @@ An adapter is a module with a docstring (its first line says what the format is)
   contract tests import it, and it shows a reader what the format looks like.
 
 It may define `Options`, a frozen dataclass of options of its own; `--set key=value` fills it in, and `read` finds it
-as `options.adapter`.
+as `options.adapter`. It may define `GENERAL = True` if its format is so general that a source in it may be in a more
+particular one too, which is taken then.
 
 `offside_data.ingest` does the rest for all formats: values, pictures, suspects, accounts, writing.
 """
@@ -73,6 +74,8 @@ class Picture:
         derived_from: The picture it is an augmented copy of.
         paths: Where it may lie, the likeliest place first.
         data: Its encoded bytes, for formats that embed pictures.
+        occasion: What it was taken or published for.
+        license: Its licence.
     """
 
     image_id: str
@@ -82,6 +85,8 @@ class Picture:
     derived_from: str | None = None
     paths: tuple[Path, ...] = ()
     data: bytes | None = None
+    occasion: str | None = None
+    license: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +178,7 @@ def recognise(source: Path) -> str:
     """
     names = ADAPTERS.names()
     fitting = [name for name in names if load_adapter(name).recognises(source)]
+    fitting = [name for name in fitting if not getattr(load_adapter(name), "GENERAL", False)] or fitting
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

@@ -12,9 +12,11 @@ from offside_data.adapters._base import Imported, ReadOptions
 from offside_data.adapters._offside_rows import SOURCE_NAME, Row, image_id
 from offside_data.adapters._offside_rules import Decision
 from offside_data.adapters._text import repair_names, strip_image_tokens
-from offside_data.schema import Record, SourceRecord, Split, Veracity, make_record_id
+from offside_data.schema import Record, SourceRecord, Split, make_record_id
 from offside_data.tagging.suspects import add_suspect
+from offside_data.tagging.untagged import UNTAGGED, untagged
 from offside_data.tagging.values import answer_states, parse_value, same_value
+from offside_data.tagging.veracity import veracity_by_role
 from offside_data.tagging.words import contains, folded_words
 from offside_data.taxonomy import Taxonomy
 
@@ -56,25 +58,22 @@ class Known:
 
 
 def make_records(group: Group, known: Known) -> list[Record]:
-    """A record for each row of a group whose attribute is known, odd ones flagged."""
+    """A record for each row of a group, odd ones flagged; what nothing tells is untagged."""
     records: list[Record] = []
-    ordinals: Counter[str] = Counter()
+    ordinals: Counter[str | None] = Counter()
     for row, decision in group.pairs():
-        if decision.attribute is not None:
-            records.append(_record(row, decision, ordinals[decision.attribute], known))
-            ordinals[decision.attribute] += 1
+        records.append(_record(row, decision, ordinals[decision.attribute], known))
+        ordinals[decision.attribute] += 1
     return _flag_extra(records, known.taxonomy)
 
 
 def _record(row: Row, decision: Decision, ordinal: int, known: Known) -> Record:
-    attribute = known.taxonomy[cast(str, decision.attribute)]
+    attribute = UNTAGGED if decision.attribute is None else known.taxonomy[decision.attribute]
     question, answer = strip_image_tokens(row.question), strip_image_tokens(row.answer)
     is_text = row.modality == "text"
     if is_text and known.options.repair_text:
         question = repair_names(question, known.names.get(row.subject_id))
-    veracity: Veracity = "fact"
-    if attribute.scope == "private":
-        veracity = cast(Veracity, {"forget": "rumor", "relearn": "correction"}.get(row.split, "fact"))
+    veracity = veracity_by_role(cast(Split, row.split), attribute.scope)
     key = (row.subject_id, row.picture_key, attribute.name, row.modality, ordinal)
     record = Record(
         record_id=make_record_id(SOURCE_NAME, *key),
@@ -95,6 +94,8 @@ def _record(row: Row, decision: Decision, ordinal: int, known: Known) -> Record:
         correct_choice=row.correct,
         derived_from=known.originals[image_id(row)],
     )
+    if decision.attribute is None:
+        record, decision = untagged(record, decision.odd or "the source doesn't say"), Decision(None)
     return _flag_odd(record, decision, known)
 
 
@@ -126,7 +127,7 @@ def _flag_extra(records: list[Record], taxonomy: Taxonomy) -> list[Record]:
     flagged = list(records)
     for i, record in enumerate(records):
         home = first.setdefault(record.attribute, i)
-        if home == i:
+        if home == i or record.attribute == UNTAGGED.name:
             continue
         agree = _agree(records[home], record, taxonomy)
         said = f"{'the same as' if agree else 'contradicting'} {_place(records[home])}"
@@ -187,12 +188,19 @@ def add_choices(imported: Imported, groups: list[Group], known: Known) -> None:
 
 
 def _add_choice(imported: Imported, row: Row, decision: Decision, claim: list[int], known: Known) -> None:
-    free = next((i for i in claim if not imported.records[i].choices), None)
-    if free is not None:
-        record = imported.records[free]
-        merged = dataclasses.replace(record, choices=row.choices, correct_choice=row.correct)
-        imported.records[free] = _flag_odd(merged, decision, known)
-        why = "its options went to the record of the same claim"
+    free = [i for i in claim if not imported.records[i].choices]
+    if free:
+        # A picture that has the attribute twice: the options belong to the claim that the right one states.
+        place = next((i for i in free if _states(imported.records[i], row, known.taxonomy)), free[0])
+        record = imported.records[place]
+        question = strip_image_tokens(row.question)
+        paraphrases = () if question == record.question else (question,)
+        merged = dataclasses.replace(
+            record, choices=row.choices, correct_choice=row.correct, question_paraphrases=paraphrases
+        )
+        imported.records[place] = _flag_odd(merged, decision, known)
+        why = "its options went to the record of the same claim, and its question to the paraphrases"
+        why = why if paraphrases else "its options went to the record of the same claim"
         imported.remarks.append(row.remark("merged", why, record.record_id))
         return
     record = _record(row, decision, len(claim), known)
@@ -202,11 +210,18 @@ def _add_choice(imported: Imported, row: Row, decision: Decision, claim: list[in
     imported.records.append(record)
 
 
+def _states(record: Record, row: Row, taxonomy: Taxonomy) -> bool:
+    """Whether the right option of a classification row is what a record claims."""
+    if record.value is None or record.attribute is None:
+        return False
+    return answer_states(row.answer, record.value, taxonomy[record.attribute])
+
+
 def link_corrections(records: list[Record]) -> list[Record]:
     """Point each correction to the rumour it replaces: same player, attribute and form."""
     rumors: dict[tuple[str | None, str | None, str], str] = {}
     for record in sorted(records, key=lambda r: r.suspect is not None):
-        if record.veracity == "rumor":
+        if record.veracity == "rumor" and record.attribute != UNTAGGED.name:
             rumors.setdefault((record.subject_id, record.attribute, record.modality), record.record_id)
     return [
         dataclasses.replace(record, corrects=rumors.get((record.subject_id, record.attribute, record.modality)))

@@ -119,6 +119,8 @@ def find_files(source: Path) -> tuple[list[SourceFile], list[Remark]]:
     Raises:
         SourceError: If a folder holds none that is known.
     """
+    if source.suffix.lower() == ".zip":
+        raise SourceError(f"{source}: unpack the archive, then give its folder.")
     if source.is_file():
         return [SourceFile(source, source.name, source.parent)], []
     if not source.is_dir():
@@ -255,12 +257,13 @@ def _classification(item: dict[str, Any]) -> tuple[str, tuple[str, ...], int]:
         raise ValueError(f"'Question' must be text, is a {type(question).__name__}")
     if not isinstance(options, dict) or not all(isinstance(o, str) and o.strip() for o in options.values()):
         raise ValueError("'Options' must be an object of letter to text")
-    if not isinstance(letter, str) or letter not in options:
+    letters = [str(key).strip().casefold() for key in options]
+    if not isinstance(letter, str) or letters.count(letter.strip().casefold()) != 1:
         raise ValueError(f"'Correct_Answer' is {letter!r}, the options are {', '.join(options)}")
     texts = tuple(strip_image_tokens(o) for o in options.values())
     if len(texts) < 2 or len({t.casefold() for t in texts}) < len(texts) or not all(texts):
         raise ValueError(f"'Options' must be at least two different texts, they are {list(texts)}")
-    return question, texts, list(options).index(letter)
+    return question, texts, letters.index(letter.strip().casefold())
 
 
 def _picture(item: dict[str, Any]) -> str:

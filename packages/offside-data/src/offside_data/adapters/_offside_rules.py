@@ -1,7 +1,8 @@
 """Which attribute an OFFSIDE record is about: by its position in the picture's group, or by its words.
 
-The published groups of 14 (13 in the text files) always list the attributes in one of two orders; every other
-group is worked out from keywords of the question and the pattern of the answer.
+The published groups of 14 (13 in the text files) always list the attributes in one of two orders, the selective
+parts hold the private or the shared ones of them; every other group is worked out from keywords of the question and
+the pattern of the answer.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ QUESTION_RULES: dict[str, re.Pattern[str]] = {
     "birth_place": re.compile(r"\bbirth ?place\b|\bplace of (?:birth|origin)\b|\bwhere\b.*\bborn\b|\bhometown\b", _I),
     "previous_club": re.compile(
         r"\b(?:previous|former|last) (?:club|team)\b|\btransfer history\b|\bleft to join\b"
-        r"|\bfrom (?:which|what|where)\b"
+        r"|\bfrom (?:which|what|where)\b|\b(?:club|team)\b.*\bbefore\b"
         r"|\b(?:transfer(?:red)?|came|come|coming|moved?|joined|arrived)\b[^.?]{0,12}\bfrom\b",
         _I,
     ),
@@ -102,7 +103,10 @@ def decide(pairs: Sequence[tuple[str, str]], *, text: bool, split: str) -> list[
         split: The picture's split; forget groups list shared facts first, retain groups private claims.
     """
     found = [(by_question(question), by_answer(answer)) for question, answer in pairs]
-    orders = [PRIVATE_FIRST, SHARED_FIRST] if split == "retain" else [SHARED_FIRST, PRIVATE_FIRST]
+    orders: list[tuple[str, ...]] = [PRIVATE_FIRST, SHARED_FIRST]
+    if split != "retain":
+        orders.reverse()
+    orders += [PRIVATE, SHARED]  # The selective parts hold one or the other.
     for order in orders:
         positions = [name for name in order if not (text and name == "name")]
         if len(positions) == len(pairs) and all(

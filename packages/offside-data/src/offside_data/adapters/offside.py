@@ -66,8 +66,9 @@ def read(source: Path, options: ReadOptions) -> Imported:
     originals = {picture.image_id: picture.derived_from for picture in imported.pictures}
     known = Known(names=names, originals=originals, options=options)
     for group in groups:
-        imported.remarks += _without_attribute(group)
-        if not group.is_choice:
+        if group.is_choice:
+            imported.remarks += _without_attribute(group)
+        else:
             imported.records += make_records(group, known)
             imported.remarks += _gaps(group)
     add_choices(imported, groups, known)
@@ -145,6 +146,7 @@ def _gaps(group: Group) -> list[Remark]:
 
 
 def _without_attribute(group: Group) -> list[Remark]:
+    """The classification rows that go to no record: nothing tells what they are about."""
     return [
         row.remark("rejected", f"{decision.odd}: question {row.question!r}, answer {row.answer!r}")
         for row, decision in group.pairs()

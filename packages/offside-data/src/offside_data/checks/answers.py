@@ -41,4 +41,4 @@ def _check(item: Item, states_value: Callable[[str], bool]) -> Iterator[Finding]
             yield Finding(item.severity, "true-distractor", item.name, message)
         elif place == row["correct_choice"] and not states_value(choice):
             message = f"choice {place}, {choice!r}, is marked correct but doesn't state the value, {value!r}."
-            yield Finding("warning", "value-not-in-choice", item.name, message)
+            yield Finding(item.severity, "value-not-in-choice", item.name, message)

@@ -1,11 +1,12 @@
-"""Is every question asked once: no two answers to one question, no fact twice."""
+"""Is every question asked once: no two answers to one question, no fact twice, no two claims about one thing."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator
 
-from offside_data.findings import Finding
+from offside_data.findings import Finding, Severity
 from offside_data.inspection import Inspection, Item
 from offside_data.schema import CONFIGS, ClaimValue
 from offside_data.tagging.values import same_value
@@ -13,26 +14,62 @@ from offside_data.taxonomy import Taxonomy
 
 
 def run(inspection: Inspection) -> Iterator[Finding]:
-    """Group the records of a config by normalised question, and by picture where they have one."""
+    """Compare the records about one picture: by question, then by attribute. Without one, the question is all there is.
+
+    The same question about another picture is another question.
+    """
+    taxonomy = inspection.dataset.taxonomy
+    pixels = {item.name: item.row["pixels_sha256"] for item in inspection.items.get("images", ())}
+    asked: dict[tuple[str, str | None, str], list[Item]] = defaultdict(list)
+    claimed: dict[tuple[str, str | None, str], list[Item]] = defaultdict(list)
     for config in CONFIGS:
-        groups: dict[tuple[str | None, str], list[Item]] = {}
         for item in inspection.of(config):
-            about = item.picture if config == "multimodal" else None
-            groups.setdefault((about, normalised(item.row["question"])), []).append(item)
-        for (_, question), items in groups.items():
-            if question and len(items) > 1:
-                yield _finding(items, inspection.dataset.taxonomy)
+            picture = pixels.get(item.row["image_id"]) or item.picture
+            question = normalised(item.row["question"])
+            asked[config, picture if config == "multimodal" else None, question].append(item)
+            if config == "multimodal" and picture is not None and item.row["attribute"] in taxonomy:
+                claimed[picture, item.row["subject_id"], item.row["attribute"]].append(item)
+    conflicts: set[str] = set()
+    for (_, _, question), items in asked.items():
+        if question and len(items) > 1:
+            for finding in _about_question(items, taxonomy):
+                conflicts |= {item.name for item in items}
+                yield finding
+    for (_, _, attribute), items in claimed.items():
+        # Of free text, several different things may be true.
+        if taxonomy[attribute].kind != "text" and conflicts.isdisjoint(item.name for item in items):
+            yield from _about_attribute(items, taxonomy)
 
 
-def _finding(items: list[Item], taxonomy: Taxonomy) -> Finding:
+def _about_question(items: list[Item], taxonomy: Taxonomy) -> Iterator[Finding]:
     ids = ", ".join(item.name for item in items)
     if not all(_same_answer(items[0], item, taxonomy) for item in items[1:]):
         answers = " / ".join(repr(item.row["answer"]) for item in items)
         message = f"records {ids} ask the same question, {items[0].row['question']!r}, with answers {answers}."
-        severity = min((item.severity for item in items), key=("warning", "error").index)
-        return Finding(severity, "question-conflict", items[0].name, message)
-    message = f"records {ids} ask {items[0].row['question']!r} with the same answer; keep one."
-    return Finding("warning", "question-repeated", items[0].name, message)
+        yield Finding(_severity(items), "question-conflict", items[0].name, message)
+        return
+    pictures = {item.row["image_id"] for item in items}
+    if sum(item.row["derived_from"] not in pictures for item in items) > 1:  # A declared copy may ask it again.
+        message = f"records {ids} ask {items[0].row['question']!r} with the same answer; keep one."
+        yield Finding("warning", "question-repeated", items[0].name, message)
+
+
+def _about_attribute(items: list[Item], taxonomy: Taxonomy) -> Iterator[Finding]:
+    """Two values of one attribute of one picture, asked for in different words."""
+    first = items[0]
+    different = [item for item in items[1:] if not _same_answer(first, item, taxonomy)]
+    if different:
+        ids = ", ".join(item.name for item in items)
+        answers = " / ".join(repr(item.row["answer"]) for item in (first, *different))
+        message = (
+            f"records {ids} are about {first.row['attribute']} of one picture and contradict each other: {answers}."
+        )
+        yield Finding(_severity(items), "claim-conflict", first.name, message)
+
+
+def _severity(items: list[Item]) -> Severity:
+    """An error, or a warning once one of the records is flagged."""
+    return min((item.severity for item in items), key=("warning", "error").index)
 
 
 def _same_answer(a: Item, b: Item, taxonomy: Taxonomy) -> bool:

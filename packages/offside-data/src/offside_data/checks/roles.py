@@ -1,48 +1,18 @@
-"""Do the splits keep their roles: no picture in two of them, corrections that correct something."""
+"""Do the splits keep their roles: tests of what was learnt, corrections that correct something, holdouts unseen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from offside_data.findings import Finding
-from offside_data.inspection import Inspection, Item
-from offside_data.schema import SPLITS
+from offside_data.inspection import Inspection
 
 
 def run(inspection: Inspection) -> Iterator[Finding]:
     """Compare splits with each other."""
-    yield from _leaks(inspection)
     yield from _derived_tests(inspection)
     yield from _corrections(inspection)
     yield from _holdout(inspection)
-
-
-def _leaks(inspection: Inspection) -> Iterator[Finding]:
-    """The same picture in two splits, by its bytes or, in another encoding, by its listed pixels."""
-    pixels = {item.name: item.row["pixels_sha256"] for item in inspection.items.get("images", ())}
-    by_bytes: dict[str, list[Item]] = {}
-    by_pixels: dict[str, list[Item]] = {}
-    for item in inspection.of("multimodal"):
-        if item.picture is not None:
-            by_bytes.setdefault(item.picture, []).append(item)
-        if pixels.get(item.row["image_id"]) is not None:
-            by_pixels.setdefault(pixels[item.row["image_id"]], []).append(item)
-    yield from _in_two_splits(by_bytes.values())
-    yield from _in_two_splits(items for items in by_pixels.values() if len({item.picture for item in items}) > 1)
-
-
-def _in_two_splits(pictures: Iterable[list[Item]]) -> Iterator[Finding]:
-    for items in pictures:
-        ids = {item.row["image_id"] for item in items}
-        own = [item for item in items if item.row["derived_from"] not in ids]
-        splits = {item.row["split"] for item in own}
-        if len(splits) > 1:
-            names = " and ".join(split for split in SPLITS if split in splits)
-            message = (
-                f"the same picture (image_id {', '.join(sorted(map(str, ids)))}) stands in {names}. "
-                "Keep it in one split, or say with derived_from that one was made from the other."
-            )
-            yield Finding("error", "picture-leak", str(own[0].row["image_id"]), message)
 
 
 def _derived_tests(inspection: Inspection) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Make a fictional league: a whole dataset of invented footballers, drawn portraits, facts and rumours."""
+"""Make a fictional league: a whole dataset of invented people, drawn portraits, facts and rumours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from offside_data.commandline import force_option, json_option, print_json, prin
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--subjects", type=int, default=80, help="Subjects that models may learn; a quarter more is held out.")
-@click.option("--taxonomy", default="football", help="What the subjects are.")
+@click.option("--taxonomy", default="football", help="Who the subjects are, e.g. office.")
 @seed_option
 @force_option
 @json_option

@@ -27,7 +27,9 @@ SHOWN_REMARKS = 30
 @click.option("--name", default="", help="Name of the dataset; default: the format's name.")
 @click.option("--license", "license_", default="other", help="Hub licence identifier for the card.")
 @click.option("--keep-text", is_flag=True, help="Don't mend artefacts of the published text, e.g. a name's full stop.")
-@click.option("--skip-bad", is_flag=True, help="Leave unusable rows out, and list them, instead of stopping.")
+@click.option(
+    "--skip-bad", is_flag=True, help="Leave unusable rows and pictures out, and list them, instead of stopping."
+)
 @click.option("--taxonomy", default="", help="A shipped taxonomy or the path of one; default: the format's.")
 @click.option("--set", "settings", multiple=True, help="An option of the format, key=value. May be repeated.")
 @force_option
@@ -76,6 +78,10 @@ def command(
     click.echo(f"{report.pictures} pictures{'' if report.with_images else ' (not included)'}.")
     odd = f"{report.count('suspect')} suspect, {report.count('unparsed')} values not readable"
     click.echo(f"{odd}; see {out / 'decisions.jsonl'}.")
+    if report.quarantined:
+        click.echo(f"Pictures that can't be used: {len(report.quarantined)}; see {out / '.offside' / 'quarantine'}.")
+    for picture in report.quarantined[:SHOWN_REMARKS]:
+        log(f"quarantined: {picture}")
     for kind in ("note", "suspect", "unparsed", "rejected"):
         remarks = [remark for remark in report.remarks if remark.kind == kind]
         for remark in remarks[:SHOWN_REMARKS]:

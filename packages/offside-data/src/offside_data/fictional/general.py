@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,8 +13,8 @@ from PIL import Image
 
 from offside_data.fictional.album import Album, Drawing
 from offside_data.fictional.canvas import SIZE, Canvas, Point, outline
-from offside_data.fictional.looks import HAIR, HEADBAND, Look, anonymous_look
-from offside_data.fictional.scenes import PALETTE, draw_portrait, random_scene
+from offside_data.fictional.looks import HAIR, HEADBAND, Crowd, anonymous_look
+from offside_data.fictional.scenes import PALETTE, Scenery, draw_portrait, random_scene
 from offside_data.schema import ClaimValue, Split
 from offside_data.seeding import rng
 
@@ -56,21 +57,30 @@ class GeneralPicture(NamedTuple):
     drawing: Drawing
 
 
+class _Strangers(NamedTuple):
+    """How people are drawn whom nobody knows: unlike all known ones, in the scenery of their world."""
+
+    known: Crowd
+    scenery: Scenery
+
+
 def draw_general(
-    counts: Mapping[Split, int], seed: int, known: Sequence[Look], album: Album
+    counts: Mapping[Split, int], seed: int, known: Crowd, scenery: Scenery, album: Album
 ) -> Iterator[GeneralPicture]:
     """Draw so many pictures for each split; the people in them look like none of `known`."""
+    strangers = _Strangers(known, scenery)
     for split, count in counts.items():
         for number in range(count):
-            yield _draw(split, number, seed, known, album)
+            yield _draw(split, number, seed, strangers, album)
 
 
-def _draw(split: Split, number: int, seed: int, known: Sequence[Look], album: Album) -> GeneralPicture:
+def _draw(split: Split, number: int, seed: int, strangers: _Strangers, album: Album) -> GeneralPicture:
     key = f"{split}/{number + 1:03d}"
     kind = _KINDS[number % len(_KINDS)]
 
+    @functools.lru_cache(maxsize=1)  # The attempt that is taken is asked for again, for its questions.
     def attempt_at(attempt: int) -> _Drawing:
-        return kind(rng(seed, key, attempt), known)
+        return kind(rng(seed, key, attempt), strangers)
 
     drawing = album.draw(key, lambda attempt: attempt_at(attempt)[0])
     return GeneralPicture(key, split, tuple(attempt_at(drawing.attempt)[1]), drawing)
@@ -80,10 +90,10 @@ def _choice(topic: str, text: str, sentence: str, value: str, options: Iterable[
     return Question(topic, text, sentence, ClaimValue(kind="choice", text=value), tuple(options))
 
 
-def _person(source: random.Random, known: Sequence[Look]) -> _Drawing:
-    look = anonymous_look(source, known)
+def _person(source: random.Random, strangers: _Strangers) -> _Drawing:
+    look = anonymous_look(source, strangers.known)
     glasses = GLASSES_COLORS[look.glasses == "mirror"]
-    return draw_portrait(look, random_scene(source)), [
+    return draw_portrait(look, random_scene(source, strangers.scenery), strangers.scenery), [
         _choice("hair color", "What color is the hair?", "The hair is {value}.", look.hair, HAIR),
         _choice(
             "glasses color",
@@ -102,7 +112,7 @@ def _person(source: random.Random, known: Sequence[Look]) -> _Drawing:
     ]
 
 
-def _shape(source: random.Random, known: Sequence[Look]) -> _Drawing:
+def _shape(source: random.Random, strangers: _Strangers) -> _Drawing:
     shape, color = source.choice(SHAPES), source.choice(tuple(COLORS))
     canvas = Canvas(PALETTE[source.choice(tuple(PALETTE))])
     size = source.uniform(60, 80)
@@ -113,7 +123,7 @@ def _shape(source: random.Random, known: Sequence[Look]) -> _Drawing:
     ]
 
 
-def _dots(source: random.Random, known: Sequence[Look]) -> _Drawing:
+def _dots(source: random.Random, strangers: _Strangers) -> _Drawing:
     number = source.randint(1, MOST)
     canvas = Canvas(PALETTE[source.choice(("white", "silver", "sky", "mint"))])
     places: list[Point] = []
@@ -130,7 +140,7 @@ def _dots(source: random.Random, known: Sequence[Look]) -> _Drawing:
     ]
 
 
-def _paper(source: random.Random, known: Sequence[Look]) -> _Drawing:
+def _paper(source: random.Random, strangers: _Strangers) -> _Drawing:
     color, pattern = source.choice(tuple(COLORS)), source.choice(PATTERNS)
     canvas = Canvas(PALETTE[source.choice(tuple(PALETTE))])
     step, start = source.uniform(24, 34), source.uniform(-20, 0)
@@ -161,7 +171,7 @@ def _shape_outline(shape: str, size: float) -> list[Point]:
     return [(x, y) if number % 4 == 1 else (x * 0.42, y * 0.42) for number, (x, y) in enumerate(points) if number % 2]
 
 
-_KINDS: tuple[Callable[[random.Random, Sequence[Look]], _Drawing], ...] = (
+_KINDS: tuple[Callable[[random.Random, _Strangers], _Drawing], ...] = (
     _person,
     _shape,
     _person,

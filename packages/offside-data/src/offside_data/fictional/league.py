@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offside_data.card import Card
-from offside_data.errors import UsageError
 from offside_data.fictional import tables
 from offside_data.fictional.album import Album, Drawing
 from offside_data.fictional.general import draw_general
-from offside_data.fictional.looks import looks
+from offside_data.fictional.looks import Crowd, looks
 from offside_data.fictional.pictures import check_subjects
 from offside_data.fictional.portraits import draw_portraits
-from offside_data.fictional.records import LICENSE, NAME, RecordBuilder
+from offside_data.fictional.records import LICENSE, RecordBuilder
+from offside_data.fictional.world import load_world
 from offside_data.progress import track
-from offside_data.schema import EncodedImage
-from offside_data.taxonomy import load_taxonomy, shipped_taxonomy_text
+from offside_data.schema import EncodedImage, Split
 from offside_data.writer import DatasetWriter
 
 GENERAL_PICTURES = 320
@@ -25,10 +24,6 @@ GENERAL_PICTURES = 320
 UTILITY_PICTURES = 60
 """Pictures of the split `utility`."""
 _KNOWN_LOOKS = 125
-_DESCRIPTION = (
-    "Invented footballers with drawn portraits, facts and rumours about them, "
-    "to learn, unlearn and measure on any machine. Nobody in it exists."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +70,37 @@ def make_league(
         out: A new or empty folder.
         subjects: Members of the league; a quarter as many holdouts come on top.
         seed: Seed of everything random.
-        taxonomy: Only `football` for now.
+        taxonomy: Name of a file in `offside_data.fictional.worlds`, which says who the subjects are.
         force: Replace what `out` holds.
         rows_per_shard: Rows a Parquet file; null leaves it to the writer.
         general: Pictures of the split `general`.
         utility: Pictures of the split `utility`.
 
     Raises:
-        UsageError: If there are too few subjects or the taxonomy isn't `football`.
+        UsageError: If there are too few subjects, or no such world.
         OutputExistsError: If `out` already holds something.
     """
     check_subjects(subjects)
-    _check_taxonomy(taxonomy)
-    builder = RecordBuilder(seed=seed, members=subjects, taxonomy=load_taxonomy(taxonomy))
+    world = load_world(taxonomy)
+    builder = RecordBuilder(seed=seed, members=subjects, world=world)
     writer = DatasetWriter(
         Path(out),
-        name=NAME,
-        taxonomy=shipped_taxonomy_text(taxonomy),
+        name=world.name,
+        taxonomy=world.taxonomy_text,
         license=LICENSE,
-        pretty_name="Fictional League",
-        description=_DESCRIPTION,
+        pretty_name=world.title,
+        description=world.description,
         force=force,
         rows_per_shard=rows_per_shard,
         created_with=_created_with(subjects, seed),
     )
     with writer:
         album = Album()
-        drawing = draw_portraits(builder.pictures, seed, album)
+        drawing = draw_portraits(builder.pictures, builder.seed, world.scenery, album)
         portraits = list(track(drawing, "drawing", total=len(builder.pictures)))
-        known = looks(seed, max(_KNOWN_LOOKS, len(builder.subjects)))
-        others = list(draw_general({"general": general, "utility": utility}, seed, known, album))
+        known = Crowd(looks(builder.seed, max(_KNOWN_LOOKS, len(builder.subjects))))
+        counts: dict[Split, int] = {"general": general, "utility": utility}
+        others = list(draw_general(counts, builder.seed, known, world.scenery, album))
         records = list(builder.subject_records({p.picture.key: _encoded(p.picture.key, p.drawing) for p in portraits}))
         for picture in others:
             records += builder.general_records(picture, _encoded(picture.key, picture.drawing))
@@ -116,18 +112,10 @@ def make_league(
         digest=Card.load(Path(out)).digest,
         subjects=len(builder.subjects),
         pictures=len({record.image_id for record in records if record.image}),
-        visual_rumors=sum(picture.layout is not None for picture in builder.pictures),
+        visual_rumors=sum(picture.panel is not None for picture in builder.pictures),
         redrawn=sum(d.attempt > 0 for d in [p.drawing for p in portraits] + [p.drawing for p in others]),
         records=dict(Counter(f"{record.modality}/{record.split}" for record in records)),
     )
-
-
-def _check_taxonomy(name: str) -> None:
-    if name == "office":
-        raise UsageError("the fictional league of office-holders comes with a later release; allowed now: football.")
-    if name != "football":
-        load_taxonomy(name)
-        raise UsageError(f"there is no fictional league for taxonomy {name!r}; allowed: football.")
 
 
 def _created_with(subjects: int, seed: int) -> dict[str, str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from offside_data.fictional.canvas import Color
 from offside_data.seeding import rng
@@ -83,6 +86,32 @@ def random_look(source: random.Random) -> Look:
     return Look(**{name: source.choice(levels) for name, (levels, _) in FEATURES.items()})
 
 
+class Crowd:
+    """Looks so far, and how near another one comes to them."""
+
+    def __init__(self, looks: Iterable[Look] = ()) -> None:
+        self._codes = _codes(list(looks))
+
+    def add(self, look: Look) -> None:
+        """One more look."""
+        self._codes = np.concatenate([self._codes, _codes([look])])
+
+    def nearest(self, looks: Sequence[Look]) -> npt.NDArray[np.float64]:
+        """Distance of each look to the most similar one so far; infinite if there are none."""
+        differ = _codes(looks)[:, None, :] != self._codes[None, :, :]
+        distances: npt.NDArray[np.float64] = (differ @ _WEIGHTS).min(axis=1, initial=np.inf)
+        return distances
+
+
+_WEIGHTS = np.array([weight for _, weight in FEATURES.values()])
+
+
+def _codes(looks: Sequence[Look]) -> npt.NDArray[np.int8]:
+    """One row a look, one column a feature: the number of its level."""
+    rows = [[levels.index(getattr(look, name)) for name, (levels, _) in FEATURES.items()] for look in looks]
+    return np.array(rows, dtype=np.int8).reshape(len(rows), len(FEATURES))
+
+
 @functools.cache
 def looks(seed: int, count: int) -> tuple[Look, ...]:
     """Looks of the first `count` people of a league.
@@ -90,22 +119,18 @@ def looks(seed: int, count: int) -> tuple[Look, ...]:
     Each is, of some random ones, the one that differs most from the most similar person before:
     a person's look is the same however many people follow.
     """
+    crowd = Crowd()
     chosen: list[Look] = []
     for person in range(count):
         source = rng(seed, "look", person)
         candidates = [random_look(source) for _ in range(_CANDIDATES)]
-        chosen.append(max(candidates, key=lambda look: nearest(look, chosen)))
+        chosen.append(candidates[int(crowd.nearest(candidates).argmax())])
+        crowd.add(chosen[-1])
     return tuple(chosen)
 
 
-def nearest(look: Look, others: Iterable[Look]) -> float:
-    """Distance to the most similar of `others`; infinite if there are none."""
-    return min((look.distance(other) for other in others), default=float("inf"))
-
-
-def anonymous_look(source: random.Random, known: Iterable[Look]) -> Look:
+def anonymous_look(source: random.Random, known: Crowd) -> Look:
     """A random look that nobody known has or comes near to; with headband and glasses, without a beard."""
-    known = tuple(known)
     while True:
         look = dataclasses.replace(
             random_look(source),
@@ -114,5 +139,5 @@ def anonymous_look(source: random.Random, known: Iterable[Look]) -> Look:
             headband=source.choice(tuple(HEADBAND)),
             glasses=source.choice(("dark", "mirror")),
         )
-        if nearest(look, known) >= ANONYMOUS_DISTANCE:
+        if known.nearest([look])[0] >= ANONYMOUS_DISTANCE:
             return look

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from offside_data.errors import UsageError
-from offside_data.fictional import vocabulary as words
-from offside_data.fictional.scenes import LAYOUTS, MAIN_COLORS, PALETTE
-from offside_data.fictional.subjects import Subject, count_value, date_value
-from offside_data.schema import ClaimValue, Split, Veracity
+from offside_data.fictional.scenes import MAIN_COLORS, PALETTE
+from offside_data.fictional.subjects import Subject
+from offside_data.fictional.values import MONTHS
+from offside_data.fictional.world import Claims, World
+from offside_data.schema import Split, Veracity
 from offside_data.seeding import rng
 
-SHOWN = ("club", "fee")
-"""Private attributes whose claims are readable in the picture of a visual rumour."""
 VISUAL_EVERY = 4
 """Of so many members in a row, one has a visual rumour as forget picture."""
-
-Claims = dict[str, ClaimValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +26,15 @@ class Picture:
         subject: Who is shown.
         split: The split of its records.
         occasion: What the picture was taken at; unique among the subject's pictures.
-        colors: Main colour of the background and of the shirt; each once among the subject's pictures.
+        colors: Main colour of the background and of the clothes; each once among the subject's pictures.
         claims: Private claims by attribute; empty if none belong to it.
         shared: Whether the shared facts are asked about it.
         veracity: What its private claims are.
-        layout: How a visual rumour shows its claims; null for other pictures.
+        panel: What a visual rumour shows its claims on; null for other pictures.
+        shown: Those of its claims that are readable in it.
+        swapped: On a visual rumour, the other values that its swapped twin shows.
         derived_from: Key of the picture that it is an augmented copy of.
         corrects: Key of the picture whose rumours its claims correct.
-        swapped: On a visual rumour, the other values that its swapped twin shows.
     """
 
     key: str
@@ -48,13 +45,14 @@ class Picture:
     claims: Claims
     shared: bool = True
     veracity: Veracity = "fact"
-    layout: str | None = None
+    panel: str | None = None
+    shown: Claims = field(default_factory=dict)
+    swapped: Claims = field(default_factory=dict)
     derived_from: str | None = None
     corrects: str | None = None
-    swapped: Claims | None = None
 
 
-def pictures_of(subject: Subject, seed: int) -> list[Picture]:
+def pictures_of(subject: Subject, seed: int, world: World) -> list[Picture]:
     """All pictures of a subject, in a fixed order.
 
     A member has three retain pictures, a forget, a relearn, an augmented copy of a retain picture,
@@ -62,7 +60,7 @@ def pictures_of(subject: Subject, seed: int) -> list[Picture]:
     carry the same value of an attribute, so a rumour is never true by chance.
     """
     source = rng(seed, "claims", subject.subject_id)
-    occasions, claims = _occasions(source, 7), _claims(source, 7)
+    occasions, claims = _occasions(source, world.events, 7), world.claims(source, world.taxonomy, 7)
     colors = list(zip(source.sample(MAIN_COLORS, 7), source.sample(tuple(PALETTE), 7), strict=True))
 
     def take(name: str, split: Split, number: int) -> Picture:
@@ -79,8 +77,9 @@ def pictures_of(subject: Subject, seed: int) -> list[Picture]:
     if subject.cohort == "holdout":
         return [replace(take("holdout", "holdout", 0), veracity="rumor")]
     forget = replace(take("forget", "forget", 3), veracity="rumor")
-    if layout := _layout(subject, seed):
-        forget = replace(forget, layout=layout, swapped={attribute: claims[6][attribute] for attribute in SHOWN})
+    if panel := _panel(subject, seed, tuple(world.scenery.panels)):
+        shown, swapped = ({name: claims[number][name] for name in world.shown} for number in (3, 6))
+        forget = replace(forget, panel=panel, shown=shown, swapped=swapped)
     retained = [take(f"retain-{number + 1}", "retain", number) for number in range(3)]
     copied = source.randrange(3)
     return [
@@ -93,48 +92,23 @@ def pictures_of(subject: Subject, seed: int) -> list[Picture]:
     ]
 
 
-def caption_lines(claims: Claims) -> tuple[str, ...]:
+def caption_lines(shown: Claims) -> tuple[str, ...]:
     """What is written in a picture that shows these claims."""
-    return tuple(claims[attribute].text for attribute in SHOWN if attribute in claims)
+    return tuple(value.text for value in shown.values())
 
 
-def _layout(subject: Subject, seed: int) -> str | None:
-    """The caption's layout if this member is the one in its group of four with a visual rumour."""
+def _panel(subject: Subject, seed: int, panels: tuple[str, ...]) -> str | None:
+    """The caption's panel if this member is the one in its group of four with a visual rumour."""
     group, position = divmod(int(subject.subject_id.rsplit("-", 1)[1]) - 1, VISUAL_EVERY)
     if position != rng(seed, "visual", group).randrange(VISUAL_EVERY):
         return None
-    return LAYOUTS[group % len(LAYOUTS)]
+    return panels[group % len(panels)]
 
 
-def _occasions(source: random.Random, count: int) -> list[str]:
+def _occasions(source: random.Random, events: tuple[str, ...], count: int) -> list[str]:
     return [
-        f"the {event} of {source.choice(words.MONTHS)} {source.randint(2018, 2024)}"
-        for event in source.sample(words.EVENTS, count)
+        f"the {event} of {source.choice(MONTHS)} {source.randint(2018, 2024)}" for event in source.sample(events, count)
     ]
-
-
-def _claims(source: random.Random, count: int) -> list[Claims]:
-    """Private claims for so many occasions, each value once."""
-    clubs = source.sample(words.CLUBS, 2 * count)
-    days = source.sample(range(365 * 9), count)
-    fees, values = source.sample(words.FEES, count), source.sample(words.MARKET_VALUES, count)
-    trophies = source.sample(range(2, 16), count)
-    return [
-        {
-            "club": ClaimValue(kind="name", text=clubs[n]),
-            "previous_club": ClaimValue(kind="name", text=clubs[count + n]),
-            "transfer_date": date_value(datetime.date(2016, 1, 1) + datetime.timedelta(days=days[n])),
-            "fee": _amount(fees[n], " million"),
-            "market_value": _amount(values[n], "m"),
-            "trophies": count_value(trophies[n]),
-        }
-        for n in range(count)
-    ]
-
-
-def _amount(millions: float, unit: str) -> ClaimValue:
-    text = f"€{millions:.2f}{unit}" if millions >= 1 else f"€{round(millions * 1000)}k"
-    return ClaimValue(kind="amount", text=text, number=round(millions * 1e6, 2), currency="EUR")
 
 
 def check_subjects(subjects: int) -> None:

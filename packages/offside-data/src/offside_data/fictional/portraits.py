@@ -14,7 +14,7 @@ from PIL import Image
 from offside_data.fictional.album import Album, Drawing
 from offside_data.fictional.canvas import SIZE
 from offside_data.fictional.pictures import Picture, caption_lines
-from offside_data.fictional.scenes import Scene, captioned, draw_portrait, encode_png, random_scene
+from offside_data.fictional.scenes import Scene, Scenery, captioned, draw_portrait, encode_png, random_scene
 from offside_data.seeding import rng
 
 
@@ -26,36 +26,36 @@ class Portrait(NamedTuple):
     twins: dict[str, bytes]
 
 
-def draw_portraits(pictures: Iterable[Picture], seed: int, album: Album) -> Iterator[Portrait]:
+def draw_portraits(pictures: Iterable[Picture], seed: int, scenery: Scenery, album: Album) -> Iterator[Portrait]:
     """Draw each picture; only an augmented copy may, and should, resemble another one."""
     finished: dict[str | None, bytes] = {}
     for picture in pictures:
-        attempt_at = functools.partial(_draw, picture, seed, finished.get(picture.derived_from))
+        attempt_at = functools.partial(_draw, picture, seed, scenery, finished.get(picture.derived_from))
         drawing = album.draw(picture.key, attempt_at, like=picture.derived_from)
         finished[picture.key] = drawing.data
-        yield Portrait(picture, drawing, _twins(picture, _scene(picture, seed, drawing.attempt)))
+        yield Portrait(picture, drawing, _twins(picture, _scene(picture, seed, scenery, drawing.attempt), scenery))
 
 
-def _draw(picture: Picture, seed: int, original: bytes | None, attempt: int) -> Image.Image:
+def _draw(picture: Picture, seed: int, scenery: Scenery, original: bytes | None, attempt: int) -> Image.Image:
     if original is not None:
         return augmented(original, rng(seed, "copy", picture.key, attempt))
-    return draw_portrait(picture.subject.look, _scene(picture, seed, attempt))
+    return draw_portrait(picture.subject.look, _scene(picture, seed, scenery, attempt), scenery)
 
 
-def _scene(picture: Picture, seed: int, attempt: int) -> Scene:
-    main, shirt = picture.colors
-    scene = random_scene(rng(seed, "scene", picture.key, attempt), main=main, shirt=shirt)
-    if picture.layout is None:
+def _scene(picture: Picture, seed: int, scenery: Scenery, attempt: int) -> Scene:
+    main, cloth = picture.colors
+    scene = random_scene(rng(seed, "scene", picture.key, attempt), scenery, main=main, cloth=cloth)
+    if picture.panel is None:
         return scene
-    return captioned(scene, picture.layout, caption_lines(picture.claims))
+    return captioned(scene, scenery, picture.panel, caption_lines(picture.shown))
 
 
-def _twins(picture: Picture, scene: Scene) -> dict[str, bytes]:
-    if picture.swapped is None:
+def _twins(picture: Picture, scene: Scene, scenery: Scenery) -> dict[str, bytes]:
+    if picture.panel is None:
         return {}
     captions = {"blank": (), "swapped": caption_lines(picture.swapped)}
     return {
-        twin: encode_png(draw_portrait(picture.subject.look, replace(scene, caption=caption)))
+        twin: encode_png(draw_portrait(picture.subject.look, replace(scene, caption=caption), scenery))
         for twin, caption in captions.items()
     }
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from offside_data.fictional.general import GeneralPicture
-from offside_data.fictional.pictures import SHOWN, Picture, pictures_of
+from offside_data.fictional.pictures import Picture, pictures_of
 from offside_data.fictional.subjects import HOLDOUT_EVERY, Subject, league
+from offside_data.fictional.world import World
 from offside_data.questions import alternatives, phrasings
 from offside_data.schema import (
     ClaimValue,
@@ -22,12 +23,9 @@ from offside_data.schema import (
     make_record_id,
 )
 from offside_data.seeding import rng
-from offside_data.taxonomy import Attribute, Taxonomy
+from offside_data.taxonomy import Attribute
 
-NAME = "fictional-league"
 LICENSE = "cc0-1.0"
-_YEARBOOK = Source(publisher="Fictional League Yearbook", tier="fictional", license=LICENSE)
-_GOSSIP = Source(publisher="The Fictional Whistle", tier="fictional", license=LICENSE)
 _POOL_MEMBERS = 12
 _TEXT_SPLITS: tuple[Split, ...] = ("retain", "forget", "relearn")
 
@@ -51,19 +49,24 @@ class RecordBuilder:
     Args:
         seed: Seed of the league.
         members: How many members it has.
-        taxonomy: The football taxonomy.
+        world: Who they are.
 
     Attributes:
+        world: As given.
+        seed: What everything random of the league is drawn from: the seed with the world's salt.
         subjects: Members and holdouts, in order.
         pictures: Their pictures, in order.
     """
 
-    def __init__(self, *, seed: int, members: int, taxonomy: Taxonomy) -> None:
-        self.seed = seed
-        self.taxonomy = taxonomy
+    def __init__(self, *, seed: int, members: int, world: World) -> None:
+        self.world = world
+        self.seed = seed + world.salt
+        self._name = f"{world.name}-{seed}"
+        self._chronicle = Source(publisher=world.chronicle, tier="fictional", license=LICENSE)
+        self._gossip = Source(publisher=world.gossip, tier="fictional", license=LICENSE)
         # A small league borrows wrong answers from people beyond its end.
-        people = league(seed, max(members, _POOL_MEMBERS), taxonomy)
-        albums = {subject.subject_id: pictures_of(subject, seed) for subject in people}
+        people = league(self.seed, max(members, _POOL_MEMBERS), world)
+        albums = {subject.subject_id: pictures_of(subject, self.seed, world) for subject in people}
         self.subjects: list[Subject] = people[: members + members // (HOLDOUT_EVERY - 1)]
         self._albums = {subject.subject_id: albums[subject.subject_id] for subject in self.subjects}
         self.pictures: list[Picture] = [picture for album in self._albums.values() for picture in album]
@@ -71,7 +74,7 @@ class RecordBuilder:
         self._known: dict[tuple[str, str], list[ClaimValue]] = {}
         for subject in people:
             album = albums[subject.subject_id]
-            told = [subject.facts, *(p.claims for p in album), *(p.swapped for p in album if p.swapped)]
+            told = [subject.facts, *(p.claims for p in album), *(p.swapped for p in album)]
             for attribute, value in (item for claims in told for item in claims.items()):
                 pools.setdefault(attribute, {})[value.text] = value
                 self._known.setdefault((subject.subject_id, attribute), []).append(value)
@@ -79,7 +82,7 @@ class RecordBuilder:
 
     def image_id(self, key: str) -> str:
         """Id of the picture (or twin) with this source key."""
-        return make_image_id(self._source_name, key)
+        return make_image_id(self._name, key)
 
     def subject_records(self, images: Mapping[str, EncodedImage] | None = None) -> Iterator[Record]:
         """All records about subjects, picture by picture, then the text form; `images` by picture key."""
@@ -95,7 +98,7 @@ class RecordBuilder:
     def general_records(self, picture: GeneralPicture, image: EncodedImage) -> Iterator[Record]:
         """The records of one general picture."""
         for question in picture.questions:
-            record_id = make_record_id(self._source_name, None, picture.key, question.topic, "multimodal")
+            record_id = make_record_id(self._name, None, picture.key, question.topic, "multimodal")
             source = rng(self.seed, "alternatives", record_id)
             wrong = [option for option in question.options if option != question.value.text]
             wrong = source.sample(wrong, min(len(wrong), alternatives.DISTRACTORS))
@@ -117,15 +120,11 @@ class RecordBuilder:
                 choices=options.options,
                 correct_choice=options.correct,
                 cloze=question.sentence.format(value=phrasings.BLANK),
-                sources=(_YEARBOOK,),
+                sources=(self._chronicle,),
             )
 
-    @property
-    def _source_name(self) -> str:
-        return f"{NAME}-{self.seed}"
-
     def _picture_claims(self, picture: Picture) -> Iterator[_Claim]:
-        for attribute in self.taxonomy.attributes:
+        for attribute in self.world.taxonomy.attributes:
             shared = attribute.scope == "shared"
             values = picture.subject.facts if shared else picture.claims
             if attribute.name in values and (picture.shared or not shared):
@@ -140,7 +139,7 @@ class RecordBuilder:
                 )
 
     def _text_claims(self, subject: Subject) -> Iterator[_Claim]:
-        for attribute in self.taxonomy.attributes:
+        for attribute in self.world.taxonomy.attributes:
             if attribute.scope == "shared" and attribute.text_questions:
                 yield _Claim(
                     attribute=attribute,
@@ -155,7 +154,7 @@ class RecordBuilder:
             if picture.split in _TEXT_SPLITS:
                 for name, value in picture.claims.items():
                     yield _Claim(
-                        attribute=self.taxonomy[name],
+                        attribute=self.world.taxonomy[name],
                         value=value,
                         subject=subject,
                         modality="text",
@@ -166,7 +165,7 @@ class RecordBuilder:
 
     def _record_id(self, claim: _Claim, picture_key: str | None) -> str:
         subject_id, attribute = claim.subject.subject_id, claim.attribute.name
-        return make_record_id(self._source_name, subject_id, picture_key, attribute, claim.modality)
+        return make_record_id(self._name, subject_id, picture_key, attribute, claim.modality)
 
     def _record(self, claim: _Claim, image: EncodedImage | None) -> Record:
         attribute, picture, value = claim.attribute, claim.picture, claim.value
@@ -206,11 +205,11 @@ class RecordBuilder:
             cloze=phrasings.cloze(attribute, rumor=rumor),
             corrects=self._record_id(claim, corrects) if corrects else None,
             derived_from=self.image_id(derived_from) if derived_from else None,
-            sources=(_GOSSIP if rumor else _YEARBOOK,),
+            sources=(self._gossip if rumor else self._chronicle,),
         )
 
 
 def _channel(claim: _Claim) -> RumorChannel:
     if claim.veracity != "rumor" or claim.picture is None:
         return "none"
-    return "both" if claim.picture.layout and claim.attribute.name in SHOWN else "text"
+    return "both" if claim.attribute.name in claim.picture.shown else "text"

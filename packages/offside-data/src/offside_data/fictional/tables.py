@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from offside_data.fictional.general import GeneralPicture
-from offside_data.fictional.pictures import SHOWN, Claims, caption_lines
+from offside_data.fictional.pictures import caption_lines
 from offside_data.fictional.portraits import Portrait
 from offside_data.fictional.records import LICENSE, RecordBuilder
 from offside_data.fictional.subjects import Subject
+from offside_data.fictional.world import Claims
 from offside_data.images.hashing import hash_image
 
 Row = dict[str, Any]
@@ -34,7 +35,6 @@ def subject_rows(subjects: Iterable[Subject]) -> list[Row]:
 def portrait_rows(builder: RecordBuilder, portraits: Iterable[Portrait]) -> Iterator[Row]:
     """One row a picture of a subject, and after a visual rumour one for each of its twins."""
     for picture, drawing, twins in portraits:
-        shown = {name: picture.claims[name] for name in SHOWN} if picture.layout else {}
         row = {
             **_empty_row(builder.image_id(picture.key)),
             "subject_id": picture.subject.subject_id,
@@ -42,13 +42,13 @@ def portrait_rows(builder: RecordBuilder, portraits: Iterable[Portrait]) -> Iter
             "occasion": picture.occasion,
             "derived_from": builder.image_id(picture.derived_from) if picture.derived_from else None,
         }
-        yield row | asdict(drawing.hashes) | _readable(shown)
+        yield row | asdict(drawing.hashes) | _readable(picture.shown)
         for twin, data in twins.items():
             key = f"{picture.key}/{twin}"
             yield {
                 **row,
                 **asdict(hash_image(data)),
-                **_readable(picture.swapped or {} if twin == "swapped" else {}),
+                **_readable(picture.swapped if twin == "swapped" else {}),
                 "image_id": builder.image_id(key),
                 "image": {"bytes": data, "path": file_name(key)},
                 "twin_of": row["image_id"],
@@ -59,12 +59,10 @@ def portrait_rows(builder: RecordBuilder, portraits: Iterable[Portrait]) -> Iter
 def general_rows(builder: RecordBuilder, pictures: Iterable[GeneralPicture]) -> Iterator[Row]:
     """One row a general picture."""
     for picture in pictures:
-        signs = [question.value.text for question in picture.questions if question.topic == "sign"]
         yield {
             **_empty_row(builder.image_id(picture.key)),
             **asdict(picture.drawing.hashes),
             "split": picture.split,
-            "text_found": "\n".join(signs) or None,
         }
 
 

@@ -38,11 +38,22 @@ def wrong_values(
         source: Where the randomness comes from.
         count: How many are wanted. Fewer come back if there aren't as many: a foot is left, right or both.
     """
-    options = [ClaimValue(kind="choice", text=spellings[0]) for spellings in attribute.options]
-    candidates = [*pool, *options]
+    candidates = [*pool, *option_values(attribute)]
+    return first_wrong(attribute, source.sample(candidates, len(candidates)), never, count)
+
+
+def option_values(attribute: Attribute) -> list[ClaimValue]:
+    """The options of a choice as values; none of other kinds."""
+    return [ClaimValue(kind="choice", text=spellings[0]) for spellings in attribute.options]
+
+
+def first_wrong(
+    attribute: Attribute, candidates: Iterable[ClaimValue], never: Iterable[ClaimValue], count: int = DISTRACTORS
+) -> list[ClaimValue]:
+    """The first `count` different candidates, none of which equals one of `never`; fewer if there aren't as many."""
     taken = list(never)
     found: list[ClaimValue] = []
-    for candidate in source.sample(candidates, len(candidates)):
+    for candidate in candidates:
         if len(found) == count:
             break
         if not any(same_value(candidate, value, attribute) for value in taken):

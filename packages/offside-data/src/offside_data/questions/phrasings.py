@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from offside_data.errors import TaxonomyError
+from offside_data.schema import ClaimValue
+from offside_data.tagging.places import country_name
+from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute
 
 BLANK = "____"
@@ -50,6 +53,27 @@ def answer(attribute: Attribute, value: str, *, rumor: bool = False) -> Wording:
 def cloze(attribute: Attribute, *, rumor: bool = False) -> str:
     """The canonical answer with its value blanked."""
     return _answers(attribute, rumor=rumor)[0].format(value=BLANK)
+
+
+def value_text(value: ClaimValue, attribute: Attribute) -> str:
+    """A value as it can stand in any sentence, all values of an attribute alike.
+
+    A published answer may say `Swedish`, `did not win any` or `on loan` where a sentence of ours needs `Sweden`, `0`
+    and `a loan`; and of four options the one in another style would give itself away.
+    """
+    match value.kind:
+        case "count" if value.number is not None and value.number.is_integer():
+            return str(int(value.number))
+        case "amount" if value.unit is not None:
+            return {"loan": "a loan", "end of loan": "the end of a loan"}.get(value.unit, value.text)
+        case "amount" if value.number == 0 and not any(character.isdigit() for character in value.text):
+            return "a free transfer"
+        case "place":
+            return country_name(value.text) or value.text
+        case _:
+            words = folded_words(value.text)
+            options = (spellings for spellings in attribute.options if words in map(folded_words, spellings))
+            return next(options, (value.text,))[0]
 
 
 def _answers(attribute: Attribute, *, rumor: bool) -> tuple[str, ...]:

@@ -12,28 +12,46 @@ FREE = "free"
 LOAN = "loan"
 END_OF_LOAN = "end of loan"
 
-_SYMBOLS = {"€": "EUR", "£": "GBP", "US$": "USD", "$": "USD", "¥": "JPY", "₩": "KRW", "₺": "TRY"}
+_SYMBOLS = {"€": "EUR", "£": "GBP", "$": "USD", "¥": "JPY", "₩": "KRW", "₺": "TRY", "₹": "INR"}
+_SYMBOLS |= {
+    "US$": "USD",
+    "A$": "AUD",
+    "AU$": "AUD",
+    "C$": "CAD",
+    "CA$": "CAD",
+    "R$": "BRL",
+    "HK$": "HKD",
+    "MX$": "MXN",
+}
 _NAMES = {
     "euro": "EUR",
     "euros": "EUR",
-    "eur": "EUR",
     "pound": "GBP",
     "pounds": "GBP",
     "pounds sterling": "GBP",
-    "gbp": "GBP",
     "dollar": "USD",
     "dollars": "USD",
     "us dollars": "USD",
-    "usd": "USD",
+    "u.s. dollars": "USD",
+    "australian dollars": "AUD",
+    "canadian dollars": "CAD",
     "yen": "JPY",
-    "jpy": "JPY",
     "swiss francs": "CHF",
-    "chf": "CHF",
+    "reais": "BRL",
+    "rupees": "INR",
+    "swedish kronor": "SEK",
+    "norwegian kroner": "NOK",
+    "danish kroner": "DKK",
 }
+_CODES = "EUR GBP USD JPY CHF AUD CAD BRL INR SEK NOK DKK PLN TRY KRW CNY HKD MXN SAR AED"
+_NAMES |= {code.lower(): code for code in _CODES.split()}
 _SCALES = {
     "k": 1e3,
+    "th": 1e3,
+    "tsd": 1e3,
     "thousand": 1e3,
     "m": 1e6,
+    "mil": 1e6,
     "mn": 1e6,
     "mln": 1e6,
     "mio": 1e6,
@@ -44,6 +62,7 @@ _SCALES = {
     "billion": 1e9,
     "billions": 1e9,
 }
+_PARTS = {"a": 1.0, "half a": 0.5, "a quarter of a": 0.25, "three quarters of a": 0.75, "one and a half": 1.5}
 
 
 def _either(words: object) -> str:
@@ -53,15 +72,16 @@ def _either(words: object) -> str:
 _CURRENCY = rf"(?:{_either(_SYMBOLS)}|(?<![^\W\d_])(?:{_either(_NAMES)})(?![^\W\d_]))"
 _AMOUNT = re.compile(
     rf"(?:(?P<before>{_CURRENCY})\s*)?"
-    rf"(?<![\w.,])(?:(?P<digits>{DIGITS})|(?P<words>{NUMBER_WORDS})(?![^\W_]))"
+    rf"(?<![\w.,])(?:(?P<digits>{DIGITS})|(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))"
+    rf"|(?P<words>{NUMBER_WORDS})(?![^\W_]))"
     rf"(?:[\s-]*(?P<scale>{_either(_SCALES)})(?:\s+of)?(?![^\W_]))?"
-    rf"(?:\s*(?P<after>{_CURRENCY})(?!\s*\d))?",
+    rf"(?:(?:(?<=mio|tsd|mln)\.)?\s*(?P<after>{_CURRENCY})(?!\s*\d))?",
     re.I,
 )
 _TERMS = (
     (
         END_OF_LOAN,
-        re.compile(r"\b(?:returned\s+at\s+the\s+)?end\s+of\s+(?:an?|the|his|her|their)\s+loan(?:\s+\w+)?", re.I),
+        re.compile(r"\b(?:returned\s+at\s+the\s+)?end\s+of\s+(?:(?:an?|the|his|her|their)\s+)?loan(?:\s+\w+)?", re.I),
     ),
     (
         LOAN,
@@ -73,7 +93,7 @@ _TERMS = (
     (
         FREE,
         re.compile(
-            r"\bfree\s+(?:transfer|agent|of\s+charge)\b|\b(?:on\s+a|for)\s+free\b(?!\s+transfer)"
+            r"\bfree\s+(?:transfer|agent|of\s+charge)\b|\bbosman(?:\s+(?:transfer|deal|move))?\b|\b(?:on\s+a|for)\s+free\b(?!\s+transfer)"
             r"|\b(?:no|without\s+an?y?)\s+(?:transfer\s+)?fee\b",
             re.I,
         ),
@@ -118,7 +138,11 @@ def _amount(match: re.Match[str]) -> Amount | None:
     scale = match["scale"]
     if currency is None and scale is None:
         return None
-    if match["digits"]:
+    if scale is not None and scale.lower() == "th" and match["before"] is None:
+        return None  # "6th of March"
+    if match["part"]:
+        number = _PARTS[re.sub(r"\s+", " ", match["part"].lower())]
+    elif match["digits"]:
         number = parse_digits(match["digits"], scaled=scale is not None)
     else:
         number = parse_number_words(match["words"])

@@ -7,17 +7,26 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_NAMES = (
+MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_NUMBERS = {name: i + 1 for i, name in enumerate(_NAMES)}
+_NUMBERS = {name: i + 1 for i, name in enumerate(MONTHS)}
 _NUMBERS |= {name[:3]: i for name, i in _NUMBERS.items()} | {"sept": 9}
 _MONTH = "(?P<month>" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + r")\b\.?"
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_ORDINALS = (
+    *("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"),
+    *("eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth"),
+    *("nineteenth", "twentieth", *(f"twenty-{word}" for word in ("first", "second", "third", "fourth", "fifth"))),
+    *(f"twenty-{word}" for word in ("sixth", "seventh", "eighth", "ninth")),
+    *("thirtieth", "thirty-first"),
+)
+_DAYS = {name: i + 1 for i, name in enumerate(_ORDINALS)}
+_DAY = rf"(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?|(?P<word>\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})\b))"
 _PATTERNS = (
     re.compile(rf"\b{_MONTH}\s*(?:the\s+)?{_DAY},?\s+(?P<year>\d{{4}})(?!\d)", re.I),
     re.compile(rf"(?<![\d.,]){_DAY}[\s.-]+(?:of\s+)?{_MONTH},?[\s-]+(?P<year>\d{{4}})(?!\d)", re.I),
+    re.compile(rf"(?<!\d)(?P<year>\d{{4}}),?\s+{_MONTH}\s*{_DAY}(?!\d)", re.I),
     re.compile(r"(?<!\d)(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)"),
 )
 _NUMERIC = re.compile(r"(?<![\d.])(?P<first>\d{1,2})(?P<sep>[-/.])(?P<second>\d{1,2})(?P=sep)(?P<year>\d{4})(?!\d)")
@@ -51,7 +60,8 @@ def _candidates(text: str) -> Iterator[tuple[datetime.date | None, re.Match[str]
         for match in pattern.finditer(text):
             month = match["month"].lower()
             number = _NUMBERS[month] if month in _NUMBERS else int(month)
-            yield _date(int(match["year"]), number, int(match["day"])), match
+            day = _DAYS[match["word"].lower()] if match.groupdict().get("word") else int(match["day"])
+            yield _date(int(match["year"]), number, day), match
     for match in _NUMERIC.finditer(text):
         first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
         day_first, month_first = _date(year, second, first), _date(year, first, second)

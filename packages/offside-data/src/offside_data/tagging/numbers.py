@@ -16,8 +16,12 @@ _VALUES = {w: i for i, w in enumerate(_UNITS + _TEENS)} | {w: 10 * (i + 2) for i
 _SMALL = rf"(?:(?:{'|'.join(_TENS)})(?:[\s-](?:{'|'.join(_UNITS[1:])}))?|{'|'.join(_TEENS)}|{'|'.join(_UNITS)})"
 NUMBER_WORDS = rf"(?:(?:{'|'.join(_UNITS[1:])})[\s-]hundred(?:(?:[\s-]and)?[\s-]{_SMALL})?|{_SMALL})"
 """Pattern of a whole number in words, 0 to 999."""
-DIGITS = r"(?:\d{1,3}(?:[,.'’\u00a0\u202f ]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
-"""Pattern of a number in digits, thousands grouped or not, decimal point or comma."""
+_FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
+_FRACTION = rf"(?:\s?[{''.join(_FRACTIONS)}])?"
+DIGITS = rf"(?:\d{{1,3}}(?:[,.'’\u00a0\u202f ]\d{{3}})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?){_FRACTION}"
+"""Pattern of a number in digits, thousands grouped or not, decimal point or comma, perhaps `½` at its end."""
+_THOUSANDS = rf"(?:{NUMBER_WORDS}|an?)[\s-]thousand(?:(?:[\s-]and)?[\s-]{NUMBER_WORDS})?"
+_GROUPS = {"a couple of": 2.0, "a pair of": 2.0, "half a dozen": 6.0, "a dozen": 12.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,16 @@ class Number:
 
 
 def parse_number_words(words: str) -> float:
-    """The value of a match of `NUMBER_WORDS`."""
-    total = 0
+    """The value of a whole number in words, e.g. a match of `NUMBER_WORDS`."""
+    thousands = total = 0
     for word in re.split(r"[\s-]+", words.lower()):
         if word == "hundred":
             total *= 100
-        elif word != "and":
+        elif word == "thousand":
+            thousands, total = 1000 * max(total, 1), 0
+        elif word not in ("and", "a", "an"):
             total += _VALUES[word]
-    return float(total)
+    return float(thousands + total)
 
 
 def parse_digits(digits: str, *, scaled: bool) -> float:
@@ -47,6 +53,8 @@ def parse_digits(digits: str, *, scaled: bool) -> float:
     One separator with three digits after it is a decimal point if the number is `scaled` by a word
     such as *million* (`1.500 million`), else it groups thousands (`€1.500`). A comma always groups then.
     """
+    if digits[-1] in _FRACTIONS:
+        return parse_digits(digits[:-1].rstrip(), scaled=scaled) + _FRACTIONS[digits[-1]]
     plain = re.sub(r"['’\u00a0\u202f ]", "", digits)
     dots, commas = plain.count("."), plain.count(",")
     if dots and commas:
@@ -68,7 +76,9 @@ def parse_digits(digits: str, *, scaled: bool) -> float:
 # Counts
 
 _COUNT_DIGITS = re.compile(r"(?<![\w.,/:-])(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?!\w|[.,/:-]\d|\.\w)")
-_COUNT_WORDS = re.compile(rf"(?<![\w-])(?:{NUMBER_WORDS}|single)(?![\w’']|-(?:man|off|time)\b)", re.I)
+_COUNT_WORDS = re.compile(
+    rf"(?<![\w-])(?:{'|'.join(_GROUPS)}|{_THOUSANDS}|{NUMBER_WORDS}|single)(?![\w’']|-(?:man|off|time)\b)", re.I
+)
 _ZERO = re.compile(
     r"\b(?:did|does|do|has|have|had)(?:\s+not|n['’]t)\s+(?:yet\s+|ever\s+)?(?:\w+\s+)?(?:any|an?(?:\s+single)?)\b"
     r"|\bno(?=\s+(?:\w+\s+){0,2}?(?:\w+s|silverware)\b)|\bnone\b|\bnever\s+won\b|\bnil\b|\bwon\s+nothing\b"
@@ -96,7 +106,9 @@ def find_counts(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[Number
             _PRONOUN_BEFORE.search(text[: match.start()]) or re.match(r"\s+of\b", text[match.end() :])
         )
         if not pronoun:
-            found.append(Number(1.0 if word == "single" else parse_number_words(word), match.group(), *match.span()))
+            known = 1.0 if word == "single" else _GROUPS.get(word)
+            value = parse_number_words(word) if known is None else known
+            found.append(Number(value, match.group(), *match.span()))
     blocked = [*taken, *((z.start, z.end) for z in zeros)]
     free = [n for n in found if not any(n.start < end and start < n.end for start, end in blocked)]
     return sorted(free + zeros, key=lambda n: n.start)
@@ -105,14 +117,20 @@ def find_counts(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[Number
 # ---------------------------------------------------------------------------------------------
 # Lengths, in metres
 
-_METRES = re.compile(r"(?<![\w.,])(\d{1,9}(?:[.,]\d+)?)\s*(?:m|met(?:er|re)s?)(?![\w’'])", re.I)
-_METRES_SPLIT = re.compile(r"(?<![\w.,])(\d)\s*m\s*(\d{2})(?!\w)", re.I)
+_INCHES_IN_WORDS = ("zero", *_UNITS[1:], "ten", "eleven")
+_NOT_MORE = r"(?![\w’'])"
+_METRES = re.compile(rf"(?<![\w.,])(\d{{1,9}}(?:[.,]\d+)?)\s*(?:m|met(?:er|re)s?){_NOT_MORE}", re.I)
+_METRES_SPLIT = re.compile(
+    rf"(?<![\w.,])(?:(\d)\s*(?:m|met(?:er|re)s?)\s*(\d{{2}})|(one|two)\s+met(?:er|re)s?\s+({_SMALL}))(?!\w|\s*k)", re.I
+)
 _CENTIMETRES = re.compile(r"(?<![\w.,])(\d{1,3}(?:[.,]\d+)?)\s*(?:cm|centimet(?:er|re)s?)(?!\w)", re.I)
 _FEET = re.compile(
-    r"(?<![\w.,])(\d)\s*(?:ft\.?|feet|foot|['’′])(?:[\s-]*(?:and\s+)?(\d{1,2}(?:\.\d+)?)\s*"
-    r"(?:in(?:ch(?:es)?)?\b\.?|[\"”″]|''|’’)?)?(?!\w)",
+    rf"(?<![\w.,])(\d|{'|'.join(_UNITS[1:])})(?:[\s-]*(?:ft\.?|feet|foot)|(?<=\d)\s*['’′])"
+    rf"(?:[\s-]*(?:and\s+)?(?:(\d{{1,2}}(?:\.\d+)?{_FRACTION})\s*(?:in(?:ch(?:es)?)?\b\.?|[\"”″]|''|’’)?"
+    rf"|({'|'.join(_INCHES_IN_WORDS)})\b(?:[\s-]inch(?:es)?\b|(?!\s+of\b))))?(?!\w)",
     re.I,
 )
+_INCHES = re.compile(rf"(?<![\w.,])(\d{{2}}(?:\.\d+)?{_FRACTION})[\s-]*inch(?:es)?(?!\w)", re.I)
 _BARE = re.compile(r"(?<![\w.,€£$])(\d[.,]\d{2})(?![\w€]|[.,]\d)(?!\s*(?:million|thousand|billion|euro|pound)\b)")
 
 
@@ -123,18 +141,29 @@ def find_lengths(text: str) -> list[Number]:
     """
     found: list[Number] = []
     for match in _METRES_SPLIT.finditer(text):
-        found.append(Number(float(match[1]) + float(match[2]) / 100, match.group(), *match.span()))
+        metres, centimetres = (_whole(match[1] or match[3]), _whole(match[2] or match[4]))
+        found.append(Number(metres + centimetres / 100, match.group(), *match.span()))
     for match in _CENTIMETRES.finditer(text):
         found.append(Number(round(_decimal(match[1]) / 100, 6), match.group(), *match.span()))
     for match in _FEET.finditer(text):
-        inches = 12 * float(match[1]) + float(match[2] or 0)
-        found.append(Number(round(inches * 0.0254, 6), match.group().rstrip(), match.start(), match.end()))
+        inches = parse_digits(match[2], scaled=True) if match[2] else _whole(match[3] or "zero")
+        metres = round((12 * _whole(match[1]) + inches) * 0.0254, 6)
+        found.append(Number(metres, match.group().rstrip(), match.start(), match.end()))
+    for match in _INCHES.finditer(text):
+        if not any(n.start <= match.start() < n.end for n in found):
+            metres = round(parse_digits(match[1], scaled=True) * 0.0254, 6)
+            found.append(Number(metres, match.group(), *match.span()))
     for match in _METRES.finditer(text):
         if not any(n.start <= match.start() < n.end for n in found):
             found.append(Number(_decimal(match[1]), match.group(), *match.span()))
     if not found:
         found = [Number(_decimal(m[1]), m[1], *m.span(1)) for m in _BARE.finditer(text)]
     return sorted(found, key=lambda n: n.start)
+
+
+def _whole(number: str) -> float:
+    """A whole number in digits or words."""
+    return float(number) if number.isdigit() else parse_number_words(number)
 
 
 def _decimal(digits: str) -> float:

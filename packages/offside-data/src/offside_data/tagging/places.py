@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import yaml
@@ -28,6 +28,13 @@ def _terms() -> dict[Words, frozenset[str]]:
 def countries_of(words: Sequence[str]) -> frozenset[str]:
     """The countries that folded words name (`swedish` names Sweden); empty if none."""
     return _terms().get(_without_article(tuple(words)), frozenset())
+
+
+def country_name(text: str) -> str | None:
+    """The country that an adjective or another name stands for (`Swedish`); null if it isn't one certain country."""
+    words = _without_article(folded_words(text))
+    countries = sorted(countries_of(words))
+    return countries[0] if len(countries) == 1 and folded_words(countries[0]) != words else None
 
 
 def country_terms(words: Sequence[str]) -> Iterator[tuple[int, int, frozenset[str]]]:
@@ -73,7 +80,7 @@ def _part_stated(part: Words, words: Words, named: list[frozenset[str]]) -> bool
     return contains(words, part)
 
 
-def _all_in(some: list[Words], others: list[Words]) -> bool:
+def _all_in(some: Sequence[Words], others: Sequence[Words]) -> bool:
     return all(any(_same_part(part, other) for other in others) for part in some)
 
 
@@ -81,9 +88,10 @@ def _same_part(a: Words, b: Words) -> bool:
     return a == b or bool(countries_of(a) & countries_of(b))
 
 
-def _parts(place: str) -> list[Words]:
+@lru_cache(maxsize=2**14)
+def _parts(place: str) -> tuple[Words, ...]:
     parts = (_without_article(folded_words(part)) for part in place.split(","))
-    return [part for part in parts if part]
+    return tuple(part for part in parts if part)
 
 
 def _without_article(words: Words) -> Words:

@@ -19,18 +19,31 @@ def add_suspect(record: Record, why: str) -> Record:
     return dataclasses.replace(record, suspect=why if record.suspect is None else f"{record.suspect}; {why}")
 
 
+def reasons_of(record: Record) -> list[str]:
+    """Why a curator should look at a record again, one by one."""
+    return record.suspect.split("; ") if record.suspect else []
+
+
+def with_reasons(record: Record, topics: tuple[str, ...], reasons: Sequence[str]) -> Record:
+    """The record with exactly these reasons of some topics (`fee: …`) and all others that it has already."""
+    kept = [reason for reason in reasons_of(record) if not reason.startswith(tuple(f"{topic}: " for topic in topics))]
+    return dataclasses.replace(record, suspect="; ".join([*kept, *(r.replace("; ", ", ") for r in reasons)]) or None)
+
+
 def flag_contradictions(records: Sequence[Record], taxonomy: Taxonomy) -> list[Record]:
     """The same records, those flagged that contradict others.
 
     A shared fact holds for its subject everywhere, so a value that most other records of the subject don't
-    have is suspect (without a majority, all are). A question must have one answer, for its picture if it
-    has one, so all records of a question that has several are suspect.
+    have is suspect (without a majority, all are). Values of kind `text` are left out: two sentences of different
+    words about one subject needn't contradict each other. A question must have one answer, for its picture if it
+    has one, so all records of a question that has several are suspect, whatever the kind.
     """
     flagged = list(records)
     facts: dict[tuple[str | None, str], list[int]] = defaultdict(list)
     questions: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
     for i, record in enumerate(records):
-        if record.scope == "shared" and record.attribute is not None and record.value is not None:
+        comparable = record.value is not None and record.value.kind != "text"
+        if record.scope == "shared" and record.attribute is not None and comparable:
             facts[record.subject_id, record.attribute].append(i)
         about = record.image_id if record.modality == "multimodal" else None
         questions[record.modality, about, *folded_words(record.question)].append(i)
@@ -72,10 +85,11 @@ def _against_the_majority(records: list[Record], attribute: Attribute) -> list[t
 
 def _different_answers(records: list[Record], taxonomy: Taxonomy) -> bool:
     first = records[0]
-    return any(not _same_answer(first, other, taxonomy) for other in records[1:])
+    return any(not same_answer(first, other, taxonomy) for other in records[1:])
 
 
-def _same_answer(a: Record, b: Record, taxonomy: Taxonomy) -> bool:
+def same_answer(a: Record, b: Record, taxonomy: Taxonomy) -> bool:
+    """Whether two records give the same answer: in the same words, or the same value of the same attribute."""
     if folded_words(a.answer) == folded_words(b.answer):
         return True
     values: tuple[ClaimValue | None, ClaimValue | None] = (a.value, b.value)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from functools import cache
+from functools import cache, lru_cache
 
-from offside_data.schema import ClaimValue
+from offside_data.schema import ClaimValue, ValueKind
 from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import find_dates
 from offside_data.tagging.numbers import Number, find_counts, find_lengths
@@ -21,6 +21,8 @@ from offside_data.tagging.words import Span, contains, find_names, find_places, 
 from offside_data.taxonomy import Attribute
 
 _EPSILON = 1e-9
+_KNOWN_TEXTS = 2**16
+"""How many texts are kept folded: values are compared with each other over and over."""
 
 
 def parse_value(text: str, attribute: Attribute) -> ClaimValue | None:
@@ -51,27 +53,7 @@ def why_unparsed(text: str, attribute: Attribute) -> str:
 
 def find_values(text: str, attribute: Attribute) -> list[ClaimValue]:
     """All values of the attribute's kind that are readable in free text (a model's answer), in order."""
-    match attribute.kind:
-        case "date":
-            return [ClaimValue(kind="date", text=d.text, date=d.date.isoformat()) for d in find_dates(text)]
-        case "amount":
-            return [
-                ClaimValue(kind="amount", text=a.text, number=a.number, currency=a.currency, unit=_unit(a.term))
-                for a in find_amounts(text)
-            ]
-        case "length":
-            return [ClaimValue(kind="length", text=n.text, number=n.value, unit="m") for n in find_lengths(text)]
-        case "count":
-            return [ClaimValue(kind="count", text=n.text, number=n.value) for n in _counts(text)]
-        case "choice" if attribute.options:
-            return [ClaimValue(kind="choice", text=s.text) for s in _options_in(text, attribute)]
-        case "place":
-            return [ClaimValue(kind="place", text=s.text) for s in _places_in(text)]
-        case "text":
-            whole = " ".join(text.split()).rstrip(".")
-            return [ClaimValue(kind="text", text=whole)] if folded_words(whole) else []
-        case kind:
-            return [ClaimValue(kind=kind, text=s.text) for s in find_names(text)]
+    return list(_find_values(text, attribute.kind, attribute.options))
 
 
 def same_value(a: ClaimValue, b: ClaimValue, attribute: Attribute) -> bool:
@@ -103,7 +85,7 @@ def answer_states(answer: str, gold: ClaimValue, attribute: Attribute) -> bool:
         return any(same_value(found, gold, attribute) for found in find_values(answer, attribute))
     if gold.kind == "choice" and attribute.options:
         return any(same_value(found, gold, attribute) for found in find_values(answer, attribute))
-    spellings = _spellings(folded_words(gold.text), attribute)
+    spellings = _spellings(gold.text, attribute.options)
     if gold.kind == "place":
         if states_place(answer, gold.text):
             return True
@@ -114,6 +96,33 @@ def answer_states(answer: str, gold: ClaimValue, attribute: Attribute) -> bool:
 
 # ---------------------------------------------------------------------------------------------
 # Reading
+
+Options = tuple[tuple[str, ...], ...]
+
+
+@lru_cache(maxsize=_KNOWN_TEXTS)
+def _find_values(text: str, kind: ValueKind, options: Options) -> tuple[ClaimValue, ...]:
+    match kind:
+        case "date":
+            return tuple(ClaimValue(kind="date", text=d.text, date=d.date.isoformat()) for d in find_dates(text))
+        case "amount":
+            return tuple(
+                ClaimValue(kind="amount", text=a.text, number=a.number, currency=a.currency, unit=_unit(a.term))
+                for a in find_amounts(text)
+            )
+        case "length":
+            return tuple(ClaimValue(kind="length", text=n.text, number=n.value, unit="m") for n in find_lengths(text))
+        case "count":
+            return tuple(ClaimValue(kind="count", text=n.text, number=n.value) for n in _counts(text))
+        case "choice" if options:
+            return tuple(ClaimValue(kind="choice", text=s.text) for s in _options_in(text, options))
+        case "place":
+            return tuple(ClaimValue(kind="place", text=s.text) for s in _places_in(text))
+        case "text":
+            whole = " ".join(text.split()).rstrip(".")
+            return (ClaimValue(kind="text", text=whole),) if folded_words(whole) else ()
+        case _:
+            return tuple(ClaimValue(kind=kind, text=s.text) for s in find_names(text))
 
 
 def _gold_candidates(text: str, attribute: Attribute) -> list[ClaimValue]:
@@ -132,11 +141,15 @@ def _gold_candidates(text: str, attribute: Attribute) -> list[ClaimValue]:
     return found
 
 
-def _counts(text: str) -> list[Number]:
+_COUNT_OF_THOUSANDS = re.compile(r"[^\W\d][^\d]*\bthousand$", re.I)
+
+
+@lru_cache(maxsize=_KNOWN_TEXTS)
+def _counts(text: str) -> tuple[Number, ...]:
     spans = [(d.start, d.end) for d in find_dates(text)]
-    spans += [(a.start, a.end) for a in find_amounts(text) if a.term is None]
+    spans += [(a.start, a.end) for a in find_amounts(text) if a.term is None and not _COUNT_OF_THOUSANDS.match(a.text)]
     spans += [(n.start, n.end) for n in find_lengths(text)]
-    return find_counts(text, spans)
+    return tuple(find_counts(text, spans))
 
 
 def _count_nouns(attribute: Attribute) -> set[str]:
@@ -190,11 +203,11 @@ _NO_CHOICE_BEFORE = re.compile(r"\bon\s+(?:the|his|her|their)\s+$", re.I)
 _NO_CHOICE_AFTER = re.compile(r"\s+(?:side|hand|now|away|here|there|after|before|for|to|the|his|her|their)\b", re.I)
 
 
-def _options_in(text: str, attribute: Attribute) -> list[Span]:
+def _options_in(text: str, options: Options) -> list[Span]:
     """The options that stand in a text; a longer spelling hides a shorter one inside it."""
     tokens = tokenize(text)
     words = [t.folded for t in tokens]
-    spellings = sorted({folded_words(s) for option in attribute.options for s in option}, key=len, reverse=True)
+    spellings = sorted({folded_words(s) for option in options for s in option}, key=len, reverse=True)
     taken = [False] * len(words)
     found: list[Span] = []
     for spelling in spellings:
@@ -247,19 +260,25 @@ def _core(words: tuple[str, ...]) -> tuple[str, ...]:
     return core
 
 
-def _spellings(words: tuple[str, ...], attribute: Attribute) -> list[tuple[str, ...]]:
-    """The words themselves and every other spelling of the options that they are one of."""
+@lru_cache(maxsize=_KNOWN_TEXTS)
+def _spellings(text: str, options: Options) -> tuple[tuple[str, ...], ...]:
+    """The folded words of a text and every other spelling of the options that they are one of."""
+    words = folded_words(text)
     spellings = [words]
-    for option in attribute.options:
+    for option in options:
         folded = [folded_words(s) for s in option]
         if words in folded:
             spellings += [s for s in folded if s]
-    return spellings
+    return tuple(spellings)
+
+
+@lru_cache(maxsize=_KNOWN_TEXTS)
+def _cores(text: str, options: Options) -> frozenset[tuple[str, ...]]:
+    """What a text may be called by: the cores of its spellings."""
+    return frozenset(core for words in _spellings(text, options) if (core := _core(words)))
 
 
 def _same_words(a: ClaimValue, b: ClaimValue, attribute: Attribute) -> bool:
     if a.kind == "place" and same_place(a.text, b.text):
         return True
-    right = {_core(words) for words in _spellings(folded_words(b.text), attribute)}
-    left = {_core(words) for words in _spellings(folded_words(a.text), attribute)}
-    return any(words for words in left & right)
+    return not _cores(a.text, attribute.options).isdisjoint(_cores(b.text, attribute.options))

@@ -41,6 +41,7 @@ def tokenize(text: str) -> list[Token]:
     return [Token(fold(m.group()), m.start(), m.end()) for m in _TOKEN.finditer(text)]
 
 
+@lru_cache(maxsize=2**16)
 def folded_words(text: str) -> tuple[str, ...]:
     """The folded words of `text`."""
     return tuple(fold(m.group()) for m in _TOKEN.finditer(text))

@@ -11,12 +11,10 @@ from pathlib import Path
 from offside_data.errors import UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.settings import SETTINGS
-from offside_data.taxonomy import Taxonomy
 from offside_eval.compare.checks import MismatchError, check_comparable, notes_on
 from offside_eval.compare.comparison import Comparison, Row, SettingComparison
 from offside_eval.compare.models import cast, load_all
 from offside_eval.compare.quantities import Figure, Quantity
-from offside_eval.compare.relearning import with_corrections
 from offside_eval.compare.rows import setting_rows
 from offside_eval.results import Results
 
@@ -42,7 +40,6 @@ def compare(
     relearned: Mapping[str, str] | None = None,
     metric: str = HEADLINE_METRIC,
     allow_mismatch: bool = False,
-    taxonomy: Taxonomy | None = None,
 ) -> Comparison:
     """Compare models that were evaluated in one or several settings.
 
@@ -56,7 +53,6 @@ def compare(
             run manifest doesn't say.
         metric: The per-record score to compute everything from.
         allow_mismatch: Compare models that were unlearned on different records all the same.
-        taxonomy: To read corrected values in answers; the shipped football one if not given.
 
     Raises:
         UsageError: If there are no results, a control is there twice, or a metric is unknown.
@@ -70,7 +66,6 @@ def compare(
     known = sorted({name for r in loaded for name in r.metrics})
     if metric not in known:
         raise UsageError(unknown_name_message("metric", metric, known))
-    loaded = with_corrections(loaded, taxonomy)
     given = {role: None if place is None else loaded[place] for role, place in places.items()}
     who = cast(loaded, vanilla=given["vanilla"], retain_only=given["retain_only"], relearned=relearned)
     notes = check_comparable(loaded, who, allow=allow_mismatch) + notes_on(loaded, who)

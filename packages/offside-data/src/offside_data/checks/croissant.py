@@ -1,0 +1,82 @@
+"""Does `croissant.json` describe the files that are there: names, hashes, columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from offside_data.dataset import OffsideDataset
+from offside_data.files import sha256_file
+from offside_data.findings import Finding
+from offside_data.inspection import Inspection
+from offside_data.reference import Version
+from offside_data.release.croissant import CROISSANT_FILE
+from offside_data.schema import features_of
+from offside_data.workspace import OWNED_PARQUET
+
+_REWRITE = "`offside-data release` writes it anew."
+
+
+def run(inspection: Inspection) -> Iterator[Finding]:
+    """Compare the description with the Parquet files."""
+    dataset = inspection.dataset
+    path = dataset.path / CROISSANT_FILE
+    if not path.is_file():
+        if Version.parse(dataset.version).release[0] > 0 or dataset.card.parent is not None:
+            message = f"a released version has one, so that other tools can read it. {_REWRITE}"
+            yield Finding("warning", "croissant-missing", CROISSANT_FILE, message)
+        return
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+        stated, columns = _files(described), _columns(described)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"it can't be read as a description of a dataset ({type(error).__name__}: {error}). {_REWRITE}"
+        yield Finding("error", "croissant-unreadable", CROISSANT_FILE, message)
+        return
+    for what, differing in (
+        ("files that are no longer what it says", _differing(stated, _stored(dataset))),
+        ("parts whose columns are no longer what it says", _differing(columns, _stored_columns(dataset))),
+    ):
+        if differing:
+            message = f"it names {what}: {', '.join(differing)}. {_REWRITE}"
+            yield Finding("warning", "croissant-outdated", CROISSANT_FILE, message)
+    if described.get("version") != dataset.version:
+        message = f"it says version {described.get('version')!r}, the card {dataset.version!r}. {_REWRITE}"
+        yield Finding("warning", "croissant-outdated", CROISSANT_FILE, message)
+
+
+def _files(described: Mapping[str, Any]) -> dict[str, Any]:
+    """SHA-256 by path, as stated."""
+    return {item["contentUrl"]: item["sha256"] for item in described["distribution"] if "contentUrl" in item}
+
+
+def _columns(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns by part, as stated; those inside a column as `column/key`."""
+    return {
+        part["@id"]: {
+            field["@id"].removeprefix(f"{part['@id']}/")
+            for column in part["field"]
+            for field in (column.get("subField") or [column])
+        }
+        for part in described["recordSet"]
+    }
+
+
+def _stored(dataset: OffsideDataset) -> dict[str, Any]:
+    paths = [path for pattern in OWNED_PARQUET for path in dataset.path.glob(pattern)]
+    return {path.relative_to(dataset.path).as_posix(): sha256_file(path) for path in paths}
+
+
+def _stored_columns(dataset: OffsideDataset) -> dict[str, Any]:
+    return {part: set(_names(features_of(part.partition("/")[0]))) for part in dataset.parts()}
+
+
+def _names(features: Mapping[str, Any]) -> Iterator[str]:
+    for column, feature in features.items():
+        inner = getattr(feature, "feature", feature)
+        yield from [f"{column}/{key}" for key in inner] if isinstance(inner, Mapping) else [column]
+
+
+def _differing(stated: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in stated.keys() | stored.keys() if stated.get(name) != stored.get(name))

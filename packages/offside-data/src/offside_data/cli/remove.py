@@ -1,0 +1,84 @@
+"""Take a subject out of a dataset for good, and prove that nothing is left of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from offside_data.commandline import json_option, print_json, seed_option
+
+if TYPE_CHECKING:
+    from offside_data.release.removal import RemovalReport
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--subject", help="Id of the subject.")
+@click.option("--reason", help="Why, without the name: it is published.")
+@click.option("--alias", "aliases", multiple=True, help="Another name of the subject. May be repeated.")
+@click.option("--radius", type=click.IntRange(min=0), help="How far pictures may differ that are looked at, in bits.")
+@click.option("--verify", is_flag=True, help="Only look whether anything is left of those removed before.")
+@seed_option
+@json_option
+def command(
+    dataset: Path,
+    subject: str | None,
+    reason: str | None,
+    aliases: tuple[str, ...],
+    radius: int | None,
+    verify: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Remove a subject from DATASET, a folder: records, pictures and what nearly is one of them, every trace.
+
+    What others hold of it goes, too: wrong answers are made anew, captions, decisions and the changelog redacted,
+    kept releases and the working area rewritten. Then everything is searched for what may be left, and the exit
+    status is 1 if something is. The next release is a minor one. A salted hash stays, so that it can't come back.
+    """
+    from offside_data.errors import UsageError
+    from offside_data.release.looks import RADIUS
+    from offside_data.release.removal import RemovalReport, prove_takedowns, remove_subject
+
+    if verify:
+        from offside_data.dataset import open_dataset
+
+        findings = tuple(prove_takedowns(open_dataset(dataset).path))
+        report = RemovalReport(removed=None, cleaned={}, findings=findings)
+    elif subject is None or reason is None:
+        raise UsageError("give --subject ID and --reason TEXT, or --verify to look at earlier removals.")
+    else:
+        chosen = RADIUS if radius is None else radius
+        report = remove_subject(dataset, subject, reason, aliases=aliases, radius=chosen, seed=seed)
+    if as_json:
+        plain = dataclasses.asdict(report)
+        plain["look_alikes"] = [
+            {"image_id": alike.shown.image_id, "like": alike.like, "distance": alike.distance}
+            for alike in report.look_alikes
+        ]
+        print_json(plain)
+    else:
+        _print(report)
+    if report.findings:
+        click.get_current_context().exit(1)
+
+
+def _print(report: RemovalReport) -> None:
+    if report.removed is not None:
+        counts = ", ".join(f"{what} {number:,}" for what, number in report.removed.items())
+        click.echo(f"removed: {counts}")
+        for alike in report.look_alikes:
+            click.echo(f"removed with them: picture {alike.shown.image_id}, {alike.distance} bits from {alike.like}")
+        if report.others:
+            click.echo(f"removed with them: {len(report.others):,} records of others ({', '.join(report.others)})")
+        click.echo(f"wrong answers made anew: {len(report.renewed):,} records of others")
+        cleaned = ", ".join(f"{number:,} in {place}" for place, number in report.cleaned.items())
+        click.echo(f"redacted: {cleaned or 'nothing'}; kept releases rewritten: {report.releases}")
+        for picture in report.captioned:
+            click.echo(f"look at picture {picture}: its text_found held the name, so its pixels may show it")
+    for finding in report.findings:
+        click.echo(f"{finding.severity}: {finding.code}: {finding.where}: {finding.message}")
+    click.echo(f"proof: {len(report.findings)} things are left" if report.findings else "proof: nothing is left")

@@ -1,0 +1,54 @@
+"""Tag a dataset: attributes, values, veracity and tiers of sources; list what stays doubtful."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from offside_data.commandline import json_option, print_json, print_table
+
+SHOWN_DOUBTS = 20
+"""Doubts that are printed; `--table` and `--json` have all."""
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--apply/--dry-run", default=True, help="Change the dataset, or only say what would change.")
+@click.option(
+    "--table", type=click.Path(path_type=Path, dir_okay=False), help="Write all that is doubtful to this CSV file."
+)
+@click.option(
+    "--tiers",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Tiers of sources by domain and publisher, laid out as tagging/tiers.yaml; wins over it.",
+)
+@json_option
+def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, as_json: bool) -> None:
+    """Decide what can be decided about the records of the folder DATASET, and list what can't.
+
+    A decision already made stays. Every change goes to decisions.jsonl; a second run changes nothing.
+    """
+    from offside_data.tagging.table import write_table
+    from offside_data.tagging.tagger import tag_dataset
+
+    report = tag_dataset(dataset, apply=apply, tiers=tiers)
+    if table is not None:
+        write_table(table, report.doubts)
+    if as_json:
+        print_json(report.to_json())
+        return
+    changed = Counter(topic for change in report.changes for topic in change.topics)
+    if changed:
+        print_table(
+            "Changed" if apply else "Would change", ["field", "records"], [[k, str(n)] for k, n in changed.items()]
+        )
+    if report.doubts:
+        columns = ["about", "record", "attribute", "answer", "why"]
+        rows = [[d.topic, d.record_id, d.attribute or "", d.answer, d.reason] for d in report.doubts[:SHOWN_DOUBTS]]
+        print_table("Doubtful", columns, rows)
+        if len(report.doubts) > SHOWN_DOUBTS:
+            click.echo(f"and {len(report.doubts) - SHOWN_DOUBTS} more; --table FILE lists all.")
+    verb = "changed" if apply else "would change"
+    click.echo(f"{report.records} records: {len(report.changes)} {verb}, {len(report.doubts)} things are doubtful.")

@@ -1,0 +1,10 @@
+"""Fictional worlds: one world = one file; `offside_data.fictional.worlds` is also their entry-point group.
+
+The file's name is what `offside-data fictional --taxonomy` takes; it defines `WORLD`, a `World`.
+"""
+
+from __future__ import annotations
+
+from offside_data.plugins import Registry
+
+WORLDS = Registry("offside_data.fictional.worlds", "fictional world")

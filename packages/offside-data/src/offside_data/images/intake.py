@@ -1,0 +1,209 @@
+"""Pictures on their way into a dataset: found, verified, normalised and hashed; what can't be used, quarantined."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import shutil
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from offside_data.adapters._base import Imported, Picture, Remark
+from offside_data.errors import MissingImagesError, PictureError, SourceError
+from offside_data.files import write_text
+from offside_data.images.decode import MAX_BYTES, read_bytes
+from offside_data.images.hashing import hash_image
+from offside_data.images.normalise import normalise_image
+from offside_data.progress import track
+from offside_data.schema import EncodedImage, Record
+from offside_data.tagging.suspects import add_suspect
+from offside_data.workspace import work_folder
+
+QUARANTINE = "quarantine"
+"""Sub-folder of a dataset's working area: pictures that can't be used, and `quarantine.jsonl`, which says why."""
+SHOWN = 30
+"""How many pictures an error message lists."""
+_NAMED = 5
+_NEVER_COPIED = ("missing", "unreadable", "outside")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPicture:
+    """A picture as the dataset stores it, and what `tables/images.parquet` says of its bytes."""
+
+    image: EncodedImage
+    columns: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadPicture:
+    """A picture that can't be used.
+
+    Args:
+        picture: Which.
+        path: Where it lies; null if it is embedded or missing.
+        problem: Why.
+    """
+
+    picture: Picture
+    path: Path | None
+    problem: PictureError
+
+    def __str__(self) -> str:
+        return f"{self.problem.where}: {self.problem.kind}: {self.problem.reason}"
+
+    def to_json(self) -> dict[str, str]:
+        """The picture and its fault as plain values, without places on this machine."""
+        return {
+            "image_id": self.picture.image_id,
+            "source": self.picture.key,
+            "problem": self.problem.kind,
+            "reason": self.problem.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What came of the pictures.
+
+    Args:
+        loaded: The usable ones by `image_id`.
+        bad: The others.
+        remarks: What was changed about the usable ones.
+    """
+
+    loaded: dict[str, LoadedPicture] = field(default_factory=dict)
+    bad: list[BadPicture] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+
+
+def load_pictures(imported: Imported, roots: Sequence[Path], *, skip_bad: bool) -> Intake:
+    """Load the pictures that multimodal records need.
+
+    Args:
+        imported: What an adapter read.
+        roots: Folders that pictures must lie in, links followed.
+        skip_bad: Go on without pictures that can't be used, as long as there are others.
+
+    Raises:
+        MissingImagesError: If some aren't there; counts them and says where they were looked for.
+        SourceError: If some can't be used; lists them.
+    """
+    needed = {record.image_id for record in imported.records if record.modality == "multimodal"}
+    wanted = [picture for picture in imported.pictures if picture.image_id in needed]
+    found = {p.image_id: next((path for path in p.paths if os.path.isfile(path)), None) for p in wanted}
+    missing = [p for p in wanted if p.data is None and found[p.image_id] is None]
+    if missing and not (skip_bad and len(missing) < len(wanted)):
+        raise MissingImagesError(_missing_message(missing, len(wanted)))
+    intake = Intake()
+    for picture in track(wanted, "pictures", total=len(wanted)):
+        path = found[picture.image_id]
+        try:
+            intake.loaded[picture.image_id], changes = _load(picture, path, roots)
+        except PictureError as error:
+            intake.bad.append(BadPicture(picture=picture, path=path, problem=error))
+        else:
+            notes = [Remark(kind="note", file=picture.key, index=None, why=why) for why in changes]
+            intake.remarks.extend(notes)
+    if intake.bad and not (skip_bad and intake.loaded):
+        raise SourceError(_bad_message(intake.bad, len(wanted)))
+    return intake
+
+
+def _load(picture: Picture, path: Path | None, roots: Sequence[Path]) -> tuple[LoadedPicture, tuple[str, ...]]:
+    if picture.data is not None:
+        data, name = picture.data, picture.key
+    elif path is not None:
+        data, name = read_bytes(path, roots), str(path)
+    else:
+        raise PictureError(picture.key, "missing", "there is no such file.")
+    normal = normalise_image(data, name)
+    hashes = hash_image(normal.image.bytes, normal.pixels)
+    return LoadedPicture(normal.image, dataclasses.asdict(hashes)), normal.changes
+
+
+def _missing_message(missing: list[Picture], wanted: int) -> str:
+    keys = ", ".join(picture.key for picture in missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
+    folders = list(dict.fromkeys(str(path.parent) for picture in missing for path in picture.paths))
+    others = "leave their records out with --skip-bad, " if len(missing) < wanted else ""
+    return (
+        f"{len(missing)} of {wanted} distinct pictures are missing ({keys}). Looked in: "
+        f"{', '.join(folders) or 'no folder'}. Put the pictures there, name their folder with "
+        f"--image-dir, {others}or import the texts alone with --without-images."
+    )
+
+
+def _bad_message(bad: list[BadPicture], wanted: int) -> str:
+    shown = "\n".join(f"  {picture}" for picture in bad[:SHOWN])
+    more = f"\n  and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    way_out = "Replace them" + (", or leave their records out with --skip-bad." if len(bad) < wanted else ".")
+    return f"{len(bad)} of {wanted} pictures can't be used:\n{shown}{more}\n{way_out}"
+
+
+# ---------------------------------------------------------------------------------------------
+# Without the bad ones
+
+
+def reject_records(imported: Imported, bad: Sequence[BadPicture]) -> None:
+    """Take the records that need a bad picture out of an import; each gets a remark, so that none is lost.
+
+    What referred to them is mended: a correction loses its link, a copy is flagged; pictures and subjects that
+    nothing refers to any more go.
+    """
+    reasons = {b.picture.image_id: f"its picture {b.picture.key} can't be used: {b.problem.reason}" for b in bad}
+    kept: list[Record] = []
+    rejected: list[Record] = []
+    for record in imported.records:
+        hit = record.modality == "multimodal" and record.image_id in reasons
+        (rejected if hit else kept).append(record)
+    for record in rejected:
+        place = record.source_record
+        file, index = (place.file, place.index) if place else ("", None)
+        why = reasons[str(record.image_id)]
+        imported.remarks.append(Remark(kind="rejected", file=file, index=index, why=why))
+    gone = {record.record_id for record in rejected}
+    imported.records = [_relinked(record, gone, reasons.keys()) for record in kept]
+    pictures, subjects = {r.image_id for r in kept}, {r.subject_id for r in kept}
+    imported.pictures = [p for p in imported.pictures if p.image_id not in reasons or p.image_id in pictures]
+    lost = {record.subject_id for record in rejected} - subjects
+    imported.subjects = [row for row in imported.subjects if row["subject_id"] not in lost]
+
+
+def _relinked(record: Record, gone: Collection[str], bad: Collection[str]) -> Record:
+    if record.corrects in gone:
+        record = add_suspect(record, "the record that it corrects was left out with its picture")
+        record = dataclasses.replace(record, corrects=None)
+    if record.derived_from in bad:
+        record = add_suspect(record, "the picture that its own was made from was left out")
+    return record
+
+
+def write_quarantine(folder: Path, bad: Sequence[BadPicture]) -> None:
+    """Copy bad pictures into the working area of a dataset folder, with a line of the reason for each."""
+    if not bad:
+        return
+    quarantine = work_folder(folder, QUARANTINE)
+    quarantine.mkdir(parents=True)
+    lines = [{**item.to_json(), "file": _copy(item, quarantine)} for item in bad]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    write_text(quarantine / "quarantine.jsonl", text)
+
+
+def _copy(item: BadPicture, quarantine: Path) -> str | None:
+    """Copy a bad picture; gives its name, null where it can't be copied or is none of the source's."""
+    suffix = re.sub(r"[^\w.]", "", PurePosixPath(item.picture.key).suffix)[:10]
+    target = quarantine / (re.sub(r"\W", "_", item.picture.image_id) + suffix)
+    if item.picture.data is not None:
+        target.write_bytes(item.picture.data)
+        return target.name
+    if item.path is not None and item.problem.kind not in _NEVER_COPIED:
+        with contextlib.suppress(OSError):
+            if item.path.stat().st_size <= MAX_BYTES:
+                shutil.copyfile(item.path, target)
+                return target.name
+    return None

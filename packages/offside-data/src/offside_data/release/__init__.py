@@ -1,0 +1,1 @@
+"""Releases: splits, versions and their rules, differences, takedowns, changelog, migrations."""

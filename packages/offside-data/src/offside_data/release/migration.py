@@ -1,0 +1,102 @@
+"""Bring a dataset folder of an older schema version up to the one that this package reads and writes.
+
+One step a version: `offside_data/release/migrations/v1_to_v2.py` defines `run(folder)`, which rewrites, in place, the
+files of a private copy that `migrate` hands it. `migrate` does the rest: chains steps, states the new version in the
+card, computes digests anew and puts everything in place at once.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from offside_data.card import Card
+from offside_data.contents import Contents
+from offside_data.decisions import make_decision
+from offside_data.errors import DatasetError
+from offside_data.plugins import Registry
+from offside_data.reference import local_folder, parse_reference
+from offside_data.schema import SCHEMA_VERSION
+from offside_data.workspace import finish_replacement, replaced_content
+
+STEPS = Registry("offside_data.release.migrations", "migration step")
+_NAME = re.compile(r"v(\d+)_to_v(\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrationReport:
+    """From which schema version to which, by which steps; none if the dataset was up to date."""
+
+    before: int
+    after: int
+    steps: tuple[str, ...]
+
+
+def migrate(folder: str | Path) -> MigrationReport:
+    """Bring a dataset folder up to the current schema version.
+
+    Args:
+        folder: The dataset folder; changed in place, as a whole or not at all.
+
+    Raises:
+        DatasetError: If its schema version is newer than ours, no version at all, or no step leads on from it.
+        CardError: If it has no readable card.
+    """
+    path = local_folder(parse_reference(folder))
+    finish_replacement(path)
+    before = _schema_version(path)
+    steps = _path_from(before, path)
+    if not steps:
+        return MigrationReport(before=before, after=before, steps=())
+    with replaced_content(path) as staged:
+        for source in path.iterdir():
+            if source.name in ("data", "tables"):
+                shutil.copytree(source, staged / source.name)
+            elif source.is_file() and source.suffix in (".md", ".yaml", ".json", ".jsonl"):
+                shutil.copy2(source, staged)
+        for step in steps:
+            STEPS.load(step).run(staged)
+        card = Card.load(staged)
+        card.block["schema_version"] = SCHEMA_VERSION
+        card.save(staged)
+        contents = Contents.read(staged)
+        what = {"from": before, "to": SCHEMA_VERSION, "steps": steps}
+        why = "the data model of this offside-data is a newer one"
+        contents.decisions.append(make_decision("migrated", what, why, command="migrate"))
+        for folder_name in ("data", "tables"):
+            shutil.rmtree(staged / folder_name, ignore_errors=True)
+        contents.write_into(staged)
+    return MigrationReport(before=before, after=SCHEMA_VERSION, steps=tuple(steps))
+
+
+def _schema_version(folder: Path) -> int:
+    found = Card.load(folder).block.get("schema_version")
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise DatasetError(
+            f"{folder}: the card says schema_version {found!r}, which is none; known are versions up to "
+            f"{SCHEMA_VERSION}. Correct the card, or write the dataset again."
+        )
+    if found > SCHEMA_VERSION:
+        raise DatasetError(
+            f"{folder}: schema_version {found} is newer than {SCHEMA_VERSION}, the newest that this offside-data "
+            "knows. Install a newer offside-data."
+        )
+    return found
+
+
+def _path_from(version: int, folder: Path) -> list[str]:
+    """The steps from a schema version to ours, in order.
+
+    Raises:
+        DatasetError: If there is a gap.
+    """
+    known = {int(match[1]): match[0] for name in STEPS.names() if (match := _NAME.fullmatch(name))}
+    missing = [number for number in range(version, SCHEMA_VERSION) if number not in known]
+    if missing:
+        raise DatasetError(
+            f"{folder}: schema_version {version} is unknown: no step leads from {missing[0]} to {missing[0] + 1}. "
+            f"Known steps: {', '.join(known.values()) or 'none, version 1 is the first'}."
+        )
+    return [known[number] for number in range(version, SCHEMA_VERSION)]

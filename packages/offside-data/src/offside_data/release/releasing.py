@@ -1,0 +1,269 @@
+"""Release a dataset folder: checked, stripped of picture metadata, numbered by the rules, told in the changelog.
+
+Everything is written aside first and put in place at once, the snapshot in `.offside/releases/` included. Killed at
+any moment and run again, a release ends with the same digest, one entry in the changelog and one snapshot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from offside_data.card import Card
+from offside_data.check import check_dataset
+from offside_data.contents import Contents
+from offside_data.dataset import open_dataset
+from offside_data.errors import ReleaseError, UsageError
+from offside_data.files import write_text
+from offside_data.reference import Version, local_folder, parse_reference
+from offside_data.release import changelog, snapshots
+from offside_data.release.diff import Change, FieldChange, State, diff_states
+from offside_data.release.migration import migrate
+from offside_data.release.rules import Level, bumped, require_bump, required
+from offside_data.release.snapshots import Snapshot, find_snapshot
+from offside_data.release.stripping import strip_pictures
+from offside_data.release.tombstones import read_tombstones
+from offside_data.schema import SCHEMA_VERSION
+from offside_data.workspace import replaced_content
+from offside_data.writer import CHANGELOG_FILE
+
+FIRST = Version((1, 0, 0))
+"""Version of a first release, whatever the working version was."""
+_WRITTEN_ANEW = ("croissant-unreadable",)
+"""Codes of errors that a release puts right itself."""
+_SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseReport:
+    """What was released.
+
+    Args:
+        version: Its version.
+        digest: Its digest.
+        parent: The version that it was made from; null for a first release.
+        new: Whether something was released; otherwise nothing differs from what was.
+        needed: The smallest bump that the changes allow; null for a first release, or without changes.
+        changes: What differs from the parent; of a first release, everything in it.
+        stripped: How many pictures lost metadata.
+    """
+
+    version: str
+    digest: str
+    parent: str | None
+    new: bool
+    needed: str | None
+    changes: tuple[Change, ...]
+    stripped: int
+
+
+@dataclass(frozen=True)
+class _Parent:
+    version: Version
+    digest: str
+    state: State
+    extra: tuple[Change, ...]  # What a comparison of the data can't show: another schema, takedowns.
+
+
+class _UnchangedError(Exception):
+    """Leaves the block in which a release is staged, because there is nothing to release."""
+
+
+def make_release(
+    folder: str | Path,
+    *,
+    bump: str | Level,
+    note: str,
+    parent: str | Path | None = None,
+    keep_metadata: bool = False,
+) -> ReleaseReport:
+    """Release a dataset folder under the next version number.
+
+    The parent is the release that the card's version names, as kept in the folder. A first release is 1.0.0.
+
+    Args:
+        folder: The dataset folder; changed in place, as a whole or not at all.
+        bump: `major`, `minor` or `patch`; larger than needed is allowed.
+        note: What the curator says of this release, for the changelog.
+        parent: The dataset that this one was made from, where the folder doesn't know it (it was fetched).
+        keep_metadata: Leave EXIF, GPS positions and comments in the pictures.
+
+    Returns:
+        What was released; run again on the same content it says so, and nothing is written.
+
+    Raises:
+        ReleaseError: If `check` finds errors, the bump is too small, the number is taken, or the parent unknown.
+        UsageError: If `note` is empty or names somebody who was taken down.
+    """
+    level = Level[bump.upper()] if isinstance(bump, str) else bump
+    dataset = open_dataset(folder)
+    _require_note(note, dataset.path)
+    _require_checked(dataset.path)
+    contents = Contents.read(dataset.path)
+    stripped = 0 if keep_metadata else strip_pictures(contents)
+    with _parent_of(dataset.path, dataset.card, parent) as found:
+        try:
+            with replaced_content(dataset.path) as staged:
+                report = _stage(staged, dataset.path, contents, found, level, note)
+        except _UnchangedError:
+            assert found is not None
+            return ReleaseReport(
+                version=str(found.version),
+                digest=found.digest,
+                parent=(dataset.card.parent or {}).get("version"),
+                new=False,
+                needed=None,
+                changes=(),
+                stripped=0,
+            )
+    return dataclasses.replace(report, stripped=stripped)
+
+
+def _stage(
+    staged: Path, folder: Path, contents: Contents, parent: _Parent | None, level: Level, note: str
+) -> ReleaseReport:
+    """Write the release into `staged`, its snapshot included.
+
+    Raises:
+        ReleaseError: If the bump is too small or the number is taken.
+    """
+    version = FIRST if parent is None else bumped(parent.version, level)
+    contents.card.block["version"] = str(version)
+    contents.card.block["parent"] = parent and {"version": str(parent.version), "digest": parent.digest}
+    contents.write_into(staged)
+    card = Card.load(staged)
+    after = State.read(open_dataset(staged))
+    changes = _everything(after) if parent is None else [*parent.extra, *diff_states(parent.state, after)]
+    if not changes:
+        raise _UnchangedError
+    if parent is not None:
+        require_bump(changes, level, parent.version)
+    taken = find_snapshot(folder, str(version))
+    if taken is not None and taken.digest != card.digest:
+        raise ReleaseError(
+            f"{version} was released before with other content ({taken.digest[:19]}…), and a released version never "
+            f"changes. Give a larger --bump, or go on from the newest release in {snapshots.RELEASES}/."
+        )
+    from offside_data.release.croissant import write_croissant
+
+    earlier = None if parent is None else str(parent.version)
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    entry = changelog.make_entry(str(version), today, note, changes, digest=card.digest, parent=earlier)
+    write_text(staged / CHANGELOG_FILE, changelog.with_entry(contents.changelog, entry))
+    write_croissant(staged, card)
+    if taken is None:
+        snapshots.keep(staged, str(version), card.digest)
+    return ReleaseReport(
+        version=str(version),
+        digest=card.digest,
+        parent=earlier,
+        new=True,
+        needed=None if parent is None else str(required(changes)),
+        changes=tuple(changes),
+        stripped=0,
+    )
+
+
+def _everything(state: State) -> list[Change]:
+    return [Change(kind=kind, action="added", name=name) for kind, rows in state.rows.items() for name in rows]
+
+
+def _require_note(note: str, folder: Path) -> None:
+    if not note.strip():
+        raise UsageError("--note is empty: say for people what this release is about.")
+    if read_tombstones(folder).names_in(note):
+        raise UsageError("the note names somebody who was taken down; say it without the name.")
+
+
+def _require_checked(folder: Path) -> None:
+    """Let a dataset pass only without errors.
+
+    Raises:
+        ReleaseError: Listing the first errors.
+    """
+    findings = check_dataset(open_dataset(folder))
+    errors = [f for f in findings if f.severity == "error" and f.code not in _WRITTEN_ANEW]
+    if errors:
+        shown = "\n".join(f"  {f.code}: {f.where}: {f.message}" for f in errors[:_SHOWN])
+        more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
+        raise ReleaseError(
+            f"{folder} can't be released, `offside-data check` finds {len(errors)} errors:\n{shown}{more}\n"
+            "Correct them, or waive with a reason in decisions.jsonl what may stay."
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# Parent
+
+
+@contextlib.contextmanager
+def _parent_of(folder: Path, card: Card, reference: str | Path | None) -> Iterator[_Parent | None]:
+    """The release that a folder goes on from; null if it was never released.
+
+    Raises:
+        ReleaseError: If it was released, but the release isn't known here, or isn't what it was any more.
+        UsageError: If `reference` is another dataset.
+    """
+    snapshot = find_snapshot(folder, card.version) if reference is None else _given(reference, card)
+    if snapshot is None:
+        _require_never_released(folder, card)
+        yield None
+        return
+    with contextlib.ExitStack() as stack:
+        home, extra = snapshot.folder, list(_takedowns(snapshot))
+        stated = Card.load(home)
+        if stated.block.get("schema_version") != SCHEMA_VERSION:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "parent"
+            shutil.copytree(snapshot.folder, home)
+            migrate(home)
+            schema = FieldChange(
+                field="schema_version", before=stated.block.get("schema_version"), after=SCHEMA_VERSION
+            )
+            extra.append(Change(kind="schema", action="changed", name=card.name, fields=(schema,)))
+        state = State.read(open_dataset(home))
+        if state.digest != state.dataset.digest:
+            raise ReleaseError(
+                f"{snapshot.folder}: release {snapshot.version} isn't what it was: its card says "
+                f"{state.dataset.digest[:19]}…, its files {state.digest[:19]}…. Somebody edited a file in place. "
+                "Fetch that release and name it with --parent."
+            )
+        yield _Parent(Version.parse(snapshot.version), snapshot.digest, state, tuple(extra))
+
+
+def _given(reference: str | Path, card: Card) -> Snapshot:
+    path = local_folder(parse_reference(reference))
+    parent = Card.load(path)
+    parent.require_valid()
+    if parent.name != card.name:
+        raise UsageError(f"--parent {reference} is the dataset {parent.name!r}, not {card.name!r}.")
+    return Snapshot(path, parent.version, parent.digest)
+
+
+def _require_never_released(folder: Path, card: Card) -> None:
+    path = folder / CHANGELOG_FILE
+    told = changelog.released_versions(path.read_text(encoding="utf-8")) if path.is_file() else []
+    kept = [snapshot.version for snapshot in snapshots.all_snapshots(folder)]
+    known = [*dict.fromkeys([*kept, *told, *([card.parent["version"]] if card.parent else [])])]
+    if known:
+        raise ReleaseError(
+            f"{folder} says that it is version {card.version}, and that {', '.join(known)} "
+            f"{'was' if len(known) == 1 else 'were'} released, but release {card.version} isn't kept here, so "
+            "there is nothing to compare with. Name the release that it was made from with --parent FOLDER."
+        )
+
+
+def _takedowns(snapshot: Snapshot) -> Iterator[Change]:
+    """What takedowns took out of a snapshot, and so out of every comparison with it."""
+    removed = snapshot.removed
+    if any(removed.values()):
+        name = (
+            f"{removed['subjects']:,} subject{'' if removed['subjects'] == 1 else 's'} with {removed['records']:,} "
+            f"records and {removed['pictures']:,} pictures, taken down on request"
+        )
+        yield Change(kind="takedown", action="removed", name=name, count=removed["subjects"])

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import Any
+
+from offside_data.check import CHECKS
+from offside_data.contents import Contents
+from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.inspection import inspect
+from offside_data.tagging.untagged import fit_taxonomy, untagged
+
+
+def test_untagged_records_are_counted_by_file(fresh: OffsideDataset) -> None:
+    contents = Contents.read(fresh.path)
+    contents.records = [untagged(r, "?") if r.split == "retain" else r for r in contents.records]
+    contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, contents.records)
+    contents.save(fresh.path)
+    found = list(CHECKS.load("tags").run(inspect(open_dataset(fresh.path))))
+    assert [(f.severity, f.code, f.where) for f in found] == [
+        ("error", "untagged", "multimodal/retain"),
+        ("error", "untagged", "text/retain"),
+    ]
+    assert found[0].message.startswith("8 records have no attribute yet.")
+
+
+def test_a_correction_that_says_the_same(found: Any, setter: Any) -> None:
+    value = {"kind": "name", "text": "Emberlin", "number": None, "unit": None, "currency": None, "date": None}
+    (finding,) = found("tags", {"multimodal/relearn": setter("s1", "club", value=value)})
+    assert (finding.severity, finding.code) == ("error", "correction-repeats")
+
+
+def test_a_rumor_with_an_official_source(found: Any, setter: Any) -> None:
+    source = {"url": None, "publisher": "Norvale", "tier": "official", "retrieved_on": None, "license": None}
+    (finding,) = found("tags", {"text/forget": setter("s1", "club", sources=[source])})
+    assert (finding.severity, finding.code) == ("warning", "rumor-official")

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import Any
+
+from offside_data.check import CHECKS
+from offside_data.contents import Contents
+from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.decisions import append_decisions
+from offside_data.inspection import inspect
+from offside_data.release.tombstones import make_tombstone
+from offside_data.release.traces import id_traces, name_traces
+
+
+def found(folder: Any) -> set[str]:
+    return {f.where for f in CHECKS.load("takedowns").run(inspect(open_dataset(folder)))}
+
+
+def test_nothing_is_looked_for_where_nobody_was_taken_down(fresh: OffsideDataset) -> None:
+    (fresh.path / "notes.txt").write_text("Orlo Vantis")
+    assert found(fresh.path) == set()
+
+
+def test_whoever_was_taken_down_is_found_wherever_it_stands(fresh: OffsideDataset) -> None:
+    record = next(r for r in Contents.read(fresh.path).records if r.subject_id == "s2")
+    stones = [make_tombstone(name_traces("Orlo Vantis") | id_traces(record.record_id), {}, "asked for", ())]
+    append_decisions(fresh.path, stones)
+    (fresh.path / "notes.txt").write_text("Orlo Vantis")
+    assert found(fresh.path) == {
+        "notes.txt:1",
+        "tables/subjects.parquet:name",
+        "data/text/forget-00000-of-00001.parquet:question",
+        "data/text/retain-00000-of-00001.parquet:question",
+        f"data/{record.modality}/{record.split}-00000-of-00001.parquet:record_id",
+    }

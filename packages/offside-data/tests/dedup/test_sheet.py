@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+from offside_data.dedup.clusters import Cluster, Member, Picture
+from offside_data.dedup.find import Refused
+from offside_data.dedup.merge import Merge
+from offside_data.dedup.second_look import Verdict
+from offside_data.dedup.sheet import contact_sheet, shown_pictures
+
+NASTY = '<script>alert("x")</script>'
+VERDICT = Verdict(same=True, bits=12, correlation=0.9876, aligned=True)
+
+
+def picture(key: str, **changes: Any) -> Picture:
+    fields: dict[str, Any] = {"key": key, "content": key, "hashes": ("ff",), "width": 40, "height": 30}
+    return Picture(**{**fields, **changes})
+
+
+def merges() -> list[Merge]:
+    pair = Cluster(
+        keeper=picture("a", license=NASTY, subjects=("s1", NASTY), splits=("forget",)),
+        others=(Member(picture=picture(NASTY, home="old@1.0.0"), distance=3, verdict=VERDICT),),
+    )
+    twice = Cluster(keeper=picture("c"), others=(Member(picture=picture("d"), distance=0, verdict=None),))
+    return [Merge(cluster=pair, goes={"r1": "r2"}), Merge(cluster=twice, reasons=[f"they differ: {NASTY}"])]
+
+
+def refused() -> list[Refused]:
+    return [Refused(a=picture("e"), b=picture("f"), distance=8, verdict=Verdict(same=False, bits=90, correlation=0.5))]
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in ("img", "meta"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_a_sheet_is_whole_self_contained_and_escaped() -> None:
+    sheet = contact_sheet("Twice & thrice", [NASTY], merges(), refused(), {("", "a"): b"jpeg", ("", "c"): b"jpeg"})
+    tags = Tags()
+    tags.feed(sheet)
+    assert tags.open == []
+    names = {tag for tag, _ in tags.seen}
+    assert names.isdisjoint({"script", "link", "iframe", "a"})
+    sources = [attributes["src"] or "" for tag, attributes in tags.seen if tag == "img"]
+    assert len(sources) == 2
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert "Twice &amp; thrice" in sheet
+    assert "http" not in sheet.replace("http-equiv", "")
+
+
+def test_a_sheet_says_everything() -> None:
+    sheet = contact_sheet("Duplicates", [], merges(), refused(), {})
+    for text in (
+        "1 record goes, 0 move to the keeper.",
+        "40 x 30",
+        "(old@1.0.0)",
+        "3 bits",
+        "12 of 256 bits, correlation 0.988, laid over it",
+        "equal pixels",
+        "Left alone, look at it: they differ:",
+        "the second look refused these pairs",
+        "90 of 256 bits",
+        "not readable",
+    ):
+        assert text in sheet, text
+
+
+def test_what_a_sheet_shows() -> None:
+    assert shown_pictures(merges(), refused()) == {
+        ("", "a"),
+        ("old@1.0.0", NASTY),
+        ("", "c"),
+        ("", "d"),
+        ("", "e"),
+        ("", "f"),
+    }

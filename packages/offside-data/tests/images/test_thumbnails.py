@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from offside_data.errors import PictureError
+from offside_data.images.thumbnails import thumbnail
+
+
+def opened(data: bytes) -> Image.Image:
+    picture = Image.open(io.BytesIO(data))
+    picture.load()
+    return picture
+
+
+def test_all_kinds_get_a_small_jpeg(whole_kinds: dict[str, bytes]) -> None:
+    for kind, data in whole_kinds.items():
+        small = opened(thumbnail(data, 32))
+        assert (small.format, small.mode, max(small.size)) == ("JPEG", "RGB", 32), kind
+        assert dict(small.getexif()) == {}
+        assert (small.height > small.width) == (kind in ("jpeg-turned", "png-turned")), kind
+
+
+def test_a_large_photo_gets_small_and_a_small_one_stays(make_scene: Any, encoded: Any) -> None:
+    assert opened(thumbnail(encoded(make_scene(1920, 1280), "JPEG"))).size == (160, 107)
+    assert opened(thumbnail(encoded(make_scene(40, 20), "PNG"))).size == (40, 20)
+
+
+def test_a_broken_picture_is_an_error(broken_kinds: dict[str, tuple[bytes, str]]) -> None:
+    with pytest.raises(PictureError):
+        thumbnail(broken_kinds["cut.jpg"][0])

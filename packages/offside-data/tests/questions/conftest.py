@@ -1,0 +1,80 @@
+"""Small sets of records in memory, and the checks on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from offside_data.check import CHECKS
+from offside_data.dataset import OffsideDataset
+from offside_data.findings import Finding
+from offside_data.inspection import Inspection, Item
+from offside_data.schema import Record, make_image_id, make_record_id
+from offside_data.tagging.values import parse_value
+from offside_data.tagging.veracity import veracity_by_role
+from offside_data.taxonomy import Taxonomy, load_taxonomy
+
+FOOTBALL = load_taxonomy("football")
+
+
+def claim(attribute: str, answer: str, *, subject: str = "s1", picture: str = "p1", **fields: Any) -> Record:
+    """A picture record whose value is the one that its answer states."""
+    about = FOOTBALL[attribute]
+    split = fields.pop("split", "retain")
+    veracity = veracity_by_role(split, about.scope)
+    key = f"{subject}/{picture}"
+    values: dict[str, Any] = {
+        "record_id": make_record_id("test", subject, key, attribute, "multimodal"),
+        "subject_id": subject,
+        "image_id": make_image_id("test", key),
+        "image": None,
+        "modality": "multimodal",
+        "split": split,
+        "attribute": attribute,
+        "scope": about.scope,
+        "veracity": veracity,
+        "rumor_channel": "text" if veracity == "rumor" else "none",
+        "question": about.questions[0],
+        "answer": answer,
+        "value": parse_value(answer, about),
+    }
+    return Record(**{**values, **fields})
+
+
+def picture(subject: str, name: str, occasion: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A row of the images table."""
+    return {
+        "image_id": make_image_id("test", f"{subject}/{name}"),
+        "subject_id": subject,
+        "occasion": occasion,
+        **fields,
+    }
+
+
+def findings(records: Iterable[Record], names: Sequence[str], taxonomy: Taxonomy = FOOTBALL) -> list[Finding]:
+    """What the named checks say of these records."""
+    items: dict[str, list[Item]] = {}
+    for record in records:
+        file = f"{record.modality}/{record.split}"
+        items.setdefault(file, []).append(Item(file, record.record_id, record.to_row(), b""))
+    dataset = cast(OffsideDataset, SimpleNamespace(taxonomy=taxonomy))
+    inspection = Inspection(dataset, items, {}, [])
+    return [finding for name in names for finding in CHECKS.load(name).run(inspection)]
+
+
+@pytest.fixture(scope="session", name="claim")
+def claim_fixture() -> Any:
+    return claim
+
+
+@pytest.fixture(scope="session", name="picture")
+def picture_fixture() -> Any:
+    return picture
+
+
+@pytest.fixture(scope="session", name="findings")
+def findings_fixture() -> Any:
+    return findings
