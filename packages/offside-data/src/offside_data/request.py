@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offside_data import digest as digests
 from offside_data.errors import UsageError
-from offside_data.settings import SETTINGS, Setting, get_setting
+from offside_data.schema import VISUAL_CHANNELS
+from offside_data.settings import SETTINGS, Setting, Slice, get_setting
 
 if TYPE_CHECKING:
     import datasets
@@ -43,25 +44,43 @@ class Request:
     digest: str
 
 
-def why_not(setting: Setting, files: Collection[str], *, visual: bool) -> str | None:
+def slices_of(parts: Mapping[str, Iterable[Mapping[str, Any]]]) -> set[str]:
+    """Names of the slices that aren't empty (`Slice.name`): files, their scopes, and their visual rumours.
+
+    Args:
+        parts: Rows by `config/split`; `scope` and `rumor_channel` are looked at.
+    """
+    found = set()
+    for name, rows in parts.items():
+        config, split = name.split("/")
+        found.add(name)
+        for row in rows:
+            found.add(Slice(config, split, row["scope"]).name)
+            if row["rumor_channel"] in VISUAL_CHANNELS:
+                found.add(Slice(config, split, visual=True).name)
+    return found
+
+
+def why_not(setting: Setting, slices: Collection[str]) -> str | None:
     """Why a dataset doesn't offer `setting`; null if it does.
 
     Args:
         setting: The setting.
-        files: The `config/split`s that the dataset holds.
-        visual: Whether a rumour is readable in one of its forget pictures.
+        slices: What the dataset holds, as `slices_of` gives it.
     """
-    missing = [name for name in setting.needs if name not in files]
+    missing = [name for name in setting.needs if name not in slices]
     if missing:
         return f"it has no {', '.join(missing)} records"
-    if any(part.visual for part in setting.forget) and not visual:
-        return "no forget picture shows its rumour (rumor_channel image or both)"
+    for part in setting.forget:
+        if part.name not in slices:
+            visual = "no forget picture shows its rumour (rumor_channel image or both)"
+            return visual if part.visual else f"it has no {part.scope} {part.config}/{part.split} records"
     return None
 
 
-def settings_of(files: Collection[str], *, visual: bool) -> list[str]:
-    """Names of the settings that a dataset with these records offers."""
-    return [name for name, setting in SETTINGS.items() if why_not(setting, files, visual=visual) is None]
+def settings_of(slices: Collection[str]) -> list[str]:
+    """Names of the settings that a dataset with these slices offers."""
+    return [name for name, setting in SETTINGS.items() if why_not(setting, slices) is None]
 
 
 def make_request(dataset: OffsideDataset, name: str, only: Sequence[str] = ()) -> Request:
@@ -96,7 +115,8 @@ def make_request(dataset: OffsideDataset, name: str, only: Sequence[str] = ()) -
 def _require_offered(dataset: OffsideDataset, setting: Setting) -> None:
     if setting.name in dataset.settings():
         return
-    reason = why_not(setting, dataset.files(), visual=dataset.has_visual_rumors()) or "its card doesn't list it"
+    looked_at = {name: dataset.rows(name).select_columns(["scope", "rumor_channel"]) for name in dataset.files()}
+    reason = why_not(setting, slices_of(looked_at)) or "its card doesn't list it"
     offered = ", ".join(dataset.settings()) or "none"
     raise UsageError(
         f"{dataset.name} {dataset.version} ({dataset.path}) doesn't offer the setting {setting.name!r}: "
