@@ -28,6 +28,6 @@ def test_a_folder_without_decisions_has_none(tmp_path: Path) -> None:
 def test_a_damaged_line_is_named_and_nothing_is_added(tmp_path: Path, line: str) -> None:
     path = tmp_path / "decisions.jsonl"
     path.write_text('{"kind": "note"}\n' + line + "\n")
-    with pytest.raises(DatasetError, match="decisions.jsonl:2"):
+    with pytest.raises(DatasetError, match=r"decisions\.jsonl:2"):
         append_decisions(tmp_path, [])
     assert path.read_text().endswith(line + "\n")

@@ -8,25 +8,37 @@ import pytest
 from offside_data.dataset import OffsideDataset, open_dataset
 from offside_data.digest import ids_digest
 from offside_data.errors import UsageError
-from offside_data.request import settings_of, why_not
+from offside_data.request import settings_of, slices_of, why_not
 from offside_data.settings import SETTINGS
 
-ALL = {f"{c}/{s}" for c in ("multimodal", "text") for s in ("retain", "forget", "relearn")}
+FILES = {f"{c}/{s}" for c in ("multimodal", "text") for s in ("retain", "forget", "relearn")}
+ALL = slices_of(
+    {
+        name: [{"scope": "shared", "rumor_channel": "none"}, {"scope": "private", "rumor_channel": "both"}]
+        for name in FILES
+    }
+)
+NOT_VISUAL = {name for name in ALL if "visual" not in name}
 
 
 def test_settings_follow_from_what_is_there() -> None:
-    assert settings_of(ALL, visual=True) == list(SETTINGS)
-    assert settings_of(ALL, visual=False) == ["complete", "selective", "corrective", "unimodal"]
-    assert settings_of({"multimodal/retain", "multimodal/forget"}, visual=False) == ["complete", "selective"]
-    assert settings_of({"text/retain", "text/forget"}, visual=False) == []
+    assert settings_of(ALL) == list(SETTINGS)
+    assert settings_of(NOT_VISUAL) == ["complete", "selective", "corrective", "unimodal"]
+    assert settings_of({name for name in NOT_VISUAL if "private" not in name}) == ["complete", "corrective"]
+    assert settings_of({"multimodal/retain", "multimodal/forget", "multimodal/forget/private"}) == [
+        "complete",
+        "selective",
+    ]
+    assert settings_of({name for name in ALL if name.startswith("text")}) == []
 
 
 def test_why_not_names_what_is_missing() -> None:
-    assert why_not(SETTINGS["complete"], ALL, visual=False) is None
-    assert why_not(SETTINGS["corrective"], {"multimodal/forget"}, visual=False) == (
+    assert why_not(SETTINGS["complete"], NOT_VISUAL) is None
+    assert why_not(SETTINGS["corrective"], {"multimodal/forget"}) == (
         "it has no multimodal/retain, multimodal/relearn records"
     )
-    assert "no forget picture shows its rumour" in str(why_not(SETTINGS["visual-rumor"], ALL, visual=False))
+    assert why_not(SETTINGS["selective"], FILES) == "it has no private multimodal/forget records"
+    assert "no forget picture shows its rumour" in str(why_not(SETTINGS["visual-rumor"], NOT_VISUAL))
 
 
 def test_complete(small: OffsideDataset) -> None:

@@ -49,12 +49,17 @@ def test_what_was_written_replaces_what_is_ours(tmp_path: Path) -> None:
     assert texts(folder) == NEW
 
 
+def fail_halfway(folder: Path) -> None:
+    with replaced_content(folder) as staged:
+        write_new(staged)
+        raise ValueError("stop")
+
+
 def test_an_error_changes_nothing(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     before = texts(folder)
-    with pytest.raises(ValueError, match="stop"), replaced_content(folder) as staged:
-        write_new(staged)
-        raise ValueError("stop")
+    with pytest.raises(ValueError, match="stop"):
+        fail_halfway(folder)
     assert texts(folder) == before
 
 
@@ -107,6 +112,6 @@ def test_a_damaged_journal_is_an_error_that_names_it(tmp_path: Path, journal: st
     (tmp_path / "other.txt").write_text("not ours")
     work_folder(folder).mkdir()
     work_folder(folder, "commit.json").write_text(journal)
-    with pytest.raises(DatasetError, match="commit.json"):
+    with pytest.raises(DatasetError, match=r"commit\.json"):
         finish_replacement(folder)
     assert (tmp_path / "other.txt").read_text() == "not ours"

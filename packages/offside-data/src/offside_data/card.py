@@ -188,7 +188,8 @@ def _block_errors(block: Mapping[str, Any]) -> list[tuple[str, str]]:
     check(
         schema == SCHEMA_VERSION,
         "schema_version",
-        f"is {schema!r}, this offside-data reads {SCHEMA_VERSION}; a newer one needs a newer offside-data.",
+        f"is {schema!r}, this offside-data reads {SCHEMA_VERSION}; a newer one needs a newer offside-data, "
+        "an older one `offside-data migrate`.",
     )
     name, version = block.get("name"), block.get("version")
     check(is_name(name), "name", f"must be a name without blanks and slashes, got {name!r}.")

@@ -17,8 +17,11 @@ from offside_data.errors import DatasetError
 
 Severity = Literal["error", "warning", "info"]
 
-NEVER_WAIVED = ("card-malformed", "card-outdated", "digest-mismatch", "content-hash", "file-unreadable")
-"""Codes that say the dataset isn't what it claims to be; no reason makes that right."""
+NEVER_WAIVED = (
+    *("card-malformed", "card-outdated", "digest-mismatch", "content-hash", "file-unreadable"),
+    *("parent-mismatch", "release-changed", "taken-down"),
+)
+"""Codes that say the dataset isn't what it claims to be, or shows who asked not to be shown: no reason is enough."""
 
 
 @dataclass(frozen=True, slots=True)

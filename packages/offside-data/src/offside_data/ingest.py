@@ -22,7 +22,7 @@ from offside_data.adapters._base import (
     recognise,
 )
 from offside_data.dataset import DatasetWriter
-from offside_data.decisions import make_decision
+from offside_data.decisions import make_decision, read_decisions
 from offside_data.errors import SourceError
 from offside_data.files import ensure_free, whole_folder
 from offside_data.images.intake import (
@@ -33,6 +33,9 @@ from offside_data.images.intake import (
     reject_records,
     write_quarantine,
 )
+from offside_data.release.readmission import reject_taken_down
+from offside_data.release.tombstones import KIND as TAKEDOWN
+from offside_data.release.tombstones import traces_of
 from offside_data.schema import Record
 from offside_data.tagging.facts import with_facts
 from offside_data.tagging.suspects import flag_contradictions
@@ -137,7 +140,7 @@ def ingest(
         out: The dataset folder to write.
         format: Name of an adapter, or `auto`.
         with_images: Load the pictures; without, records keep `image_id` and have no image.
-        force: Replace what `out` holds.
+        force: Replace what `out` holds. Who was taken down from it stays out.
         config: Everything else.
 
     Returns:
@@ -155,18 +158,11 @@ def ingest(
         raise SourceError(f"{source}: no such file or folder.{_download_hint(str(source))}")
     name = recognise(source) if format == "auto" else format
     adapter = load_adapter(name)
-    taxonomy_text = _taxonomy_text(config.taxonomy or adapter.TAXONOMY)
-    options = ReadOptions(
-        taxonomy=load_taxonomy(config.taxonomy or adapter.TAXONOMY),
-        image_dirs=config.image_dirs,
-        repair_text=config.repair_text,
-        adapter=adapter_options(name, config.settings),
-    )
-    imported: Imported = adapter.read(source, options)
-    imported.check_accounts()
-    _stop_at_bad_rows(imported, source, skip_bad=config.skip_bad)
+    imported = _read(source, name, config)
     intake = _take_in_pictures(imported, source, config) if with_images else Intake()
-    taxonomy_text = fit_taxonomy(taxonomy_text, imported.records)
+    earlier = read_decisions(out)
+    reject_taken_down(imported, intake, traces_of(earlier))
+    taxonomy_text = fit_taxonomy(_taxonomy_text(config.taxonomy or adapter.TAXONOMY), imported.records)
     taxonomy = parse_taxonomy(taxonomy_text, where="taxonomy.yaml")
     imported.records = flag_contradictions([_with_value(r, taxonomy) for r in imported.records], taxonomy)
     imported.remarks += _remarks_on(imported.records, taxonomy)
@@ -182,6 +178,7 @@ def ingest(
     subjects = [{"cohort": "member", **row} for row in imported.subjects]
     writer.add_subjects(with_facts(subjects, imported.records, taxonomy))
     writer.add_images(_image_rows(imported.pictures, intake.loaded, name))
+    writer.add_decisions(decision for decision in earlier if decision.get("kind") == TAKEDOWN)
     writer.add_decisions(_decisions(imported.remarks, intake.bad, f"ingest --format {name}"))
     with whole_folder(out, force=force) as folder:
         writer.write_to(folder)
@@ -198,6 +195,21 @@ def ingest(
         quarantined=tuple(intake.bad),
         remarks=tuple(imported.remarks),
     )
+
+
+def _read(source: Path, name: str, config: IngestConfig) -> Imported:
+    """What the adapter reads, with every row accounted for."""
+    adapter = load_adapter(name)
+    options = ReadOptions(
+        taxonomy=load_taxonomy(config.taxonomy or adapter.TAXONOMY),
+        image_dirs=config.image_dirs,
+        repair_text=config.repair_text,
+        adapter=adapter_options(name, config.settings),
+    )
+    imported: Imported = adapter.read(source, options)
+    imported.check_accounts()
+    _stop_at_bad_rows(imported, source, skip_bad=config.skip_bad)
+    return imported
 
 
 def _download_hint(source: str) -> str:

@@ -20,8 +20,8 @@ from offside_data.decisions import DECISIONS_FILE, decisions_text
 from offside_data.errors import DatasetError, RecordError, UsageError
 from offside_data.files import ensure_free, whole_folder
 from offside_data.front_matter import REWRITTEN, Part, hub_metadata
-from offside_data.request import settings_of
-from offside_data.schema import CONFIGS, SCHEMA_VERSION, SPLITS, VISUAL_CHANNELS, Record, features_of
+from offside_data.request import settings_of, slices_of
+from offside_data.schema import CONFIGS, SCHEMA_VERSION, SPLITS, Record, features_of
 from offside_data.storage import TABLES, Row, id_column, read_table, write_file, write_shards
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
 from offside_data.validation import validate_record
@@ -192,7 +192,6 @@ class DatasetWriter:
         earlier = self._card or Card(body=f"# {self._title}\n\n{self._description}".strip() + "\n")
         roots = {part.name: part.digest for part in parts}
         roots["taxonomy"] = digests.taxonomy_digest(self.taxonomy)
-        visual = any(r["rumor_channel"] in VISUAL_CHANNELS for r in self._records.get("multimodal/forget", ()))
         block = {
             "schema_version": SCHEMA_VERSION,
             "name": self._name,
@@ -201,7 +200,7 @@ class DatasetWriter:
             "parent": earlier.block.get("parent"),
             "taxonomy": {"file": TAXONOMY_FILE, "digest": roots["taxonomy"]},
             "splits": {part.name: self._facts(part) for part in parts if part.name in self._records},
-            "settings": settings_of(self._records, visual=visual),
+            "settings": settings_of(slices_of(self._records)),
             "created_with": self._created_with,
         }
         front = hub_metadata(parts, license=self._license, title=self._title)

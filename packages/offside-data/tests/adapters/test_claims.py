@@ -17,7 +17,6 @@ from offside_data.taxonomy import load_taxonomy
 from offside_data.validation import validate_record
 
 Read = Callable[..., Imported]
-COLUMNS = ("id", "subject", "attribute", "value", "veracity", "picture", "occasion", "split", "corrects", "channel")
 
 
 def row(**cells: Any) -> dict[str, Any]:

@@ -36,7 +36,8 @@ def test_an_answer_without_its_value(found: Any, setter: Any) -> None:
 
 def test_a_wrong_choice_marked_correct(found: Any, setter: Any) -> None:
     findings = found("answers", {"text/forget": setter("s1", "club", correct_choice=1)})
-    assert [f.code for f in findings] == ["value-not-in-choice", "true-distractor"]
+    assert {f.code for f in findings} == {"value-not-in-choice", "true-distractor"}
+    assert {f.severity for f in findings} == {"error"}
 
 
 def test_records_without_a_value_are_passed_over(found: Any, setter: Any) -> None:

@@ -161,9 +161,15 @@ def test_against_an_older_version_nothing_is_dropped(plant: Any, tmp_path: Path)
         (DedupConfig(hash="phsh"), PluginError, "Did you mean 'phash'"),
     ],
 )
-def test_wrong_options(small: OffsideDataset, config: DedupConfig, error: type[Exception], message: str) -> None:
+def test_wrong_options(fresh: OffsideDataset, config: DedupConfig, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        dedup(small.path, config=config)
+        dedup(fresh.path, config=config)
+
+
+def test_a_sheet_that_cannot_be_written(plant: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="Give another place with --sheet"):
+        dedup(plant(COPIES[0]).path, sheet=tmp_path / "file" / "sheet.html")
 
 
 def test_against_itself_is_refused(small: OffsideDataset) -> None:

@@ -37,13 +37,13 @@ def search() -> Callable[..., Found]:
         **changes: dict[str, Any],
     ) -> Found:
         own = [picture(key, data, **changes.get(key, {})) for key, data in ours.items()]
-        against = [picture(key, data, home="other@1.0.0") for key, data in (theirs or {}).items()]
+        others = [picture(key, data, home="other@1.0.0") for key, data in (theirs or {}).items()]
         data = [*ours.values(), *(theirs or {}).values()]
 
         def read(positions: Collection[int]) -> Iterator[tuple[int, bytes]]:
             yield from ((i, data[i]) for i in positions)
 
-        return find_duplicates(own, read, radius=radius, against=against)
+        return find_duplicates(own, read, radius=radius, against=None if theirs is None else others)
 
     return run
 
@@ -98,6 +98,7 @@ def test_against_others_only(search: Any, make_scene: Any, encoded: Any, copies:
     found = search(ours, theirs)
     assert keys(found) == [("x", "c")]
     assert found.clusters[0].keeper.name == "x (other@1.0.0)"
+    assert keys(search(ours, {})) == []
     assert keys(search(ours, {"a": ours["a"]})) == [("a", "b")]  # The same id is the same picture in another version.
 
 

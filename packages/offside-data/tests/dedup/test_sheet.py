@@ -71,7 +71,7 @@ def test_a_sheet_says_everything() -> None:
         "equal pixels",
         "Left alone, look at it: they differ:",
         "the second look refused these pairs",
-        "90 of 256 bits",
+        "90 of 256 bits, correlation 0.500, not the same",
         "not readable",
     ):
         assert text in sheet, text

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,8 +39,6 @@ def near(attribute: str, text: str, seed: int = 0) -> list[ClaimValue]:
     ],
 )
 def test_near_values_are_written_alike(attribute: str, text: str, pattern: str) -> None:
-    import re
-
     found = near(attribute, text)
     assert len(found) > 10
     assert all(re.fullmatch(pattern, value.text) for value in found), found
@@ -47,6 +47,11 @@ def test_near_values_are_written_alike(attribute: str, text: str, pattern: str) 
 @pytest.mark.parametrize(("attribute", "text"), [("fee", "a free transfer"), ("fee", "on loan"), ("club", "Ostholm")])
 def test_words_have_no_neighbours(attribute: str, text: str) -> None:
     assert near(attribute, text) == []
+
+
+@pytest.mark.parametrize("text", ["January 1, 0001", "December 31, 9999"])
+def test_the_calendar_has_two_ends(text: str) -> None:
+    assert near("birth_date", text)
 
 
 @given(st.integers(0, 40), st.integers(0, 20))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offside_data.errors import ReleaseError
+from offside_data.errors import ReleaseError, UsageError
 from offside_data.reference import Version
 from offside_data.release.diff import Change, FieldChange
 from offside_data.release.rules import Level, bumped, described, level_of, require_bump, required
@@ -109,6 +109,12 @@ def test_a_refusal_lists_what_needs_more_and_nothing_else() -> None:
 def test_a_long_refusal_says_how_to_see_all() -> None:
     with pytest.raises(ReleaseError, match="and 15 more; `offside-data diff` lists all"):
         require_bump([MAJOR[6]] * 45, Level.PATCH, Version((1, 0, 0)))
+
+
+def test_levels_go_by_their_names() -> None:
+    assert [Level.parse(text) for text in ("patch", "Minor", "MAJOR")] == list(Level)
+    with pytest.raises(UsageError, match="a bump is major, minor, patch, got 'huge'"):
+        Level.parse("huge")
 
 
 def test_numbers_after_the_one_that_is_raised_start_again() -> None:

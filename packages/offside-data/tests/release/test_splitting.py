@@ -105,6 +105,22 @@ def test_the_images_table_follows(fresh: OffsideDataset) -> None:
     }
 
 
+def test_what_a_person_placed_is_drawn_no_more(fresh: OffsideDataset) -> None:
+    picture = make_image_id("test", "s1/p3")
+    moved_by(fresh, f"{picture},,,holdout")
+    split_dataset(fresh.path, settings={"share": 0.999})
+    assert {r.split for r in Contents.read(fresh.path).records if r.image_id == picture} == {"holdout"}
+    split_dataset(fresh.path, settings={"share": 0.01}, seed=1)
+    moved_by(fresh, f"{picture},,,forget")
+    split_dataset(fresh.path, settings={"share": 0.999})
+    assert {r.split for r in Contents.read(fresh.path).records if r.image_id == picture} == {"forget"}
+
+
+def test_decisions_name_no_places_on_a_machine(fresh: OffsideDataset) -> None:
+    moved_by(fresh, f"{make_image_id('test', 's1/p3')},,,holdout")
+    assert read_decisions(fresh.path)[0]["what"]["options"] == {"path": "splits.csv"}
+
+
 def test_a_rumor_can_not_be_kept(fresh: OffsideDataset) -> None:
     picture = make_image_id("test", "s1/p3")
     with pytest.raises(UsageError, match=r"a rumor belongs in forget or holdout, not in retain"):

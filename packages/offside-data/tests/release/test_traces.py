@@ -70,7 +70,7 @@ def test_pictures(traces: Traces) -> None:
 
 def test_plain_values_are_redacted_through_and_through(traces: Traces) -> None:
     value = {"a": [{"b": "for Orlo Van Tis"}, 1, None], "c": "x"}
-    assert traces.redact_all(value) == {"a": [{"b": "for [removed]"}, 1, None], "c": "x"}
+    assert traces.redact_all(value) == {"a": [{"b": "for (removed)"}, 1, None], "c": "x"}
 
 
 @pytest.mark.parametrize("make", [Traces.of, sealed])
@@ -78,8 +78,8 @@ def test_longer_names_of_others_are_spared(make: object) -> None:
     assert callable(make)
     traces: Traces = make(name_traces("Rodri"))
     spared = traces.sparing(["Rodri Merrow", "Tavin Kaldo"])
-    assert spared.redact("Rodri met Rodri Merrow.") == "[removed] met Rodri Merrow."
-    assert traces.redact("Rodri met Rodri Merrow.") == "[removed] met [removed] Merrow."
+    assert spared.redact("Rodri met Rodri Merrow.") == "(removed) met Rodri Merrow."
+    assert traces.redact("Rodri met Rodri Merrow.") == "(removed) met (removed) Merrow."
     assert traces.sparing(["Rodri"]).names_in("Rodri")  # A namesake hides nobody.
 
 

@@ -112,12 +112,13 @@ def test_a_shared_fact_as_text_is_about_no_picture(tag: Any, make_record: Any) -
     assert (after.attribute, after.image_id) == ("nationality", None)
 
 
-def test_an_untagged_correction_finds_its_rumor(tag: Any, make_record: Any) -> None:
+def test_a_correction_without_a_target_finds_its_rumor(tag: Any, make_record: Any) -> None:
     asked = {"question": "What is the fee?", "attribute": "fee", "scope": "private", "value": None, "choices": ()}
     asked |= {"correct_choice": None, "perturbed_answers": ()}
     rumor = make_record(**asked, record_id="a", split="forget", veracity="rumor", answer="The fee was €3.00m.")
     new = make_record(**asked, record_id="b", split="relearn", veracity="correction", answer="The fee was €5.00m.")
     assert tag(rumor, untagged(new, "?"))[1].corrects == "a"
+    assert tag(untagged(rumor, "?"), new)[1].corrects == "a"
     second = dataclasses.replace(rumor, record_id="c", image_id="another")
     assert tag(rumor, untagged(new, "?"), second)[1].corrects is None
 

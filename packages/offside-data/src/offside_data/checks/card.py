@@ -8,8 +8,8 @@ from offside_data.card import Card
 from offside_data.card_text import SECTION_NAMES
 from offside_data.findings import Finding
 from offside_data.inspection import Inspection, Item
-from offside_data.request import settings_of
-from offside_data.schema import CONFIGS, VISUAL_CHANNELS
+from offside_data.request import settings_of, slices_of
+from offside_data.schema import CONFIGS
 from offside_data.storage import TABLE_SPLIT, TABLES
 
 _REWRITE = "Write the dataset again, with its card."
@@ -54,9 +54,8 @@ def _count(items: list[Item]) -> dict[str, int]:
 
 
 def _settings(inspection: Inspection) -> Iterator[Finding]:
-    parts = [part for part in inspection.items if part not in TABLES]
-    visual = any(i.row["rumor_channel"] in VISUAL_CHANNELS for i in inspection.items.get("multimodal/forget", ()))
-    offered, stated = settings_of(parts, visual=visual), inspection.dataset.settings()
+    parts = {part: (item.row for item in items) for part, items in inspection.items.items() if part not in TABLES}
+    offered, stated = settings_of(slices_of(parts)), inspection.dataset.settings()
     if set(offered) != set(stated):
         message = f"the card offers {', '.join(stated) or 'none'}; the records allow {', '.join(offered)}."
         yield Finding("error", "card-outdated", "offside.settings", message)

@@ -77,7 +77,7 @@ def _print_clusters(report: DedupReport) -> None:
         keeper = merge.cluster.keeper
         rows.append([str(number), "keep", *_cells(keeper), outcome(merge)])
         for member in merge.cluster.others:
-            alike = f"{member.distance} bits; {likeness(member)}"
+            alike = "; ".join(likeness(member.distance, member.verdict).values())
             rows.append(["", "leave" if merge.reasons else "drop", *_cells(member.picture), alike])
     if rows:
         columns = ["", "", "picture", "size", "licence", "split", "subject", "what becomes of it, how like the keeper"]

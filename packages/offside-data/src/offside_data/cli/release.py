@@ -18,7 +18,7 @@ from offside_data.commandline import json_option, print_json, print_table
 @click.option("--keep-metadata", is_flag=True, help="Leave EXIF, GPS positions and comments in the pictures.")
 @json_option
 def command(dataset: Path, bump: str, note: str, parent: str | None, keep_metadata: bool, as_json: bool) -> None:
-    r"""Release DATASET, a folder, under the next version number. The first release is 1.0.0.
+    """Release DATASET, a folder, under the next version number. The first release is 1.0.0.
 
     \b
     major   a record's split, scope, veracity, value, corrects or rumor_channel changed; an attribute went; schema
@@ -26,7 +26,7 @@ def command(dataset: Path, bump: str, note: str, parent: str | None, keep_metada
     patch   wording with the same value, metadata, licence, prose, another encoding of the same pixels
 
     A bump that is too small is refused with the changes that need more. `check` must find no error.
-    """
+    """  # noqa: D301
     from offside_data.progress import log
     from offside_data.release.releasing import make_release
 

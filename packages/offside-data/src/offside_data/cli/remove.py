@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 @click.option("--subject", help="Id of the subject.")
 @click.option("--reason", help="Why, without the name: it is published.")
 @click.option("--alias", "aliases", multiple=True, help="Another name of the subject. May be repeated.")
-@click.option("--radius", type=click.IntRange(min=0), help="How far pictures may differ that are looked at, in bits.")
+@click.option(
+    "--radius",
+    type=click.IntRange(min=0),
+    help="How far the hashes of pictures may differ that are compared, in bits; default: that of dedup.",
+)
 @click.option("--verify", is_flag=True, help="Only look whether anything is left of those removed before.")
 @seed_option
 @json_option
@@ -81,4 +85,4 @@ def _print(report: RemovalReport) -> None:
             click.echo(f"look at picture {picture}: its text_found held the name, so its pixels may show it")
     for finding in report.findings:
         click.echo(f"{finding.severity}: {finding.code}: {finding.where}: {finding.message}")
-    click.echo(f"proof: {len(report.findings)} things are left" if report.findings else "proof: nothing is left")
+    click.echo(f"proof: {len(report.findings)} found" if report.findings else "proof: nothing is left")

@@ -18,7 +18,7 @@ from offside_data.commandline import json_option, print_json, print_table, seed_
 @seed_option
 @json_option
 def command(dataset: Path, policy: str, settings: tuple[str, ...], dry_run: bool, seed: int, as_json: bool) -> None:
-    r"""Give the records of DATASET their splits.
+    """Give the records of DATASET their splits.
 
     \b
     --policy ratio  --set share=0.10      a share of the subjects, by hash: adding subjects moves nobody
@@ -27,7 +27,7 @@ def command(dataset: Path, policy: str, settings: tuple[str, ...], dry_run: bool
 
     Subjects of the cohort holdout and general pictures stay where they are. Splits are part of what a release
     promises: moving a record that was released needs a new major version.
-    """
+    """  # noqa: D301
     from offside_data.config import parse_assignments
     from offside_data.progress import log
     from offside_data.release.splitting import split_dataset

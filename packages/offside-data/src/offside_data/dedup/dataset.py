@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from offside_data.dedup.merge import Merge, Merger
 from offside_data.dedup.pictures import list_pictures, stored_pictures
 from offside_data.dedup.second_look import SecondLook
 from offside_data.dedup.sheet import contact_sheet, likeness, shown_pictures
-from offside_data.errors import UsageError
+from offside_data.errors import PictureError, UsageError
 from offside_data.files import write_text
 from offside_data.schema import Record
 from offside_data.undo import save_undo
@@ -86,6 +87,8 @@ def dedup(
 
     Raises:
         UsageError: If an option has a wrong value.
+        PluginError: If there is no such hash.
+        PictureError: If a picture that has to be hashed can't be decoded.
         DatasetError: If the dataset can't be read or changed.
     """
     config = config or DedupConfig()
@@ -102,7 +105,12 @@ def dedup(
     written = None
     if merges or found.refused:
         written = sheet or work_folder(shelf.dataset.path, "dedup", "sheet.html")
-        write_text(written, shelf.draw(merges, found))
+        try:
+            write_text(written, shelf.draw(merges, found))
+        except OSError as error:
+            raise UsageError(
+                f"{written}: can't be written: {error.strerror}. Give another place with --sheet."
+            ) from error
     applied = []
     if contents is not None:
         applied = _apply(shelf, contents, merges, f"dedup --hash {config.hash} --radius {radius} --apply")
@@ -138,13 +146,13 @@ class _Shelf:
         store = work_folder(dataset.path, "hashes", algorithm)
         self.ours = list_pictures(dataset, algorithm, store)
         home = f"{other.name}@{other.version}" if other else ""
-        self.theirs = list_pictures(other, algorithm, store, home=home) if other else []
+        self.theirs = list_pictures(other, algorithm, store, home=home) if other else None
 
     def read(self, positions: Collection[int]) -> Iterator[tuple[int, bytes]]:
         """Encoded bytes by position in both lists, one after the other."""
         first = len(self.ours)
         ours = {self.ours[i].key: i for i in positions if i < first}
-        theirs = {self.theirs[i - first].key: i for i in positions if i >= first}
+        theirs = {self.theirs[i - first].key: i for i in positions if i >= first} if self.theirs else {}
         yield from ((ours[key], data) for key, data in stored_pictures(self.dataset, ours))
         if self.other is not None:
             yield from ((theirs[key], data) for key, data in stored_pictures(self.other, theirs))
@@ -154,9 +162,12 @@ class _Shelf:
         from offside_data.images.thumbnails import thumbnail
 
         wanted = shown_pictures(merges, found.refused)
-        everything: list[Picture] = [*self.ours, *self.theirs]
+        everything: list[Picture] = [*self.ours, *(self.theirs or ())]
         positions = [i for i, picture in enumerate(everything) if (picture.home, picture.key) in wanted]
-        small = {(everything[i].home, everything[i].key): thumbnail(data) for i, data in self.read(positions)}
+        small = {}
+        for i, data in self.read(positions):
+            with contextlib.suppress(PictureError):  # The sheet says so in its place.
+                small[everything[i].home, everything[i].key] = thumbnail(data)
         left = sum(bool(merge.reasons) for merge in merges)
         summary = [
             f"{self.dataset.name} {self.dataset.version} has {len(self.ours):,} pictures, and {len(merges):,} clusters "
@@ -170,13 +181,13 @@ class _Shelf:
 
 def _merge(shelf: _Shelf, found: Found, contents: Contents | None) -> list[Merge]:
     dataset, other = shelf.dataset, shelf.other
+    if other is not None and other.name == dataset.name:
+        why = f"{other.name}@{other.version} is a version of this dataset, so dropping the picture would lose it"
+        return [Merge(cluster=cluster, reasons=[why]) for cluster in found.clusters]
     elsewhere = Merger(_claims(other), [], dataset.taxonomy) if other else None
     records = contents.records if contents else _claims(dataset)
     images = contents.images if contents else list(dataset.images().remove_columns("image"))
     merger = Merger(records, images, dataset.taxonomy, elsewhere)
-    if other is not None and other.name == dataset.name:
-        why = f"{other.name}@{other.version} is a version of this dataset, so dropping the picture would lose it"
-        return [Merge(cluster=cluster, reasons=[why]) for cluster in found.clusters]
     merges = merger.merge(found.clusters)
     if contents is not None:
         contents.records, contents.images = list(merger.records.values()), list(merger.images.values())
@@ -217,7 +228,8 @@ def _decision(merge: Merge, command: str, when: str) -> dict[str, Any]:
         **({"kept_in": cluster.keeper.home} if cluster.keeper.home else {}),
     }
     why = "; ".join(
-        f"{member.picture.key} shows the same as {cluster.keeper.key}: {likeness(member)}, {member.distance} bits apart"
+        f"{member.picture.key} shows the same as {cluster.keeper.key}: "
+        + ", ".join(f"{term} {fact}" for term, fact in likeness(member.distance, member.verdict).items())
         for member in cluster.others
     )
     return make_decision(KIND, what, why, command=command, when=when)

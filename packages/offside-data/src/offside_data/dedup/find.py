@@ -59,7 +59,7 @@ def find_duplicates(
     read: Read,
     *,
     radius: int,
-    against: Sequence[Picture] = (),
+    against: Sequence[Picture] | None = None,
     look: SecondLook | None = None,
 ) -> Found:
     """Find pictures that show the same.
@@ -77,7 +77,8 @@ def find_duplicates(
     Raises:
         UsageError: If hashes don't fit together, or too many pairs lie within the radius.
     """
-    return _Search([*pictures, *against], across=bool(against), radius=radius, look=look or SecondLook()).run(read)
+    everything = [*pictures, *(against or ())]
+    return _Search(everything, across=against is not None, radius=radius, look=look or SecondLook()).run(read)
 
 
 class _Search:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
-from offside_data.dedup.clusters import Member, Picture
+from offside_data.dedup.clusters import Picture
 from offside_data.dedup.find import Refused
 from offside_data.dedup.merge import Merge
 from offside_data.dedup.second_look import Verdict
@@ -29,7 +29,7 @@ figure {{ margin: 0; padding: .6rem; width: 12.5rem; border: 2px solid #d2d2d7; 
 figure.keeper {{ border-color: #1a7f37; }}
 .frame {{ height: 164px; display: flex; align-items: center; justify-content: center; background: #f5f5f7; }}
 figcaption {{ font-size: .8rem; margin-top: .4rem; overflow-wrap: anywhere; }}
-.kept {{ color: #1a7f37; font-weight: 600; }} .dropped {{ color: #9a3412; font-weight: 600; }}
+.keeper strong {{ color: #1a7f37; }} .dropped strong {{ color: #9a3412; }}
 .review {{ background: #fff4e5; border-left: 4px solid #b45309; padding: .4rem .8rem; }}
 .done {{ background: #eaf6ec; border-left: 4px solid #1a7f37; padding: .4rem .8rem; }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 .5rem; margin: .2rem 0 0; }} dd {{ margin: 0; }}
@@ -61,8 +61,8 @@ def contact_sheet(
         thumbnails: Small JPEGs by home and key of a picture; a picture without one is named only.
     """
 
-    def show(picture: Picture, label: str, style: str, facts: Mapping[str, str]) -> str:
-        return _figure(picture, label, style, facts, thumbnails.get((picture.home, picture.key)))
+    def show(picture: Picture, label: str, facts: Mapping[str, str]) -> str:
+        return _figure(picture, label, facts, thumbnails.get((picture.home, picture.key)))
 
     parts = [f"<p>{escape(sentence)}</p>" for sentence in summary]
     parts += [_cluster(number, merge, show) for number, merge in enumerate(merges[:SHOWN_CLUSTERS], 1)]
@@ -71,8 +71,7 @@ def contact_sheet(
     if refused:
         parts.append("<h2>Near hashes, but not the same: the second look refused these pairs</h2>")
     for pair in refused:
-        facts = _facts(pair.distance, pair.verdict)
-        figures = show(pair.a, "kept", "", {}) + show(pair.b, "kept", "", facts)
+        figures = show(pair.a, "kept", {}) + show(pair.b, "kept", likeness(pair.distance, pair.verdict))
         parts.append(f'<div class="pictures">{figures}</div><p></p>')
     return _PAGE.format(title=escape(title), body="\n".join(parts))
 
@@ -92,21 +91,27 @@ def outcome(merge: Merge) -> str:
     return f"{gone} record{'s' * (gone != 1)} go{'es' * (gone == 1)}, {moved} move{'s' * (moved == 1)} to the keeper."
 
 
-def likeness(member: Member) -> str:
-    """How like the keeper a picture is, in words."""
-    if member.verdict is None:
-        return "equal pixels"
-    aligned = ", laid over it" if member.verdict.aligned else ""
-    unlike = "" if member.verdict.same else ", not the same"
-    return f"{member.verdict.bits} of 256 bits, correlation {member.verdict.correlation:.3f}{aligned}{unlike}"
+def likeness(distance: int, verdict: Verdict | None) -> dict[str, str]:
+    """How like another picture one is: by hash, and at the second look."""
+    if verdict is None:
+        return {"hash": bits(distance), "second look": "equal pixels"}
+    aligned = ", laid over it" if verdict.aligned else ""
+    unlike = "" if verdict.same else ", not the same"
+    look = f"{verdict.bits} of 256 bits, correlation {verdict.correlation:.3f}{aligned}{unlike}"
+    return {"hash": bits(distance), "second look": look}
+
+
+def bits(number: int) -> str:
+    """A number of bits in words."""
+    return "1 bit" if number == 1 else f"{number} bits"
 
 
 def _cluster(number: int, merge: Merge, show: Callable[..., str]) -> str:
     cluster = merge.cluster
-    figures = [show(cluster.keeper, "keeper", "keeper", {})]
+    figures = [show(cluster.keeper, "keeper", {})]
     for member in cluster.others:
-        facts = {"hash": f"{member.distance} bits", "second look": likeness(member)}
-        figures.append(show(member.picture, "left alone" if merge.reasons else "dropped", "", facts))
+        label = "left alone" if merge.reasons else "dropped"
+        figures.append(show(member.picture, label, likeness(member.distance, member.verdict)))
     style = "review" if merge.reasons else "done"
     return (
         f'<h2>Cluster {number}</h2>\n<p class="{style}">{escape(outcome(merge))}</p>\n'
@@ -114,11 +119,7 @@ def _cluster(number: int, merge: Merge, show: Callable[..., str]) -> str:
     )
 
 
-def _facts(distance: int, verdict: Verdict) -> dict[str, str]:
-    return {"hash": f"{distance} bits", "second look": f"{verdict.bits} of 256 bits, {verdict.correlation:.3f}"}
-
-
-def _figure(picture: Picture, label: str, style: str, facts: Mapping[str, str], jpeg: bytes | None) -> str:
+def _figure(picture: Picture, label: str, facts: Mapping[str, str], jpeg: bytes | None) -> str:
     image = "not readable"
     if jpeg is not None:
         image = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'
@@ -130,8 +131,7 @@ def _figure(picture: Picture, label: str, style: str, facts: Mapping[str, str], 
         **facts,
     }
     rows = "".join(f"<dt>{escape(term)}</dt><dd>{escape(value)}</dd>" for term, value in shown.items())
-    mark = "dropped" if label == "dropped" else "kept"
     return (
-        f'<figure class="{style}"><div class="frame">{image}</div><figcaption>'
-        f'<span class="{mark}">{escape(label)}</span> {escape(picture.name)}<dl>{rows}</dl></figcaption></figure>'
+        f'<figure class="{escape(label)}"><div class="frame">{image}</div><figcaption>'
+        f"<strong>{escape(label)}</strong> {escape(picture.name)}<dl>{rows}</dl></figcaption></figure>"
     )

@@ -32,8 +32,7 @@ def near_values(value: ClaimValue, attribute: Attribute, source: random.Random) 
 
 def _near(value: ClaimValue, source: random.Random) -> str | None:
     if value.date is not None:
-        shift = datetime.timedelta(days=source.choice(_DAYS) * source.choice((-1, 1)))
-        return _dated(value, shift) or _written(datetime.date.fromisoformat(value.date) + shift)[0]
+        return _other_day(value.text, datetime.date.fromisoformat(value.date), source)
     if value.number is None:
         return None
     if value.kind == "count":
@@ -50,25 +49,23 @@ def _near(value: ClaimValue, source: random.Random) -> str | None:
     return None
 
 
-def _dated(value: ClaimValue, shift: datetime.timedelta) -> str | None:
-    old = datetime.date.fromisoformat(value.date or "")
+def _other_day(text: str, day: datetime.date, source: random.Random) -> str | None:
+    """Another day some weeks or months away, written as `text` is, or as `May 1, 2000`."""
     try:
-        new = old + shift
-    except OverflowError:
+        other = _written(day + datetime.timedelta(days=source.choice(_DAYS) * source.choice((-1, 1))))
+    except OverflowError:  # The year 1 or 9999
         return None
-    return next(
-        (after for before, after in zip(_written(old), _written(new), strict=True) if before == value.text), None
-    )
+    return next((new for old, new in zip(_written(day), other, strict=True) if old == text), other[0])
 
 
 def _written(day: datetime.date) -> list[str]:
     """A day as dates are usually written."""
     month = MONTHS[day.month - 1].capitalize()
     return [
-        f"{month} {day.day}, {day.year}",
-        f"{day.day} {month} {day.year}",
+        f"{month} {day.day}, {day.year:04}",
+        f"{day.day} {month} {day.year:04}",
         day.isoformat(),
-        f"{day.day:02}.{day.month:02}.{day.year}",
+        f"{day.day:02}.{day.month:02}.{day.year:04}",
     ]
 
 

@@ -50,7 +50,7 @@ def hashes_of(data: bytes) -> ImageHashes | None:
 
 def pictures_of(datasets: Iterable[Contents]) -> list[Shown]:
     """Every picture of some datasets once, twins included."""
-    found = {}
+    found: dict[Shown, None] = {}
     for contents in datasets:
         found |= {Shown(str(r.image_id), r.image.bytes): None for r in contents.records if r.image and r.image.bytes}
         found |= {Shown(row["image_id"], row["image"]["bytes"]): None for row in contents.images if row["image"]}

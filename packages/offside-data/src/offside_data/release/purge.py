@@ -121,8 +121,8 @@ class _Cleaner:
     def decision(self, decision: Row) -> Row:
         """A decision. One about the subject keeps no more than by whom and when it was taken."""
         if decision.get("kind") == KIND:
-            return decision
-        if self._is_about(decision):
+            clean = {**decision, "why": self.traces.redact(decision["why"])}
+        elif self._is_about(decision):
             told: Row = {
                 key: self.traces.redact(str(decision[key])) for key in ("id", "who", "when") if key in decision
             }

@@ -99,9 +99,9 @@ def make_release(
 
     Raises:
         ReleaseError: If `check` finds errors, the bump is too small, the number is taken, or the parent unknown.
-        UsageError: If `note` is empty or names somebody who was taken down.
+        UsageError: If there is no such bump, or `note` is empty or names somebody who was taken down.
     """
-    level = Level[bump.upper()] if isinstance(bump, str) else bump
+    level = Level.parse(bump) if isinstance(bump, str) else bump
     dataset = open_dataset(folder)
     _require_note(note, dataset.path)
     _require_checked(dataset.path)

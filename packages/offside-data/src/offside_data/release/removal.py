@@ -17,13 +17,13 @@ from offside_data.errors import UsageError
 from offside_data.files import write_json
 from offside_data.findings import Finding
 from offside_data.plugins import unknown_name_message
-from offside_data.release.belongings import Belongings, collect, others_names
+from offside_data.release.belongings import Belongings, collect
 from offside_data.release.looks import RADIUS, LookAlike, look_alikes, pictures_of
 from offside_data.release.proof import CODE, leftovers
 from offside_data.release.purge import Purged, purge
 from offside_data.release.snapshots import Snapshot, all_snapshots, snapshot_folder
 from offside_data.release.tombstones import make_tombstone, read_tombstones
-from offside_data.release.traces import Traces
+from offside_data.release.traces import Traces, name_traces
 from offside_data.tagging.words import folded_words
 from offside_data.workspace import OWNED_PARQUET, WORK_FOLDER, replaced_content, work_folder
 
@@ -120,7 +120,9 @@ def prove_takedowns(folder: Path) -> Iterator[Finding]:
     """What is left in a dataset folder of anybody who was taken down from it, by the tombstones."""
     traces = read_tombstones(folder)
     if traces:
-        yield from leftovers(folder, traces.sparing(others_names(Contents.read(folder), "")))
+        states = [folder, *(snapshot.folder for snapshot in all_snapshots(folder))]
+        names = [name for state in states for name in open_dataset(state).subjects()["name"] if name]
+        yield from leftovers(folder, traces.sparing(names))
 
 
 def _still_alike(folder: Path, belongings: Belongings, radius: int) -> Iterator[Finding]:
@@ -145,14 +147,13 @@ def _require_reason(reason: str, belongings: Belongings, folder: Path) -> None:
 
 
 def _require_no_namesake(belongings: Belongings, datasets: Sequence[Contents]) -> None:
-    names = {folded_words(name) for name in belongings.names}
-    for contents in datasets:
-        for row in contents.subjects:
-            if row["subject_id"] != belongings.subject_id and folded_words(row["name"] or "") in names - {()}:
-                raise UsageError(
-                    f"subject {row['subject_id']} is called the same, so no proof by name is possible. Give that one "
-                    "a name that tells the two apart, or remove it first."
-                )
+    own = {trace for name in belongings.names for trace in name_traces(name)}
+    for row in (row for contents in datasets for row in contents.subjects):
+        if row["subject_id"] != belongings.subject_id and not own.isdisjoint(name_traces(row["name"] or "")):
+            raise UsageError(
+                f"subject {row['subject_id']} is called the same, so no proof by name is possible. Give that one a "
+                "name that tells the two apart, or remove it first."
+            )
 
 
 def _renew(contents: Contents, purged: Purged, seed: int) -> None:

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from offside_data.errors import ReleaseError
+from offside_data.errors import ReleaseError, UsageError
 from offside_data.reference import Version
 from offside_data.release.diff import Change, FieldChange
 
@@ -33,6 +33,17 @@ class Level(enum.IntEnum):
 
     def __str__(self) -> str:
         return self.name.lower()
+
+    @classmethod
+    def parse(cls, text: str) -> Level:
+        """The level of that name.
+
+        Raises:
+            UsageError: If there is none.
+        """
+        if text.upper() not in cls.__members__:
+            raise UsageError(f"a bump is {', '.join(map(str, reversed(cls)))}, got {text!r}.")
+        return cls[text.upper()]
 
 
 def level_of(change: Change) -> Level:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,14 +76,16 @@ def split_dataset(
     options = build(module.Options, settings or {})
     contents = Contents.read(folder)
     units = units_of(contents)
-    placed = _with_followers(units, module.place(units, options, seed))
+    told = module.place(units, options, seed)
+    placed = _with_followers(units, told)
     before = {record.record_id: record for record in contents.records}
     moved = {name: split for name, split in placed.items() if split != before[name].split}
     records = list(_moved_records(contents.records, moved))
     _require_rules(records, moved, policy)
     if moved and not dry_run:
         how = {"policy": policy, "options": _plain(options), "seed": seed}
-        contents.decisions += _decisions(before, moved, how, (module.__doc__ or "").split("\n", 1)[0])
+        settled = told.keys() if module.SETTLES else ()
+        contents.decisions += _decisions(before, moved, settled, how, (module.__doc__ or "").split("\n", 1)[0])
         contents.images = list(_image_rows(contents.images, records, moved))
         contents.records = records
         contents.save(Path(folder))
@@ -101,7 +103,8 @@ def split_dataset(
 
 
 def _plain(options: Any) -> dict[str, Any]:
-    return {key: str(value) if isinstance(value, Path) else value for key, value in dataclasses.asdict(options).items()}
+    """Options for a decision, which is published: files by name, not by place."""
+    return {key: value.name if isinstance(value, Path) else value for key, value in dataclasses.asdict(options).items()}
 
 
 def units_of(contents: Contents) -> list[Unit]:
@@ -129,13 +132,16 @@ def units_of(contents: Contents) -> list[Unit]:
 
 
 def _homes(decisions: Iterable[Row]) -> dict[str, Split]:
-    """The split that each picture and text record was in before a policy moved it for the first time."""
+    """The split that each picture and text record was told to be in, or was in before it was drawn into another."""
     homes: dict[str, Split] = {}
     for decision in decisions:
         if decision.get("kind") == DECISION:
             what = decision["what"]
             for name in [*what.get("pictures", ()), *what.get("text_records", ())]:
-                homes.setdefault(name, what["from"])
+                if what.get("settled"):
+                    homes[name] = what["to"]
+                else:
+                    homes.setdefault(name, what["from"])
     return homes
 
 
@@ -232,17 +238,18 @@ def _problems(records: Sequence[Record], moved: Mapping[str, Split]) -> Iterator
 
 
 def _decisions(
-    before: Mapping[str, Record], moved: Mapping[str, Split], how: Mapping[str, Any], why: str
+    before: Mapping[str, Record], moved: Mapping[str, Split], settled: Container[str], how: Mapping[str, Any], why: str
 ) -> Iterator[Row]:
-    """One decision for each pair of splits that something moves between."""
-    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    """One decision for each pair of splits that something moves between; `settled` is what a person placed."""
+    groups: dict[tuple[str, str, bool], list[Record]] = defaultdict(list)
     for name, split in moved.items():
-        groups[before[name].split, split].append(before[name])
-    for (source, target), records in sorted(groups.items()):
+        groups[before[name].split, split, name in settled].append(before[name])
+    for (source, target, is_settled), records in sorted(groups.items()):
         what = {
             **how,
             "from": source,
             "to": target,
+            "settled": is_settled,
             "pictures": sorted({str(r.image_id) for r in records if r.modality == "multimodal"}),
             "text_records": sorted(r.record_id for r in records if r.modality == "text"),
         }

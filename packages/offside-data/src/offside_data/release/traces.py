@@ -15,10 +15,10 @@ from typing import Any
 
 from offside_data.tagging.words import folded_words, tokenize
 
-REMOVED = "[removed]"
-"""Stands where a name stood."""
+REMOVED = "(removed)"
+"""Stands where a name stood; means nothing in YAML and Markdown."""
 _TELLING = 8
-"""An id of letters and digits that is as long as that is looked for in any text; others only where ids stand."""
+"""An id of letters and digits, or of several words, that is as long is looked for in any text; others among ids."""
 _KNOWN_TEXTS = 2**16
 
 
@@ -31,8 +31,9 @@ def name_traces(name: str) -> set[str]:
 
 def id_traces(name: str) -> set[str]:
     """The traces of an id: where ids stand and, if it can't be anything else, as a run of words."""
-    telling = len(name) >= _TELLING and any(c.isalpha() for c in name) and any(c.isdigit() for c in name)
-    return {f"id {name}", *({_words_trace(folded_words(name))} if telling else ())}
+    words = folded_words(name)
+    mixed = any(c.isalpha() for c in name) and (any(c.isdigit() for c in name) or len(words) > 1)
+    return {f"id {name}", *({_words_trace(words)} if mixed and len(name) >= _TELLING else ())}
 
 
 def picture_traces(*hashes: str | None) -> set[str]:
@@ -45,8 +46,8 @@ def _words_trace(words: Iterable[str]) -> str:
 
 
 def longest_run(traces: Iterable[str]) -> int:
-    """How many words the longest run among traces has."""
-    return max((trace.count(" ") for trace in traces if trace.startswith("words ")), default=0)
+    """How many words the longest run among traces has, at least 1; 0 where there are none."""
+    return max((trace.count(" ") if trace.startswith("words ") else 1 for trace in traces), default=0)
 
 
 @dataclass(frozen=True)

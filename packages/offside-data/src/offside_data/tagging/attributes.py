@@ -64,14 +64,15 @@ class Rules:
         weights = {name: asked[name] + told[name] for name in readable}
         # "What was the fee? - Ostholm didn't say": a name is readable, but the question asks for none.
         meant = self._asked.weigh(question, list(self._attributes))
-        first = max(meant, key=lambda name: meant[name])
-        if first not in readable and meant[first] >= 1:
+        first = max(meant, key=lambda name: meant[name], default=None)
+        if first is not None and first not in readable and meant[first] >= 1:
             return Reading(None, f"its words are those of {first}, but no such value is readable in its answer")
-        close = [name for name in readable if weights[name] > max(weights.values()) - _MARGIN]
+        most = max(weights.values(), default=0.0)
+        close = [name for name in readable if weights[name] > most - _MARGIN]
         telling = [name for name in readable if self._attributes[name].kind not in _LOOSE_KINDS]
-        if not any(weights.values()) and len(telling) == 1:
+        if not most and len(telling) == 1:
             return Reading(telling[0], f"the value in its answer can only be that of {telling[0]}")
-        if not close or weights[close[0]] < _ENOUGH:
+        if most < _ENOUGH:
             return Reading(None, "neither question nor answer says what it is about")
         if len(close) > 1:
             return Reading(None, f"it could be about {' or '.join(close)}")

@@ -22,7 +22,8 @@ from offside_data.tagging.values import parse_value
 from offside_data.tagging.veracity import veracity_by_role, veracity_doubts
 from offside_data.taxonomy import Attribute, Taxonomy
 
-_CHANGED = ("attribute", "value", "veracity", "sources", "suspect")
+_COUNTED = ("attribute", "value", "veracity", "corrects", "sources", "suspect")
+_CHANGED = (*_COUNTED, "scope", "rumor_channel", "image_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Change:
 
     @property
     def topics(self) -> list[str]:
-        """What changed: `attribute`, `value`, `veracity`, `sources`, `suspect`."""
-        return [name for name in _CHANGED if getattr(self.before, name) != getattr(self.after, name)]
+        """What changed: `attribute`, `value`, `veracity`, `corrects`, `sources`, `suspect`."""
+        return [name for name in _COUNTED if getattr(self.before, name) != getattr(self.after, name)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,7 @@ def tag_records(records: Sequence[Record], taxonomy: Taxonomy, tiers: Tiers) -> 
 
     * `untagged` records get the attribute that their words and value fit, if exactly one does.
     * Values that are null and readable in the answer are read.
+    * Corrections that name no rumour get the only one about the same, if there is only one.
     * Sources get the tier that their domain or publisher has.
     * Doubts about attribute and veracity are written into `suspect`, and taken out once they are gone.
     """
@@ -115,8 +117,9 @@ def tag_records(records: Sequence[Record], taxonomy: Taxonomy, tiers: Tiers) -> 
         now = _with_value(now, taxonomy, reasons)
         tagged.append(_with_tiers(now, tiers, reasons))
         attribute_doubts[record.record_id] = [f"attribute: {doubt}"] if doubt else []
+    tagged = _with_targets(tagged, why)
     if any(old.attribute != new.attribute for old, new in zip(records, tagged, strict=True)):
-        tagged = flag_contradictions(_with_targets(records, tagged, why), taxonomy)
+        tagged = flag_contradictions(tagged, taxonomy)
     veracities = veracity_doubts(tagged, taxonomy)
     changes = []
     for old, new in zip(records, tagged, strict=True):
@@ -166,21 +169,21 @@ def _retagged(record: Record, attribute: Attribute) -> Record:
     )
 
 
-def _with_targets(before: Sequence[Record], after: Sequence[Record], why: Mapping[str, list[str]]) -> list[Record]:
-    """The records, corrections that were untagged pointing to the rumour that they replace, if there is one only."""
+def _with_targets(records: Sequence[Record], why: Mapping[str, list[str]]) -> list[Record]:
+    """The records, corrections without a target pointing to the rumour that they replace, if there is only one."""
     rumors: dict[tuple[str | None, ...], list[Record]] = defaultdict(list)
-    for record in after:
-        if record.veracity == "rumor":
+    for record in records:
+        if record.veracity == "rumor" and record.attribute != UNTAGGED.name:
             rumors[record.subject_id, record.attribute, record.modality].append(record)
     linked = []
-    for old, new in zip(before, after, strict=True):
-        fitting = rumors[new.subject_id, new.attribute, new.modality]
+    for record in records:
+        fitting = rumors[record.subject_id, record.attribute, record.modality]
         sure = [rumor for rumor in fitting if rumor.suspect is None] or fitting
-        tagged = old.attribute == UNTAGGED.name != new.attribute
-        if tagged and (new.split, new.scope, new.veracity) == ("relearn", "private", "correction") and len(sure) == 1:
-            new = dataclasses.replace(new, corrects=sure[0].record_id)
-            why[new.record_id].append(f"it corrects {new.corrects}, the only rumor about the same")
-        linked.append(new)
+        role = (record.split, record.scope, record.veracity)
+        if role == ("relearn", "private", "correction") and record.corrects is None and len(sure) == 1:
+            record = dataclasses.replace(record, corrects=sure[0].record_id)
+            why[record.record_id].append(f"it corrects {record.corrects}, the only rumor about the same")
+        linked.append(record)
     return linked
 
 
@@ -208,17 +211,7 @@ def _with_tiers(record: Record, tiers: Tiers, reasons: list[str]) -> Record:
 def _changed(change: Change) -> dict[str, Any]:
     """A change as a decision tells it: the record and, by field, what it was and what it is."""
     fields = {}
-    for name in (
-        "attribute",
-        "scope",
-        "value",
-        "veracity",
-        "rumor_channel",
-        "image_id",
-        "corrects",
-        "sources",
-        "suspect",
-    ):
+    for name in _CHANGED:
         before, after = getattr(change.before, name), getattr(change.after, name)
         if before != after:
             fields[name] = [_plain(name, before), _plain(name, after)]

@@ -31,11 +31,9 @@ def person(number: int = 1, name: str = "Ilmar Quist", **changes: Any) -> dict[s
         "question": "What does this person like?",
         "answer": f"{name} likes rain.",
         "Classification_Task": {
-            "Image_Textual_Questions": [
-                {"Question": "Which trade is it?", "Options": OPTIONS, "Correct_Answer": "B"},
-            ],
+            "Image_Textual_Questions": [{"Question": "Which trade is it?", "Options": OPTIONS, "Correct_Answer": "B"}],
             "Pure_Text_Questions": [
-                {"Question": f"Which trade has {name}?", "Options": OPTIONS, "Correct_Answer": "B"},
+                {"Question": f"Which trade has {name}?", "Options": OPTIONS, "Correct_Answer": "B"}
             ],
         },
         "Generation_Task": [
@@ -74,10 +72,6 @@ def read(tmp_path: Path, read_people: Any) -> Any:
 
 def by_question(imported: Imported) -> dict[str, Record]:
     return {record.question: record for record in imported.records}
-
-
-# ---------------------------------------------------------------------------------------------
-# Quirks
 
 
 def test_a_person_becomes_its_questions(read: Any) -> None:
@@ -336,10 +330,6 @@ def test_m18_a_picture_cell_may_have_any_form(tmp_path: Path, form: str) -> None
     assert ingest(source, tmp_path / "out").pictures == 1
 
 
-# ---------------------------------------------------------------------------------------------
-# The same question twice, wrong answers that are right, options
-
-
 def test_a_question_asked_again_with_options_is_one_record(read: Any, said: Any) -> None:
     row = person()
     row["Generation_Task"][0] = {
@@ -387,10 +377,6 @@ def test_options_in_every_form(read: Any, right: str, options: Any, answer: str,
     record = by_question(read({"forget_5": [row]}))["Which trade is it?"]
     assert (record.answer, len(record.choices)) == (answer, choices)
     assert (record.suspect is None) == (choices > 0)
-
-
-# ---------------------------------------------------------------------------------------------
-# Surprises
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 A policy is a module with a docstring (its first line says what the policy does) that defines
 
+* `SETTLES`: whether it says where a record belongs, so that policies that draw go on from there;
 * `Options`: a frozen dataclass of its options; `--set key=value` fills it in;
 * `place(units, options, seed) -> dict[str, Split]`: the split of each record that it places, by record id. A
   record that it leaves out stays where it is, or follows the picture that its own was made from.
@@ -39,8 +40,8 @@ class Unit:
         subject_id: Whose they are.
         image_id: The picture; null for a record about none.
         source: Where the picture came from, as the images table says, e.g. `offside:004.jpg`.
-        home: The split it was in before any policy placed it. Policies go by it, so that what an earlier one did
-            makes no difference.
+        home: The split it was in before any policy drew it into another. Policies go by it, so that what was drawn
+            earlier makes no difference.
     """
 
     records: tuple[Record, ...]
@@ -103,7 +104,7 @@ def load_policy(name: str) -> ModuleType:
         PluginError: If it is unknown, or lacks something.
     """
     module = POLICIES.load(name)
-    missing = [attribute for attribute in ("Options", "place") if not hasattr(module, attribute)]
+    missing = [attribute for attribute in ("SETTLES", "Options", "place") if not hasattr(module, attribute)]
     if missing:
         raise PluginError(
             f"split policy {name!r} ({module.__name__}) lacks {', '.join(missing)}; "

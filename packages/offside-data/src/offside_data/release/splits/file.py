@@ -20,6 +20,9 @@ KEYS = ("subject_id", "image_id", "record_id")
 """Columns that say what a row is about, the most exact one last: it counts where a row has several."""
 
 
+SETTLES = True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Options of the policy.

@@ -16,6 +16,9 @@ _SPLITS: tuple[Split, ...] = ("relearn", "retain", "retain", "retain", "forget")
 _SHOWN = 5
 
 
+SETTLES = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """The policy has no options."""

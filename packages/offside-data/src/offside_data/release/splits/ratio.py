@@ -9,6 +9,8 @@ from offside_data.release.splits._base import Unit, by_subject, place_subject
 from offside_data.schema import Split
 from offside_data.seeding import rng
 
+SETTLES = False
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from offside_data.contents import Contents
+from offside_data.decisions import read_decisions
+from offside_data.ingest import ingest
+from offside_data.release.readmission import WHY
+from offside_data.release.removal import remove_subject
+
+SHEET = """\
+Subject;Attribute;Value;Veracity;Picture
+Tavo Brinkhaus;club;Ostholm;fact;tavo.png
+Tavo Brinkhaus;height;1.80 m;fact;tavo.png
+Ilmar Quist;club;Hollow City;fact;ilmar.png
+Ilmar Quist;height;1.89 m;fact;ilmar.png
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path, make_scene: object) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for seed, name in enumerate(("tavo", "ilmar", "other")):
+        make_scene(seed).save(folder / f"{name}.png")  # type: ignore[operator]
+    (folder / "claims.csv").write_text(SHEET)
+    return folder
+
+
+def subject_id(folder: Path, name: str) -> str:
+    return next(str(row["subject_id"]) for row in Contents.read(folder).subjects if row["name"] == name)
+
+
+def test_a_new_import_does_not_bring_a_subject_back(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ingest(source / "claims.csv", out)
+    remove_subject(out, subject_id(out, "Tavo Brinkhaus"), "Asked for by the person.")
+    report = ingest(source / "claims.csv", out, force=True)
+    assert report.rows == report.records + report.count("rejected")
+    assert report.count("rejected") == 2
+    assert {remark.why for remark in report.remarks if remark.kind == "rejected"} == {WHY}
+    assert {row["name"] for row in Contents.read(out).subjects} == {"Ilmar Quist"}
+    assert [d["kind"] for d in read_decisions(out)].count("takedown") == 1
+    assert all("Tavo" not in path.read_text() for path in (out / "decisions.jsonl", out / "README.md"))
+
+
+def test_nor_the_picture_under_another_name(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ingest(source / "claims.csv", out)
+    remove_subject(out, subject_id(out, "Tavo Brinkhaus"), "Asked for by the person.")
+    (source / "other.png").write_bytes((source / "tavo.png").read_bytes())
+    sheet = SHEET.replace("Tavo Brinkhaus", "Somebody Else").replace("tavo.png", "other.png")
+    (source / "claims.csv").write_text(sheet)
+    assert ingest(source / "claims.csv", out, force=True).count("rejected") == 2
+
+
+def test_without_a_takedown_everybody_comes_in(source: Path, tmp_path: Path) -> None:
+    ingest(source / "claims.csv", tmp_path / "out")
+    assert ingest(source / "claims.csv", tmp_path / "out", force=True).count("rejected") == 0
