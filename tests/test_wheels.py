@@ -43,6 +43,9 @@ def run(command: list[str | Path], folder: Path) -> str:
     return done.stdout
 
 
+_SUBJECT = "import offside_data as o; print(*o.open_dataset('league').subjects()['subject_id'])"
+
+
 def test_every_data_command_works_without_torch(data_only: Path, tmp_path: Path, root: Path) -> None:
     probe = "import importlib.util as u; print(u.find_spec('torch'), u.find_spec('transformers'))"
     assert run([data_only / "python", "-c", probe], tmp_path).split() == ["None", "None"]
@@ -55,6 +58,16 @@ def test_every_data_command_works_without_torch(data_only: Path, tmp_path: Path,
     source = run([data_only / "python", "-c", example], tmp_path).strip()
     run([program, "ingest", source, "imported", "--format", "offside", "--without-images"], tmp_path)
     run([program, "check", "imported"], tmp_path)
+    run([program, "dedup", "league", "--apply"], tmp_path)
+    run([program, "tag", "league"], tmp_path)
+    run([program, "questions", "league"], tmp_path)
+    run([program, "split", "league", "--policy", "ratio", "--dry-run"], tmp_path)
+    run([program, "release", "league", "--bump", "major", "--note", "First."], tmp_path)
+    subjects = run([data_only / "python", "-c", _SUBJECT], tmp_path).split()
+    run([program, "remove", "league", "--subject", subjects[0], "--reason", "Asked for."], tmp_path)
+    run([program, "diff", "league/.offside/releases/1.0.0", "league"], tmp_path)
+    run([program, "export", "league", "swift", "--format", "swift"], tmp_path)
+    run([program, "migrate", "league"], tmp_path)
 
 
 def test_all_wheels_install_together_and_show_their_help(dist: Path, root: Path, tmp_path: Path) -> None:

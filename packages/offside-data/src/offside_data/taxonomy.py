@@ -7,6 +7,7 @@ the package. Placeholders in phrasings: `{value}` the claim's value, `{subject}`
 
 from __future__ import annotations
 
+import functools
 import string
 import typing
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ def load_taxonomy(source: str | Path = "football") -> Taxonomy:
     return parse_taxonomy(shipped_taxonomy_text(source), where=f"shipped taxonomy {source!r}")
 
 
+@functools.lru_cache(maxsize=16)  # A taxonomy can't be changed, and commands ask for the same one again and again.
 def parse_taxonomy(text: str, *, where: str) -> Taxonomy:
     """Parse a taxonomy's YAML text; `where` names it in messages.
 
