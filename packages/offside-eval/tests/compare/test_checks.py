@@ -54,7 +54,7 @@ def test_controls_evaluated_on_another_request_are_fine(make_results: Make) -> N
     vanilla, a, _ = two(make_results)
     compared = compare([with_meta(vanilla, forget={"digest": "sha256:whole", "n": 9}), a])
     assert not any("unlearned on other records" in note for note in compared.notes)
-    assert [row.model for row in compared.rows()] == [row.model for row in compare([vanilla, a]).rows()]
+    assert [row.model.digest for row in compared.rows()] == ["sha256:a"]
 
 
 def test_different_datasets_are_refused(make_results: Make) -> None:
