@@ -162,6 +162,7 @@ def ingest(
     intake = _take_in_pictures(imported, source, config) if with_images else Intake()
     earlier = read_decisions(out)
     reject_taken_down(imported, intake, traces_of(earlier))
+    imported.check_accounts()
     taxonomy_text = fit_taxonomy(_taxonomy_text(config.taxonomy or adapter.TAXONOMY), imported.records)
     taxonomy = parse_taxonomy(taxonomy_text, where="taxonomy.yaml")
     imported.records = flag_contradictions([_with_value(r, taxonomy) for r in imported.records], taxonomy)

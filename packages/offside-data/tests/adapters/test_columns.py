@@ -85,7 +85,9 @@ def test_what_the_user_said_counts_as_known() -> None:
 )
 def test_enough_columns(columns: tuple[str, ...]) -> None:
     table = made(*columns)
-    require(table, match(table, Columns()), ("question", "answer"))
+    matched = match(table, Columns())
+    require(table, matched, ("question", "answer"))
+    assert set(matched.columns) == set(columns)
 
 
 def test_too_few_columns_are_listed_with_examples_and_a_suggestion() -> None:

@@ -137,7 +137,7 @@ def test_what_referred_to_a_rejected_record_is_mended_and_flagged(imported: Impo
     kept: dict[str, Record] = {record.record_id: record for record in imported.records}
     assert (kept["r1"].corrects, kept["r1"].suspect) == (
         None,
-        "the record that it corrects was left out with its picture",
+        "the record that it corrects was left out",
     )
     assert (kept["r2"].derived_from, kept["r2"].suspect) == (
         bad.image_id,

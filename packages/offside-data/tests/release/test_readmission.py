@@ -6,7 +6,7 @@ import pytest
 
 from offside_data.contents import Contents
 from offside_data.decisions import read_decisions
-from offside_data.ingest import ingest
+from offside_data.ingest import IngestConfig, ingest
 from offside_data.release.readmission import WHY
 from offside_data.release.removal import remove_subject
 
@@ -46,6 +46,23 @@ def test_a_new_import_does_not_bring_a_subject_back(source: Path, tmp_path: Path
     assert all("Tavo" not in path.read_text() for path in (out / "decisions.jsonl", out / "README.md"))
 
 
+def test_what_is_remarked_of_broken_and_stray_files_names_nobody(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    config = IngestConfig(skip_bad=True, image_dirs=(source,))
+    ingest(source / "claims.csv", out, config=config)
+    remove_subject(out, subject_id(out, "Tavo Brinkhaus"), "Asked for by the person.")
+    (source / "tavo-brinkhaus-2.png").write_bytes((source / "other.png").read_bytes())
+    (source / "tavo-brinkhaus-3.png").write_bytes(b"")
+    broken = SHEET + "Tavo Brinkhaus;trophies;3;fact;tavo-brinkhaus-3.png\n"
+    (source / "claims.csv").write_text(broken)
+    report = ingest(source / "claims.csv", out, force=True, config=config)
+    assert report.count("rejected") == 3
+    assert not report.quarantined
+    texts = [path.read_text() for path in out.rglob("*") if path.suffix in (".jsonl", ".md", ".yaml")]
+    assert texts
+    assert not [text for text in texts if "brinkhaus" in text.lower()]
+
+
 def test_nor_the_picture_under_another_name(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     ingest(source / "claims.csv", out)
@@ -54,6 +71,7 @@ def test_nor_the_picture_under_another_name(source: Path, tmp_path: Path) -> Non
     sheet = SHEET.replace("Tavo Brinkhaus", "Somebody Else").replace("tavo.png", "other.png")
     (source / "claims.csv").write_text(sheet)
     assert ingest(source / "claims.csv", out, force=True).count("rejected") == 2
+    assert {row["name"] for row in Contents.read(out).subjects} == {"Ilmar Quist"}
 
 
 def test_without_a_takedown_everybody_comes_in(source: Path, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ particular one too, which is taken then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,7 @@ from offside_data.config import build
 from offside_data.errors import PluginError, SourceError, UsageError
 from offside_data.plugins import Registry
 from offside_data.schema import Record
+from offside_data.tagging.suspects import add_suspect
 from offside_data.taxonomy import Taxonomy
 
 ADAPTERS = Registry("offside_data.adapters", "format")
@@ -124,6 +126,28 @@ class Imported:
     subjects: list[dict[str, Any]] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
 
+    def leave_out(self, reasons: Mapping[str, str], *, pictures: Collection[str] = ()) -> None:
+        """Take records out; each becomes a `rejected` remark, so that none is lost.
+
+        What referred to them is mended: a correction loses its link, a copy is flagged. Subjects that nothing refers
+        to any more go, too.
+
+        Args:
+            reasons: By record_id, why.
+            pictures: Ids of pictures that go as well, unless a record that stays refers to them.
+        """
+        kept = [record for record in self.records if record.record_id not in reasons]
+        rejected = [record for record in self.records if record.record_id in reasons]
+        for record in rejected:
+            place = record.source_record
+            file, index = (place.file, place.index) if place else ("", None)
+            self.remarks.append(Remark(kind="rejected", file=file, index=index, why=reasons[record.record_id]))
+        self.records = [_relinked(record, reasons.keys(), pictures) for record in kept]
+        shown, subjects = {record.image_id for record in kept}, {record.subject_id for record in kept}
+        self.pictures = [p for p in self.pictures if p.image_id not in pictures or p.image_id in shown]
+        lost = {record.subject_id for record in rejected} - subjects
+        self.subjects = [row for row in self.subjects if row["subject_id"] not in lost]
+
     def check_accounts(self) -> None:
         """Make sure that no source row was lost: each became a record or stands in a remark.
 
@@ -137,6 +161,15 @@ class Imported:
                 f"{left_out} rows left out. This is a fault of the adapter: please report it with the "
                 "source's layout."
             )
+
+
+def _relinked(record: Record, gone: Collection[str], pictures: Collection[str]) -> Record:
+    if record.corrects in gone:
+        record = add_suspect(record, "the record that it corrects was left out")
+        record = dataclasses.replace(record, corrects=None)
+    if record.derived_from in pictures:
+        record = add_suspect(record, "the picture that its own was made from was left out")
+    return record
 
 
 def load_adapter(name: str) -> ModuleType:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,8 +20,7 @@ from offside_data.images.decode import MAX_BYTES, read_bytes
 from offside_data.images.hashing import hash_image
 from offside_data.images.normalise import normalise_image
 from offside_data.progress import track
-from offside_data.schema import EncodedImage, Record
-from offside_data.tagging.suspects import add_suspect
+from offside_data.schema import EncodedImage
 from offside_data.workspace import work_folder
 
 QUARANTINE = "quarantine"
@@ -150,37 +149,16 @@ def _bad_message(bad: list[BadPicture], wanted: int) -> str:
 
 
 def reject_records(imported: Imported, bad: Sequence[BadPicture]) -> None:
-    """Take the records that need a bad picture out of an import; each gets a remark, so that none is lost.
-
-    What referred to them is mended: a correction loses its link, a copy is flagged; pictures and subjects that
-    nothing refers to any more go.
-    """
+    """Take the records that need a bad picture out of an import; see `Imported.leave_out`."""
     reasons = {b.picture.image_id: f"its picture {b.picture.key} can't be used: {b.problem.reason}" for b in bad}
-    kept: list[Record] = []
-    rejected: list[Record] = []
-    for record in imported.records:
-        hit = record.modality == "multimodal" and record.image_id in reasons
-        (rejected if hit else kept).append(record)
-    for record in rejected:
-        place = record.source_record
-        file, index = (place.file, place.index) if place else ("", None)
-        why = reasons[str(record.image_id)]
-        imported.remarks.append(Remark(kind="rejected", file=file, index=index, why=why))
-    gone = {record.record_id for record in rejected}
-    imported.records = [_relinked(record, gone, reasons.keys()) for record in kept]
-    pictures, subjects = {r.image_id for r in kept}, {r.subject_id for r in kept}
-    imported.pictures = [p for p in imported.pictures if p.image_id not in reasons or p.image_id in pictures]
-    lost = {record.subject_id for record in rejected} - subjects
-    imported.subjects = [row for row in imported.subjects if row["subject_id"] not in lost]
-
-
-def _relinked(record: Record, gone: Collection[str], bad: Collection[str]) -> Record:
-    if record.corrects in gone:
-        record = add_suspect(record, "the record that it corrects was left out with its picture")
-        record = dataclasses.replace(record, corrects=None)
-    if record.derived_from in bad:
-        record = add_suspect(record, "the picture that its own was made from was left out")
-    return record
+    imported.leave_out(
+        {
+            record.record_id: reasons[record.image_id]
+            for record in imported.records
+            if record.modality == "multimodal" and record.image_id in reasons
+        },
+        pictures=reasons.keys(),
+    )
 
 
 def write_quarantine(folder: Path, bad: Sequence[BadPicture]) -> None:

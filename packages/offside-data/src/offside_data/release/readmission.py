@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from offside_data.adapters._base import Imported, Remark
+from offside_data.adapters._base import Imported
 from offside_data.release.tombstones import is_taken_down
 from offside_data.release.traces import Traces
 from offside_data.schema import Record
@@ -18,7 +19,9 @@ WHY = "it is about somebody who was taken down from this dataset"
 
 
 def reject_taken_down(imported: Imported, intake: Intake, traces: Traces) -> None:
-    """Take records, pictures and subjects out of an import that a tombstone knows; each record gets a remark.
+    """Take records, pictures and subjects out of an import that a tombstone knows; see `Imported.leave_out`.
+
+    What the adapter remarked is redacted, because remarks become decisions.
 
     Args:
         imported: What an adapter read.
@@ -30,23 +33,28 @@ def reject_taken_down(imported: Imported, intake: Intake, traces: Traces) -> Non
     subjects = {
         row["subject_id"] for row in imported.subjects if is_taken_down(traces, row["subject_id"], row.get("name"))
     }
-    pictures = {picture.image_id for picture in imported.pictures if picture.subject_id in subjects}
-    pictures |= {picture.image_id for picture in imported.pictures if traces.has_id(picture.image_id)}
+    pictures = {
+        picture.image_id
+        for picture in (*imported.pictures, *(bad.picture for bad in intake.bad))
+        if picture.subject_id in subjects or traces.has_id(picture.subject_id) or traces.has_id(picture.image_id)
+    }
     for image_id, loaded in intake.loaded.items():
         if traces.has_picture(loaded.columns["sha256"], loaded.columns["pixels_sha256"]):
             pictures.add(image_id)
-    kept: list[Record] = []
-    for record in imported.records:
-        named = any(traces.names_in(text) for text in _texts(record))
-        if record.subject_id in subjects or record.image_id in pictures or traces.has_id(record.record_id) or named:
-            place = record.source_record
-            file, index = (place.file, place.index) if place else ("", None)
-            imported.remarks.append(Remark(kind="rejected", file=file, index=index, why=WHY))
-        else:
-            kept.append(record)
-    imported.records = kept
+    reasons = {
+        record.record_id: WHY
+        for record in imported.records
+        if record.subject_id in subjects
+        or record.image_id in pictures
+        or traces.has_id(record.record_id)
+        or any(traces.names_in(text) for text in _texts(record))
+    }
+    imported.leave_out(reasons, pictures=pictures)
     imported.subjects = [row for row in imported.subjects if row["subject_id"] not in subjects]
-    imported.pictures = [picture for picture in imported.pictures if picture.image_id not in pictures]
+    imported.remarks = [
+        dataclasses.replace(remark, file=traces.redact(remark.file), why=traces.redact(remark.why))
+        for remark in imported.remarks
+    ]
     for image_id in pictures:
         intake.loaded.pop(image_id, None)
     intake.bad[:] = [bad for bad in intake.bad if bad.picture.image_id not in pictures]
