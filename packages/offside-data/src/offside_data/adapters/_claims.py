@@ -24,6 +24,7 @@ from offside_data.adapters._cells import (
     text_of,
     word_of,
 )
+from offside_data.adapters._places import confined
 from offside_data.adapters._text import clean
 from offside_data.schema import SUBJECTLESS_SPLITS, Source, Tier
 from offside_data.tagging.words import folded_words
@@ -219,10 +220,9 @@ def picture_key(path: str) -> str:
 def places_of(path: str, folders: tuple[Path, ...], *, by_name: bool) -> tuple[Path, ...]:
     """Where a picture may lie: as written, and, `by_name`, by its file name alone; never outside these folders."""
     written = PurePosixPath(picture_key(path))
-    inside = not written.is_absolute() and "://" not in path and ".." not in written.parts
-    exact = [folder / written for folder in folders] if inside else []
+    exact = [] if written.is_absolute() or "://" in path else [folder / written for folder in folders]
     named = [folder / written.name for folder in folders] if by_name else []
-    return tuple(dict.fromkeys([*exact, *named]))
+    return confined([*exact, *named], folders)
 
 
 # ---------------------------------------------------------------------------------------------

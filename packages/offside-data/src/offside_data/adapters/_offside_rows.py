@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from offside_data.adapters._base import Remark
+from offside_data.adapters._places import confined
 from offside_data.adapters._text import strip_image_tokens
 from offside_data.errors import SourceError
 from offside_data.schema import Modality, make_image_id
@@ -291,10 +291,4 @@ def places_of(row: Row, roots: list[Path], image_dirs: tuple[Path, ...]) -> tupl
     bases = [*image_dirs, row.file.path.parent, *(r for r in roots if r != row.file.path.parent)]
     candidates = [] if written.is_absolute() or "://" in row.picture else [base / written for base in bases]
     candidates += [base / written.name for base in bases]
-    allowed = [os.path.abspath(folder) for folder in (row.file.root, *image_dirs)]
-    inside = [
-        path
-        for path in candidates
-        if any(os.path.commonpath([os.path.abspath(path), folder]) == folder for folder in allowed)
-    ]
-    return tuple(dict.fromkeys(inside))
+    return confined(candidates, (row.file.root, *image_dirs))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions, Remark, RemarkKind
 from offside_data.adapters._nested import UnusableError, folded_key
-from offside_data.adapters._snapshots import Pixels, places_of
+from offside_data.adapters._snapshots import Pixels, Table, find_tables, places_of
 from offside_data.adapters._text import common_name
+from offside_data.errors import SourceError
 from offside_data.schema import (
     SUBJECTLESS_SPLITS,
     ClaimValue,
@@ -113,6 +114,24 @@ class Ledger:
     def taxonomy(self) -> Taxonomy:
         """The attributes that records may have."""
         return self.options.taxonomy
+
+    def tables(self, source: Path, config_of: Callable[[str], str | None], expected: str) -> list[Table]:
+        """The tables of a snapshot; other data files in it are noted.
+
+        Args:
+            source: A file or folder.
+            config_of: The config that a folder's name stands for, or null.
+            expected: Which benchmark it should be, with names of its folders, for the message.
+
+        Raises:
+            SourceError: If there is none.
+        """
+        tables, others = find_tables(source, config_of)
+        if not tables:
+            raise SourceError(f"{source}: holds no Parquet file in a folder of {expected}.")
+        for name in others:
+            self.note(name, "not read: no Parquet file in a folder of this benchmark")
+        return tables
 
     # -----------------------------------------------------------------------------------------
     # What isn't a record

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from offside_data.adapters._nested import UnusableError, folded_key, kind_of, unpack
+from offside_data.adapters._places import confined
 from offside_data.errors import SourceError
 
 _DEPTH = 4
@@ -192,10 +193,4 @@ def places_of(path: str, bases: Sequence[Path], image_dirs: tuple[Path, ...]) ->
     folders = [*image_dirs, *bases]
     parts = [part for part in written.parts if part != written.anchor]
     candidates = [folder / PurePosixPath(*parts[skipped:]) for skipped in range(len(parts)) for folder in folders]
-    allowed = [os.path.abspath(folder) for folder in folders]
-    inside = [
-        candidate
-        for candidate in candidates
-        if any(os.path.commonpath([os.path.abspath(candidate), folder]) == folder for folder in allowed)
-    ]
-    return tuple(dict.fromkeys(inside))
+    return confined(candidates, folders)

@@ -86,12 +86,8 @@ def read(source: Path, options: ReadOptions) -> Imported:
         SourceError: If nothing of the benchmark is there, or a file is damaged.
         UsageError: If the ratio isn't there, or several are and none was chosen.
     """
-    tables, others = find_tables(source, _config_of)
-    if not tables:
-        raise SourceError(f"{source}: holds no Parquet file in a folder of CLEAR, such as forget05 or retain95+tofu.")
     ledger = Ledger(SOURCE_NAME, options)
-    for name in others:
-        ledger.note(name, "not read: no Parquet file in a folder of this benchmark")
+    tables = ledger.tables(source, _config_of, "CLEAR, such as forget05 or retain95+tofu")
     chosen = _plan(ledger, tables, choose_ratio(_ratios(tables), options.adapter, source))
     reader = _Reader(ledger, _Authors([table for table, _ in chosen], ledger))
     for table, split in chosen:

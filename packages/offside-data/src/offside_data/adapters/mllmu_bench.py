@@ -33,11 +33,9 @@ from offside_data.adapters._snapshots import (
     Table,
     as_pixels_list,
     columns_of,
-    find_tables,
     has_column,
     read_rows,
 )
-from offside_data.errors import SourceError
 from offside_data.schema import Split
 
 __all__ = ["TAXONOMY", "Options", "example", "read", "recognises"]
@@ -62,12 +60,8 @@ def read(source: Path, options: ReadOptions) -> Imported:
         SourceError: If nothing of the benchmark is there, or a file is damaged.
         UsageError: If the ratio isn't there, or several are and none was chosen.
     """
-    tables, others = find_tables(source, _config_of)
-    if not tables:
-        raise SourceError(f"{source}: holds no Parquet file in a folder of MLLMU-Bench, such as forget_5 or Full_Set.")
     reader = _Reader(Ledger(SOURCE_NAME, options))
-    for name in others:
-        reader.ledger.note(name, "not read: no Parquet file in a folder of this benchmark")
+    tables = reader.ledger.tables(source, _config_of, "MLLMU-Bench, such as forget_5 or Full_Set")
     further: dict[str, Split] = {"ft_Data": "retain", "Test_Set": "test", "Retain_Set": "utility"}
     for table, split in plan(reader.ledger, tables, choose_ratio(ratios_of(tables), options.adapter, source), further):
         reader.read_table(table, split)

@@ -25,8 +25,7 @@ from offside_data.adapters._nested import Fields, UnusableError, as_fields, as_t
 from offside_data.adapters._person_row import PersonRow, Shown, read_id
 from offside_data.adapters._persons import STATEMENT, TAXONOMY, Ledger
 from offside_data.adapters._ratios import FULL_SET, Options, choose_ratio, plan, ratios_of, role_of
-from offside_data.adapters._snapshots import Table, as_pixels, columns_of, find_tables, has_column, read_rows
-from offside_data.errors import SourceError
+from offside_data.adapters._snapshots import Table, as_pixels, columns_of, has_column, read_rows
 from offside_data.schema import Split
 from offside_data.tagging.words import is_abbreviation
 
@@ -77,13 +76,9 @@ def read(source: Path, options: ReadOptions) -> Imported:
         SourceError: If nothing of the benchmark is there, or a file is damaged.
         UsageError: If the ratio isn't there, or several are and none was chosen.
     """
-    tables, others = find_tables(source, _config_of)
-    if not tables:
-        raise SourceError(f"{source}: holds no Parquet file in a folder of UMU-Bench, such as forget_5 or Full_Set.")
-    ratio = choose_ratio(ratios_of(tables), options.adapter, source)
     ledger = Ledger(SOURCE_NAME, options)
-    for name in others:
-        ledger.note(name, "not read: no Parquet file in a folder of this benchmark")
+    tables = ledger.tables(source, _config_of, "UMU-Bench, such as forget_5 or Full_Set")
+    ratio = choose_ratio(ratios_of(tables), options.adapter, source)
     for table, split in plan(ledger, tables, ratio, {"Real_Person_Set": "utility"}):
         _read_table(ledger, table, split)
     return ledger.close()
