@@ -34,6 +34,7 @@ from offside_data.images.intake import (
     write_quarantine,
 )
 from offside_data.release.readmission import reject_taken_down
+from offside_data.release.snapshots import carry_over
 from offside_data.release.tombstones import KIND as TAKEDOWN
 from offside_data.release.tombstones import traces_of
 from offside_data.schema import Record
@@ -140,7 +141,7 @@ def ingest(
         out: The dataset folder to write.
         format: Name of an adapter, or `auto`.
         with_images: Load the pictures; without, records keep `image_id` and have no image.
-        force: Replace what `out` holds. Who was taken down from it stays out.
+        force: Replace what `out` holds. Who was taken down from it stays out, what was released of it stays kept.
         config: Everything else.
 
     Returns:
@@ -184,6 +185,7 @@ def ingest(
     with whole_folder(out, force=force) as folder:
         writer.write_to(folder)
         write_quarantine(folder, intake.bad)
+        carry_over(out, folder, config.name or name)
     return IngestReport(
         out=out,
         format=name,

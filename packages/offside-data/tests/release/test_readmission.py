@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from offside_data.contents import Contents
+from offside_data.dataset import open_dataset
 from offside_data.decisions import read_decisions
+from offside_data.errors import ReleaseError
 from offside_data.ingest import IngestConfig, ingest
 from offside_data.release.readmission import WHY
+from offside_data.release.releasing import make_release
 from offside_data.release.removal import remove_subject
 
 SHEET = """\
@@ -77,3 +80,19 @@ def test_nor_the_picture_under_another_name(source: Path, tmp_path: Path) -> Non
 def test_without_a_takedown_everybody_comes_in(source: Path, tmp_path: Path) -> None:
     ingest(source / "claims.csv", tmp_path / "out")
     assert ingest(source / "claims.csv", tmp_path / "out", force=True).count("rejected") == 0
+
+
+def test_a_new_import_keeps_what_was_released(source: Path, tmp_path: Path) -> None:
+    out, kept = tmp_path / "out", tmp_path / "out" / ".offside" / "releases" / "1.0.0"
+    ingest(source / "claims.csv", out)
+    digest = make_release(out, bump="major", note="First.").digest
+    (source / "claims.csv").write_text(SHEET.replace("1.80 m", "1.81 m"))
+    ingest(source / "claims.csv", out, force=True)
+    assert open_dataset(kept).verify() == digest
+    with pytest.raises(ReleaseError, match=r"1\.0\.0 was released.*--parent"):
+        make_release(out, bump="major", note="Again.")
+    with pytest.raises(ReleaseError, match="major"):
+        make_release(out, bump="minor", note="A height changed.", parent=kept)
+    assert make_release(out, bump="major", note="A height changed.", parent=kept).version == "2.0.0"
+    ingest(source / "claims.csv", out, force=True, config=IngestConfig(name="another"))
+    assert not kept.exists()

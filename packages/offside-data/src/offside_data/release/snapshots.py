@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from offside_data.card import Card
 from offside_data.errors import DatasetError
 from offside_data.files import write_json
 from offside_data.reference import Version
@@ -91,8 +92,15 @@ def keep(dataset: Path, version: str, digest: str) -> Snapshot:
     return snapshot
 
 
-def _link(source: Path, target: Path) -> None:
-    if source.suffix == ".parquet":
+def carry_over(old: Path, new: Path, name: str) -> None:
+    """Take the kept releases of dataset `name` along into the folder that replaces it: what was released stays so."""
+    for snapshot in all_snapshots(old):
+        if Card.load(snapshot.folder).name == name:
+            shutil.copytree(snapshot.folder, snapshot_folder(new, snapshot.version), copy_function=_link)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    if Path(source).suffix == ".parquet":
         with contextlib.suppress(OSError):  # A disk without links.
             os.link(source, target)
             return
