@@ -32,22 +32,36 @@ KILLS = 3
 
 @dataclass(frozen=True)
 class Command:
-    """A command under test; `arguments` are given the folder it works in, which holds `source` and `dataset`."""
+    """A command under test.
+
+    Args:
+        name: Of the command.
+        arguments: From the folder it works in, which holds `source` and `dataset`.
+        result: What it changes or makes there.
+        first: A command that has to be run before it.
+    """
 
     name: str
     arguments: Callable[[Path], list[str]]
     result: str = "dataset"
+    first: Command | None = None
 
 
 def _subject(folder: Path) -> str:
     return min(str(row["subject_id"]) for row in Contents.read(folder / "dataset").subjects)
 
 
+def _merge(folder: Path) -> str:
+    return next(str(d["id"]) for d in read_decisions(folder / "dataset") if d["kind"] == "duplicate")
+
+
+DEDUP = Command("dedup", lambda f: ["dedup", str(f / "dataset"), "--apply"])
 COMMANDS = [
     Command("fictional", lambda f: ["fictional", str(f / "out"), "--subjects", "4"], "out"),
     Command("ingest", lambda f: ["ingest", str(f / "source"), str(f / "out"), "--format", "offside"], "out"),
     Command("export", lambda f: ["export", str(f / "dataset"), str(f / "out"), "--format", "swift"], "out"),
-    Command("dedup", lambda f: ["dedup", str(f / "dataset"), "--apply"]),
+    DEDUP,
+    Command("undo", lambda f: ["undo", str(f / "dataset"), _merge(f)], first=DEDUP),
     Command("tag", lambda f: ["tag", str(f / "dataset")]),
     Command("questions", lambda f: ["questions", str(f / "dataset"), "--only", "all", "--seed", "5"]),
     Command("split", lambda f: ["split", str(f / "dataset"), "--policy", "ratio", "--set", "share=0.5"]),
@@ -130,6 +144,10 @@ def run(command: Command, folder: Path, kill_after: float | None = None) -> int:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_killed_and_started_again_it_ends_the_same(command: Command, start: Path, tmp_path: Path) -> None:
+    if command.first:
+        shutil.copytree(start, tmp_path / "first")
+        assert run(command.first, tmp_path / "first") == 0
+        start = tmp_path / "first"
     shutil.copytree(start, tmp_path / "undisturbed")
     began = time.monotonic()
     assert run(command, tmp_path / "undisturbed") == 0
@@ -148,10 +166,15 @@ def test_killed_and_started_again_it_ends_the_same(command: Command, start: Path
 def _kill_until_it_is_through(command: Command, folder: Path, seconds: float, source: random.Random) -> None:
     """Kill twice, late enough that work has begun, then let it end; a run that had ended before its kill is fine."""
     for _ in range(2):
-        ended = run(command, folder, kill_after=seconds * source.uniform(0.4, 1.0)) == 0
-        if ended or (folder / "out").exists():  # A new folder appears whole, just before the command exits.
+        if run(command, folder, kill_after=seconds * source.uniform(0.4, 1.0)) == 0 or _through(folder):
             return
     assert run(command, folder) == 0
+
+
+def _through(folder: Path) -> bool:
+    """Whether a command that can't be run twice did its work just before it was killed."""
+    open_dataset(folder / "dataset")  # Finishes what was interrupted.
+    return (folder / "out").exists() or any(d["kind"] == "undo" for d in read_decisions(folder / "dataset"))
 
 
 def test_the_state_tells_datasets_apart(start: Path, tmp_path: Path) -> None:
