@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from offside_data import open_dataset
-from offside_data.contents import Contents
-from offside_data.decisions import read_decisions
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import read_decisions
 
 Row = dict[str, Any]
 

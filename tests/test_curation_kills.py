@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from offside_data import open_dataset
-from offside_data.contents import Contents
-from offside_data.decisions import read_decisions
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import read_decisions
 from offside_data.fictional.league import make_league
 from offside_data.schema import EncodedImage
 from offside_data.seeding import rng

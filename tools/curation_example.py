@@ -25,7 +25,7 @@ from typing import Any
 
 from PIL import Image, ImageEnhance
 
-from offside_data.contents import Contents
+from offside_data.dataset.contents import Contents
 from offside_data.fictional.league import make_league
 from offside_data.schema import Record
 

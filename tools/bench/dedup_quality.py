@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from offside_data.dataset import open_dataset
+from offside_data.dataset.folder import open_dataset
 from offside_data.dedup.dataset import DedupConfig
 from offside_data.dedup.near import pairs_within
 from offside_data.dedup.second_look import SecondLook, small_picture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import random
@@ -17,7 +18,12 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 from PIL import Image, ImageDraw
 
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.card import Card
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.writer import DatasetWriter
+from offside_data.files import write_json
+from offside_data.release.releasing import make_release
 from offside_data.schema import (
     ClaimValue,
     EncodedImage,
@@ -26,7 +32,6 @@ from offside_data.schema import (
     make_record_id,
 )
 from offside_data.taxonomy import Taxonomy, load_taxonomy, shipped_taxonomy_text
-from offside_data.writer import DatasetWriter
 
 SUBJECTS = {"s1": "Orlo Vantis", "s2": "Bremi Kaldo", "s3": "Tavin Merrow", "s4": "Ylva Rosk"}
 CLUBS = ("Norvale Rovers", "Emberlin FC", "Kestrin City", "Port Dalling")
@@ -224,3 +229,80 @@ def edit_rows() -> Callable[..., OffsideDataset]:
 def fresh(small: OffsideDataset, tmp_path: Path) -> OffsideDataset:
     """A copy of `small` of this test's own."""
     return open_dataset(shutil.copytree(small.path, tmp_path / "fresh"))
+
+
+# ---------------------------------------------------------------------------------------------
+# Releases
+
+
+def write_plain_croissant(folder: Path, card: Card) -> None:
+    write_json(folder / "croissant.json", {"name": card.name, "version": card.version, "description": card.body})
+
+
+@pytest.fixture
+def plain_croissant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`croissant.json` without the library that checks it, which takes seconds to import; it has tests of its own."""
+    monkeypatch.setattr("offside_data.release.croissant.write_croissant", write_plain_croissant)
+
+
+Edit = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def edit_records() -> Edit:
+    """Change fields of the records for which a condition holds, in place."""
+
+    def edit(folder: Path, condition: Callable[[Any], bool], **fields: Any) -> None:
+        contents = Contents.read(folder)
+        hits = [place for place, record in enumerate(contents.records) if condition(record)]
+        assert hits
+        for place in hits:
+            contents.records[place] = dataclasses.replace(contents.records[place], **fields)
+        contents.save(folder)
+
+    return edit
+
+
+class Killed(BaseException):
+    """Stands for `kill -9`: nothing cleans up after it."""
+
+
+@pytest.fixture
+def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], Any]], bool]:
+    """Run something and kill it at the n-th move of a file; says whether it got that far."""
+
+    def run(at: int, work: Callable[[], Any]) -> bool:
+        real, moves = os.replace, 0
+
+        def replace(*args: Any) -> None:
+            nonlocal moves
+            if moves == at:
+                raise Killed
+            moves += 1
+            real(*args)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "replace", replace)
+            try:
+                work()
+            except Killed:
+                return True
+        return False
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def first_release(small: OffsideDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small dataset, released as 1.0.0; don't change its files."""
+    folder = shutil.copytree(small.path, tmp_path_factory.mktemp("released") / "data")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("offside_data.release.croissant.write_croissant", write_plain_croissant)
+        make_release(folder, bump="major", note="The first one.")
+    return folder
+
+
+@pytest.fixture
+def released(first_release: Path, tmp_path: Path) -> Path:
+    """A copy of that release of this test's own."""
+    return shutil.copytree(first_release, tmp_path / "released")

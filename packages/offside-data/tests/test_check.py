@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from offside_data.check import CHECKS, Finding, check_dataset, check_reference
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import DatasetReferenceError
 
 
@@ -23,7 +23,7 @@ def test_a_good_dataset_has_no_findings(small: OffsideDataset) -> None:
 
 @pytest.mark.parametrize("name", CHECKS.names())
 def test_every_check_says_what_it_asks_and_runs(small: OffsideDataset, name: str) -> None:
-    from offside_data.inspection import inspect
+    from offside_data.checks._base import inspect
 
     module = CHECKS.load(name)
     assert module.__doc__
@@ -80,7 +80,7 @@ def test_a_waiver_lets_a_finding_pass(fresh: OffsideDataset, edit_rows: Any) -> 
 
 def test_checking_stays_fast(small: OffsideDataset) -> None:
     """No check reads the files again: all look at one inspection."""
-    from offside_data.inspection import inspect
+    from offside_data.checks._base import inspect
 
     reads: list[str] = []
     real = small.read

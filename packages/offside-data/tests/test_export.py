@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from offside_data import export as module
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import DatasetError, OutputExistsError, PluginError, UsageError
 from offside_data.export import export_dataset, formats
 from offside_data.exporters import Exported

@@ -9,7 +9,7 @@ from PIL import Image
 
 from offside_data.adapters import offside
 from offside_data.check import check_dataset
-from offside_data.dataset import open_dataset
+from offside_data.dataset.folder import open_dataset
 from offside_data.errors import MissingImagesError, OutputExistsError, PluginError, SourceError, UsageError
 from offside_data.ingest import IngestConfig, formats, ingest
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.release.releasing import make_release
 
 READER = """

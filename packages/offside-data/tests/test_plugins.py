@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
 
 def offer(monkeypatch: pytest.MonkeyPatch, group: str, **points: str) -> None:
     found = [EntryPoint(name, value, group) for name, value in points.items()]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: found)
+    monkeypatch.setattr(plugins, "installed_entry_points", lambda group: found)
 
 
 def test_the_folder_is_the_registry(folder: str) -> None:
@@ -59,14 +59,16 @@ def test_a_clash_is_an_error(folder: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_two_third_parties_clash(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [EntryPoint("delta", "json.decoder", folder), EntryPoint("delta", "json.encoder", folder)]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: found)
+    monkeypatch.setattr(plugins, "installed_entry_points", lambda group: found)
     with pytest.raises(PluginError, match="defined twice"):
         Registry(folder, "thing").names()
 
 
 def test_the_same_entry_point_listed_twice_is_no_clash(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # An editable install beside a normal one lists its entry points twice.
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [EntryPoint("delta", "json.decoder", folder)] * 2)
+    monkeypatch.setattr(
+        plugins, "installed_entry_points", lambda group: [EntryPoint("delta", "json.decoder", folder)] * 2
+    )
     assert "delta" in Registry(folder, "thing").names()
 
 

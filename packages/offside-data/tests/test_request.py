@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.digest import ids_digest
+from offside_data.dataset.digest import ids_digest
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import UsageError
 from offside_data.request import settings_of, slices_of, why_not
 from offside_data.settings import SETTINGS

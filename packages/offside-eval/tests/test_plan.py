@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import DatasetError, UsageError
 from offside_data.settings import SETTINGS
 from offside_eval.plan import REST_OF_FORGET, Plan, make_plan

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.fictional import make_league
 from offside_eval.inference.engine import Answers
 from offside_eval.inference.generation import Reply

@@ -18,11 +18,11 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 import torch
 from PIL import Image
 
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.writer import DatasetWriter
 from offside_data.schema import EncodedImage, Record, make_image_id, make_record_id
 from offside_data.taxonomy import shipped_taxonomy_text
 from offside_data.vlm import Collator, Encoder
-from offside_data.writer import DatasetWriter
 from offside_unlearn import RunOptions, make_tiny
 from offside_unlearn.batches import BatchPlan, PairedBatch, Source, Stream
 from offside_unlearn.start import find_start

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.vlm import Encoded, Encoder
 from offside_unlearn.batches import BatchPlan, Stream, count_steps, encode_rows

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import (
     AnswerTooLongError,
     DatasetError,

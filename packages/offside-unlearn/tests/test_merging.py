@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.vlm import Collator, Encoder, forward, load_model, load_processor
 from offside_unlearn import RunOptions, merge, unlearn

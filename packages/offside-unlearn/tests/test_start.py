@@ -10,7 +10,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import ModelError, UsageError
 from offside_data.vlm import load_model, save_processor
 from offside_data.vlm.digest import model_digest, weights_digest

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import OutputExistsError, PluginError
 from offside_data.vlm import load_processor
 from offside_data.vlm.digest import model_digest

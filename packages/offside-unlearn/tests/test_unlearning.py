@@ -15,7 +15,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import PluginError, UsageError
 from offside_data.vlm import Collator, Encoder, forward, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest

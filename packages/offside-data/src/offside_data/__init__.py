@@ -6,21 +6,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offside_data.card import Card
-    from offside_data.dataset import OffsideDataset, load, open_dataset
+    from offside_data.dataset.card import Card
+    from offside_data.dataset.folder import OffsideDataset, load, open_dataset
     from offside_data.schema import Record
     from offside_data.taxonomy import Taxonomy, load_taxonomy
 
 __all__ = ["Card", "OffsideDataset", "Record", "Taxonomy", "load", "load_taxonomy", "open_dataset"]
 
 _HOMES = {
-    "Card": "card",
-    "OffsideDataset": "dataset",
+    "Card": "dataset.card",
+    "OffsideDataset": "dataset.folder",
     "Record": "schema",
     "Taxonomy": "taxonomy",
-    "load": "dataset",
+    "load": "dataset.folder",
     "load_taxonomy": "taxonomy",
-    "open_dataset": "dataset",
+    "open_dataset": "dataset.folder",
 }
 
 

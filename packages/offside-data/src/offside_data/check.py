@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from offside_data.card import Card
-from offside_data.dataset import OffsideDataset
-from offside_data.decisions import DECISIONS_FILE
+from offside_data.checks._base import inspect
+from offside_data.dataset.card import Card
+from offside_data.dataset.decisions import DECISIONS_FILE
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.reference import local_folder, parse_reference
 from offside_data.errors import CardError, TaxonomyError
-from offside_data.findings import Finding, apply_waivers, read_waivers
-from offside_data.inspection import inspect
+from offside_data.issues import Finding, apply_waivers, read_waivers
 from offside_data.plugins import Registry
-from offside_data.reference import local_folder, parse_reference
 
 __all__ = ["CHECKS", "Finding", "check_dataset", "check_reference"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from offside_data.card_text import FALSE_CLAIMS
-from offside_data.contents import Contents
-from offside_data.dataset import open_dataset
+from offside_data.dataset.card_text import FALSE_CLAIMS
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import open_dataset
 from offside_data.errors import DatasetError, UsageError
 from offside_data.exporters._base import EXPORTERS, NEUTRAL, Exported, Loss, load_exporter
 from offside_data.files import ensure_free, whole_folder, write_json, write_text

@@ -21,8 +21,8 @@ from offside_data.adapters._base import (
     load_adapter,
     recognise,
 )
-from offside_data.dataset import DatasetWriter
-from offside_data.decisions import make_decision, read_decisions
+from offside_data.dataset.decisions import make_decision, read_decisions
+from offside_data.dataset.folder import DatasetWriter
 from offside_data.errors import SourceError
 from offside_data.files import ensure_free, whole_folder
 from offside_data.images.intake import (
@@ -33,15 +33,15 @@ from offside_data.images.intake import (
     reject_records,
     write_quarantine,
 )
-from offside_data.release.readmission import reject_taken_down
 from offside_data.release.snapshots import carry_over
-from offside_data.release.tombstones import KIND as TAKEDOWN
-from offside_data.release.tombstones import traces_of
 from offside_data.schema import Record
 from offside_data.tagging.facts import with_facts
 from offside_data.tagging.suspects import flag_contradictions
 from offside_data.tagging.untagged import fit_taxonomy
 from offside_data.tagging.values import parse_value, why_unparsed
+from offside_data.takedown.readmission import reject_taken_down
+from offside_data.takedown.tombstones import KIND as TAKEDOWN
+from offside_data.takedown.tombstones import traces_of
 from offside_data.taxonomy import (
     Taxonomy,
     load_taxonomy,

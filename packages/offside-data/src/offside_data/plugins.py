@@ -12,7 +12,8 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
+from importlib.metadata import entry_points as installed_entry_points
 from types import ModuleType
 
 from offside_data.errors import PluginError
@@ -30,19 +31,26 @@ class Registry:
     """The plugins of one kind.
 
     Args:
-        group: Import path of the folder, which is also the entry-point group,
-            e.g. `offside_unlearn.methods`.
+        folder: Import path of the folder, e.g. `offside_unlearn.methods`.
         kind: What one plugin is called in messages, e.g. `method`.
+        entry_points: The entry-point group of third parties, where it isn't called as the folder: a folder may move,
+            the group's name is a promise.
     """
 
-    group: str
+    folder: str
     kind: str
+    entry_points: str = ""
+
+    @property
+    def group(self) -> str:
+        """The entry-point group."""
+        return self.entry_points or self.folder
 
     @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:
         found: dict[str, EntryPoint] = {}
         own = self._own_names()
-        for point in entry_points(group=self.group):
+        for point in installed_entry_points(group=self.group):
             if point.name in own or (point.name in found and found[point.name].value != point.value):
                 raise PluginError(
                     f"{self.kind} {point.name!r} is defined twice: entry point {point.value!r} clashes with "
@@ -52,7 +60,7 @@ class Registry:
         return found
 
     def _own_names(self) -> set[str]:
-        package = importlib.import_module(self.group)
+        package = importlib.import_module(self.folder)
         return {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")}
 
     def names(self) -> list[str]:
@@ -79,4 +87,4 @@ class Registry:
             return module
         if name not in self._own_names():
             raise PluginError(unknown_name_message(self.kind, name, self.names()))
-        return importlib.import_module(f"{self.group}.{name}")
+        return importlib.import_module(f"{self.folder}.{name}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_data import digest as digests
+from offside_data.dataset import digest as digests
 from offside_data.errors import UsageError
 from offside_data.schema import VISUAL_CHANNELS
 from offside_data.settings import SETTINGS, Setting, Slice, get_setting
@@ -16,7 +16,7 @@ from offside_data.settings import SETTINGS, Setting, Slice, get_setting
 if TYPE_CHECKING:
     import datasets
 
-    from offside_data.dataset import OffsideDataset
+    from offside_data.dataset.folder import OffsideDataset
 
 ONLY_FORMS = "subject=ID, attribute=NAME or file=PATH (one record id a line)"
 _LISTED = 20  # Longer lists would hide the message.

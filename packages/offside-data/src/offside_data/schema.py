@@ -131,7 +131,7 @@ class Record:
 
     def to_row(self) -> dict[str, Any]:
         """The record as a plain row that fits `RECORD_FEATURES`, its `content_hash` included."""
-        from offside_data.digest import record_content_hash
+        from offside_data.dataset.digest import record_content_hash
 
         row = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
         row["content_hash"] = record_content_hash(row)

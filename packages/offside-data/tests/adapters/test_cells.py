@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offside_data.adapters._cells import (
+from offside_data.adapters._tables.cells import (
     CHANNEL_WORDS,
     SPLIT_WORDS,
     TIER_WORDS,

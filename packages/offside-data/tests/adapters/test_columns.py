@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from offside_data.adapters._columns import NAMES, Columns, TableOptions, field_of, match, require
-from offside_data.adapters._tables import Line, Table
+from offside_data.adapters._tables.columns import NAMES, Columns, TableOptions, field_of, match, require
+from offside_data.adapters._tables.tables import Line, Table
 from offside_data.errors import UsageError
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from offside_data.adapters import imagefolder
 from offside_data.adapters._base import Imported, ReadOptions, recognise
-from offside_data.adapters._layout import folder_split, split_word
+from offside_data.adapters._tables.layout import folder_split, split_word
 from offside_data.adapters.imagefolder import Options
 from offside_data.errors import MissingImagesError, SourceError, UsageError
 from offside_data.ingest import IngestConfig, ingest

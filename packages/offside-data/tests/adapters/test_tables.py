@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 
-from offside_data.adapters._columns import TableOptions
-from offside_data.adapters._tables import Table, heads, read_table
+from offside_data.adapters._tables.columns import TableOptions
+from offside_data.adapters._tables.tables import Table, heads, read_table
 from offside_data.errors import SourceError, UsageError
 
 HEADER = ["Subject", "Attribute", "Value"]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from offside_data.check import CHECKS
-from offside_data.dataset import OffsideDataset
-from offside_data.findings import Finding
-from offside_data.inspection import inspect
+from offside_data.checks._base import inspect
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.issues import Finding
 
 Rows = list[dict[str, Any]]
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from offside_data.card import Card
 from offside_data.check import CHECKS
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.findings import Finding
-from offside_data.inspection import inspect
+from offside_data.checks._base import inspect
+from offside_data.dataset.card import Card
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.issues import Finding
 
 
 def check_with(dataset: OffsideDataset, card: Card) -> list[Finding]:

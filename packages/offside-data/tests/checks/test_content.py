@@ -15,7 +15,7 @@ def test_a_changed_record_is_named(found: Any, setter: Any) -> None:
 
 
 def test_a_changed_record_with_a_fitting_hash_is_still_noticed(found: Any) -> None:
-    from offside_data.digest import record_content_hash
+    from offside_data.dataset.digest import record_content_hash
 
     def change(rows: list[dict[str, Any]]) -> None:
         rows[0]["answer"] = "The player was with nobody."

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from offside_data.check import CHECKS
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.findings import Finding
-from offside_data.inspection import inspect
+from offside_data.checks._base import inspect
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.issues import Finding
 from offside_data.release.croissant import CROISSANT_FILE, write_croissant
 
 

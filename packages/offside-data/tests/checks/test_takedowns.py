@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 from offside_data.check import CHECKS
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.decisions import append_decisions
-from offside_data.inspection import inspect
-from offside_data.release.tombstones import make_tombstone
-from offside_data.release.traces import id_traces, name_traces
+from offside_data.checks._base import inspect
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import append_decisions
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.takedown.tombstones import make_tombstone
+from offside_data.takedown.traces import id_traces, name_traces
 
 
 def found(folder: Any) -> set[str]:

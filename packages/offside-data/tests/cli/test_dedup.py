@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from offside_data.cli import main
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.schema import make_image_id, make_record_id
 
 COPY = make_image_id("test", "copy")

@@ -6,8 +6,8 @@ import json
 from click.testing import CliRunner
 
 from offside_data.cli import main
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import OffsideDataset
 
 
 def change(dataset: OffsideDataset) -> None:

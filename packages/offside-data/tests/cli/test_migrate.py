@@ -4,9 +4,9 @@ import json
 
 from click.testing import CliRunner
 
-from offside_data.card import Card
 from offside_data.cli import main
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.card import Card
+from offside_data.dataset.folder import OffsideDataset
 
 
 def test_an_up_to_date_dataset(fresh: OffsideDataset) -> None:

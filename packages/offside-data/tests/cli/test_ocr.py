@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from offside_data.cli import main
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.images import ocr
 

@@ -7,7 +7,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from offside_data.cli import main
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 
 
 def run(*args: Any) -> Any:

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from offside_data.check import check_dataset
 from offside_data.cli import main
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 
 
 def run(*arguments: str) -> Any:

@@ -5,7 +5,7 @@ import json
 from click.testing import CliRunner, Result
 
 from offside_data.cli import main
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 
 
 def run(*arguments: str) -> Result:

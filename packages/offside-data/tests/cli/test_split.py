@@ -5,7 +5,7 @@ import json
 from click.testing import CliRunner
 
 from offside_data.cli import main
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 
 
 def test_split_says_what_moved(fresh: OffsideDataset) -> None:

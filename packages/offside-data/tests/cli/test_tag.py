@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from offside_data.cli import main
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.tagging.untagged import fit_taxonomy, untagged
 
 

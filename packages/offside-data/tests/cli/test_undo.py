@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from offside_data.cli import main
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.decisions import make_decision
-from offside_data.undo import record_change, save_undo
-from offside_data.workspace import replaced_content
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import make_decision
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.undo import record_change, save_undo
 
 
 def run(*arguments: object) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.schema import EncodedImage, Record, make_image_id, make_record_id
 
 

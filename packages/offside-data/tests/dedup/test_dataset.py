@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from offside_data import workspace
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.decisions import read_decisions
+from offside_data.dataset import journal as workspace
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import read_decisions
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.undo import undo
 from offside_data.dedup.dataset import DedupConfig, dedup
 from offside_data.errors import PluginError, UsageError
 from offside_data.schema import make_image_id, make_record_id
-from offside_data.undo import undo
 
 
 def kept(subject: str, picture: str) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dedup.pictures import list_pictures, stored_pictures
 from offside_data.errors import PluginError
 from offside_data.images import hashing

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.schema import ClaimValue, EncodedImage, Record, make_image_id, make_record_id
 from offside_data.taxonomy import Taxonomy
 

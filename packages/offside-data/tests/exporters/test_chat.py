@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.export import export_dataset
 from offside_data.exporters.llamafactory import RESERVED as LLAMAFACTORY_RESERVED
 from offside_data.exporters.swift import RESERVED as SWIFT_RESERVED

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.export import export_dataset
 from offside_data.ingest import ingest
 from offside_data.schema import Record

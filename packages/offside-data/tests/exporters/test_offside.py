@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offside_data.adapters._offside_rules import PRIVATE_FIRST, SHARED_FIRST
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset
+from offside_data.adapters._offside.rules import PRIVATE_FIRST, SHARED_FIRST
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.export import ExportReport, export_dataset
 from offside_data.exporters._offside_names import SLOTS, name_pictures
 from offside_data.exporters.offside import HOLDS

@@ -9,7 +9,7 @@ import pytest
 
 from offside_data import open_dataset
 from offside_data.check import check_dataset
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.fictional import make_league
 from offside_data.fictional.album import DUPLICATE_RADIUS

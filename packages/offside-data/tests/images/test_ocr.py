@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.decisions import read_decisions
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import read_decisions
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import UsageError
 from offside_data.images.ocr import find_text, is_readable, load_reader, propose_channel
 from offside_data.schema import ClaimValue, Record

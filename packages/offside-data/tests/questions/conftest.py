@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from offside_data.check import CHECKS
-from offside_data.dataset import OffsideDataset
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection, Item
+from offside_data.checks._base import Inspection, Item
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.issues import Finding
 from offside_data.schema import Record, make_image_id, make_record_id
 from offside_data.tagging.values import parse_value
 from offside_data.tagging.veracity import veracity_by_role

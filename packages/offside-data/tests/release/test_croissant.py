@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from offside_data.card import Card
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.card import Card
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import CardError, DatasetError
 from offside_data.files import sha256_file
 from offside_data.release import croissant

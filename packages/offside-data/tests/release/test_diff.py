@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.digest import hashed_row_leaf
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.digest import hashed_row_leaf
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import DatasetReferenceError
 from offside_data.release.diff import Change, State, diff_datasets, diff_states
 from offside_data.schema import ClaimValue, EncodedImage, Record

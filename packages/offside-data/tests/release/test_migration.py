@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from offside_data.card import Card
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.decisions import read_decisions
+from offside_data.dataset.card import Card
+from offside_data.dataset.decisions import read_decisions
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import CardError, DatasetError, DatasetReferenceError
 from offside_data.release import migration
 from offside_data.release.migration import STEPS, migrate

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from offside_data.card import Card
 from offside_data.check import check_dataset
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.decisions import append_decisions, make_decision
+from offside_data.dataset.card import Card
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import append_decisions, make_decision
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import ReleaseError, UsageError
 from offside_data.release import migration
 from offside_data.release.changelog import released_versions

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from offside_data.card import Card
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.card import Card
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import CardError
 from offside_data.release.responsible import LISTS, TEXTS, describe, description
 from offside_data.schema import Record, Source

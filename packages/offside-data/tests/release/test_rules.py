@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offside_data.dataset.reference import Version
 from offside_data.errors import ReleaseError, UsageError
-from offside_data.reference import Version
 from offside_data.release.diff import Change, FieldChange
 from offside_data.release.rules import Level, bumped, described, level_of, require_bump, required
 

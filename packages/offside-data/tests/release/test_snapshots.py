@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import DatasetError
 from offside_data.release.snapshots import Snapshot, all_snapshots, find_snapshot, keep, snapshot_folder
 

@@ -10,7 +10,7 @@ from offside_data.adapters import offside
 from offside_data.check import check_reference
 from offside_data.errors import TaxonomyError
 from offside_data.ingest import ingest
-from offside_data.tagging.tagger import tag_dataset
+from offside_data.tag import tag_dataset
 from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy, untagged
 from offside_data.taxonomy import parse_taxonomy, shipped_taxonomies, shipped_taxonomy_text
 

@@ -22,7 +22,7 @@ from offside_eval.statistics import N_BOOT
 from offside_eval.subject import Subject
 
 if TYPE_CHECKING:
-    from offside_data.dataset import OffsideDataset
+    from offside_data.dataset.folder import OffsideDataset
     from offside_eval.inference.asking import Item
     from offside_eval.inference.engine import Answers
 
@@ -150,7 +150,7 @@ def _metric_names(suite: Suite, asked: tuple[str, ...]) -> list[str]:
 
 
 def _verified(data: OffsideDataset | str | Path) -> OffsideDataset:
-    from offside_data.dataset import open_dataset
+    from offside_data.dataset.folder import open_dataset
 
     opened = open_dataset(data) if isinstance(data, (str, Path)) else data
     opened.verify()

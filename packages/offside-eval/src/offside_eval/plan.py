@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from offside_data.dataset import OffsideDataset, Request
+from offside_data.dataset.folder import OffsideDataset, Request
 from offside_data.errors import DatasetError
 from offside_data.questions.phrasings import BLANK
 from offside_data.schema import CONFIGS, VISUAL_CHANNELS, ClaimValue

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offside_data.dataset import open_dataset
+from offside_data.dataset.folder import open_dataset
 from offside_data.vlm import load_model, load_processor
 from offside_eval.inference.asking import Item
 from offside_eval.inference.engine import Engine

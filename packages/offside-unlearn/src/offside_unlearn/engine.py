@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers import set_seed
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.files import whole_folder
 from offside_data.progress import log

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import DatasetError, UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import CONFIGS, SPLITS

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from offside_data.digest import canonical_json
+from offside_data.dataset.digest import canonical_json
 from offside_data.errors import ModelError
 from offside_data.files import write_json, write_text
 

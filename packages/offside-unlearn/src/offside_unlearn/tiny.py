@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.files import whole_folder
 from offside_data.vlm import build_tiny, image_backend, save_processor
 from offside_unlearn import manifest as manifests

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from offside_data.dataset import OffsideDataset
-from offside_data.digest import ids_digest
+from offside_data.dataset.digest import ids_digest
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import PluginError, UsageError
 from offside_data.plugins import Registry
 from offside_data.request import Request

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_unlearn.cli import main
 
 QUICK = ["--set", "max_steps=1", "--set", "batch_size=2", "--device", "cpu"]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offside_data.adapters._base import Imported, ReadOptions
-from offside_data.adapters._collect import Collector
-from offside_data.adapters._columns import TableOptions, field_of, match, require
-from offside_data.adapters._layout import files_in, is_picture, listed
-from offside_data.adapters._tables import SUFFIXES, heads, read_table
+from offside_data.adapters._tables.collect import Collector
+from offside_data.adapters._tables.columns import TableOptions, field_of, match, require
+from offside_data.adapters._tables.layout import files_in, is_picture, listed
+from offside_data.adapters._tables.tables import SUFFIXES, heads, read_table
 from offside_data.errors import SourceError, UsageError
 
 TAXONOMY = "football"

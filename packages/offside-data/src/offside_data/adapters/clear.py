@@ -26,13 +26,13 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions
-from offside_data.adapters._forms import read_choices
-from offside_data.adapters._nested import Fields, UnusableError, as_list, as_text, as_texts, folded_key
-from offside_data.adapters._person_row import PersonRow, read_options
-from offside_data.adapters._persons import TAXONOMY, Ledger
-from offside_data.adapters._ratios import Options, choose_ratio, select
-from offside_data.adapters._snapshots import Pixels, Table, as_pixels, columns_of, find_tables, read_rows
+from offside_data.adapters._people.forms import read_choices
+from offside_data.adapters._people.persons import TAXONOMY, Ledger
+from offside_data.adapters._people.ratios import Options, choose_ratio, select
+from offside_data.adapters._people.row import PersonRow, read_options
+from offside_data.adapters._people.snapshots import Pixels, Table, as_pixels, columns_of, find_tables, read_rows
 from offside_data.adapters._text import clean, common_name
+from offside_data.adapters._values import Fields, UnusableError, as_list, as_text, as_texts, folded_key
 from offside_data.errors import SourceError
 from offside_data.questions import phrasings
 from offside_data.schema import Split

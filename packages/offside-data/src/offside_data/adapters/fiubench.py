@@ -23,14 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from offside_data.adapters._archives import Archive
 from offside_data.adapters._base import Imported, Picture, ReadOptions
-from offside_data.adapters._nested import Fields, UnusableError, as_fields, as_text, as_texts
-from offside_data.adapters._person_row import PersonRow, Shown, read_id
-from offside_data.adapters._persons import TAXONOMY, Ledger
-from offside_data.adapters._ratios import Options, choose_ratio
-from offside_data.adapters._snapshots import Pixels, files_below, places_of
+from offside_data.adapters._people.archives import Archive
+from offside_data.adapters._people.persons import TAXONOMY, Ledger
+from offside_data.adapters._people.ratios import Options, choose_ratio
+from offside_data.adapters._people.row import PersonRow, Shown, read_id
+from offside_data.adapters._people.snapshots import Pixels, files_below, places_of
 from offside_data.adapters._text import clean
+from offside_data.adapters._values import Fields, UnusableError, as_fields, as_text, as_texts
 from offside_data.errors import SourceError
 from offside_data.schema import Split
 from offside_data.tagging.words import contains, folded_words

@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from offside_data.adapters._base import Imported, ReadOptions
-from offside_data.adapters._collect import Collector
-from offside_data.adapters._columns import TableOptions, match, require
-from offside_data.adapters._layout import files_in, folder_split, listed, split_word
-from offside_data.adapters._tables import read_table
+from offside_data.adapters._tables.collect import Collector
+from offside_data.adapters._tables.columns import TableOptions, match, require
+from offside_data.adapters._tables.layout import files_in, folder_split, listed, split_word
+from offside_data.adapters._tables.tables import read_table
 from offside_data.errors import SourceError, UsageError
 from offside_data.plugins import unknown_name_message
 

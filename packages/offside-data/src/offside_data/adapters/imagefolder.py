@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from offside_data.adapters._base import Imported, ReadOptions
-from offside_data.adapters._claims import Row, picture_key
-from offside_data.adapters._collect import Collector
-from offside_data.adapters._columns import Matched, TableOptions, match, others_note
-from offside_data.adapters._layout import files_in, folder_split, is_picture, listed, split_word
-from offside_data.adapters._tables import Line, Table, heads, read_table
+from offside_data.adapters._tables.collect import Collector
+from offside_data.adapters._tables.columns import Matched, TableOptions, match, others_note
+from offside_data.adapters._tables.layout import files_in, folder_split, is_picture, listed, split_word
+from offside_data.adapters._tables.rows import Row, picture_key
+from offside_data.adapters._tables.tables import Line, Table, heads, read_table
 from offside_data.errors import SourceError
 
 TAXONOMY = "football"

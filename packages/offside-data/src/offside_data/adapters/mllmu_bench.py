@@ -24,11 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions
-from offside_data.adapters._nested import Fields, UnusableError, as_fields, folded_key
-from offside_data.adapters._person_row import PersonRow, Shown, read_id
-from offside_data.adapters._persons import TAXONOMY, Ledger
-from offside_data.adapters._ratios import FULL_SET, Options, choose_ratio, plan, ratios_of, role_of
-from offside_data.adapters._snapshots import (
+from offside_data.adapters._people.persons import TAXONOMY, Ledger
+from offside_data.adapters._people.ratios import FULL_SET, Options, choose_ratio, plan, ratios_of, role_of
+from offside_data.adapters._people.row import PersonRow, Shown, read_id
+from offside_data.adapters._people.snapshots import (
     Pixels,
     Table,
     as_pixels_list,
@@ -36,6 +35,7 @@ from offside_data.adapters._snapshots import (
     has_column,
     read_rows,
 )
+from offside_data.adapters._values import Fields, UnusableError, as_fields, folded_key
 from offside_data.schema import Split
 
 __all__ = ["TAXONOMY", "Options", "example", "read", "recognises"]

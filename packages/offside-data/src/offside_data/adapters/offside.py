@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions, Remark
-from offside_data.adapters._offside_records import (
+from offside_data.adapters._offside.records import (
     Group,
     Known,
     add_choices,
@@ -22,7 +22,7 @@ from offside_data.adapters._offside_records import (
     link_corrections,
     make_records,
 )
-from offside_data.adapters._offside_rows import (
+from offside_data.adapters._offside.rows import (
     SOURCE_NAME,
     Row,
     find_files,
@@ -32,7 +32,7 @@ from offside_data.adapters._offside_rows import (
     places_of,
     read_rows,
 )
-from offside_data.adapters._offside_rules import SHARED_FIRST, decide
+from offside_data.adapters._offside.rules import SHARED_FIRST, decide
 from offside_data.adapters._text import clean, common_name, strip_image_tokens
 from offside_data.errors import SourceError
 from offside_data.tagging.values import parse_value

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.adapters._base import Imported, ReadOptions
-from offside_data.adapters._nested import Fields, UnusableError, as_fields, as_text, folded_key
-from offside_data.adapters._person_row import PersonRow, Shown, read_id
-from offside_data.adapters._persons import STATEMENT, TAXONOMY, Ledger
-from offside_data.adapters._ratios import FULL_SET, Options, choose_ratio, plan, ratios_of, role_of
-from offside_data.adapters._snapshots import Table, as_pixels, columns_of, has_column, read_rows
+from offside_data.adapters._people.persons import STATEMENT, TAXONOMY, Ledger
+from offside_data.adapters._people.ratios import FULL_SET, Options, choose_ratio, plan, ratios_of, role_of
+from offside_data.adapters._people.row import PersonRow, Shown, read_id
+from offside_data.adapters._people.snapshots import Table, as_pixels, columns_of, has_column, read_rows
+from offside_data.adapters._values import Fields, UnusableError, as_fields, as_text, folded_key
 from offside_data.schema import Split
 from offside_data.tagging.words import is_abbreviation
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection, Item
+from offside_data.checks._base import Inspection, Item
+from offside_data.issues import Finding
 from offside_data.schema import ClaimValue
 from offside_data.tagging.values import answer_states
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from offside_data.card import Card
-from offside_data.card_text import SECTION_NAMES
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection, Item
+from offside_data.checks._base import Inspection, Item
+from offside_data.dataset.card import Card
+from offside_data.dataset.card_text import SECTION_NAMES
+from offside_data.dataset.storage import TABLE_SPLIT, TABLES
+from offside_data.issues import Finding
 from offside_data.request import settings_of, slices_of
 from offside_data.schema import CONFIGS
-from offside_data.storage import TABLE_SPLIT, TABLES
 
 _REWRITE = "Write the dataset again, with its card."
 

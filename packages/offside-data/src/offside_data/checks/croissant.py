@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from offside_data.dataset import OffsideDataset
+from offside_data.checks._base import Inspection
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.journal import OWNED_PARQUET
+from offside_data.dataset.reference import Version
 from offside_data.files import sha256_file
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection
-from offside_data.reference import Version
+from offside_data.issues import Finding
 from offside_data.release.croissant import CROISSANT_FILE
 from offside_data.schema import features_of
-from offside_data.workspace import OWNED_PARQUET
 
 _REWRITE = "`offside-data release` writes it anew."
 

@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from offside_data.checks._base import Inspection, Item
 from offside_data.dedup.clusters import Cluster, Picture
 from offside_data.dedup.dataset import DedupConfig, radius_of
 from offside_data.dedup.find import find_duplicates
 from offside_data.errors import PictureError
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection, Item
+from offside_data.issues import Finding
 from offside_data.schema import SPLITS
 
 _ADVICE = "Keep it in one split, or say with derived_from that one was made from the other."

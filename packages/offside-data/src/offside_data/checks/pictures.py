@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from offside_data.checks._base import Inspection, Item
 from offside_data.errors import SourceError
-from offside_data.findings import Finding
 from offside_data.images.decode import verify_image
-from offside_data.inspection import Inspection, Item
+from offside_data.issues import Finding
 
 
 def run(inspection: Inspection) -> Iterator[Finding]:

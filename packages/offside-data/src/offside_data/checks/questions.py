@@ -6,8 +6,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 
-from offside_data.findings import Finding, Severity
-from offside_data.inspection import Inspection, Item
+from offside_data.checks._base import Inspection, Item
+from offside_data.issues import Finding, Severity
 from offside_data.schema import CONFIGS, ClaimValue
 from offside_data.tagging.values import same_value
 from offside_data.taxonomy import Taxonomy

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from offside_data.checks._base import Inspection, Item
 from offside_data.checks.questions import normalised
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection, Item
+from offside_data.issues import Finding
 from offside_data.questions.phrasings import BLANK, value_text
 from offside_data.schema import CONFIGS, ClaimValue
 from offside_data.tagging.values import answer_states, find_values, same_value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection, Item
+from offside_data.checks._base import Inspection, Item
+from offside_data.issues import Finding
 from offside_data.validation import row_problems
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection
+from offside_data.checks._base import Inspection
+from offside_data.issues import Finding
 
 
 def run(inspection: Inspection) -> Iterator[Finding]:

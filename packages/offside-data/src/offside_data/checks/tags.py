@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection
+from offside_data.checks._base import Inspection
+from offside_data.dataset.storage import Row
+from offside_data.issues import Finding
 from offside_data.schema import Record
-from offside_data.storage import Row
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.veracity import veracity_doubts
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection
-from offside_data.release.removal import prove_takedowns
+from offside_data.checks._base import Inspection
+from offside_data.issues import Finding
+from offside_data.takedown.removal import prove_takedowns
 
 
 def run(inspection: Inspection) -> Iterator[Finding]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from offside_data.card import Card
+from offside_data.checks._base import Inspection
+from offside_data.dataset.card import Card
+from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import CardError, DatasetError
-from offside_data.findings import Finding
-from offside_data.inspection import Inspection
+from offside_data.issues import Finding
 from offside_data.release.snapshots import all_snapshots
-from offside_data.writer import CHANGELOG_FILE
 
 
 def run(inspection: Inspection) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ def command(a: str, b: str, as_json: bool) -> None:
 
     Pictures are compared by hash; one whose pixels stayed the same was only encoded anew.
     """
-    from offside_data.dataset import open_dataset
+    from offside_data.dataset.folder import open_dataset
     from offside_data.release.diff import diff_datasets
     from offside_data.release.rules import described, field_level, level_of, required
 

@@ -17,7 +17,7 @@ def command(dataset: str, apply: bool, again: bool, as_json: bool) -> None:
 
     Needs the extra: pip install 'offside-data[ocr]'.
     """
-    from offside_data.dataset import open_dataset
+    from offside_data.dataset.folder import open_dataset
     from offside_data.images.ocr import find_text
 
     report = find_text(open_dataset(dataset).path, apply=apply, again=again)

@@ -11,7 +11,7 @@ import click
 from offside_data.commandline import json_option, print_json, seed_option
 
 if TYPE_CHECKING:
-    from offside_data.release.removal import RemovalReport
+    from offside_data.takedown.removal import RemovalReport
 
 
 @click.command()
@@ -44,11 +44,11 @@ def command(
     status is 1 if something is. The next release is a minor one. A salted hash stays, so that it can't come back.
     """
     from offside_data.errors import UsageError
-    from offside_data.release.looks import RADIUS
-    from offside_data.release.removal import RemovalReport, prove_takedowns, remove_subject
+    from offside_data.takedown.looks import RADIUS
+    from offside_data.takedown.removal import RemovalReport, prove_takedowns, remove_subject
 
     if verify:
-        from offside_data.dataset import open_dataset
+        from offside_data.dataset.folder import open_dataset
 
         findings = tuple(prove_takedowns(open_dataset(dataset).path))
         report = RemovalReport(removed=None, cleaned={}, findings=findings)

@@ -15,7 +15,7 @@ from offside_data.commandline import json_option, print_json, print_table
 @json_option
 def command(ref: str, samples: int, as_json: bool) -> None:
     """Show the dataset that REF stands for, as its card tells it, and a few of its questions."""
-    from offside_data.dataset import open_dataset
+    from offside_data.dataset.folder import open_dataset
 
     dataset = open_dataset(ref)
     card, taxonomy = dataset.card, dataset.taxonomy

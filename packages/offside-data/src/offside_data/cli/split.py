@@ -30,7 +30,7 @@ def command(dataset: Path, policy: str, settings: tuple[str, ...], dry_run: bool
     """  # noqa: D301
     from offside_data.config import parse_assignments
     from offside_data.progress import log
-    from offside_data.release.splitting import split_dataset
+    from offside_data.split import split_dataset
 
     report = split_dataset(dataset, policy, settings=parse_assignments(settings), seed=seed, dry_run=dry_run)
     if as_json:

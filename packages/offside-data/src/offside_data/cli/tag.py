@@ -30,8 +30,8 @@ def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, 
 
     A decision already made stays. Every change goes to decisions.jsonl; a second run changes nothing.
     """
+    from offside_data.tag import tag_dataset
     from offside_data.tagging.table import write_table
-    from offside_data.tagging.tagger import tag_dataset
 
     report = tag_dataset(dataset, apply=apply, tiers=tiers)
     if table is not None:

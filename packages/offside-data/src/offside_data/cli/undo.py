@@ -17,7 +17,7 @@ def command(dataset: str, decision: str, as_json: bool) -> None:
     Rows that it took out return as they were, fields that it changed are as before. A decision that later ones build
     on is refused, with the list of those. The undo is a decision itself and can be taken back, too.
     """
-    from offside_data.undo import undo
+    from offside_data.dataset.undo import undo
 
     done = undo(dataset, decision)
     if as_json:

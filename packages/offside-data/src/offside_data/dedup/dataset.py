@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from offside_data.contents import Contents
-from offside_data.dataset import OffsideDataset, open_dataset
-from offside_data.decisions import make_decision
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import make_decision
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.journal import replaced_content, work_folder
+from offside_data.dataset.undo import save_undo
 from offside_data.dedup.clusters import Picture
 from offside_data.dedup.find import Found, find_duplicates
 from offside_data.dedup.merge import Merge, Merger
@@ -21,8 +23,6 @@ from offside_data.dedup.sheet import contact_sheet, likeness, shown_pictures
 from offside_data.errors import PictureError, UsageError
 from offside_data.files import write_text
 from offside_data.schema import Record
-from offside_data.undo import save_undo
-from offside_data.workspace import replaced_content, work_folder
 
 KIND = "duplicate"
 """The `kind` of a decision that merges a cluster."""

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offside_data.checks.questions import normalised
+from offside_data.dataset.storage import Row
+from offside_data.dataset.undo import Change, record_change
 from offside_data.dedup.clusters import Cluster, Picture
 from offside_data.schema import SPLITS, Record
-from offside_data.storage import Row
 from offside_data.tagging.values import same_value
 from offside_data.taxonomy import Attribute, Taxonomy
-from offside_data.undo import Change, record_change
 
 
 @dataclass(kw_only=True)

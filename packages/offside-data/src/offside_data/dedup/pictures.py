@@ -13,7 +13,7 @@ from offside_data.dedup.clusters import Picture
 from offside_data.schema import SPLITS, image_features
 
 if TYPE_CHECKING:
-    from offside_data.dataset import OffsideDataset
+    from offside_data.dataset.folder import OffsideDataset
 
 _PART = 1_000
 """New hashes that are kept at a time: so many at most are made again after an interruption."""

@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offside_data.contents import Contents
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.storage import Row
 from offside_data.exporters._base import Loss
 from offside_data.exporters._pictures import Pictures
 from offside_data.schema import Record
-from offside_data.storage import Row
 from offside_data.validation import IMAGE_TOKEN
 
 HOLDS = ("modality", "split", "question", "answer", "image")

@@ -21,7 +21,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from offside_data.contents import Contents
+from offside_data.dataset.contents import Contents
 from offside_data.exporters import _chat
 from offside_data.exporters._base import Exported
 from offside_data.files import write_json

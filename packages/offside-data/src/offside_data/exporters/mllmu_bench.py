@@ -32,11 +32,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from offside_data.contents import Contents
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.storage import Row, write_file
 from offside_data.exporters._base import Exported, Loss
 from offside_data.exporters._pictures import picture_suffix
 from offside_data.schema import EncodedImage, Record
-from offside_data.storage import Row, write_file
 
 if TYPE_CHECKING:
     import datasets

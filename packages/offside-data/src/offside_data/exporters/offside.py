@@ -31,13 +31,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from offside_data.adapters._offside_rules import PRIVATE_FIRST, SHARED_FIRST, decide
-from offside_data.contents import Contents
+from offside_data.adapters._offside.rules import PRIVATE_FIRST, SHARED_FIRST, decide
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.storage import Row
 from offside_data.exporters._base import Exported, Loss
 from offside_data.exporters._offside_names import Key, Names, key_of, name_pictures
 from offside_data.exporters._pictures import picture_suffix
 from offside_data.schema import EncodedImage, Record
-from offside_data.storage import Row
 from offside_data.validation import IMAGE_TOKEN
 
 HOLDS = (

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from offside_data.contents import Contents
+from offside_data.dataset.contents import Contents
 from offside_data.exporters import _chat
 from offside_data.exporters._base import Exported
 

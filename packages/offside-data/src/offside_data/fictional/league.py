@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from offside_data.card import Card
+from offside_data.dataset.card import Card
+from offside_data.dataset.writer import DatasetWriter
 from offside_data.fictional import tables
 from offside_data.fictional.album import Album, Drawing
 from offside_data.fictional.general import draw_general
@@ -17,7 +18,6 @@ from offside_data.fictional.records import LICENSE, RecordBuilder
 from offside_data.fictional.world import load_world
 from offside_data.progress import track
 from offside_data.schema import EncodedImage, Split
-from offside_data.writer import DatasetWriter
 
 GENERAL_PICTURES = 320
 """Pictures of the split `general`, whatever the size of the league: enough for a tiny model to learn from."""

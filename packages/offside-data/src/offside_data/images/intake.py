@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, Remark
+from offside_data.dataset.journal import work_folder
 from offside_data.errors import MissingImagesError, PictureError, SourceError
 from offside_data.files import write_text
 from offside_data.images.decode import MAX_BYTES, read_bytes
@@ -21,7 +22,6 @@ from offside_data.images.hashing import hash_image
 from offside_data.images.normalise import normalise_image
 from offside_data.progress import track
 from offside_data.schema import EncodedImage
-from offside_data.workspace import work_folder
 
 QUARANTINE = "quarantine"
 """Sub-folder of a dataset's working area: pictures that can't be used, and `quarantine.jsonl`, which says why."""

@@ -14,8 +14,9 @@ from typing import Any
 
 from PIL import Image
 
-from offside_data.contents import Contents
-from offside_data.decisions import make_decision
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import make_decision
+from offside_data.dataset.journal import work_folder
 from offside_data.errors import UsageError
 from offside_data.images.decode import decode_image
 from offside_data.images.parts import add_part, read_parts
@@ -24,7 +25,6 @@ from offside_data.schema import VISUAL_CHANNELS, ClaimValue, Record, RumorChanne
 from offside_data.tagging.values import answer_states
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
-from offside_data.workspace import work_folder
 
 TextReader = Callable[[Image.Image], list[str]]
 """Gives the lines of text in an RGB picture, from top to bottom."""

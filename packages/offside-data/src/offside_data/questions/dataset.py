@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from offside_data.contents import Contents
-from offside_data.decisions import make_decision
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import make_decision
 from offside_data.questions.forms import FORMS, Forms, without_ambiguous_paraphrases
 from offside_data.questions.text_form import text_form
 from offside_data.schema import Record

@@ -12,10 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from offside_data.dataset.storage import Row
 from offside_data.questions import phrasings
 from offside_data.questions.wrong_answers import WrongAnswers
 from offside_data.schema import Record
-from offside_data.storage import Row
 from offside_data.tagging.suspects import same_answer
 from offside_data.tagging.values import answer_states
 from offside_data.tagging.words import folded_words

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from offside_data.dataset.storage import Row
 from offside_data.questions import phrasings
 from offside_data.schema import VISUAL_CHANNELS, Record, RumorChannel, make_record_id
-from offside_data.storage import Row
 from offside_data.tagging.suspects import same_answer
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.words import folded_words

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from offside_data.dataset.storage import Row
 from offside_data.questions import alternatives, phrasings
 from offside_data.questions.nearby import near_values
 from offside_data.schema import ClaimValue, Record
 from offside_data.seeding import rng
-from offside_data.storage import Row
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.values import answer_states, find_values
 from offside_data.tagging.words import folded_words

@@ -16,13 +16,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_data.card import Card
-from offside_data.dataset import OffsideDataset
+from offside_data.dataset.card import Card
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.storage import id_column
 from offside_data.errors import DatasetError
 from offside_data.files import sha256_file, write_text
 from offside_data.release.responsible import describe, description
 from offside_data.schema import features_of
-from offside_data.storage import id_column
 
 if TYPE_CHECKING:
     import mlcroissant as mlc

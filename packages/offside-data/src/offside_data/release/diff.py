@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from offside_data import digest as digests
-from offside_data.card import BLOCK, Card
-from offside_data.dataset import OffsideDataset, open_dataset
+from offside_data.dataset import digest as digests
+from offside_data.dataset.card import BLOCK, Card
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.front_matter import REWRITTEN
+from offside_data.dataset.storage import Row, id_column
 from offside_data.errors import PictureError
-from offside_data.front_matter import REWRITTEN
 from offside_data.images.decode import decode_image
 from offside_data.images.hashing import pixels_sha256
 from offside_data.schema import ClaimValue
-from offside_data.storage import Row, id_column
 from offside_data.tagging.values import answer_states, same_value
 from offside_data.tagging.words import contains, folded_words
 from offside_data.taxonomy import Attribute, Taxonomy

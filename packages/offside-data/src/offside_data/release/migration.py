@@ -12,14 +12,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from offside_data.card import Card
-from offside_data.contents import Contents
-from offside_data.decisions import make_decision
+from offside_data.dataset.card import Card
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.decisions import make_decision
+from offside_data.dataset.journal import finish_replacement, replaced_content
+from offside_data.dataset.reference import local_folder, parse_reference
 from offside_data.errors import DatasetError
 from offside_data.plugins import Registry
-from offside_data.reference import local_folder, parse_reference
 from offside_data.schema import SCHEMA_VERSION
-from offside_data.workspace import finish_replacement, replaced_content
 
 STEPS = Registry("offside_data.release.migrations", "migration step")
 _NAME = re.compile(r"v(\d+)_to_v(\d+)")

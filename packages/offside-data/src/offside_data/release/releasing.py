@@ -15,23 +15,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from offside_data.card import Card
 from offside_data.check import check_dataset
-from offside_data.contents import Contents
-from offside_data.dataset import open_dataset
+from offside_data.dataset.card import Card
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.reference import Version, local_folder, parse_reference
+from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import ReleaseError, UsageError
 from offside_data.files import write_text
-from offside_data.reference import Version, local_folder, parse_reference
 from offside_data.release import changelog, snapshots
 from offside_data.release.diff import Change, FieldChange, State, diff_states
 from offside_data.release.migration import migrate
 from offside_data.release.rules import Level, bumped, require_bump, required
 from offside_data.release.snapshots import Snapshot, find_snapshot
 from offside_data.release.stripping import strip_pictures
-from offside_data.release.tombstones import read_tombstones
 from offside_data.schema import SCHEMA_VERSION
-from offside_data.workspace import replaced_content
-from offside_data.writer import CHANGELOG_FILE
+from offside_data.takedown.tombstones import read_tombstones
 
 FIRST = Version((1, 0, 0))
 """Version of a first release, whatever the working version was."""

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from offside_data.card import Card
-from offside_data.card_text import FALSE_CLAIMS
+from offside_data.dataset.card import Card
+from offside_data.dataset.card_text import FALSE_CLAIMS
 from offside_data.errors import CardError, DatasetError
 from offside_data.plugins import unknown_name_message
 from offside_data.settings import SETTINGS

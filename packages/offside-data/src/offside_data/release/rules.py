@@ -10,8 +10,8 @@ import enum
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from offside_data.dataset.reference import Version
 from offside_data.errors import ReleaseError, UsageError
-from offside_data.reference import Version
 from offside_data.release.diff import Change, FieldChange
 
 SHOWN = 30

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offside_data.card import Card
+from offside_data.dataset.card import Card
+from offside_data.dataset.journal import work_folder
+from offside_data.dataset.reference import Version
 from offside_data.errors import DatasetError
 from offside_data.files import write_json
-from offside_data.reference import Version
-from offside_data.workspace import work_folder
 
 RELEASES = "releases"
 _FACTS = "release.json"

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 
-from offside_data.contents import Contents
+from offside_data.dataset.contents import Contents
 from offside_data.images.strip import strip_metadata
 from offside_data.progress import track
 from offside_data.schema import EncodedImage

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from offside_data.dataset.storage import Row
 from offside_data.schema import Record
-from offside_data.storage import Row
 from offside_data.taxonomy import Taxonomy
 
 

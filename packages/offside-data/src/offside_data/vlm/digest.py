@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from offside_data.digest import PREFIX
+from offside_data.dataset.digest import PREFIX
 from offside_data.files import sha256_file
 from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter
 

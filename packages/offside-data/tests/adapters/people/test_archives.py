@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from offside_data.adapters import _archives
-from offside_data.adapters._archives import Archive
-from offside_data.adapters._nested import UnusableError
+from offside_data.adapters._people import archives as _archives
+from offside_data.adapters._people.archives import Archive
+from offside_data.adapters._values import UnusableError
 
 
 def packed(path: Path, files: dict[str, bytes]) -> Path:

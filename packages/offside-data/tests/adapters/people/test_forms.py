@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from offside_data.adapters._forms import Choices, read_choices, read_cloze
+from offside_data.adapters._people.forms import Choices, read_choices, read_cloze
 
 OPTIONS = {"A": "a falconer", "B": "a baker"}
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from offside_data.adapters._base import ReadOptions
-from offside_data.adapters._persons import Item, Ledger, join
-from offside_data.adapters._snapshots import Pixels
+from offside_data.adapters._people.persons import Item, Ledger, join
+from offside_data.adapters._people.snapshots import Pixels
 from offside_data.errors import TaxonomyError
 from offside_data.schema import Record
 from offside_data.taxonomy import load_taxonomy

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from offside_data.adapters._examples import write_table
-from offside_data.adapters._nested import UnusableError
-from offside_data.adapters._snapshots import (
+from offside_data.adapters._people.snapshots import (
     Pixels,
     Table,
     as_pixels,
@@ -18,6 +17,7 @@ from offside_data.adapters._snapshots import (
     places_of,
     read_rows,
 )
+from offside_data.adapters._values import UnusableError
 from offside_data.errors import SourceError
 
 

@@ -13,7 +13,7 @@ from offside_eval.compare import Comparison, compare
 from offside_eval.results import Results
 
 if TYPE_CHECKING:
-    from offside_data.dataset import OffsideDataset
+    from offside_data.dataset.folder import OffsideDataset
 
 __all__ = ["write_report"]
 
@@ -76,7 +76,7 @@ def _svg_uri(path: Path) -> str:
 
 def _dataset(comparison: Comparison, given: str | Path | OffsideDataset | None) -> OffsideDataset | None:
     """The dataset that the pictures come from, if it is the one that was evaluated on."""
-    from offside_data.dataset import OffsideDataset, open_dataset
+    from offside_data.dataset.folder import OffsideDataset, open_dataset
 
     if given is None:
         return None

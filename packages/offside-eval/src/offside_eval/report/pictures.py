@@ -11,7 +11,7 @@ from offside_data.errors import SourceError
 from offside_data.images.decode import verify_image
 
 if TYPE_CHECKING:
-    from offside_data.dataset import OffsideDataset
+    from offside_data.dataset.folder import OffsideDataset
 
 LONGEST_SIDE = 320
 SPLITS = ("forget", "retain", "test", "relearn", "utility")

@@ -1,0 +1,1 @@
+"""The published OFFSIDE records: rows, rules and the records made of them."""

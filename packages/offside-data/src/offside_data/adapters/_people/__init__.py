@@ -1,0 +1,1 @@
+"""What the benchmarks about persons have in common."""

@@ -1,0 +1,1 @@
+"""Tables of claims as records: reading sheets, matching columns, understanding cells."""

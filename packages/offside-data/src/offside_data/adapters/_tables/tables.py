@@ -1,0 +1,401 @@
+"""Read tables: CSV, XLSX, JSON lines and Parquet, row by row; a bad row is one bad row, not a bad file.
+
+Cells come as they are in JSON and Parquet, as text from CSV and spreadsheets. What a column means is decided in
+`_columns.py`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offside_data.adapters._text import clean
+from offside_data.errors import SourceError, UsageError
+from offside_data.plugins import unknown_name_message
+
+TEXT_TABLES = (".csv", ".tsv")
+JSON_TABLES = (".jsonl", ".json")
+SHEETS = (".xlsx", ".xlsm")
+PARQUET = (".parquet",)
+SUFFIXES = (*TEXT_TABLES, *JSON_TABLES, *SHEETS, *PARQUET)
+"""Endings of the files that are tables."""
+DELIMITERS = ",;\t|"
+HEADER_ROWS = 20
+"""The header is looked for in so many rows: a title or `sep=;` may stand above it."""
+FITTING = 3
+"""A sheet of a workbook is taken for the one with the claims if it has so many known columns."""
+_HEAD_BYTES = 2**16
+_BATCH = 1024
+
+Grid = list[tuple[str, "list[str] | str"]]
+"""Rows of text with the place where a person finds each; in place of an unreadable row, what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a table.
+
+    Args:
+        index: Its position among the rows, from 0.
+        place: Where a person finds it, e.g. `row 5`.
+        cells: By column; null or missing if empty.
+        problem: Why it can't be read; null if it can.
+    """
+
+    index: int
+    place: str
+    cells: dict[str, Any]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table; `lines` can be gone through once.
+
+    Args:
+        name: As it is called in remarks.
+        columns: In order.
+        lines: Its rows; rows without any cell are left out.
+        notes: What a person should know about the file.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    lines: Iterable[Line]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How to read a table.
+
+    Args:
+        known: Whether a column's name means something to us: it tells header and delimiter.
+        encoding: Of a CSV file; guessed if empty.
+        delimiter: Of a CSV file; guessed if empty.
+        sheet: Name or number (from 1) of a sheet; the one that looks like claims if empty.
+    """
+
+    known: Callable[[str], bool]
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+
+    def score(self, names: Iterable[str]) -> int:
+        """How many of these names are known columns."""
+        return sum(self.known(name) for name in set(names))
+
+
+def read_table(path: Path, name: str, reading: Reading) -> Table:
+    """Read a table; `name` names it in remarks.
+
+    Raises:
+        SourceError: If the file can't be read, or isn't what its ending says.
+        UsageError: If it has several sheets that could be meant.
+    """
+    suffix = path.suffix.lower()
+    if suffix in TEXT_TABLES:
+        grid, notes = _read_csv(path, reading)
+        return _from_grid(name, grid, reading, notes)
+    if suffix in SHEETS:
+        return _from_workbook(path, name, reading)
+    if suffix in JSON_TABLES:
+        return _from_json(path, name)
+    if suffix in PARQUET:
+        return _from_parquet(path, name)
+    raise SourceError(f"{path}: not a table; known endings: {', '.join(SUFFIXES)}.")
+
+
+def heads(path: Path, reading: Reading) -> list[tuple[str, ...]]:
+    """The columns of a table, of each sheet if it has several, from the start of the file alone.
+
+    Raises:
+        SourceError: If the file can't be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix in TEXT_TABLES:
+        grids = [_read_csv(path, reading, size=_HEAD_BYTES)[0]]
+    elif suffix in SHEETS:
+        from offside_data.adapters._tables.sheets import Workbook
+
+        book = Workbook(path)
+        grids = [book.grid(sheet, rows=HEADER_ROWS) for sheet in book.names]
+    elif suffix == ".jsonl":
+        text, _ = _decode(path, "utf-8-sig", size=_HEAD_BYTES)
+        return [tuple(dict.fromkeys(name for line in _json_lines(text) for name in line.cells))]
+    else:
+        return [read_table(path, path.name, reading).columns]
+    return [_from_grid("", grid, reading).columns for grid in grids]
+
+
+# ---------------------------------------------------------------------------------------------
+# Grids of text: CSV and spreadsheets
+
+
+def _from_grid(name: str, grid: Grid, reading: Reading, notes: Sequence[str] = ()) -> Table:
+    at = _header_row(grid, reading)
+    columns = _column_names(grid[at][1]) if grid else ()
+    above = sum(_filled(cells) for _, cells in grid[:at])
+    if above:
+        notes = (*notes, f"{above} rows above the header were not imported; the header is {grid[at][0]}")
+    return Table(name=name, columns=columns, lines=_grid_lines(grid[at + 1 :], columns), notes=tuple(notes))
+
+
+def _header_row(grid: Grid, reading: Reading) -> int:
+    """The row with the most known columns; the first one that isn't empty if there are none."""
+    scores = [reading.score(cells) if isinstance(cells, list) else 0 for _, cells in grid[:HEADER_ROWS]]
+    if any(scores):
+        return scores.index(max(scores))
+    return next((i for i, (_, cells) in enumerate(grid) if isinstance(cells, list) and _filled(cells)), 0)
+
+
+def _filled(cells: list[str] | str) -> bool:
+    return isinstance(cells, str) or any(cell.strip() for cell in cells)
+
+
+def _column_names(header: list[str] | str) -> tuple[str, ...]:
+    """Names of the columns: a nameless one is called by its place, a second one of the same name by its number."""
+    seen: Counter[str] = Counter()
+    names = []
+    for place, cell in enumerate(header if isinstance(header, list) else (), start=1):
+        name = clean(cell) or f"column {place}"
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(names)
+
+
+def _grid_lines(rows: Grid, columns: tuple[str, ...]) -> Iterator[Line]:
+    index = 0
+    for place, cells in rows:
+        if not _filled(cells):
+            continue
+        if isinstance(cells, str):
+            yield Line(index, place, {}, cells)
+        elif any(cell.strip() for cell in cells[len(columns) :]):
+            why = f"has {len(cells)} cells, the header has {len(columns)}: put text that holds a delimiter in quotes"
+            yield Line(index, place, {}, why)
+        else:
+            filled = {name: cell for name, cell in zip(columns, cells, strict=False) if cell.strip()}
+            yield Line(index, place, filled)
+        index += 1
+
+
+def _read_csv(path: Path, reading: Reading, size: int = -1) -> tuple[Grid, list[str]]:
+    text, notes = _decode(path, reading.encoding, size)
+    lines = list(io.StringIO(text, newline=""))
+    head = lines[: 2 * HEADER_ROWS]
+    if len(reading.delimiter) > 1:
+        raise UsageError(f"the delimiter must be one character, got {reading.delimiter!r}.")
+    # A delimiter is right if it makes known columns; among equals, the one that makes most.
+    delimiter = reading.delimiter or max(DELIMITERS, key=lambda one: _fit(_csv_rows(head, one), reading))
+    return list(_csv_rows(lines, delimiter)), notes
+
+
+def _fit(rows: Iterable[tuple[str, list[str] | str]], reading: Reading) -> tuple[int, int]:
+    cells = [cells for _, cells in rows if isinstance(cells, list) and _filled(cells)]
+    return max(map(reading.score, cells), default=0), len(cells[0]) if cells else 0
+
+
+def _csv_rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[str, list[str] | str]]:
+    """Rows of a CSV text. A row with a stray quote would swallow those after it: it is given up, they are read."""
+    start = 0
+    while start < len(lines):
+        rest = (lines[i] for i in range(start, len(lines)))  # Not a copy: a bad file may start again often.
+        reader = csv.reader(rest, delimiter=delimiter, strict=True)
+        first = start
+        try:
+            for cells in reader:
+                yield f"line {start + 1}", cells
+                start = first + reader.line_num
+            return
+        except csv.Error as error:
+            yield f"line {start + 1}", f"quotes don't match: {error}"
+            start += 1
+
+
+def _decode(path: Path, encoding: str, size: int = -1) -> tuple[str, list[str]]:
+    """The text of a file: in the given encoding, by its byte order mark, as UTF-8 or else as Windows-1252.
+
+    `size` is how many bytes are read; what they cut in two is left out.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(size)
+    except OSError as error:
+        raise SourceError(f"{path}: can't be read: {error.strerror}.") from error
+    if len(data) == size:
+        data = data[: data.rfind(b"\n") + 1]
+    if encoding:
+        candidates = [encoding]
+    elif data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        candidates = ["utf-16"]
+    else:
+        candidates = ["utf-8-sig", "cp1252"]
+    for candidate in candidates:
+        try:
+            text = data.decode(candidate)
+        except UnicodeDecodeError:
+            continue
+        except LookupError as error:
+            raise UsageError(f"there is no encoding {candidate!r}; usual ones: utf-8, cp1252, utf-16.") from error
+        notes = ["read as Windows-1252, for it isn't UTF-8; say encoding=… if letters look wrong"]
+        return text, notes if candidate == "cp1252" and not encoding else []
+    raise SourceError(f"{path}: can't be read as {' or '.join(candidates)}; say which encoding it is in.")
+
+
+# ---------------------------------------------------------------------------------------------
+# Workbooks
+
+
+def _from_workbook(path: Path, name: str, reading: Reading) -> Table:
+    from offside_data.adapters._tables.sheets import Workbook
+
+    book = Workbook(path)
+    if reading.sheet:
+        sheet = _chosen_sheet(path, book.names, reading.sheet)
+        return _from_grid(_sheet_name(name, sheet, book.names), book.grid(sheet), reading)
+    grids = {sheet: book.grid(sheet) for sheet in book.names}
+    fitting = [sheet for sheet, grid in grids.items() if _fit(grid[:HEADER_ROWS], reading)[0] >= FITTING]
+    if len(book.names) == 1:
+        fitting = book.names
+    if len(fitting) != 1:
+        sizes = ", ".join(f"{sheet!r} ({len(grid)} rows)" for sheet, grid in grids.items())
+        which = f"several sheets could be meant: {fitting}" if fitting else "no sheet has a header that is known"
+        raise UsageError(f"{path}: {which}. It has {sizes}. Choose one with --set sheet=NAME.")
+    others = [sheet for sheet in book.names if sheet != fitting[0] and grids[sheet]]
+    notes = [f"only the sheet {fitting[0]!r} was read, not {', '.join(map(repr, others))}"] if others else []
+    return _from_grid(_sheet_name(name, fitting[0], book.names), grids[fitting[0]], reading, notes)
+
+
+def _sheet_name(name: str, sheet: str, sheets: list[str]) -> str:
+    return name if len(sheets) == 1 else f"{name}[{sheet}]"
+
+
+def _chosen_sheet(path: Path, names: list[str], wanted: str) -> str:
+    for name in names:
+        if name.casefold() == wanted.casefold():
+            return name
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+        return names[int(wanted) - 1]
+    raise UsageError(f"{path}: {unknown_name_message('sheet', wanted, names)}")
+
+
+# ---------------------------------------------------------------------------------------------
+# JSON and Parquet
+
+
+def _from_json(path: Path, name: str) -> Table:
+    """A table of JSON lines, or of one JSON list of objects."""
+    text, _ = _decode(path, "utf-8-sig")
+    if path.suffix.lower() == ".jsonl":
+        lines = _json_lines(text)
+    else:
+        try:
+            items = _parse_json(text)
+        except ValueError as error:
+            raise SourceError(f"{path}: {error}. Is the file cut off? Fetch it again.") from error
+        if not isinstance(items, list):
+            raise SourceError(f"{path}: must hold a JSON list of rows, holds a {type(items).__name__}.")
+        lines = [_object_line(index, f"item {index + 1}", item) for index, item in enumerate(items)]
+    columns = dict.fromkeys(name for line in lines for name in line.cells)
+    return Table(name=name, columns=tuple(columns), lines=lines)
+
+
+def _json_lines(text: str) -> list[Line]:
+    lines: list[Line] = []
+    for number, row in enumerate(text.split("\n"), start=1):
+        place = f"line {number}"
+        if row.strip():
+            try:
+                lines.append(_object_line(len(lines), place, _parse_json(row)))
+            except ValueError as error:
+                lines.append(Line(len(lines), place, {}, str(error)))
+    return lines
+
+
+def _parse_json(text: str) -> Any:
+    """What a JSON text holds.
+
+    Raises:
+        ValueError: If it isn't JSON.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply to be a row") from error
+    except ValueError as error:
+        raise ValueError(f"not valid JSON: {error}") from error
+
+
+def _object_line(index: int, place: str, item: Any) -> Line:
+    if not isinstance(item, dict):
+        return Line(index, place, {}, f"must be an object, is a {type(item).__name__}")
+    return Line(index, place, item)
+
+
+def _from_parquet(path: Path, name: str) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        columns = tuple(file.schema_arrow.names)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise SourceError(f"{path}: not a Parquet file that can be read: {error}. Fetch it again.") from error
+    return Table(name=name, columns=columns, lines=_parquet_lines(path, file))
+
+
+def _parquet_lines(path: Path, file: Any) -> Iterator[Line]:
+    import pyarrow as pa
+
+    names = _class_names(file.schema_arrow.metadata)
+    index = 0
+    try:
+        for batch in file.iter_batches(batch_size=_BATCH):
+            for row in _batch_rows(batch):
+                cells = row if isinstance(row, dict) else {}
+                for column, classes in names.items():
+                    cells[column] = _class_name(cells.get(column), classes)
+                yield Line(index, f"row {index + 1}", cells, None if isinstance(row, dict) else row)
+                index += 1
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise SourceError(f"{path}: damaged after {index} rows: {error}. Fetch it again.") from error
+
+
+def _batch_rows(batch: Any) -> list[dict[str, Any] | str]:
+    """The rows of a batch; for one that holds what Python can't, the reason."""
+    import pyarrow as pa
+
+    try:
+        rows: list[dict[str, Any] | str] = batch.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException) as error:
+        if batch.num_rows == 1:
+            return [f"holds an unreadable value: {error}"]
+        return [row for i in range(batch.num_rows) for row in _batch_rows(batch.slice(i, 1))]
+    return rows
+
+
+def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
+    """The names that `datasets` stored for columns of class numbers."""
+    try:
+        info = _parse_json((metadata or {}).get(b"huggingface", b"{}").decode("utf-8", "replace"))
+    except ValueError:
+        return {}
+    for key in ("info", "features"):
+        info = info.get(key) if isinstance(info, dict) else None
+    features = info.items() if isinstance(info, dict) else ()
+    return {
+        column: [str(name) for name in feature["names"]]
+        for column, feature in features
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature.get("names"), list)
+    }
+
+
+def _class_name(number: Any, names: list[str]) -> Any:
+    return names[number] if isinstance(number, int) and 0 <= number < len(names) else number

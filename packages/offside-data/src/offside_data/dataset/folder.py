@@ -1,0 +1,293 @@
+"""Open a dataset folder: its card, records, tables, and the requests that a setting makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offside_data.dataset import digest as digests
+from offside_data.dataset.card import Card
+from offside_data.dataset.journal import finish_replacement
+from offside_data.dataset.reference import ResolvedReference, local_folder, parse_reference
+from offside_data.dataset.storage import TABLE_SPLIT, TABLES, id_column, read_table, unpacked_size
+from offside_data.dataset.writer import DatasetWriter
+from offside_data.errors import DatasetError, DigestMismatchError
+from offside_data.files import sha256_file
+from offside_data.plugins import unknown_name_message
+from offside_data.request import Request, make_request
+from offside_data.schema import CONFIGS, SPLITS, VISUAL_CHANNELS, features_of
+from offside_data.settings import Slice
+from offside_data.taxonomy import load_taxonomy
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow as pa
+
+__all__ = ["DatasetWriter", "OffsideDataset", "Request", "load", "open_dataset"]
+
+IN_MEMORY_BYTES = 2**30
+"""A split that takes more is read through the cache of `datasets` on disk, not into memory."""
+
+
+class OffsideDataset:
+    """A dataset folder. Opening reads the card and the taxonomy; records are read when asked for.
+
+    Args:
+        path: The folder.
+        card: Its card.
+        commit: The commit it was fetched from, if it was.
+
+    Raises:
+        CardError: If the card is malformed.
+        TaxonomyError: If the taxonomy is missing or malformed.
+    """
+
+    def __init__(self, path: Path, card: Card, commit: str | None = None) -> None:
+        card.require_valid()
+        self.path = path
+        self.card = card
+        self.taxonomy = load_taxonomy(path / card.block["taxonomy"]["file"])
+        self.ref = ResolvedReference(path, card.name, card.version, commit, card.digest)
+        self._rows: dict[str, datasets.Dataset] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset."""
+        return self.card.name
+
+    @property
+    def version(self) -> str:
+        """Semantic version of the dataset."""
+        return self.card.version
+
+    @property
+    def digest(self) -> str:
+        """Digest that the card states; `verify` recomputes it."""
+        return self.card.digest
+
+    def files(self) -> list[str]:
+        """The `config/split`s that there are records of, in the order of `CONFIGS` and `SPLITS`."""
+        return [f"{config}/{split}" for config in CONFIGS for split in SPLITS if self.has(config, split)]
+
+    def has(self, config: str, split: str) -> bool:
+        """Whether there are records of this config and split."""
+        return any((self.path / "data" / config).glob(f"{split}-*.parquet"))
+
+    def parts(self) -> list[str]:
+        """Everything that is stored as Parquet: `files()`, then the tables that have rows."""
+        return [*self.files(), *(table for table in TABLES if self._table_file(table).is_file())]
+
+    def _table_file(self, table: str) -> Path:
+        return self.path / "tables" / f"{table}.parquet"
+
+    def paths(self, part: str) -> list[Path]:
+        """The Parquet files of a part, in order.
+
+        Raises:
+            DatasetError: If there are none, naming what is there, or some are missing.
+        """
+        if part in TABLES:
+            found = [path for path in [self._table_file(part)] if path.is_file()]
+        else:
+            config, _, split = part.partition("/")
+            found = sorted((self.path / "data" / config).glob(f"{split}-*.parquet"))
+        if not found:
+            raise DatasetError(f"{self.path}: {unknown_name_message('part', part, self.parts())}")
+        numbers = [re.search(r"-of-(\d{5})\.parquet$", path.name) for path in found]
+        if any(number and int(number[1]) != len(found) for number in numbers):
+            raise DatasetError(
+                f"{found[0].parent}: {len(found)} files of {part}, but {found[0].name} is of another number: "
+                "files are missing, or left over from another version. Write or fetch the dataset again."
+            )
+        return found
+
+    def read(self, part: str) -> pa.Table:
+        """A part as one Arrow table that holds each distinct picture about once (`storage.read_table`).
+
+        Raises:
+            DatasetError: If it is missing or unreadable.
+        """
+        return read_table(self.paths(part), features_of(part.partition("/")[0]))
+
+    def rows(self, part: str) -> datasets.Dataset:
+        """A part as `datasets` gives it, pictures undecoded: `row["image"]` is `{"bytes", "path"}` or null.
+
+        Raises:
+            DatasetError: If it is missing or unreadable.
+        """
+        if part not in self._rows:
+            self._rows[part] = _as_dataset(self.paths(part), features_of(part.partition("/")[0]))
+        return self._rows[part]
+
+    def records(self, config: str, split: str) -> datasets.Dataset:
+        """The records of a split, pictures undecoded.
+
+        Raises:
+            DatasetError: If there are none; names what there is.
+        """
+        return self.rows(f"{config}/{split}")
+
+    def subjects(self) -> datasets.Dataset:
+        """The table of subjects; empty if there is none."""
+        return self._table("subjects")
+
+    def images(self) -> datasets.Dataset:
+        """The table of pictures, undecoded; empty if there is none."""
+        return self._table("images")
+
+    def _table(self, table: str) -> datasets.Dataset:
+        if table in self.parts():
+            return self.rows(table)
+        from datasets import Dataset
+
+        return _undecoded(Dataset.from_dict({name: [] for name in features_of(table)}, features_of(table)))
+
+    def slice(self, part: Slice) -> datasets.Dataset:
+        """The records of a slice.
+
+        Raises:
+            DatasetError: If its config and split aren't there.
+        """
+        rows = self.records(part.config, part.split)
+        keep = list(range(len(rows)))
+        if part.scope is not None:
+            scopes = list(rows["scope"])
+            keep = [i for i in keep if scopes[i] == part.scope]
+        if part.visual is not None:
+            pictures = list(rows["image_id"])
+            visual = self.visual_pictures(part.split)
+            keep = [i for i in keep if (pictures[i] in visual) == part.visual]
+        return rows if len(keep) == len(rows) else rows.select(keep)
+
+    def visual_pictures(self, split: str) -> set[str]:
+        """Ids of the pictures of a split in which a rumour is readable."""
+        if not self.has("multimodal", split):
+            return set()
+        rows = self.records("multimodal", split)
+        channels = zip(rows["image_id"], rows["rumor_channel"], strict=True)
+        return {picture for picture, channel in channels if channel in VISUAL_CHANNELS}
+
+    def has_visual_rumors(self) -> bool:
+        """Whether a rumour is readable in one of the forget pictures."""
+        return bool(self.visual_pictures("forget"))
+
+    def settings(self) -> list[str]:
+        """The unlearning settings that the card offers."""
+        return self.card.settings
+
+    def request(self, setting: str, only: Sequence[str] = ()) -> Request:
+        """What `setting`, narrowed by `only`, asks to forget and to keep.
+
+        Args:
+            setting: Name of a setting that the card offers.
+            only: `subject=ID`, `attribute=NAME` or `file=PATH`; see `request.make_request`.
+
+        Raises:
+            UsageError: If the setting isn't offered, or an item of `only` fits no record.
+        """
+        return make_request(self, setting, only)
+
+    def roots(self) -> dict[str, str]:
+        """The digest of each part and of the taxonomy, recomputed from the files."""
+        roots = {
+            part: digests.rows_root(digests.hashed_rows(self.read(part)), id_column(part)) for part in self.parts()
+        }
+        return {**roots, "taxonomy": digests.taxonomy_digest(self.taxonomy)}
+
+    def verify(self) -> str:
+        """Recompute the dataset's digest from its files and return it.
+
+        Raises:
+            DigestMismatchError: If it isn't what the card says; names the parts that differ.
+        """
+        roots = self.roots()
+        self.require_digest(roots)
+        return digests.dataset_digest(roots)
+
+    def require_digest(self, roots: Mapping[str, str]) -> None:
+        """Compare recomputed roots with the card.
+
+        Raises:
+            DigestMismatchError: If the card's digest is another; names the parts that differ.
+        """
+        found = digests.dataset_digest(roots)
+        if found == self.digest:
+            return
+        # The card states no digest of its own for the tables: when nothing else differs, it is one of them.
+        stated = {part: root for part, root in roots.items() if part in TABLES}
+        stated |= {part: facts["digest"] for part, facts in self.card.splits.items()}
+        stated["taxonomy"] = self.card.block["taxonomy"]["digest"]
+        differ = sorted(p for p in stated.keys() | roots.keys() if stated.get(p) != roots.get(p))
+        raise DigestMismatchError(
+            f"{self.path}: the card says {self.digest}, the data has {found} (differs: "
+            f"{', '.join(differ) or ' or '.join(TABLES)}). Data and card were not changed together."
+        )
+
+
+def open_dataset(ref: str | Path) -> OffsideDataset:
+    """Open a dataset.
+
+    Raises:
+        DatasetReferenceError: If the reference is malformed or stands for nothing.
+        CardError: If the folder has no card or a malformed one.
+        DatasetError: If a change of it was interrupted and can't be finished.
+    """
+    path = local_folder(parse_reference(ref))
+    finish_replacement(path)
+    return OffsideDataset(path, Card.load(path))
+
+
+def load(
+    ref: str | Path, config: str = "multimodal", split: str | None = None
+) -> datasets.Dataset | datasets.DatasetDict:
+    """Plain `datasets` rows with decoded pictures, as `datasets.load_dataset` gives them.
+
+    Args:
+        ref: A dataset reference.
+        config: `multimodal`, `text`, `subjects` or `images`.
+        split: A split; null gives all of them as a `DatasetDict`.
+
+    Raises:
+        DatasetError: If there is no such config or split.
+    """
+    import datasets
+
+    dataset = open_dataset(ref)
+    if config in TABLES:
+        parts = {TABLE_SPLIT: config} if config in dataset.parts() else {}
+    else:
+        parts = {s: f"{config}/{s}" for s in SPLITS if dataset.has(config, s)}
+    if not parts or (split is not None and split not in parts):
+        asked = f"{config}/{split}" if split else config
+        known = [part if "/" in part else f"{part}/{TABLE_SPLIT}" for part in dataset.parts()]
+        raise DatasetError(f"{dataset.path}: {unknown_name_message('config/split', asked, known)}")
+    if split is not None:
+        return _decoded(dataset.rows(parts[split]))
+    return datasets.DatasetDict({name: _decoded(dataset.rows(part)) for name, part in parts.items()})
+
+
+def _decoded(rows: datasets.Dataset) -> datasets.Dataset:
+    from datasets import Image
+
+    return rows.cast_column("image", Image()) if "image" in rows.column_names else rows
+
+
+def _as_dataset(paths: list[Path], features: datasets.Features) -> datasets.Dataset:
+    import datasets
+
+    table = read_table(paths, features)
+    if unpacked_size(table) > IN_MEMORY_BYTES:
+        rows = datasets.Dataset.from_parquet([str(path) for path in paths], features=features)
+    else:
+        fingerprint = hashlib.sha256("".join(map(sha256_file, paths)).encode()).hexdigest()[:16]
+        rows = datasets.Dataset(table, info=datasets.DatasetInfo(features=features), fingerprint=fingerprint)
+    return _undecoded(rows)
+
+
+def _undecoded(rows: datasets.Dataset) -> datasets.Dataset:
+    from datasets import Image
+
+    return rows.cast_column("image", Image(decode=False)) if "image" in rows.column_names else rows

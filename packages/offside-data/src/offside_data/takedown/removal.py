@@ -1,0 +1,193 @@
+"""Takedown: take a subject out of a dataset, its releases and its history, and prove that nothing is left.
+
+The dataset, the kept releases and the rest of `.offside/` are rewritten in one step. Killed at any moment and run
+again, `remove_subject` ends with the same dataset: a subject that is gone is recognised by its tombstone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from offside_data.dataset.contents import Contents
+from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.journal import OWNED_PARQUET, WORK_FOLDER, replaced_content, work_folder
+from offside_data.errors import UsageError
+from offside_data.files import write_json
+from offside_data.issues import Finding
+from offside_data.plugins import unknown_name_message
+from offside_data.release.snapshots import Snapshot, all_snapshots, snapshot_folder
+from offside_data.tagging.words import folded_words
+from offside_data.takedown.belongings import Belongings, collect
+from offside_data.takedown.looks import RADIUS, LookAlike, look_alikes, pictures_of
+from offside_data.takedown.proof import CODE, leftovers
+from offside_data.takedown.purge import Purged, purge
+from offside_data.takedown.tombstones import make_tombstone, read_tombstones
+from offside_data.takedown.traces import Traces, name_traces
+
+_CROISSANT = "croissant.json"
+_SHORT = 2
+"""A word of a name that is no longer than that may stand in a reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemovalReport:
+    """What a takedown did. Ids in it are of others, or of pictures that are gone.
+
+    Args:
+        removed: How many subjects, records and pictures; null if the subject had been removed before.
+        look_alikes: Pictures that weren't listed as the subject's and went with them.
+        others: Records of others that went: about these pictures, or naming the subject.
+        renewed: Records of others that got new wrong answers.
+        captioned: Pictures of others whose pixels seem to show the name; somebody must look at them.
+        cleaned: How many texts were redacted, by place.
+        releases: How many kept releases were rewritten.
+        findings: What the proof found to be left; empty if it holds.
+    """
+
+    removed: dict[str, int] | None
+    look_alikes: tuple[LookAlike, ...] = ()
+    others: tuple[str, ...] = ()
+    renewed: tuple[str, ...] = ()
+    captioned: tuple[str, ...] = ()
+    cleaned: dict[str, int]
+    releases: int = 0
+    findings: tuple[Finding, ...]
+
+
+def remove_subject(
+    folder: str | Path,
+    subject: str,
+    reason: str,
+    *,
+    aliases: Collection[str] = (),
+    radius: int = RADIUS,
+    seed: int = 0,
+) -> RemovalReport:
+    """Take a subject out of a dataset folder for good.
+
+    Args:
+        folder: The dataset folder; changed in place, as a whole or not at all.
+        subject: Id of the subject.
+        reason: Why, without a name: it is published.
+        aliases: Other names of the subject.
+        radius: How far pictures may differ that are looked at a second time, in bits of the perceptual hash.
+        seed: Seed of the wrong answers that others get instead of those that gave the subject away.
+
+    Raises:
+        UsageError: If the subject is unknown, the reason is empty or names it, or another one is called the same.
+        DatasetError: If nothing would be left.
+    """
+    path = open_dataset(folder).path
+    contents = Contents.read(path)
+    kept = all_snapshots(path)
+    past = [Contents.read(snapshot.folder) for snapshot in kept]
+    belongings = collect(subject, [contents, *past], aliases=aliases, radius=radius)
+    if not belongings:
+        if read_tombstones(path).has_id(subject):
+            return RemovalReport(removed=None, cleaned={}, findings=tuple(prove_takedowns(path)))
+        raise UsageError(unknown_name_message("subject", subject, [row["subject_id"] for row in contents.subjects]))
+    traces = belongings.traces()
+    _require_reason(reason, belongings, path)
+    _require_no_namesake(belongings, [contents, *past])
+    listed = {record.record_id for record in contents.records if record.subject_id == subject}
+    others = sorted({record.record_id for record in contents.records if belongings.owns(record)} - listed)
+    purged = purge(contents, belongings, Traces.of(traces))
+    _renew(contents, purged, seed)
+    tombstone = make_tombstone(traces, purged.counts, reason, contents.decisions)
+    contents.decisions.append(tombstone)
+    with replaced_content(path, owned=(*OWNED_PARQUET, f"{WORK_FOLDER}/**/*")) as staged:
+        contents.write_into(staged)
+        _write_clean_croissant(path, staged, Traces.of(traces))
+        for snapshot, state in zip(kept, past, strict=True):
+            _stage_snapshot(staged, snapshot, state, belongings, Traces.of(traces))
+    _drop_empty_folders(work_folder(path))
+    return RemovalReport(
+        removed=purged.counts,
+        look_alikes=tuple(belongings.look_alikes),
+        others=tuple(others),
+        renewed=tuple(sorted(purged.distractors)),
+        captioned=tuple(sorted(purged.captioned)),
+        cleaned={place: number for place, number in sorted(purged.cleaned.items()) if number},
+        releases=len(kept),
+        findings=(*prove_takedowns(path), *_still_alike(path, belongings, radius)),
+    )
+
+
+def prove_takedowns(folder: Path) -> Iterator[Finding]:
+    """What is left in a dataset folder of anybody who was taken down from it, by the tombstones."""
+    traces = read_tombstones(folder)
+    if traces:
+        states = [folder, *(snapshot.folder for snapshot in all_snapshots(folder))]
+        names = [name for state in states for name in open_dataset(state).subjects()["name"] if name]
+        yield from leftovers(folder, traces.sparing(names))
+
+
+def _still_alike(folder: Path, belongings: Belongings, radius: int) -> Iterator[Finding]:
+    """What nearly is one of the removed pictures; looked for in the files anew, while these are at hand."""
+    datasets = [Contents.read(folder), *(Contents.read(snapshot.folder) for snapshot in all_snapshots(folder))]
+    for alike in look_alikes(belongings.shown, pictures_of(datasets), radius):
+        yield Finding("error", CODE, alike.shown.image_id, "it nearly is a picture of a subject who was taken down.")
+
+
+def _require_reason(reason: str, belongings: Belongings, folder: Path) -> None:
+    words = {word for name in belongings.names for word in folded_words(name) if len(word) > _SHORT}
+    found = Traces.of(belongings.traces())
+    if not reason.strip():
+        raise UsageError("--reason is empty: say why, without the name; it is published.")
+    if (
+        not words.isdisjoint(folded_words(reason))
+        or any(map(found.has_id, reason.split()))
+        or found.names_in(reason)
+        or read_tombstones(folder).names_in(reason)
+    ):
+        raise UsageError("the reason names the subject, or a part of its name. It is published: say it without.")
+
+
+def _require_no_namesake(belongings: Belongings, datasets: Sequence[Contents]) -> None:
+    own = {trace for name in belongings.names for trace in name_traces(name)}
+    for row in (row for contents in datasets for row in contents.subjects):
+        if row["subject_id"] != belongings.subject_id and not own.isdisjoint(name_traces(row["name"] or "")):
+            raise UsageError(
+                f"subject {row['subject_id']} is called the same, so no proof by name is possible. Give that one a "
+                "name that tells the two apart, or remove it first."
+            )
+
+
+def _renew(contents: Contents, purged: Purged, seed: int) -> None:
+    """New wrong answers for the records that lost some, from the values of those that stay."""
+    if purged.distractors:
+        from offside_data.questions.forms import regenerate
+
+        contents.records = regenerate(
+            contents.records, contents.taxonomy, seed=seed, only=purged.distractors, images=contents.images
+        )
+
+
+def _write_clean_croissant(source: Path, target: Path, traces: Traces) -> None:
+    """The description as it was, without the name; the next release writes a new one."""
+    file = source / _CROISSANT
+    if file.is_file():
+        write_json(target / _CROISSANT, traces.redact_all(json.loads(file.read_text(encoding="utf-8"))))
+
+
+def _stage_snapshot(staged: Path, snapshot: Snapshot, state: Contents, belongings: Belongings, traces: Traces) -> None:
+    """Write a kept release without the subject, and how much it lost.
+
+    Wrong answers that went aren't made anew here, so that the next release tells that the records changed.
+    """
+    purged = purge(state, belongings, traces)
+    removed = {key: number + snapshot.removed.get(key, 0) for key, number in purged.counts.items()}
+    folder = snapshot_folder(staged, snapshot.version)
+    folder.mkdir(parents=True)
+    state.write_into(folder)
+    _write_clean_croissant(snapshot.folder, folder, traces)
+    Snapshot(folder, snapshot.version, snapshot.digest, removed).save_facts(folder)
+
+
+def _drop_empty_folders(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()

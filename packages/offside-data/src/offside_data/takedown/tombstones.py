@@ -1,0 +1,71 @@
+"""Who was taken down, as salted hashes: enough to recognise a name, an id or a picture that comes back, no more.
+
+A tombstone is a line of `decisions.jsonl` (`kind: takedown`) with the salt and the hashes of all traces. All those of a
+dataset share one salt, so that a text is hashed once however many there are. Whoever guesses a name can find out
+whether it was taken down; but it stands in no file, can't be searched for and is copied nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from offside_data.dataset.decisions import make_decision, read_decisions
+from offside_data.takedown.traces import Traces, longest_run, name_traces
+
+KIND = "takedown"
+"""Kind of the decisions that are tombstones."""
+_DIGITS = 24
+
+
+def read_tombstones(folder: Path) -> Traces:
+    """The traces of everybody who was taken down from a dataset folder.
+
+    `is_taken_down`, and of the traces `has_id` (records, pictures), `has_picture` and `names_in` (texts) say what may
+    not come back.
+
+    Raises:
+        DatasetError: If `decisions.jsonl` can't be read.
+    """
+    return traces_of(read_decisions(folder))
+
+
+def traces_of(decisions: Iterable[Mapping[str, Any]]) -> Traces:
+    """As `read_tombstones`, from decisions at hand."""
+    stones = [decision["what"] for decision in decisions if decision.get("kind") == KIND]
+    sealed = frozenset(trace for stone in stones for trace in stone["traces"])
+    salts = {stone["salt"] for stone in stones}
+    return Traces(
+        lambda trace: any(_seal(salt, trace) in sealed for salt in salts),
+        max((stone["longest"] for stone in stones), default=0),
+    )
+
+
+def is_taken_down(traces: Traces, subject_id: str, name: str | None) -> bool:
+    """Whether a subject that comes in is one of those who were taken down, by its id or its whole name."""
+    return traces.has_id(subject_id) or any(map(traces.known, name_traces(name or "")))
+
+
+def make_tombstone(
+    traces: Collection[str], counts: Mapping[str, int], reason: str, decisions: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The decision that says that a subject was taken down.
+
+    Args:
+        traces: Its traces, in the clear.
+        counts: How much of what was removed.
+        reason: Why, without a name.
+        decisions: The decisions so far, for their salt.
+    """
+    salts = [decision["what"]["salt"] for decision in decisions if decision.get("kind") == KIND]
+    salt = salts[0] if salts else secrets.token_hex(16)
+    sealed = sorted(_seal(salt, trace) for trace in traces)
+    what = {"removed": dict(counts), "salt": salt, "longest": longest_run(traces), "traces": sealed}
+    return make_decision(KIND, what, reason, command="remove")
+
+
+def _seal(salt: str, trace: str) -> str:
+    return hashlib.sha256(f"{salt}\n{trace}".encode()).hexdigest()[:_DIGITS]

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from offside_data.dataset.decisions import append_decisions, make_decision, read_decisions
+from offside_data.errors import DatasetError
+
+
+def test_decisions_are_appended_and_read_back(tmp_path: Path) -> None:
+    first = make_decision(
+        "duplicate", {"image_id": "i1"}, "same pixels as i2", command="dedup", when="2026-01-01T00:00:00"
+    )
+    second = make_decision("undo", {"decision": first["id"]}, "was different", command="undo")
+    append_decisions(tmp_path, [first])
+    append_decisions(tmp_path, [second])
+    assert read_decisions(tmp_path) == [first, second]
+    assert first["id"] != second["id"]
+    assert "dedup" in first["who"]
+
+
+def test_a_folder_without_decisions_has_none(tmp_path: Path) -> None:
+    assert read_decisions(tmp_path) == []
+
+
+@pytest.mark.parametrize("line", ["{", "[1]"])
+def test_a_damaged_line_is_named_and_nothing_is_added(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "decisions.jsonl"
+    path.write_text('{"kind": "note"}\n' + line + "\n")
+    with pytest.raises(DatasetError, match=r"decisions\.jsonl:2"):
+        append_decisions(tmp_path, [])
+    assert path.read_text().endswith(line + "\n")

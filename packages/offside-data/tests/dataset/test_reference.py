@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.reference import Reference, Version, VersionRange, parse_reference, resolve
+from offside_data.errors import CardError, DatasetReferenceError
+
+# Each range with versions inside and outside, as npm's documentation and its test table have them.
+RANGES = [
+    ("1.2.3", ["1.2.3"], ["1.2.4", "1.2.3-rc.1", "1.2.2"]),
+    ("1.2.3-rc.1", ["1.2.3-rc.1"], ["1.2.3", "1.2.3-rc.2"]),
+    ("^1.2.3", ["1.2.3", "1.2.4", "1.9.0"], ["1.2.2", "2.0.0", "2.0.0-alpha", "1.2.4-beta", "1.2.3-beta"]),
+    ("^1.2", ["1.2.0", "1.8.1"], ["1.1.9", "2.0.0"]),
+    ("^1.0", ["1.0.0", "1.9.9"], ["0.9.9", "2.0.0"]),
+    ("^1", ["1.0.0", "1.8.1"], ["2.0.0", "0.9.0"]),
+    ("^1.x", ["1.0.0", "1.8.1"], ["2.0.0", "0.9.0"]),
+    ("^1.2.x", ["1.2.0", "1.3.0"], ["1.1.0", "2.0.0"]),
+    ("^0.2.3", ["0.2.3", "0.2.9"], ["0.3.0", "0.2.2", "1.0.0"]),
+    ("^0.0.3", ["0.0.3"], ["0.0.4", "0.0.2"]),
+    ("^0.0", ["0.0.0", "0.0.9"], ["0.1.0"]),
+    ("^0.0.x", ["0.0.0", "0.0.9"], ["0.1.0"]),
+    ("^0.1", ["0.1.0", "0.1.2"], ["0.2.0", "0.0.9"]),
+    ("^0", ["0.0.0", "0.9.9"], ["1.0.0"]),
+    ("^0.x", ["0.0.0", "0.9.9"], ["1.0.0"]),
+    (
+        "^1.2.3-beta.2",
+        ["1.2.3-beta.2", "1.2.3-beta.4", "1.2.3", "1.3.0"],
+        ["1.2.3-beta.1", "1.2.4-beta.2", "2.0.0"],
+    ),
+    ("^0.0.1-alpha", ["0.0.1-alpha", "0.0.1-beta", "0.0.1"], ["0.0.2-alpha", "0.0.2"]),
+    ("~1.2.3", ["1.2.3", "1.2.9"], ["1.3.0", "1.2.2"]),
+    ("~1.2", ["1.2.0", "1.2.9"], ["1.3.0", "1.1.9", "1.2.1-rc.1"]),
+    ("~1", ["1.0.0", "1.9.9"], ["2.0.0", "0.9.9"]),
+    ("~0.2.3", ["0.2.3", "0.2.5"], ["0.3.0"]),
+    ("~0", ["0.0.0", "0.9.9"], ["1.0.0"]),
+    ("~1.2.3-beta.2", ["1.2.3-beta.4", "1.2.3", "1.2.4"], ["1.2.4-beta.2", "1.3.0"]),
+]
+
+
+@pytest.mark.parametrize(("text", "inside", "outside"), RANGES, ids=[r[0] for r in RANGES])
+def test_ranges_follow_npm(text: str, inside: list[str], outside: list[str]) -> None:
+    reference = parse_reference(f"org/name@{text}")
+    assert [v for v in inside if not reference.matches(v)] == []
+    assert [v for v in outside if reference.matches(v)] == []
+
+
+def test_precedence_follows_semantic_versioning() -> None:
+    ordered = [
+        "1.0.0-alpha",
+        "1.0.0-alpha.1",
+        "1.0.0-alpha.beta",
+        "1.0.0-beta",
+        "1.0.0-beta.2",
+        "1.0.0-beta.11",
+    ]
+    ordered += ["1.0.0-rc.1", "1.0.0", "1.0.1", "1.10.0", "2.0.0"]
+    versions = [Version.parse(v) for v in ordered]
+    assert sorted(reversed(versions)) == versions
+    assert [str(v) for v in versions] == ordered
+
+
+@pytest.mark.parametrize("text", ["1", "1.2", "v1.2.3", "1.2.3.4", "01.2.3", "1.2.3-", "1.2.3-01", "1.2.3-a..b", ""])
+def test_what_is_no_version(text: str) -> None:
+    with pytest.raises(ValueError, match=r"MAJOR\.MINOR\.PATCH"):
+        Version.parse(text)
+
+
+def test_build_metadata_does_not_count() -> None:
+    assert Version.parse("1.2.3+build.5") == Version.parse("1.2.3")
+
+
+numbers = st.integers(0, 30)
+
+
+@given(numbers, numbers, numbers)
+def test_a_range_holds_its_own_lowest_version(major: int, minor: int, patch: int) -> None:
+    version = Version((major, minor, patch))
+    for operator in ("", "^", "~"):
+        assert VersionRange.parse(f"{operator}{version}").matches(version)
+
+
+@given(numbers, numbers, numbers, numbers, numbers)
+def test_tilde_is_never_wider_than_caret_above_one(a: int, b: int, c: int, d: int, e: int) -> None:
+    low, candidate = Version((a + 1, b, c)), Version((a + 1, d, e))
+    if VersionRange.parse(f"~{low}").matches(candidate):
+        assert VersionRange.parse(f"^{low}").matches(candidate)
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("./a/b", "a/b"),
+        ("../a", "../a"),
+        ("/data/league", "/data/league"),
+        ("league", "league"),
+        ("a/b/c", "a/b/c"),
+        ("./a@^1", "a@^1"),
+    ],
+)
+def test_folders(text: str, folder: str) -> None:
+    assert parse_reference(text) == Reference(text, "folder", folder=Path(folder))
+    assert not parse_reference(text).matches("1.0.0")
+
+
+def test_home_is_expanded() -> None:
+    assert parse_reference("~/league").folder == Path.home() / "league"
+
+
+def test_org_and_name_is_the_newest_release() -> None:
+    reference = parse_reference("org/my-data.set")
+    assert (reference.kind, reference.repo, reference.versions, reference.revision) == (
+        "hub",
+        "org/my-data.set",
+        None,
+        None,
+    )
+    assert reference.matches("0.1.0")
+    assert not reference.matches("2.0.0-rc.1")
+
+
+def test_main_is_not_released() -> None:
+    reference = parse_reference("org/name@main")
+    assert reference.revision == "main"
+    assert not reference.matches("1.0.0")
+
+
+def test_a_folder_of_that_name_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "org" / "name").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert parse_reference("org/name").kind == "folder"
+    assert parse_reference("org/other").kind == "hub"
+    assert parse_reference("org/name@1.0.0").kind == "hub"
+
+
+@pytest.mark.parametrize(
+    "wanted", ["", "1", "1.2", ">=1.0.0", "1.x", "*", "^", "~", "dev", "^1.x.3", "^1.2-rc.1", "v1.2.0"]
+)
+def test_other_ranges_are_refused(wanted: str) -> None:
+    with pytest.raises(DatasetReferenceError, match=r"Allowed: a folder.*ORG/NAME@\^1\.0"):
+        parse_reference(f"org/name@{wanted}")
+
+
+def test_an_empty_reference_is_refused() -> None:
+    with pytest.raises(DatasetReferenceError, match="empty"):
+        parse_reference(" ")
+
+
+def test_a_folder_resolves_to_what_its_card_says(small: OffsideDataset) -> None:
+    assert resolve(parse_reference(small.path)) == small.ref
+
+
+def test_what_cannot_be_resolved(tmp_path: Path, fresh: OffsideDataset) -> None:
+    with pytest.raises(DatasetReferenceError, match=r"no such dataset folder.*offside-data fictional"):
+        resolve(parse_reference(tmp_path / "gone"))
+    with pytest.raises(DatasetReferenceError, match=r"comes with a later release.*Give a folder"):
+        resolve(parse_reference("org/name@^1.0"))
+    fresh.card.block["digest"] = "md5:1"
+    fresh.card.save(fresh.path)
+    with pytest.raises(CardError, match=r"offside\.digest"):
+        resolve(parse_reference(fresh.path))
