@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from offside_data.dataset import digest as digests
 from offside_data.errors import UsageError
-from offside_data.schema import VISUAL_CHANNELS
-from offside_data.settings import SETTINGS, Setting, Slice, get_setting
+from offside_data.settings import Setting, Slice, get_setting, why_not
 
 if TYPE_CHECKING:
     import datasets
 
-    from offside_data.dataset.folder import OffsideDataset
 
 ONLY_FORMS = "subject=ID, attribute=NAME or file=PATH (one record id a line)"
 _LISTED = 20  # Longer lists would hide the message.
+
+
+class Requestable(Protocol):
+    """What a request is made of: an opened dataset."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+    def settings(self) -> list[str]:
+        """The settings that it offers."""
+
+    def has(self, config: str, split: str) -> bool:
+        """Whether there are records of this config and split."""
+
+    def slice(self, part: Slice) -> datasets.Dataset:
+        """The records of a slice."""
+
+    def slices(self) -> set[str]:
+        """Names of the slices that aren't empty."""
 
 
 @dataclass(frozen=True)
@@ -44,46 +68,7 @@ class Request:
     digest: str
 
 
-def slices_of(parts: Mapping[str, Iterable[Mapping[str, Any]]]) -> set[str]:
-    """Names of the slices that aren't empty (`Slice.name`): files, their scopes, and their visual rumours.
-
-    Args:
-        parts: Rows by `config/split`; `scope` and `rumor_channel` are looked at.
-    """
-    found = set()
-    for name, rows in parts.items():
-        config, split = name.split("/")
-        found.add(name)
-        for row in rows:
-            found.add(Slice(config, split, row["scope"]).name)
-            if row["rumor_channel"] in VISUAL_CHANNELS:
-                found.add(Slice(config, split, visual=True).name)
-    return found
-
-
-def why_not(setting: Setting, slices: Collection[str]) -> str | None:
-    """Why a dataset doesn't offer `setting`; null if it does.
-
-    Args:
-        setting: The setting.
-        slices: What the dataset holds, as `slices_of` gives it.
-    """
-    missing = [name for name in setting.needs if name not in slices]
-    if missing:
-        return f"it has no {', '.join(missing)} records"
-    for part in setting.forget:
-        if part.name not in slices:
-            visual = "no forget picture shows its rumour (rumor_channel image or both)"
-            return visual if part.visual else f"it has no {part.scope} {part.config}/{part.split} records"
-    return None
-
-
-def settings_of(slices: Collection[str]) -> list[str]:
-    """Names of the settings that a dataset with these slices offers."""
-    return [name for name, setting in SETTINGS.items() if why_not(setting, slices) is None]
-
-
-def make_request(dataset: OffsideDataset, name: str, only: Sequence[str] = ()) -> Request:
+def make_request(dataset: Requestable, name: str, only: Sequence[str] = ()) -> Request:
     """The request that `setting` makes of a dataset, narrowed by `only`.
 
     Items of one kind add up, kinds narrow each other: `subject=A`, `subject=B`, `attribute=fee` are
@@ -112,11 +97,10 @@ def make_request(dataset: OffsideDataset, name: str, only: Sequence[str] = ()) -
     )
 
 
-def _require_offered(dataset: OffsideDataset, setting: Setting) -> None:
+def _require_offered(dataset: Requestable, setting: Setting) -> None:
     if setting.name in dataset.settings():
         return
-    looked_at = {name: dataset.rows(name).select_columns(["scope", "rumor_channel"]) for name in dataset.files()}
-    reason = why_not(setting, slices_of(looked_at)) or "its card doesn't list it"
+    reason = why_not(setting, dataset.slices()) or "its card doesn't list it"
     offered = ", ".join(dataset.settings()) or "none"
     raise UsageError(
         f"{dataset.name} {dataset.version} ({dataset.path}) doesn't offer the setting {setting.name!r}: "

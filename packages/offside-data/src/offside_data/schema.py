@@ -12,7 +12,7 @@ import json
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import datasets
@@ -97,6 +97,18 @@ class EncodedImage:
     path: str
 
 
+class Picture(Protocol):
+    """A picture of a record: an `EncodedImage`, or one that is read when its bytes are asked for."""
+
+    @property
+    def bytes(self) -> bytes:
+        """The encoded bytes as curated."""
+
+    @property
+    def path(self) -> str | None:
+        """The file name it is stored under."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One question about one subject. `validate_record` checks it against a taxonomy."""
@@ -104,7 +116,7 @@ class Record:
     record_id: str
     subject_id: str | None
     image_id: str | None
-    image: EncodedImage | None
+    image: Picture | None
     modality: Modality
     split: Split
     attribute: str | None
@@ -130,19 +142,16 @@ class Record:
     """Why a curator should look at this record again; null when nothing is odd about it."""
 
     def to_row(self) -> dict[str, Any]:
-        """The record as a plain row that fits `RECORD_FEATURES`, its `content_hash` included."""
-        from offside_data.dataset.digest import record_content_hash
-
-        row = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
-        row["content_hash"] = record_content_hash(row)
-        return row
+        """The record as a plain row; `content_hash` is filled in when it is written, `image` stays what it is."""
+        row = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: value if name == "image" else _plain(value) for name, value in row.items()}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Record:
-        """Rebuild a record from a row whose image isn't decoded (`{"bytes", "path"}`)."""
+        """Rebuild a record from a row; its image is any `Picture`, or a mapping of bytes and path."""
         values = {f.name: row[f.name] for f in dataclasses.fields(cls)}
         for name, nested in (("value", ClaimValue), ("source_record", SourceRecord), ("image", EncodedImage)):
-            if values[name] is not None:
+            if isinstance(values[name], Mapping):
                 values[name] = nested(**values[name])
         values["sources"] = tuple(Source(**s) for s in values["sources"])
         values["annotations"] = tuple(Annotation(**a) for a in values["annotations"])

@@ -6,11 +6,13 @@ that the two can't disagree.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from offside_data.errors import UsageError
 from offside_data.plugins import unknown_name_message
+from offside_data.schema import VISUAL_CHANNELS
 
 SettingName = Literal["complete", "selective", "corrective", "unimodal", "visual-rumor"]
 
@@ -119,3 +121,42 @@ def get_setting(name: str) -> Setting:
     if name not in SETTINGS:
         raise UsageError(unknown_name_message("setting", name, list(SETTINGS)))
     return SETTINGS[name]
+
+
+def slices_of(parts: Mapping[str, Iterable[tuple[str | None, str | None]]]) -> set[str]:
+    """Names of the slices that aren't empty (`Slice.name`): parts, their scopes, and their visual rumours.
+
+    Args:
+        parts: By `config/split`, scope and rumour channel of its records; each pair once is enough.
+    """
+    found = set()
+    for name, pairs in parts.items():
+        config, split = name.split("/")
+        found.add(name)
+        for scope, channel in pairs:
+            found.add(Slice(config, split, scope).name)
+            if channel in VISUAL_CHANNELS:
+                found.add(Slice(config, split, visual=True).name)
+    return found
+
+
+def why_not(setting: Setting, slices: Collection[str]) -> str | None:
+    """Why a dataset doesn't offer `setting`; null if it does.
+
+    Args:
+        setting: The setting.
+        slices: What the dataset holds, as `slices_of` gives it.
+    """
+    missing = [name for name in setting.needs if name not in slices]
+    if missing:
+        return f"it has no {', '.join(missing)} records"
+    for part in setting.forget:
+        if part.name not in slices:
+            visual = "no forget picture shows its rumour (rumor_channel image or both)"
+            return visual if part.visual else f"it has no {part.scope} {part.config}/{part.split} records"
+    return None
+
+
+def settings_of(slices: Collection[str]) -> list[str]:
+    """Names of the settings that a dataset with these slices offers."""
+    return [name for name, setting in SETTINGS.items() if why_not(setting, slices) is None]

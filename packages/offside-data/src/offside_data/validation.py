@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import typing
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from offside_data.errors import RecordError
 from offside_data.schema import (
@@ -21,6 +22,9 @@ from offside_data.schema import (
     Veracity,
 )
 from offside_data.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import polars as pl
 
 IMAGE_TOKEN = "<image>"
 
@@ -52,6 +56,27 @@ def validate_record(record: Record, taxonomy: Taxonomy) -> None:
     problems = list(_problems(record, taxonomy))
     if problems:
         raise RecordError(f"record {record.record_id}: {' '.join(problems)}")
+
+
+def require_valid_rows(rows: pl.DataFrame, taxonomy: Taxonomy) -> None:
+    """Check many records as `validate_record` does one; their pictures are looked at only as there or not.
+
+    Raises:
+        RecordError: Naming the first record that isn't sound.
+    """
+    for record_id, problems in frame_problems(rows, taxonomy):
+        raise RecordError(f"record {record_id}: {' '.join(problems)}")
+
+
+def frame_problems(rows: pl.DataFrame, taxonomy: Taxonomy) -> Iterator[tuple[str | None, list[str]]]:
+    """The id of each record that isn't sound, and what is wrong with it, in the order of the rows.
+
+    Rows that are plainly sound are told by their columns; only the others become Python objects.
+    """
+    for row in rows.filter(~_plainly_sound(rows.columns, taxonomy)).iter_rows(named=True):
+        problems = row_problems({**row, "image": row["image"] and {"bytes": b"", "path": ""}}, taxonomy)
+        if problems:
+            yield row["record_id"], problems
 
 
 def row_problems(row: Mapping[str, Any], taxonomy: Taxonomy) -> list[str]:
@@ -158,3 +183,95 @@ def _choice_problems(record: Record) -> Iterator[str]:
         yield f"choices must be at least two different texts, got {list(choices)}."
     if record.answer.casefold() in {a.casefold() for a in record.perturbed_answers}:
         yield f"the true answer stands among perturbed_answers: {record.answer!r}."
+
+
+# ---------------------------------------------------------------------------------------------
+# Many at once
+
+_STRAY = r"[^\S ]|  |^ | $|[\x1c-\x1f]|<image>"
+"""What `str.split` takes for a blank that shouldn't be there, or more than that; and the literal token."""
+
+
+def _plainly_sound(columns: Sequence[str], taxonomy: Taxonomy) -> pl.Expr:
+    """Which rows are certainly sound; others may be. It must never be true of a row that has a problem."""
+    import polars as pl
+
+    col = pl.col
+    allowed = {field: list(typing.get_args(hint)) for field, hint in _WORDS.items()}
+    sound = [
+        col("record_id").str.contains(r"\S"),
+        *(col(field).is_in(allowed[field]) for field in ("modality", "split", "veracity", "rumor_channel")),
+        *(_clean(col(field)) & (col(field) != "") for field in ("question", "answer")),
+        _clean(col("cloze")) | col("cloze").is_null(),
+        *(_clean_list(col(field)) for field in _TEXT_LISTS),
+        _sound_subject(taxonomy),
+        _sound_value(taxonomy),
+        _sound_choices(),
+        col("image").is_null() | (col("modality") == "multimodal"),
+        col("image_id").is_not_null() | (col("modality") == "text"),
+        (col("rumor_channel") == "none") | (col("veracity") == "rumor"),
+        col("corrects").is_null()
+        | ((col("split") == "relearn") & (col("scope") == "private") & (col("veracity") == "correction")),
+        col("sources").list.eval(pl.element().struct.field("tier").is_in(list(typing.get_args(Tier)))).list.all(),
+        col("annotations").list.eval(pl.element().is_not_null()).list.all(),
+    ]
+    return pl.all_horizontal(expression.fill_null(False) for expression in sound)
+
+
+def _clean(text: pl.Expr) -> pl.Expr:
+    return ~text.str.contains(_STRAY)
+
+
+def _clean_list(texts: pl.Expr) -> pl.Expr:
+    """Joined, so that one look at a row is enough; an item's own bar makes a sound row look odd, which is no harm."""
+    joined = texts.list.join("|", ignore_nulls=False)
+    odd = joined.str.contains(rf"{_STRAY}|\| | \||\|\||^\||\|$")
+    return (texts.list.len() == 0) | ((joined != "") & ~odd)
+
+
+def _sound_subject(taxonomy: Taxonomy) -> pl.Expr:
+    import polars as pl
+
+    col = pl.col
+    scopes = {name: taxonomy[name].scope for name in taxonomy.names()}
+    about_nobody = col("split").is_in(list(SUBJECTLESS_SPLITS))
+    none_given = pl.all_horizontal(col(field).is_null() for field in ("subject_id", "attribute", "scope"))
+    stated = col("attribute").replace_strict(scopes, default=None, return_dtype=pl.String)
+    return pl.when(about_nobody).then(none_given).otherwise(col("subject_id").is_not_null() & (col("scope") == stated))
+
+
+def _sound_value(taxonomy: Taxonomy) -> pl.Expr:
+    import polars as pl
+
+    value = pl.col("value").struct.field
+    kinds = {name: taxonomy[name].kind for name in taxonomy.names()}
+    stated = pl.col("attribute").replace_strict(kinds, default=None, return_dtype=pl.String)
+    fits = pl.when(pl.col("attribute").is_null()).then(value("kind").is_in(list(typing.get_args(ValueKind))))
+    is_date = value("date").str.contains(r"^\d{4}-\d\d-\d\d$") & value("date").str.to_date(strict=False).is_not_null()
+    is_sound = (
+        fits.otherwise(value("kind") == stated)
+        & value("text").is_not_null()
+        & (value("number").is_null() | value("number").is_finite())
+        & (value("date").is_null() | is_date)
+    )
+    return pl.col("value").is_null() | is_sound
+
+
+def _sound_choices() -> pl.Expr:
+    import polars as pl
+
+    choices, correct, wrong = pl.col("choices"), pl.col("correct_choice"), pl.col("perturbed_answers")
+    count = choices.list.len().cast(pl.Int64)
+    folded = choices.list.eval(pl.element().str.to_lowercase())
+    chosen = (correct >= 0) & (correct < count) & (count >= 2) & (folded.list.n_unique().cast(pl.Int64) == count)
+    none = correct.is_null() & (count == 0)
+    lowered = wrong.list.eval(pl.element().str.to_lowercase())
+    repeated = lowered.list.contains(pl.col("answer").str.to_lowercase())
+    texts = pl.concat_str(choices.list.join("|"), wrong.list.join("|"), pl.col("answer"), ignore_nulls=True)
+    return (none | chosen.fill_null(False)) & ~repeated & ~texts.str.contains(_folded_otherwise())
+
+
+@functools.cache
+def _folded_otherwise() -> str:
+    """A pattern of the letters that fold to something else than their small letter; such texts are left to Python."""
+    return f"[{''.join(c for c in map(chr, range(0x80, 0x11_0000)) if c.casefold() != c.lower())}]"

@@ -11,7 +11,6 @@ A struct of nulls is the same as null, because some writers can't tell them apar
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import unicodedata
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from offside_data.errors import RecordError
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
     from offside_data.taxonomy import Taxonomy
@@ -54,7 +54,6 @@ def _nfc(value: Any) -> Any:
     return value
 
 
-@functools.lru_cache(maxsize=32)  # A picture is shared by some 14 records that follow one another.
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -89,64 +88,88 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def record_content_hash(row: Mapping[str, Any]) -> str:
-    """Hex leaf of a record as a plain row (`Record.to_row`); `content_hash` holds it."""
-    image = row["image"]
-    return row_leaf(row, None if image is None else _sha256(image["bytes"])).hex()
+def leaves(frame: pl.DataFrame, pictures: pl.Series | None = None) -> pl.Series:
+    """The leaves of many rows at once, as `row_leaf` gives them, in hex.
 
+    Args:
+        frame: Rows of any table; `content_hash` and `image` in them are ignored.
+        pictures: Hex SHA-256 of the encoded picture of each row, null where there is none; null for no pictures.
 
-def hashed_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows of a table as `storage.read_table` gives it, pictures by hash.
-
-    A row's `image` is `{"sha256", "path"}` or null; `sha256` is null where only a path is stored. Each
-    distinct picture is hashed once.
-    """
-    if "image" not in table.column_names:
-        return table.to_pylist()  # type: ignore[no-any-return]
-    images: list[dict[str, str | None] | None] = []
-    for chunk in table.column("image").chunks:
-        pictures, paths = chunk.flatten()
-        known = [_sha256(value) for value in pictures.dictionary.to_pylist()]
-        for pick, path in zip(pictures.indices.to_pylist(), paths.to_pylist(), strict=True):
-            there = pick is not None or path is not None
-            images.append({"sha256": None if pick is None else known[pick], "path": path} if there else None)
-    rows = table.drop_columns(["image"]).to_pylist()
-    return [{**row, "image": image} for row, image in zip(rows, images, strict=True)]
-
-
-def hashed_row_leaf(row: Mapping[str, Any]) -> bytes:
-    """The leaf of one of the `hashed_rows`.
+    Returns:
+        One text a row.
 
     Raises:
         RecordError: As `row_leaf`.
     """
-    image = row.get("image")
-    return row_leaf(row, None if image is None else image["sha256"])
+    import polars as pl
+
+    rows = frame.drop("content_hash", "image", strict=False)
+    rows = rows.with_columns(pictures.alias("image") if pictures is not None else pl.lit(None, pl.String).alias("image"))
+    # polars writes the same JSON as `canonical_json`, except for floats that it or `repr` writes with an exponent,
+    # and it neither normalises nor orders a struct's fields: the last is done here, the first row by row below.
+    fields = [_sorted_struct(pl.col(name), rows.schema[name]).alias(name) for name in sorted(rows.columns)]
+    texts: list[str] = rows.select(pl.struct(fields).struct.json_encode()).to_series().to_list()
+    other = set(rows.select(_not_plain(rows.schema)).to_series().arg_true().to_list())
+    found = []
+    for place, text in enumerate(texts):
+        if place not in other and (text.isascii() or unicodedata.is_normalized("NFC", text)):
+            found.append(hashlib.sha256(text.encode()).hexdigest())
+        else:
+            found.append(row_leaf(rows.row(place, named=True), rows["image"][place]).hex())
+    return pl.Series("leaf", found, pl.String)
 
 
-def distinct_pictures(table: pa.Table) -> dict[str, bytes]:
-    """Encoded bytes of each distinct picture of a table, by SHA-256."""
-    if "image" not in table.column_names:
-        return {}
-    chunks = [chunk.field("bytes").dictionary.to_pylist() for chunk in table.column("image").chunks]
-    return {_sha256(value): value for values in chunks for value in values}
+def _sorted_struct(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    """A column whose structs have their fields in order; a struct of nulls is null."""
+    import polars as pl
+
+    if isinstance(kind, pl.List) and isinstance(kind.inner, pl.Struct):
+        names = sorted(field.name for field in kind.inner.fields)
+        return column.list.eval(pl.struct(pl.element().struct.field(name) for name in names))
+    if isinstance(kind, pl.Struct):
+        fields = [column.struct.field(name) for name in sorted(field.name for field in kind.fields)]
+        return pl.when(pl.any_horizontal(field.is_not_null() for field in fields)).then(pl.struct(fields))
+    return column
 
 
-def table_root(leaves: Iterable[tuple[str, bytes]]) -> str:
-    """`sha256:…` over the leaves of a table, in the order of the rows' ids."""
-    root = hashlib.sha256()
-    for _, leaf in sorted(leaves):
-        root.update(leaf)
-    return PREFIX + root.hexdigest()
+_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e15
+"""Magnitudes between which every program writes a float without an exponent."""
 
 
-def rows_root(rows: Iterable[Mapping[str, Any]], id_column: str) -> str:
-    """The root of a table given as `hashed_rows`.
+def _not_plain(schema: pl.Schema) -> pl.Expr:
+    """Which rows hold what polars may write in another way: tiny and huge numbers, null items of lists."""
+    import polars as pl
 
-    Raises:
-        RecordError: As `row_leaf`.
+    odd = [pl.lit(False)]
+    for name, kind in schema.items():
+        if isinstance(kind, pl.List):
+            odd.append(pl.col(name).list.eval(pl.element().is_null()).list.any())
+        numbers = [pl.col(name)] if kind.is_float() else []
+        if isinstance(kind, pl.Struct):
+            numbers = [pl.col(name).struct.field(field.name) for field in kind.fields if field.dtype.is_float()]
+        odd += [(n != 0) & ~n.abs().is_between(_LEAST_PLAIN, _MOST_PLAIN) for n in numbers]
+    return pl.any_horizontal(expression.fill_null(False) for expression in odd)
+
+
+def sha256_of(pictures: pa.DictionaryArray) -> pl.Series:
+    """Hex SHA-256 of each row's encoded picture, null where there is none; each distinct one is hashed once."""
+    import polars as pl
+
+    hashes = pl.Series([None if v is None else _sha256(v) for v in pictures.dictionary.to_pylist()], dtype=pl.String)
+    return hashes.gather(pl.Series(pictures.indices.to_pylist(), dtype=pl.UInt32)).alias("sha256")
+
+
+def frame_root(names: pl.Series, found: pl.Series) -> str:
+    """`sha256:…` over the leaves of a table.
+
+    Args:
+        names: The rows' ids.
+        found: Their `leaves`.
     """
-    return table_root((row[id_column] or "", hashed_row_leaf(row)) for row in rows)
+    import polars as pl
+
+    ordered = pl.DataFrame({"name": names.fill_null(""), "leaf": found}).sort("name", "leaf")["leaf"]
+    return PREFIX + hashlib.sha256(bytes.fromhex("".join(ordered.to_list()))).hexdigest()
 
 
 def taxonomy_digest(taxonomy: Taxonomy) -> str:

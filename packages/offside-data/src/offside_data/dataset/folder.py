@@ -1,32 +1,44 @@
-"""Open a dataset folder: its card, records, tables, and the requests that a setting makes of it."""
+"""Open a dataset folder: its card, rows, pictures, digests, and the requests that a setting makes of it."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.dataset import digest as digests
 from offside_data.dataset.card import Card
 from offside_data.dataset.journal import finish_replacement
+from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.reference import ResolvedReference, local_folder, parse_reference
-from offside_data.dataset.storage import TABLE_SPLIT, TABLES, id_column, read_table, unpacked_size
-from offside_data.dataset.writer import DatasetWriter
+from offside_data.dataset.rows import records_of, rows_of
+from offside_data.dataset.storage import (
+    TABLE_SPLIT,
+    TABLES,
+    Row,
+    config_of,
+    frame_schema,
+    id_column,
+    read_batches,
+    read_table,
+    shard_paths,
+    unpacked_size,
+)
 from offside_data.errors import DatasetError, DigestMismatchError
 from offside_data.files import sha256_file
 from offside_data.plugins import unknown_name_message
 from offside_data.request import Request, make_request
-from offside_data.schema import CONFIGS, SPLITS, VISUAL_CHANNELS, features_of
-from offside_data.settings import Slice
+from offside_data.schema import CONFIGS, SPLITS, VISUAL_CHANNELS, Record, features_of
+from offside_data.settings import Slice, slices_of
 from offside_data.taxonomy import load_taxonomy
 
 if TYPE_CHECKING:
     import datasets
+    import polars as pl
     import pyarrow as pa
 
-__all__ = ["DatasetWriter", "OffsideDataset", "Request", "load", "open_dataset"]
+__all__ = ["OffsideDataset", "Request", "load", "open_dataset"]
 
 IN_MEMORY_BYTES = 2**30
 """A split that takes more is read through the cache of `datasets` on disk, not into memory."""
@@ -51,6 +63,7 @@ class OffsideDataset:
         self.card = card
         self.taxonomy = load_taxonomy(path / card.block["taxonomy"]["file"])
         self.ref = ResolvedReference(path, card.name, card.version, commit, card.digest)
+        self.pictures = PictureStore()
         self._rows: dict[str, datasets.Dataset] = {}
 
     @property
@@ -68,7 +81,7 @@ class OffsideDataset:
         """Digest that the card states; `verify` recomputes it."""
         return self.card.digest
 
-    def files(self) -> list[str]:
+    def record_parts(self) -> list[str]:
         """The `config/split`s that there are records of, in the order of `CONFIGS` and `SPLITS`."""
         return [f"{config}/{split}" for config in CONFIGS for split in SPLITS if self.has(config, split)]
 
@@ -77,32 +90,97 @@ class OffsideDataset:
         return any((self.path / "data" / config).glob(f"{split}-*.parquet"))
 
     def parts(self) -> list[str]:
-        """Everything that is stored as Parquet: `files()`, then the tables that have rows."""
-        return [*self.files(), *(table for table in TABLES if self._table_file(table).is_file())]
+        """Everything that is stored as Parquet: `record_parts()`, then the tables that have rows."""
+        return [*self.record_parts(), *(table for table in TABLES if shard_paths(self.path, table))]
 
-    def _table_file(self, table: str) -> Path:
-        return self.path / "tables" / f"{table}.parquet"
-
-    def paths(self, part: str) -> list[Path]:
+    def files(self, part: str) -> list[Path]:
         """The Parquet files of a part, in order.
 
         Raises:
             DatasetError: If there are none, naming what is there, or some are missing.
         """
-        if part in TABLES:
-            found = [path for path in [self._table_file(part)] if path.is_file()]
-        else:
-            config, _, split = part.partition("/")
-            found = sorted((self.path / "data" / config).glob(f"{split}-*.parquet"))
+        found = shard_paths(self.path, part)
         if not found:
             raise DatasetError(f"{self.path}: {unknown_name_message('part', part, self.parts())}")
-        numbers = [re.search(r"-of-(\d{5})\.parquet$", path.name) for path in found]
-        if any(number and int(number[1]) != len(found) for number in numbers):
-            raise DatasetError(
-                f"{found[0].parent}: {len(found)} files of {part}, but {found[0].name} is of another number: "
-                "files are missing, or left over from another version. Write or fetch the dataset again."
-            )
         return found
+
+    # -----------------------------------------------------------------------------------------
+    # By columns
+
+    def batches(self, part: str, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """A part in frames of some `ROWS_PER_BATCH` rows, in the order of its files, never cutting a row group.
+
+        `image` is the place of a picture (`dataset.pictures`), null where there is none; no picture is read.
+
+        Args:
+            part: `config/split`, `subjects` or `images`.
+            columns: Which columns; all if null. Fewer columns are read faster.
+
+        Raises:
+            DatasetError: If it is missing or unreadable.
+        """
+        for path in self.files(part):
+            yield from read_batches(path, config_of(part), self.pictures, columns)
+
+    def frame(self, part: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """A part as one frame, as `batches`; empty for a table without rows.
+
+        Raises:
+            DatasetError: If it is missing or unreadable.
+        """
+        import polars as pl
+
+        schema = frame_schema(config_of(part))
+        wanted = [name for name in schema if columns is None or name in columns]
+        empty = pl.DataFrame(schema={name: schema[name] for name in wanted})
+        if part in TABLES and not shard_paths(self.path, part):
+            return empty
+        return pl.concat([empty, *self.batches(part, columns)])
+
+    def claims(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """All records of all parts as one frame, with a further column `part`.
+
+        A million records take about 1 GB with all columns, some 100 MB with a few short ones.
+
+        Raises:
+            DatasetError: If a file is unreadable.
+        """
+        import polars as pl
+
+        frames = [
+            self.frame(part, columns).with_columns(pl.lit(part).cast(pl.Categorical).alias("part"))
+            for part in self.record_parts()
+        ]
+        return pl.concat(frames)
+
+    def iter_records(self, columns: Sequence[str] | None = None) -> Iterator[Record]:
+        """All records, one after the other; their pictures are read when asked for.
+
+        Args:
+            columns: Fields that are read; the others have their defaults. All if null.
+        """
+        for part in self.record_parts():
+            for batch in self.batches(part, columns):
+                yield from records_of(batch, self.pictures)
+
+    def table_rows(self, table: str) -> list[Row]:
+        """The rows of a table as plain mappings; `image` is a picture or null."""
+        return rows_of(self.frame(table), self.pictures)
+
+    def hashed_batches(self, part: str, columns: Sequence[str] | None = None) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+        """As `batches`, each with the hex SHA-256 of the encoded picture of every row, null where there is none."""
+        import polars as pl
+
+        asked = columns if columns is None or "image" in columns else [*columns, "image"]
+        for batch in self.batches(part, asked):
+            if "image" in batch.columns:
+                pictures = self.pictures.take(batch["image"].struct.unnest())
+                yield batch, digests.sha256_of(pictures)
+            else:
+                yield batch, pl.repeat(None, len(batch), dtype=pl.String, eager=True).alias("sha256")
+
+    # -----------------------------------------------------------------------------------------
+    # As `datasets` gives them
 
     def read(self, part: str) -> pa.Table:
         """A part as one Arrow table that holds each distinct picture about once (`storage.read_table`).
@@ -110,7 +188,7 @@ class OffsideDataset:
         Raises:
             DatasetError: If it is missing or unreadable.
         """
-        return read_table(self.paths(part), features_of(part.partition("/")[0]))
+        return read_table(self.files(part), features_of(config_of(part)))
 
     def rows(self, part: str) -> datasets.Dataset:
         """A part as `datasets` gives it, pictures undecoded: `row["image"]` is `{"bytes", "path"}` or null.
@@ -119,7 +197,7 @@ class OffsideDataset:
             DatasetError: If it is missing or unreadable.
         """
         if part not in self._rows:
-            self._rows[part] = _as_dataset(self.paths(part), features_of(part.partition("/")[0]))
+            self._rows[part] = _as_dataset(self.files(part), features_of(config_of(part)))
         return self._rows[part]
 
     def records(self, config: str, split: str) -> datasets.Dataset:
@@ -178,6 +256,11 @@ class OffsideDataset:
         """The unlearning settings that the card offers."""
         return self.card.settings
 
+    def slices(self) -> set[str]:
+        """Names of the slices that aren't empty; see `settings.slices_of`."""
+        pairs = {part: self.frame(part, ["scope", "rumor_channel"]).unique().rows() for part in self.record_parts()}
+        return slices_of(pairs)
+
     def request(self, setting: str, only: Sequence[str] = ()) -> Request:
         """What `setting`, narrowed by `only`, asks to forget and to keep.
 
@@ -190,11 +273,19 @@ class OffsideDataset:
         """
         return make_request(self, setting, only)
 
+    def leaves(self, part: str) -> pl.DataFrame:
+        """Name and leaf of each row of a part, recomputed from the files: columns `name` and `leaf`."""
+        import polars as pl
+
+        found = [pl.DataFrame(schema={"name": pl.String, "leaf": pl.String})]
+        for batch, pictures in self.hashed_batches(part):
+            found.append(pl.DataFrame({"name": batch[id_column(part)], "leaf": digests.leaves(batch, pictures)}))
+        return pl.concat(found)
+
     def roots(self) -> dict[str, str]:
         """The digest of each part and of the taxonomy, recomputed from the files."""
-        roots = {
-            part: digests.rows_root(digests.hashed_rows(self.read(part)), id_column(part)) for part in self.parts()
-        }
+        leaves = {part: self.leaves(part) for part in self.parts()}
+        roots = {part: digests.frame_root(found["name"], found["leaf"]) for part, found in leaves.items()}
         return {**roots, "taxonomy": digests.taxonomy_digest(self.taxonomy)}
 
     def verify(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from offside_data.dataset.card import Card
 from offside_data.dataset.storage import TABLE_SPLIT, TABLES
 from offside_data.schema import CONFIGS, features_of
 
@@ -89,3 +90,16 @@ def _dataset_info(configs: list[list[Part]]) -> Any:
     data = DatasetCardData()
     DatasetInfosDict(infos).to_dataset_card_data(data)
     return data["dataset_info"]
+
+
+def stated_size(card: Card, part: str) -> int | None:
+    """The size of a part's rows in memory as a card's `dataset_info` states it; null if it doesn't."""
+    infos = card.data.get("dataset_info") or []
+    config, _, split = part.partition("/")
+    for info in infos if isinstance(infos, list) else [infos]:
+        if isinstance(info, dict) and info.get("config_name") == config:
+            for stated in info.get("splits") or ():
+                if isinstance(stated, dict) and stated.get("name") == (split or TABLE_SPLIT):
+                    size = stated.get("num_bytes")
+                    return size if isinstance(size, int) else None
+    return None

@@ -1,20 +1,29 @@
-"""Parquet files of a dataset: written so that a shared picture lies there once, read without copies of it.
+"""Parquet files of a dataset: written so that a shared picture lies there once, read by columns and in batches.
 
-Rows come ordered by picture. A row group never cuts a picture's records apart, and the picture column
-is dictionary-encoded without a limit on the dictionary's size, so each picture is stored once a file.
+Rows come ordered by picture. A row group never cuts a picture's records apart, and the picture column is
+dictionary-encoded without a limit on the dictionary's size, so each picture is stored once a row group.
+
+In memory, rows are a polars *frame* whose `image` column holds the place of the picture (`dataset.pictures`)
+instead of its bytes.
 """
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offside_data.dataset.pictures import PictureStore, compact, open_parquet
 from offside_data.errors import DatasetError
+from offside_data.schema import features_of
 
 if TYPE_CHECKING:
     import datasets
+    import polars as pl
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 Row = dict[str, Any]
 
@@ -26,8 +35,9 @@ ROWS_PER_GROUP = 1_000
 """Rows of a row group, about: a group ends where a picture ends."""
 ROWS_PER_SHARD = 100_000
 """Rows of a file, about, unless the caller says otherwise."""
+ROWS_PER_BATCH = 20_000
+"""Rows of a batch, about: a batch is whole row groups."""
 _NO_LIMIT = 2**30
-_PICTURES = "image.bytes"
 
 
 def id_column(part: str) -> str:
@@ -35,11 +45,291 @@ def id_column(part: str) -> str:
     return TABLES.get(part, "record_id")
 
 
-def cut_by_picture(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+def config_of(part: str) -> str:
+    """The config that a part belongs to: a table is its own."""
+    return part.partition("/")[0]
+
+
+# ---------------------------------------------------------------------------------------------
+# Frames
+
+
+@functools.cache
+def arrow_schema(config: str) -> pa.Schema:
+    """The Arrow schema of a config's files; its metadata lets `datasets` restore the features."""
+    return features_of(config).arrow_schema
+
+
+@functools.cache
+def frame_schema(config: str) -> pl.Schema:
+    """Columns of a config's frames; `image` is the place of a picture, null where there is none."""
+    import polars as pl
+
+    empty = pl.from_arrow(arrow_schema(config).empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    places = {"file": pl.UInt32, "group": pl.UInt32, "row": pl.UInt32, "path": pl.String}
+    return pl.Schema({name: pl.Struct(places) if name == "image" else kind for name, kind in empty.schema.items()})
+
+
+def read_batches(
+    path: Path,
+    config: str,
+    store: PictureStore,
+    columns: Sequence[str] | None = None,
+    size: int = ROWS_PER_BATCH,
+) -> Iterator[pl.DataFrame]:
+    """Read a Parquet file in frames of whole row groups, without its pictures.
+
+    Args:
+        path: The file.
+        config: Whose features it has.
+        store: Knows the file afterwards; `image` says where in it a picture lies.
+        columns: Which columns, in their own order; all if null.
+        size: Rows of a frame, at least, but for the last.
+
+    Raises:
+        DatasetError: If it isn't readable Parquet, or its columns aren't those of the config.
+    """
+    file = open_parquet(path)
+    _require_columns(path, file.schema_arrow.names, config)
+    wanted = [name for name in arrow_schema(config).names if columns is None or name in columns]
+    number = store.add(path)
+    groups: list[int] = []
+    rows = 0
+    for group in range(file.metadata.num_row_groups):
+        groups.append(group)
+        rows += file.metadata.row_group(group).num_rows
+        if rows >= size or group == file.metadata.num_row_groups - 1:
+            yield _read_groups(path, file, groups, config, wanted, number)
+            groups, rows = [], 0
+
+
+def _require_columns(path: Path, names: Sequence[str], config: str) -> None:
+    known = arrow_schema(config).names
+    missing, unknown = sorted(set(known) - set(names)), sorted(set(names) - set(known))
+    if missing or unknown:
+        raise DatasetError(f"{path}: its columns aren't the schema's: missing {missing}, unknown {unknown}.")
+
+
+def _read_groups(
+    path: Path, file: pq.ParquetFile, groups: list[int], config: str, columns: list[str], number: int
+) -> pl.DataFrame:
+    import polars as pl
+    import pyarrow as pa
+
+    try:
+        read = [name if name != "image" else "image.path" for name in columns]
+        table = file.read_row_groups(groups, columns=read)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
+    schema = pa.schema([arrow_schema(config).field(name) for name in columns if name != "image"])
+    frame = pl.from_arrow(cast_table(table.select(schema.names), schema, path))
+    assert isinstance(frame, pl.DataFrame)
+    if "image" in columns:
+        frame = frame.with_columns(_places(table.column("image"), file, groups, number)).select(columns)
+    return frame
+
+
+def _places(images: pa.ChunkedArray, file: pq.ParquetFile, groups: list[int], number: int) -> pl.Series:
+    """Where the pictures of some row groups lie, from a column that holds their paths alone."""
+    import polars as pl
+
+    sizes = [file.metadata.row_group(group).num_rows for group in groups]
+    there = pl.Series("image", images.is_valid().to_pylist(), pl.Boolean)
+    paths = pl.Series("path", [path for chunk in images.chunks for path in chunk.field("path").to_pylist()], pl.String)
+    place = pl.DataFrame(
+        {
+            "file": pl.repeat(number, len(paths), dtype=pl.UInt32, eager=True),
+            "group": pl.Series([g for g, n in zip(groups, sizes, strict=True) for _ in range(n)], dtype=pl.UInt32),
+            "row": pl.Series([row for n in sizes for row in range(n)], dtype=pl.UInt32),
+            "path": paths,
+        }
+    )
+    return place.select(pl.when(there).then(pl.struct(pl.all())).alias("image")).to_series()
+
+
+def cast_table(table: pa.Table, schema: pa.Schema, where: Path | str) -> pa.Table:
+    """A table in the types of a schema.
+
+    Raises:
+        DatasetError: If a column's type can't be the schema's.
+    """
+    import pyarrow as pa
+
+    try:
+        return table.cast(schema)
+    except (pa.ArrowException, ValueError) as error:
+        raise DatasetError(f"{where}: a column's type isn't the schema's: {error}") from error
+
+
+# ---------------------------------------------------------------------------------------------
+# Writing
+
+
+class PartWriter:
+    """Writes the rows of one part, group by group, into numbered files.
+
+    Args:
+        folder: Where the files go.
+        stem: How their names begin: a split or a table.
+        config: Whose features the rows have.
+        rows_per_shard: Rows of a file, about; null for the default.
+    """
+
+    def __init__(self, folder: Path, stem: str, config: str, rows_per_shard: int | None = None) -> None:
+        self.size = 0
+        self.rows = 0
+        self._folder, self._stem, self._schema = folder, stem, arrow_schema(config)
+        self._limit = rows_per_shard or ROWS_PER_SHARD
+        self._files: list[Path] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._in_file = 0
+
+    def write(self, frame: pl.DataFrame, pictures: pa.DictionaryArray | None) -> None:
+        """Write rows that begin and end with a picture's records.
+
+        Args:
+            frame: The rows, sorted by picture, in the columns of the config.
+            pictures: Encoded bytes, one entry a row, where the config has pictures.
+        """
+        table, column = self._table(frame), self._schema.get_field_index("image")
+        starts = group_starts(frame)
+        for start, end in zip(starts, [*starts[1:], len(frame)], strict=True):
+            if self._writer is None or self._in_file >= self._limit:
+                self._next_file()
+            assert self._writer is not None
+            group = table.slice(start, end - start)
+            if pictures is not None:
+                shown = self._images(frame["image"][start:end], compact(pictures.slice(start, end - start)))
+                group = group.add_column(column, _with_dictionary(self._schema).field("image"), shown)
+            self._writer.write_table(group, row_group_size=end - start)
+            self._in_file += end - start
+        self.rows += len(frame)
+
+    def close(self) -> list[Path]:
+        """The files, under their final names."""
+        if self._writer is not None:
+            self._writer.close()
+        if self._stem in TABLES:
+            return self._files
+        named = []
+        for number, path in enumerate(self._files):
+            named.append(path.with_name(f"{self._stem}-{number:05d}-of-{len(self._files):05d}.parquet"))
+            path.rename(named[-1])
+        return named
+
+    def _next_file(self) -> None:
+        import pyarrow.parquet as pq
+
+        if self._writer is not None:
+            self._writer.close()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = f"{self._stem}.parquet" if self._stem in TABLES else f"{self._stem}-{len(self._files):05d}.partial"
+        self._files.append(self._folder / name)
+        self._in_file = 0
+        # Pictures are compressed already. The Arrow schema isn't stored: it would say dictionary, and `datasets`
+        # restores the features from metadata of its own.
+        leaves = [column for column in _leaves(self._schema) if column != "image.bytes"]
+        self._writer = pq.ParquetWriter(
+            self._files[-1],
+            _with_dictionary(self._schema),
+            compression={"image.bytes": "NONE"} | dict.fromkeys(leaves, "ZSTD") if "image" in self._schema.names else "ZSTD",
+            use_dictionary=True,
+            dictionary_pagesize_limit=_NO_LIMIT,
+            store_schema=False,
+        )
+        self._writer.add_key_value_metadata(self._schema.metadata)
+
+    def _table(self, frame: pl.DataFrame) -> pa.Table:
+        """All columns but the pictures."""
+        import polars as pl
+        import pyarrow as pa
+
+        plain = [name for name in self._schema.names if name != "image"]
+        table = frame.select(plain).to_arrow(compat_level=pl.CompatLevel.oldest())
+        table = table.cast(pa.schema([self._schema.field(name) for name in plain]))
+        self.size += table.nbytes
+        return table
+
+    def _images(self, places: pl.Series, pictures: pa.DictionaryArray) -> pa.StructArray:
+        """The column of pictures: bytes, and the file names that they are stored under."""
+        import polars as pl
+        import pyarrow as pa
+
+        self.size += _unpacked(pictures) + 4 * len(pictures)
+        paths = places.struct.field("path").to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
+        fields = list(_with_dictionary(self._schema).field("image").type)
+        return pa.StructArray.from_arrays([pictures, paths], fields=fields, mask=places.is_null().to_arrow())
+
+
+def _unpacked(pictures: pa.DictionaryArray) -> int:
+    """Bytes that pictures take once every row has its own copy."""
+    import pyarrow.compute as pc
+
+    return pc.sum(pc.binary_length(pictures.dictionary).take(pictures.indices)).as_py() or 0
+
+
+def _with_dictionary(schema: pa.Schema) -> pa.Schema:
+    import pyarrow as pa
+
+    if "image" not in schema.names:
+        return schema
+    pictures = pa.struct({"bytes": pa.dictionary(pa.int32(), pa.binary()), "path": pa.string()})
+    return schema.set(schema.get_field_index("image"), pa.field("image", pictures))
+
+
+def _leaves(schema: pa.Schema) -> Iterator[str]:
+    """Paths of the columns of a Parquet file."""
+    import pyarrow as pa
+
+    def within(path: str, kind: pa.DataType) -> Iterator[str]:
+        if pa.types.is_struct(kind):
+            for field in kind:
+                yield from within(f"{path}.{field.name}", field.type)
+        elif pa.types.is_list(kind):
+            yield from within(f"{path}.list.element", kind.value_type)
+        else:
+            yield path
+
+    for field in schema:
+        yield from within(field.name, field.type)
+
+
+def group_starts(frame: pl.DataFrame) -> list[int]:
+    """Where row groups of about `ROWS_PER_GROUP` rows begin, none between two rows of one picture."""
+    if len(frame) == 0:
+        return []
+    if "image_id" not in frame.columns:
+        return list(range(0, len(frame), ROWS_PER_GROUP))
+    pictures = frame["image_id"]
+    firsts = (pictures.ne_missing(pictures.shift(1)) | pictures.is_null()).arg_true().to_list()
+    starts = [0]
+    for first in firsts:
+        if first - starts[-1] >= ROWS_PER_GROUP:
+            starts.append(first)
+    return starts
+
+
+def write_file(path: Path, rows: Iterable[Row], features: datasets.Features) -> None:
+    """Write rows of any features into one Parquet file; a picture that neighbours share lies there once."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = features.arrow_schema
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(
+        path, schema, compression="zstd", use_dictionary=True, dictionary_pagesize_limit=_NO_LIMIT
+    ) as writer:
+        for group in _cut_by_picture(rows, ROWS_PER_GROUP):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
+
+
+def _cut_by_picture(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     """Cut rows into runs of at least `size` (but the last), never between two rows of one picture."""
     run: list[Row] = []
     for row in rows:
-        if len(run) >= size and row.get("image_id") != run[-1].get("image_id"):
+        picture = row.get("image_id")
+        if len(run) >= size and (picture is None or picture != run[-1].get("image_id")):
             yield run
             run = []
         run.append(row)
@@ -47,36 +337,8 @@ def cut_by_picture(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
         yield run
 
 
-def write_file(path: Path, rows: Iterable[Row], features: datasets.Features) -> int:
-    """Write one Parquet file and return the size of its rows in memory, in bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = features.arrow_schema  # Its metadata lets `datasets` restore the features.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
-    with pq.ParquetWriter(
-        path, schema, compression="zstd", use_dictionary=True, dictionary_pagesize_limit=_NO_LIMIT
-    ) as writer:
-        for group in cut_by_picture(rows, ROWS_PER_GROUP):
-            table = pa.Table.from_pylist(group, schema=schema)
-            size += table.nbytes
-            writer.write_table(table, row_group_size=len(group))
-    return size
-
-
-def write_shards(
-    folder: Path,
-    stem: str,
-    rows: Sequence[Row],
-    features: datasets.Features,
-    rows_per_shard: int | None = None,
-) -> tuple[list[Path], int]:
-    """Write `rows` as `STEM-00000-of-0000N.parquet`; returns the files and the rows' size in memory."""
-    runs = list(cut_by_picture(rows, rows_per_shard or ROWS_PER_SHARD))
-    paths = [folder / f"{stem}-{number:05d}-of-{len(runs):05d}.parquet" for number in range(len(runs))]
-    sizes = [write_file(path, run, features) for path, run in zip(paths, runs, strict=True)]
-    return paths, sum(sizes)
+# ---------------------------------------------------------------------------------------------
+# Whole tables, as `datasets` takes them
 
 
 def read_table(paths: Sequence[Path], features: datasets.Features) -> pa.Table:
@@ -90,40 +352,48 @@ def read_table(paths: Sequence[Path], features: datasets.Features) -> pa.Table:
     """
     import pyarrow as pa
 
-    return pa.concat_tables(_read_file(path, features) for path in paths)
-
-
-def _read_file(path: Path, features: datasets.Features) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, read_dictionary=[_PICTURES], partitioning=None)
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
-    missing, unknown = features.keys() - set(table.column_names), set(table.column_names) - features.keys()
-    if missing or unknown:
-        raise DatasetError(
-            f"{path}: its columns aren't the schema's: missing {sorted(missing)}, unknown {sorted(unknown)}."
-        )
-    schema = features.arrow_schema
-    if "image" in features:
-        pictures = pa.struct({"bytes": pa.dictionary(pa.int32(), pa.binary()), "path": pa.string()})
-        schema = schema.set(schema.get_field_index("image"), pa.field("image", pictures))
-    try:
-        return table.select(schema.names).cast(schema)
-    except (pa.ArrowException, ValueError) as error:
-        raise DatasetError(f"{path}: a column's type isn't the schema's: {error}") from error
+    schema = _with_dictionary(features.arrow_schema)
+    tables = []
+    for path in paths:
+        file = open_parquet(path, dictionary=("image.bytes",))
+        known, names = set(schema.names), set(file.schema_arrow.names)
+        if known != names:
+            raise DatasetError(
+                f"{path}: its columns aren't the schema's: missing {sorted(known - names)}, "
+                f"unknown {sorted(names - known)}."
+            )
+        try:
+            table = file.read().select(schema.names)
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(
+                f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again."
+            ) from error
+        tables.append(cast_table(table, schema, path))
+    return pa.concat_tables(tables)
 
 
 def unpacked_size(table: pa.Table) -> int:
     """Bytes that `table` takes once every row has its own copy of its picture."""
-    import pyarrow.compute as pc
-
     size: int = table.nbytes
     if "image" in table.column_names:
-        for chunk in table.column("image").chunks:
-            pictures = chunk.field("bytes")
-            lengths = pc.binary_length(pictures.dictionary)
-            size += pc.sum(lengths.take(pictures.indices)).as_py() or 0
+        size += sum(_unpacked(chunk.field("bytes")) for chunk in table.column("image").chunks)
     return size
+
+
+def shard_paths(folder: Path, part: str) -> list[Path]:
+    """The Parquet files of a part in a dataset folder, in order; none if there are none.
+
+    Raises:
+        DatasetError: If some are missing, or left over from another version.
+    """
+    if part in TABLES:
+        return [path for path in [folder / "tables" / f"{part}.parquet"] if path.is_file()]
+    config, _, split = part.partition("/")
+    found = sorted((folder / "data" / config).glob(f"{split}-*.parquet"))
+    numbers = [re.search(r"-of-(\d{5})\.parquet$", path.name) for path in found]
+    if any(number and int(number[1]) != len(found) for number in numbers):
+        raise DatasetError(
+            f"{found[0].parent}: {len(found)} files of {part}, but {found[0].name} is of another number: "
+            "files are missing, or left over from another version. Write or fetch the dataset again."
+        )
+    return found

@@ -1,237 +1,342 @@
-"""Write a dataset folder: Parquet shards, tables, card, taxonomy, changelog and decisions."""
+"""Write the files of a dataset folder: Parquet part by part and batch by batch, card, taxonomy, changelog, decisions."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import json
-from collections.abc import Iterable, Mapping
-from importlib.metadata import version as installed_version
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset import digest as digests
-from offside_data.dataset.card import BLOCK, FILE_NAME, Card, is_name, is_version
+from offside_data.dataset.card import BLOCK, FILE_NAME, Card
 from offside_data.dataset.card_text import write_sections
 from offside_data.dataset.decisions import DECISIONS_FILE, decisions_text
-from offside_data.dataset.front_matter import REWRITTEN, Part, hub_metadata
-from offside_data.dataset.storage import TABLES, Row, id_column, read_table, write_file, write_shards
-from offside_data.errors import DatasetError, RecordError, UsageError
-from offside_data.files import ensure_free, whole_folder
-from offside_data.request import settings_of, slices_of
-from offside_data.schema import CONFIGS, SCHEMA_VERSION, SPLITS, Record, features_of
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.front_matter import REWRITTEN, Part, hub_metadata, stated_size
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.storage import (
+    ROWS_PER_BATCH,
+    TABLES,
+    PartWriter,
+    Row,
+    config_of,
+    frame_schema,
+    group_starts,
+    id_column,
+)
+from offside_data.errors import DatasetError, RecordError
+from offside_data.schema import CONFIGS, SCHEMA_VERSION, SPLITS
+from offside_data.settings import settings_of, slices_of
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
-from offside_data.validation import validate_record
+from offside_data.validation import require_valid_rows
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TAXONOMY_FILE = "taxonomy.yaml"
 CHANGELOG_FILE = "CHANGELOG.md"
 
+Rewrite = Callable[[Iterator["pl.DataFrame"]], Iterator["pl.DataFrame"]]
+"""Makes rows anew, batch by batch; ids, modality, split and picture stay what they are, and no row comes or goes."""
 
-class DatasetWriter:
-    """Collects records and tables, and writes the whole folder when its block ends without an error.
 
-    ```python
-    with DatasetWriter(out, name="league", taxonomy=load_taxonomy("football"), license="cc0-1.0") as writer:
-        writer.add_records(records)
-    ```
+@dataclass(kw_only=True)
+class Content:
+    """What a dataset will hold.
 
     Args:
-        out: The folder to make.
-        name: Name of the dataset.
-        taxonomy: What the records' attributes mean, as an object or as YAML text (kept with its comments).
-        version: Its semantic version.
-        license: A Hub licence identifier, e.g. `cc-by-4.0`.
-        pretty_name: Title of the card; the name if empty.
-        description: First paragraph of the card.
-        force: Replace what `out` holds.
-        rows_per_shard: Rows of a Parquet file, about; a picture's records stay together.
-        created_with: Versions of what the content depends on, besides offside-data's own.
-        card: An earlier card: its prose and the front matter that people write (license, tags, …) win.
-        changelog: Text of `CHANGELOG.md`; null writes a first one.
-
-    Raises:
-        UsageError: If name or version can't be one.
-        OutputExistsError: On entering, if `out` already holds something.
+        card: Name, version, licence, `parent` and the prose are taken from it.
+        taxonomy_text: `taxonomy.yaml`.
+        changelog: `CHANGELOG.md`; null writes a first one.
+        decisions: Lines of `decisions.jsonl`.
+        created_with: Versions of what the content depends on.
+        rows_per_shard: Rows of a Parquet file, about; null for the default.
+        base: The dataset that is changed; null for a new one.
+        store: The files that pictures lie in.
+        added: Records that come.
+        updates: Fields of records that change, by `record_id`.
+        removed: Ids of records that go.
+        rewrite: Makes all records of the base anew while they are written.
+        tables: The tables as they will be.
     """
 
-    def __init__(
-        self,
-        out: Path,
-        *,
-        name: str,
-        taxonomy: Taxonomy | str,
-        version: str = "0.1.0",
-        license: str = "unknown",
-        pretty_name: str = "",
-        description: str = "",
-        force: bool = False,
-        rows_per_shard: int | None = None,
-        created_with: Mapping[str, str] | None = None,
-        card: Card | None = None,
-        changelog: str | None = None,
-    ) -> None:
-        if not is_name(name):
-            raise UsageError(f"dataset name {name!r}: use letters, digits, dots, dashes and underscores only.")
-        if not is_version(version):
-            raise UsageError(f"dataset version {version!r}: write MAJOR.MINOR.PATCH, e.g. 1.2.0.")
-        self.out = Path(out)
-        self._force = force
-        self._rows_per_shard = rows_per_shard
-        self._taxonomy_text = taxonomy if isinstance(taxonomy, str) else _taxonomy_yaml(taxonomy)
-        self.taxonomy = parse_taxonomy(self._taxonomy_text, where=TAXONOMY_FILE)
-        self._name, self._version, self._license = name, version, license
-        self._title, self._description = pretty_name or name, description
-        self._created_with = {"offside-data": installed_version("offside-data"), **(created_with or {})}
-        self._card = card
-        self._changelog = changelog
-        self._records: dict[str, list[Row]] = {}
-        self._ids: set[str] = set()
-        self._tables: dict[str, list[Row]] = {table: [] for table in TABLES}
-        self._decisions: list[Row] = []
+    card: Card
+    taxonomy_text: str
+    changelog: str | None = None
+    decisions: list[Row] = field(default_factory=list)
+    created_with: dict[str, str] = field(default_factory=dict)
+    rows_per_shard: int | None = None
+    base: OffsideDataset | None = None
+    store: PictureStore
+    added: list[pl.DataFrame] = field(default_factory=list)
+    updates: list[pl.DataFrame] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
+    rewrite: Rewrite | None = None
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
 
-    def __enter__(self) -> Self:
-        ensure_free(self.out, force=self._force)
-        return self
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The taxonomy that `taxonomy_text` describes."""
+        return parse_taxonomy(self.taxonomy_text, where=TAXONOMY_FILE)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._require_records()
-            with whole_folder(self.out, force=self._force) as folder:
-                self.write_to(folder)
 
-    def _require_records(self) -> None:
-        if not self._records:
-            raise DatasetError(f"{self.out}: no record was added; a dataset needs at least one.")
+@dataclass(kw_only=True)
+class _Written:
+    """A part as it was written, and what the card says of it."""
 
-    def add_records(self, records: Iterable[Record]) -> None:
-        """Add records of any config and split, in any order.
+    part: Part
+    facts: dict[str, Any]
+    slices: set[tuple[str | None, str | None]]
+
+
+def write_content(content: Content, folder: Path) -> Card:
+    """Write a dataset into an existing folder, for callers that see to it that it appears whole.
+
+    Parts that nothing changes are linked, not written again.
+
+    Returns:
+        The card that was written.
+
+    Raises:
+        DatasetError: If there are no records.
+        RecordError: If a record breaks the data model, or an id stands twice.
+    """
+    planned = _Plan(content)
+    written = [done for part in _all_parts() if (done := _write_records(folder, part, content, planned)) is not None]
+    if not written:
+        raise DatasetError(f"{content.card.name or folder}: no record was added; a dataset needs at least one.")
+    planned.require_unique()
+    # `datasets` can't load a file without rows.
+    tables = [_write_table(folder, name, content) for name in TABLES if len(content.tables[name])]
+    card = _make_card(content, written, [done.part for done in written] + tables)
+    for file, text in {
+        TAXONOMY_FILE: content.taxonomy_text,
+        DECISIONS_FILE: decisions_text(content.decisions),
+        CHANGELOG_FILE: content.changelog or f"# Changelog\n\n## {card.version}\n\nFirst version.\n",
+        FILE_NAME: card.text,
+    }.items():
+        (folder / file).write_text(text, encoding="utf-8", newline="\n")
+    return card
+
+
+def _all_parts() -> list[str]:
+    return [f"{config}/{split}" for config in CONFIGS for split in SPLITS]
+
+
+# ---------------------------------------------------------------------------------------------
+# What goes where
+
+
+class _Plan:
+    """Which rows every part will hold."""
+
+    def __init__(self, content: Content) -> None:
+        import polars as pl
+
+        self._content = content
+        self._stored = content.base.record_parts() if content.base else []
+        self._ranks = {attribute: place for place, attribute in enumerate(content.taxonomy.names())}
+        self._added = pl.concat(content.added) if content.added else pl.DataFrame(schema=frame_schema("multimodal"))
+        touched = [frame["record_id"] for frame in content.updates] + [pl.Series(list(content.removed), dtype=pl.String)]
+        self._touched = pl.concat(touched).unique()
+        self._moves = any({"split", "modality"} & set(frame.columns) for frame in content.updates)
+        self._names: list[pl.Series] = []
+
+    def is_kept(self, part: str) -> bool:
+        """Whether a part stays as it is."""
+        base = self._content.base
+        if base is None or part not in self._stored or part not in base.card.splits or self._content.rewrite:
+            return False
+        if self._moves or len(self._of(self._added, part)) or stated_size(base.card, part) is None:
+            return False
+        names = base.frame(part, ["record_id"])["record_id"]
+        if names.is_in(self._touched.implode()).any():
+            return False
+        self._names.append(names)
+        return True
+
+    def batches(self, part: str) -> Iterator[pl.DataFrame]:
+        """The rows of a part, sorted by picture; no batch ends between two rows of one picture."""
+        import polars as pl
+
+        added, base = self._of(self._added, part), self._content.base
+        if base is not None and part in self._stored and not self._moves and not len(added) and _is_sorted(base, part):
+            yield from map(self._sorted, self._changed(part))
+            return
+        found = [added]
+        for source in self._stored if self._moves else [part] if part in self._stored else []:
+            found += [self._of(batch, part) for batch in self._changed(source)]
+        rows = self._sorted(pl.concat(found))
+        starts = [0]
+        for start in group_starts(rows):
+            if start - starts[-1] >= ROWS_PER_BATCH:
+                starts.append(start)
+        for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+            yield rows[start:end]
+
+    def note(self, names: pl.Series) -> None:
+        """Remember the ids of rows that were written."""
+        self._names.append(names)
+
+    def require_unique(self) -> None:
+        """Make sure that no id stands twice.
 
         Raises:
-            RecordError: If one breaks the data model or its id was added before.
+            RecordError: Naming the first.
         """
-        for record in records:
-            validate_record(record, self.taxonomy)
-            if record.record_id in self._ids:
-                raise RecordError(f"record {record.record_id} was added before; every record needs an id of its own.")
-            self._ids.add(record.record_id)
-            self._records.setdefault(f"{record.modality}/{record.split}", []).append(record.to_row())
+        import polars as pl
 
-    def add_subjects(self, rows: Iterable[Row]) -> None:
-        """Add rows of `tables/subjects.parquet` (`schema.subject_features`); keys left out are null.
+        if len(self._added):
+            names = pl.concat(self._names)
+            twice = names.filter(names.is_duplicated())
+            if len(twice):
+                raise RecordError(f"record {twice.min()} was added before; every record needs an id of its own.")
 
-        Raises:
-            RecordError: If a row has unknown keys, or no `subject_id` or one that was added before.
-        """
-        self._add_rows("subjects", rows)
+    def _of(self, rows: pl.DataFrame, part: str) -> pl.DataFrame:
+        import polars as pl
 
-    def add_images(self, rows: Iterable[Row]) -> None:
-        """Add rows of `tables/images.parquet` (`schema.image_features`); keys left out are null.
+        config, split = part.split("/")
+        return rows.filter((pl.col("modality") == config) & (pl.col("split") == split))
 
-        Raises:
-            RecordError: If a row has unknown keys, or no `image_id` or one that was added before.
-        """
-        self._add_rows("images", rows)
+    def _changed(self, part: str) -> Iterator[pl.DataFrame]:
+        base, rewrite = self._content.base, self._content.rewrite
+        assert base is not None
+        batches = map(self._applied, base.batches(part))
+        return batches if rewrite is None else rewrite(batches)
 
-    def add_decisions(self, rows: Iterable[Row]) -> None:
-        """Add lines of `decisions.jsonl`."""
-        self._decisions += rows
+    def _applied(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """A batch with the updates, without the rows that go."""
+        import polars as pl
 
-    def _add_rows(self, table: str, rows: Iterable[Row]) -> None:
-        columns = list(features_of(table))
-        ids = {row[id_column(table)] for row in self._tables[table]}
-        for row in rows:
-            unknown = sorted(row.keys() - set(columns))
-            if unknown:
-                raise RecordError(f"table {table}: unknown columns {unknown}; allowed: {', '.join(columns)}.")
-            name = row.get(id_column(table))
-            if not name or name in ids:
-                raise RecordError(f"table {table}: every row needs a {id_column(table)} of its own, got {name!r}.")
-            ids.add(name)
-            self._tables[table].append({column: row.get(column) for column in columns})
+        if self._content.removed:
+            batch = batch.filter(~pl.col("record_id").is_in(self._content.removed))
+        for update in self._content.updates:
+            batch = batch.update(update, on="record_id", how="left", include_nulls=True)
+        return batch
 
-    def write_to(self, folder: Path) -> None:
-        """Write everything into an existing folder, for callers that see to it that it appears whole.
+    def _sorted(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """By picture, then by attribute as the taxonomy lists them, whatever order records were added in."""
+        import polars as pl
 
-        Raises:
-            DatasetError: If no record was added.
-        """
-        self._require_records()
-        parts = [self._write_records(folder, name) for name in sorted(self._records, key=_rank)]
-        # `datasets` can't load a file without rows.
-        parts += [self._write_table(folder, name) for name in TABLES if self._tables[name]]
-        for file, text in {
-            TAXONOMY_FILE: self._taxonomy_text,
-            DECISIONS_FILE: decisions_text(self._decisions),
-            CHANGELOG_FILE: self._changelog or f"# Changelog\n\n## {self._version}\n\nFirst version.\n",
-            FILE_NAME: self._make_card(parts).text,
-        }.items():
-            (folder / file).write_text(text, encoding="utf-8", newline="\n")
-
-    def _write_records(self, folder: Path, name: str) -> Part:
-        config, split = name.split("/")
-        attributes = {attribute: place for place, attribute in enumerate(self.taxonomy.names())}
-        rows = sorted(self._records[name], key=functools.partial(_place, attributes))
-        files, size = write_shards(folder / "data" / config, split, rows, features_of(config), self._rows_per_shard)
-        root = digests.table_root((row["record_id"], bytes.fromhex(row["content_hash"])) for row in rows)
-        return Part(name=name, rows=len(rows), digest=root, files=files, size=size)
-
-    def _write_table(self, folder: Path, name: str) -> Part:
-        rows = sorted(self._tables[name], key=lambda row: str(row[id_column(name)]))
-        file = folder / "tables" / f"{name}.parquet"
-        size = write_file(file, rows, features_of(name))
-        written = read_table([file], features_of(name))  # Rows may be loosely typed; files aren't.
-        root = digests.rows_root(digests.hashed_rows(written), id_column(name))
-        return Part(name=name, rows=len(rows), digest=root, files=[file], size=size)
-
-    def _make_card(self, parts: list[Part]) -> Card:
-        earlier = self._card or Card(body=f"# {self._title}\n\n{self._description}".strip() + "\n")
-        roots = {part.name: part.digest for part in parts}
-        roots["taxonomy"] = digests.taxonomy_digest(self.taxonomy)
-        block = {
-            "schema_version": SCHEMA_VERSION,
-            "name": self._name,
-            "version": self._version,
-            "digest": digests.dataset_digest(roots),
-            "parent": earlier.block.get("parent"),
-            "taxonomy": {"file": TAXONOMY_FILE, "digest": roots["taxonomy"]},
-            "splits": {part.name: self._facts(part) for part in parts if part.name in self._records},
-            "settings": settings_of(slices_of(self._records)),
-            "created_with": self._created_with,
-        }
-        front = hub_metadata(parts, license=self._license, title=self._title)
-        written = {key: value for key, value in earlier.data.items() if key not in (*REWRITTEN, BLOCK)}
-        card = Card({**front, **written, BLOCK: block}, earlier.body)
-        write_sections(card)
-        return card
-
-    def _facts(self, part: Part) -> dict[str, Any]:
-        rows = self._records[part.name]
-        return {
-            "records": part.rows,
-            "subjects": len({row["subject_id"] for row in rows} - {None}),
-            "images": len({row["image_id"] for row in rows} - {None}),
-            "digest": part.digest,
-        }
+        rank = pl.col("attribute").replace_strict(self._ranks, default=-1, return_dtype=pl.Int32)
+        return rows.sort(pl.col("image_id").fill_null(""), pl.col("subject_id").fill_null(""), rank, "record_id")
 
 
-def _rank(part: str) -> tuple[int, int]:
+def _is_sorted(base: OffsideDataset, part: str) -> bool:
+    return base.frame(part, ["image_id"])["image_id"].fill_null("").is_sorted()
+
+
+# ---------------------------------------------------------------------------------------------
+# Parts
+
+
+def _write_records(folder: Path, part: str, content: Content, planned: _Plan) -> _Written | None:
+    """Write a part; null if it holds nothing.
+
+    Raises:
+        RecordError: If a record breaks the data model.
+    """
+    import polars as pl
+
+    if planned.is_kept(part):
+        return _keep(folder, part, content)
     config, split = part.split("/")
-    return CONFIGS.index(config), SPLITS.index(split)
+    taxonomy = content.taxonomy
+    writer = PartWriter(folder / "data" / config, split, config, content.rows_per_shard)
+    names, found, about = [], [], []
+    for batch in planned.batches(part):
+        if len(batch) == 0:
+            continue
+        require_valid_rows(batch, taxonomy)
+        pictures = content.store.take(batch["image"].struct.unnest())
+        leaves = digests.leaves(batch, digests.sha256_of(pictures))
+        writer.write(batch.with_columns(leaves.alias("content_hash")), pictures)
+        names.append(batch["record_id"])
+        found.append(leaves)
+        about.append(batch.select("subject_id", "image_id", "scope", "rumor_channel").unique())
+    files = writer.close()
+    if not files:
+        return None
+    planned.note(pl.concat(names))
+    said = pl.concat(about)
+    written = Part(
+        name=part,
+        rows=writer.rows,
+        digest=digests.frame_root(pl.concat(names), pl.concat(found)),
+        files=files,
+        size=writer.size,
+    )
+    facts = {
+        "records": written.rows,
+        "subjects": said["subject_id"].drop_nulls().n_unique(),
+        "images": said["image_id"].drop_nulls().n_unique(),
+        "digest": written.digest,
+    }
+    return _Written(part=written, facts=facts, slices=set(said.select("scope", "rumor_channel").unique().rows()))
 
 
-def _place(attributes: Mapping[str, int], row: Row) -> tuple[str, str, int, str]:
-    """By picture, then by attribute as the taxonomy lists them, whatever order records were added in."""
-    attribute = attributes.get(row["attribute"], -1)
-    return row["image_id"] or "", row["subject_id"] or "", attribute, row["record_id"]
+def _keep(folder: Path, part: str, content: Content) -> _Written:
+    """A part that stays as it is: its files are linked, what the card says of it holds."""
+    base = content.base
+    assert base is not None
+    files = []
+    for path in base.files(part):
+        files.append(folder / path.relative_to(base.path))
+        files[-1].parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(path, files[-1])
+    facts, size = dict(base.card.splits[part]), stated_size(base.card, part)
+    assert size is not None
+    kept = Part(name=part, rows=facts["records"], digest=facts["digest"], files=files, size=size)
+    pairs = base.frame(part, ["scope", "rumor_channel"]).unique().rows()
+    return _Written(part=kept, facts=facts, slices=set(pairs))
 
 
-def _taxonomy_yaml(taxonomy: Taxonomy) -> str:
-    plain = dataclasses.asdict(taxonomy)
-    plain["attributes"] = [{key: value for key, value in a.items() if value} for a in plain["attributes"]]
-    tuples_as_lists = json.loads(json.dumps(plain))
-    return yaml.safe_dump(tuples_as_lists, sort_keys=False, allow_unicode=True, width=110)
+def link_or_copy(source: Path, target: Path) -> None:
+    """A hard link where the disk can do that, else a copy. Our files are replaced, never written into."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _write_table(folder: Path, name: str, content: Content) -> Part:
+    import polars as pl
+
+    key = id_column(name)
+    rows = content.tables[name].sort(pl.col(key).fill_null(""))
+    pictures = content.store.take(rows["image"].struct.unnest()) if "image" in rows.columns else None
+    leaves = digests.leaves(rows, digests.sha256_of(pictures) if pictures is not None else None)
+    writer = PartWriter(folder / "tables", name, config_of(name))
+    writer.write(rows, pictures)
+    files = writer.close()
+    return Part(name=name, rows=len(rows), digest=digests.frame_root(rows[key], leaves), files=files, size=writer.size)
+
+
+# ---------------------------------------------------------------------------------------------
+# Card
+
+
+def _make_card(content: Content, written: Iterable[_Written], parts: list[Part]) -> Card:
+    earlier, block = content.card, content.card.block
+    written = list(written)
+    roots = {part.name: part.digest for part in parts}
+    roots["taxonomy"] = digests.taxonomy_digest(content.taxonomy)
+    made: Mapping[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "name": block["name"],
+        "version": block["version"],
+        "digest": digests.dataset_digest(roots),
+        "parent": block.get("parent"),
+        "taxonomy": {"file": TAXONOMY_FILE, "digest": roots["taxonomy"]},
+        "splits": {done.part.name: done.facts for done in written},
+        "settings": settings_of(slices_of({done.part.name: done.slices for done in written})),
+        "created_with": content.created_with,
+    }
+    title = str(earlier.data.get("pretty_name") or block["name"])
+    front = hub_metadata(parts, license=str(earlier.data.get("license") or "unknown"), title=title)
+    said = {key: value for key, value in earlier.data.items() if key not in (*REWRITTEN, BLOCK)}
+    card = Card({**front, **said, BLOCK: dict(made)}, earlier.body)
+    write_sections(card)
+    return card

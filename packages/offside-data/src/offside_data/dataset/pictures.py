@@ -1,0 +1,192 @@
+"""Pictures where they lie: in the Parquet files of a dataset, read when they are needed and never all of them.
+
+Rows carry the *place* of their picture (file, row group, row) instead of its bytes; `StoredImage` is such a place
+that looks like an `EncodedImage`. Whoever goes through rows in the order of their files reads every row group once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offside_data.errors import DatasetError
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_MEMORY = 2**32 - 1
+"""Number of the file that is none: of pictures that are held in memory."""
+_HELD_PER_GROUP = 256
+_GROUPS_KEPT = 8
+"""Row groups whose pictures stay in memory: rows near each other show pictures near each other."""
+
+
+class PictureStore:
+    """The Parquet files that pictures lie in, by number."""
+
+    def __init__(self, files: Sequence[Path] = ()) -> None:
+        self.files: list[Path] = []
+        self._numbers: dict[Path, int] = {}
+        self._held: list[bytes | None] = []
+        self._places: dict[bytes | None, int] = {}
+        self._pictures = functools.lru_cache(_GROUPS_KEPT)(self._read)
+        self._open = functools.lru_cache(_GROUPS_KEPT)(self._open_file)
+        for file in files:
+            self.add(file)
+
+    def add(self, file: Path) -> int:
+        """The number of a file; the same one each time."""
+        if file not in self._numbers:
+            self._numbers[file] = len(self.files)
+            self.files.append(file)
+        return self._numbers[file]
+
+    def hold(self, image: Any) -> StoredImage:
+        """A picture of any kind as one of this store: of another store by its place, any other in memory.
+
+        Args:
+            image: A `StoredImage`, an `EncodedImage`, or a mapping of `bytes` and `path`.
+        """
+        if isinstance(image, StoredImage):
+            if image.store is self:
+                return image
+            if image.file != _MEMORY:
+                return StoredImage(self, self.add(image.store.files[image.file]), image.group, image.row, image.path)
+        data, path = (image["bytes"], image["path"]) if isinstance(image, Mapping) else (image.bytes, image.path)
+        row = self._places.setdefault(data, len(self._held))
+        if row == len(self._held):
+            self._held.append(data)
+        return StoredImage(self, _MEMORY, row // _HELD_PER_GROUP, row % _HELD_PER_GROUP, path)
+
+    def images(self, file: int, group: int) -> pa.DictionaryArray:
+        """The encoded pictures of a row group: one entry a row, each distinct picture once in its dictionary.
+
+        Raises:
+            DatasetError: If the file can't be read.
+        """
+        return self._in_memory(group) if file == _MEMORY else self._pictures(file, group)
+
+    def _in_memory(self, group: int) -> pa.DictionaryArray:
+        import pyarrow as pa
+
+        held = self._held[group * _HELD_PER_GROUP : (group + 1) * _HELD_PER_GROUP]
+        return pa.array(held, pa.binary()).dictionary_encode()
+
+    def bytes_at(self, file: int, group: int, row: int) -> bytes | None:
+        """The encoded bytes of one picture; null where only a path is stored."""
+        if file == _MEMORY:
+            return self._held[group * _HELD_PER_GROUP + row]
+        pictures = self.images(file, group)
+        index = pictures.indices[row].as_py()
+        return None if index is None else pictures.dictionary[index].as_py()
+
+    def take(self, places: pl.DataFrame) -> pa.DictionaryArray:
+        """The pictures of some rows, each distinct one about once.
+
+        Args:
+            places: Columns `file`, `group` and `row`; rows of nulls have no picture. Neighbours in the same row
+                group are read together, so rows in the order of their files cost one pass.
+
+        Returns:
+            A dictionary array of encoded bytes, one entry a row.
+
+        Raises:
+            DatasetError: If a file can't be read.
+        """
+        import polars as pl
+        import pyarrow as pa
+
+        order = places.with_row_index("_at").drop_nulls("file").sort("file", "group", "row", maintain_order=True)
+        arrays, positions = [pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], pa.binary()))], []
+        for (file, group), rows in order.group_by("file", "group", maintain_order=True):
+            pictures = self.images(int(str(file)), int(str(group)))
+            arrays.append(compact(pictures.take(pa.array(rows["row"].to_numpy()))))
+            positions.append(rows["_at"])
+        merged = pa.chunked_array(arrays).unify_dictionaries().combine_chunks()
+        if isinstance(merged, pa.ChunkedArray):  # Older releases give a chunked array back.
+            merged = merged.chunk(0)
+        # Back into the order of the rows that were asked for.
+        found = pl.DataFrame({"_at": pl.concat(positions) if positions else pl.Series("_at", [], pl.UInt32)})
+        where = found.with_row_index("_from")
+        back = pl.DataFrame({"_at": range(len(places))}, schema={"_at": pl.UInt32}).join(where, on="_at", how="left")
+        return merged.take(pa.array(back.sort("_at")["_from"].to_list(), pa.int64()))
+
+    def _open_file(self, file: int) -> pq.ParquetFile:
+        return open_parquet(self.files[file], dictionary=("image.bytes",))
+
+    def _read(self, file: int, group: int) -> pa.DictionaryArray:
+        import pyarrow as pa
+
+        path = self.files[file]
+        try:
+            table = self._open(file).read_row_group(group, columns=["image.bytes"])
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch it again.") from error
+        chunks = [chunk.field("bytes") for chunk in table.column("image").chunks]
+        merged = pa.chunked_array(chunks).unify_dictionaries().combine_chunks() if chunks else _nothing()
+        return merged.chunk(0) if isinstance(merged, pa.ChunkedArray) else merged
+
+
+def _nothing() -> pa.DictionaryArray:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], pa.binary()))
+
+
+def compact(pictures: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The same without the pictures that no row shows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    used = pc.unique(pictures.indices.drop_null())
+    if len(used) == len(pictures.dictionary):
+        return pictures
+    return pa.DictionaryArray.from_arrays(pc.index_in(pictures.indices, used), pictures.dictionary.take(used))
+
+
+def open_parquet(path: Path, dictionary: Sequence[str] = ()) -> pq.ParquetFile:
+    """Open a Parquet file.
+
+    Raises:
+        DatasetError: If it isn't one.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path, read_dictionary=list(dictionary), memory_map=False)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A picture that lies in a Parquet file; `bytes` reads it.
+
+    Args:
+        store: The files.
+        file: Number of its file.
+        group: Row group of that file.
+        row: Row of that group.
+        path: The file name it is stored under.
+    """
+
+    store: PictureStore
+    file: int
+    group: int
+    row: int
+    path: str | None
+
+    @property
+    def bytes(self) -> Any:
+        """The encoded bytes; null where only a path is stored."""
+        return self.store.bytes_at(self.file, self.group, self.row)
+
+    def place(self) -> dict[str, Any]:
+        """The picture as the `image` column of a frame holds it."""
+        return {"file": self.file, "group": self.group, "row": self.row, "path": self.path}
