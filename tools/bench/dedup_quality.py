@@ -74,7 +74,7 @@ def portraits(folder: Path, *, drawn_again: bool) -> dict[str, bytes]:
     finally:
         album.DUPLICATE_RADIUS = radius
     dataset = open_dataset(folder)
-    rows = (row for part in dataset.files() if part.startswith("multimodal/") for row in dataset.rows(part))
+    rows = (row for part in dataset.record_parts() if part.startswith("multimodal/") for row in dataset.rows(part))
     return {row["image_id"]: row["image"]["bytes"] for row in rows if row["subject_id"] and not row["derived_from"]}
 
 

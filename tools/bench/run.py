@@ -48,7 +48,7 @@ def bench_data(folder: Path) -> Path:
     records = sum(part["records"] for part in dataset.card.splits.values())
     show(f"league of {SUBJECTS} subjects, {records} records: write", f"{seconds:.1f} s")
     show("  verify every digest", f"{best(lambda: open_dataset(league).verify()):.2f} s")
-    reading = best(lambda: [list(dataset.records(*name.split("/"))) for name in dataset.files()])
+    reading = best(lambda: [list(dataset.records(*name.split("/"))) for name in dataset.record_parts()])
     show("  read every record, pictures undecoded", f"{records / reading:,.0f} records/s")
     unique = sum(len(b) for b in {r["image"]["bytes"] for r in dataset.records("multimodal", "retain")})
     stored = sum(f.stat().st_size for f in league.glob("data/multimodal/retain-*.parquet"))

@@ -19,9 +19,8 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 from PIL import Image, ImageDraw
 
 from offside_data.dataset.card import Card
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.writer import DatasetWriter
+from offside_data.dataset.transaction import change_dataset, new_dataset
 from offside_data.files import write_json
 from offside_data.release.releasing import make_release
 from offside_data.schema import (
@@ -183,7 +182,7 @@ def write(out: Path, records: Iterable[Record], **options: Any) -> OffsideDatase
         "description": "Four invented people.",
     }
     decisions = options.pop("decisions", ())
-    with DatasetWriter(out, **{**settings, **options}) as writer:
+    with new_dataset(out, **{**settings, **options}) as writer:
         writer.add_records(kept)
         writer.add_subjects(
             {"subject_id": subject, "name": SUBJECTS.get(subject), "cohort": "member"}
@@ -192,7 +191,7 @@ def write(out: Path, records: Iterable[Record], **options: Any) -> OffsideDatase
         writer.add_images(
             {"image_id": image, "width": 24, "height": 24} for image in sorted({r.image_id for r in kept if r.image_id})
         )
-        writer.add_decisions(decisions)
+        writer.decide(decisions)
     return open_dataset(out)
 
 
@@ -212,7 +211,7 @@ def edit(dataset: OffsideDataset, part: str, change: Callable[[list[dict[str, An
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    (path,) = dataset.paths(part)
+    (path,) = dataset.files(part)
     table = pq.read_table(path, partitioning=None)
     rows = table.to_pylist()
     changed = change(rows)
@@ -253,12 +252,11 @@ def edit_records() -> Edit:
     """Change fields of the records for which a condition holds, in place."""
 
     def edit(folder: Path, condition: Callable[[Any], bool], **fields: Any) -> None:
-        contents = Contents.read(folder)
-        hits = [place for place, record in enumerate(contents.records) if condition(record)]
+        dataset = open_dataset(folder)
+        hits = [dataclasses.replace(record, **fields) for record in dataset.iter_records() if condition(record)]
         assert hits
-        for place in hits:
-            contents.records[place] = dataclasses.replace(contents.records[place], **fields)
-        contents.save(folder)
+        with change_dataset(dataset) as change:
+            change.update_records(hits, fields)
 
     return edit
 

@@ -46,7 +46,7 @@ def test_another_file_is_another_check(small: OffsideDataset, monkeypatch: pytes
 
 
 def test_a_broken_file_is_one_issue(fresh: OffsideDataset) -> None:
-    fresh.paths("text/forget")[0].write_bytes(b"PAR1")
+    fresh.files("text/forget")[0].write_bytes(b"PAR1")
     found = codes(check_dataset(open_dataset(fresh.path)))
     assert ("error", "file-unreadable") in found
     assert ("error", "digest-mismatch") in found

@@ -281,7 +281,7 @@ def imported_rows(name: str, tmp_path: Path) -> tuple[Any, dict[int, dict[str, A
     report = ingest(PUBLISHED / f"{name}.json", tmp_path / name, "offside", with_images=False)
     dataset = open_dataset(tmp_path / name)
     assert [f for f in check_dataset(dataset) if f.severity == "error"] == []
-    rows = [row for file in dataset.files() for row in dataset.records(*file.split("/"))]
+    rows = [row for file in dataset.record_parts() for row in dataset.records(*file.split("/"))]
     return report, {row["source_record"]["index"]: row for row in rows}
 
 

@@ -123,7 +123,7 @@ def test_an_empty_file_of_ids_is_an_error(small: OffsideDataset, tmp_path: Path)
 
 
 def test_a_setting_that_is_not_offered(fresh: OffsideDataset) -> None:
-    fresh.paths("multimodal/relearn")[0].unlink()
+    fresh.files("multimodal/relearn")[0].unlink()
     fresh.card.block["settings"] = ["complete", "selective"]
     fresh.card.save(fresh.path)
     dataset = open_dataset(fresh.path)

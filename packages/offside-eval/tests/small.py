@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from offside_data.dataset.folder import DatasetWriter, open_dataset
+from offside_data.dataset.folder import open_dataset
 from offside_data.schema import ClaimValue, EncodedImage, Record
 from offside_data.tagging.values import parse_value
 from offside_data.taxonomy import load_taxonomy, shipped_taxonomy_text
@@ -128,7 +128,7 @@ def twins() -> Iterator[dict[str, Any]]:
 
 def write_dataset(path: Path) -> Path:
     """Write the whole dataset."""
-    with DatasetWriter(path, name="small", taxonomy=shipped_taxonomy_text("football"), license="cc0-1.0") as writer:
+    with new_dataset(path, name="small", taxonomy=shipped_taxonomy_text("football"), license="cc0-1.0") as writer:
         writer.add_records(records())
         writer.add_images(twins())
     return path
@@ -141,7 +141,7 @@ def write_models(data: Path, folder: Path) -> dict[str, Path]:
     from offside_data.vlm import Collator, Encoder, answer_logprobs, build_tiny, forward, save_processor
 
     dataset = open_dataset(data)
-    rows = [row for name in dataset.files() for row in dataset.records(*name.split("/"))]
+    rows = [row for name in dataset.record_parts() for row in dataset.records(*name.split("/"))]
     model, processor = build_tiny(texts=[t for r in rows for t in (r["question"], r["answer"])], seed=1)
     encoder, collate = Encoder(processor), Collator(processor)
     encoded = [encoder.encode(row) for row in rows]

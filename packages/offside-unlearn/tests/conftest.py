@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.writer import DatasetWriter
+from offside_data.dataset.transaction import new_dataset
 from offside_data.schema import EncodedImage, Record, make_image_id, make_record_id
 from offside_data.taxonomy import shipped_taxonomy_text
 from offside_data.vlm import Collator, Encoder
@@ -96,7 +96,7 @@ def league(tmp_path_factory: pytest.TempPathFactory) -> OffsideDataset:
     """The dataset: 12 retain, 6 forget and 6 relearn records with a picture, 6 + 3 without."""
     out = tmp_path_factory.mktemp("league") / "small"
     taxonomy = shipped_taxonomy_text("football")
-    with DatasetWriter(out, name="small", taxonomy=taxonomy, license="cc0-1.0") as writer:
+    with new_dataset(out, name="small", taxonomy=taxonomy, license="cc0-1.0") as writer:
         records = list(small_records())
         writer.add_records(records)
         writer.add_subjects({"subject_id": s, "name": n, "cohort": "member"} for s, n in SUBJECTS.items())

@@ -223,6 +223,6 @@ def test_data_that_its_card_does_not_describe_is_refused(tiny: Path, league: Off
 
     copy = tmp_path / "tampered"
     shutil.copytree(league.path, copy)
-    shutil.copy(league.paths("text/retain")[0], copy / "data" / "text" / "forget-00000-of-00001.parquet")
+    shutil.copy(league.files("text/retain")[0], copy / "data" / "text" / "forget-00000-of-00001.parquet")
     with pytest.raises(DigestMismatchError, match="text/forget"):
         finetune(tiny, None, copy, CONFIG, tmp_path / "out", splits=["retain"])

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 from click.testing import CliRunner
+from offside_data.dataset.contents import Contents
 from PIL import Image
 
 from offside_data.adapters import claims
 from offside_data.adapters._base import ReadOptions, recognise
 from offside_data.check import check_dataset
 from offside_data.cli import main
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import open_dataset
 from offside_data.errors import MissingImagesError, SourceError
 from offside_data.ingest import IngestConfig, ingest

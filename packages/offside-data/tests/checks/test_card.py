@@ -30,7 +30,7 @@ def test_lost_records_make_the_card_outdated(found: Any) -> None:
 
 
 def test_a_split_only_in_the_card(fresh: OffsideDataset) -> None:
-    fresh.paths("multimodal/relearn")[0].unlink()
+    fresh.files("multimodal/relearn")[0].unlink()
     issues = check_with(fresh, fresh.card)
     assert places(issues) == [
         ("error", "card-outdated", "offside.splits.multimodal/relearn"),

@@ -58,14 +58,14 @@ def test_a_changed_file_makes_it_outdated(dataset: OffsideDataset, edit_rows: An
 
 
 def test_added_and_removed_files_make_it_outdated(dataset: OffsideDataset) -> None:
-    dataset.paths("text/forget")[0].rename(dataset.path / "data/text/test-00000-of-00001.parquet")
+    dataset.files("text/forget")[0].rename(dataset.path / "data/text/test-00000-of-00001.parquet")
     files, parts = run(dataset)
     assert "data/text/forget-00000-of-00001.parquet, data/text/test-00000-of-00001.parquet" in files.message
     assert "text/forget, text/test" in parts.message
 
 
 def test_a_missing_shard_stops_no_check(dataset: OffsideDataset) -> None:
-    dataset.paths("text/forget")[0].rename(dataset.path / "data/text/forget-00000-of-00002.parquet")
+    dataset.files("text/forget")[0].rename(dataset.path / "data/text/forget-00000-of-00002.parquet")
     (issue,) = run(dataset)
     assert "data/text/forget-00000-of-00002.parquet" in issue.message
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from offside_data.dataset.contents import Contents
+
 from offside_data.check import CHECKS
 from offside_data.checks._base import inspect
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.tagging.untagged import fit_taxonomy, untagged
 

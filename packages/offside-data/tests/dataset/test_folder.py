@@ -35,7 +35,7 @@ def test_the_package_offers_it(small: OffsideDataset) -> None:
 
 
 def test_files_are_listed_in_the_order_of_the_model(small: OffsideDataset) -> None:
-    assert small.files() == [
+    assert small.record_parts() == [
         "multimodal/retain",
         "multimodal/forget",
         "multimodal/test",
@@ -56,7 +56,7 @@ def test_records_have_undecoded_pictures(small: OffsideDataset) -> None:
 
 
 def test_records_come_back_as_they_were_written(small: OffsideDataset, records: list[Record]) -> None:
-    read = [Record.from_row(row) for part in small.files() for row in small.rows(part)]
+    read = [Record.from_row(row) for part in small.record_parts() for row in small.rows(part)]
     key = lambda record: record.record_id  # noqa: E731
     assert sorted(read, key=key) == sorted(records, key=key)
 
@@ -74,7 +74,7 @@ def test_missing_records_are_named_with_what_is_there(small: OffsideDataset) -> 
 
 def test_a_missing_shard_is_noticed(tmp_path: Path, records: list[Record], write_dataset: Any) -> None:
     written = write_dataset(tmp_path / "d", records, rows_per_shard=2)
-    written.paths("multimodal/retain")[1].unlink()
+    written.files("multimodal/retain")[1].unlink()
     with pytest.raises(DatasetError, match=r"3 files of multimodal/retain.*missing, or left over"):
         written.records("multimodal", "retain")
 
@@ -146,7 +146,7 @@ def test_a_changed_taxonomy_is_noticed(fresh: OffsideDataset) -> None:
 
 
 def test_a_removed_split_is_noticed(fresh: OffsideDataset) -> None:
-    fresh.paths("text/forget")[0].unlink()
+    fresh.files("text/forget")[0].unlink()
     with pytest.raises(DigestMismatchError, match="text/forget"):
         open_dataset(fresh.path).verify()
 

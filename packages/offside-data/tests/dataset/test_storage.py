@@ -4,12 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from offside_data.dataset import storage
-from offside_data.dataset.storage import cut_by_picture, read_table, unpacked_size, write_file, write_shards
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of
+from offside_data.dataset.storage import PartWriter, group_starts, read_batches, read_table, unpacked_size, write_file
 from offside_data.errors import DatasetError
 from offside_data.schema import EncodedImage, Record, Source, record_features, subject_features
 
@@ -26,16 +29,29 @@ def picture_rows(make_record: Callable[..., Record], pictures: list[bytes], each
     ]
 
 
-def test_runs_never_cut_a_picture_apart() -> None:
-    rows = [{"image_id": picture} for picture in "aaabbc"]
-    assert [len(run) for run in cut_by_picture(rows, 2)] == [3, 2, 1]
-    assert [len(run) for run in cut_by_picture(rows, 4)] == [5, 1]
-    assert [len(run) for run in cut_by_picture(rows, 100)] == [6]
-    assert list(cut_by_picture([], 2)) == []
+def write_part(folder: Path, rows: list[dict[str, Any]], config: str, per_shard: int | None = None) -> PartWriter:
+    """Write rows as a part of a dataset; the files are called after the split `forget`."""
+    store = PictureStore()
+    frame = frame_of(rows, config, store)
+    writer = PartWriter(folder, "forget", config, per_shard)
+    writer.write(frame, store.take(frame["image"].struct.unnest()) if "image" in frame.columns else None)
+    return writer
 
 
-def test_rows_without_a_picture_stay_one_run_of_theirs() -> None:
-    assert [len(run) for run in cut_by_picture([{"image_id": None}] * 5, 2)] == [5]
+def starts(pictures: list[str | None], size: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    monkeypatch.setattr(storage, "ROWS_PER_GROUP", size)
+    return group_starts(pl.DataFrame({"image_id": pictures}, schema={"image_id": pl.String}))
+
+
+def test_groups_never_cut_a_picture_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert starts(list("aaabbc"), 2, monkeypatch) == [0, 3, 5]
+    assert starts(list("aaabbc"), 4, monkeypatch) == [0, 5]
+    assert starts(list("aaabbc"), 100, monkeypatch) == [0]
+    assert starts([], 2, monkeypatch) == []
+
+
+def test_rows_without_a_picture_may_be_cut_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert starts([None] * 5, 2, monkeypatch) == [0, 2, 4]
 
 
 def test_a_shared_picture_is_stored_once(
@@ -44,12 +60,13 @@ def test_a_shared_picture_is_stored_once(
     monkeypatch.setattr(storage, "ROWS_PER_GROUP", 100)
     pictures = [make_png(seed, 96) for seed in range(60)]  # 28 KB each: 1.6 MB, above the default limit.
     rows = picture_rows(make_record, pictures, 14)
-    size = write_file(tmp_path / "a.parquet", rows, record_features())
+    writer = write_part(tmp_path, rows, "multimodal")
+    (path,) = writer.close()
     unique = sum(map(len, pictures))
-    assert (tmp_path / "a.parquet").stat().st_size <= 1.2 * unique
-    assert size > 14 * unique
-    assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 8
-    table = read_table([tmp_path / "a.parquet"], record_features())
+    assert path.stat().st_size <= 1.2 * unique
+    assert writer.size > 14 * unique
+    assert pq.ParquetFile(path).num_row_groups == 8
+    table = read_table([path], record_features())
     assert table.nbytes < 2 * unique
     assert unpacked_size(table) > 14 * unique
 
@@ -85,26 +102,50 @@ def test_a_release_s_parquet_is_at_most_a_fifth_larger_than_its_pictures(
     assert unique < stored <= 1.2 * unique
 
 
-def test_shards_are_named_as_the_hub_names_them(tmp_path: Path) -> None:
-    rows = [{"subject_id": f"s{i}", "image_id": str(i)} for i in range(5)]
-    files, size = write_shards(tmp_path, "forget", rows, subject_features(), 2)
+def test_shards_are_named_as_the_hub_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"record_id": f"r{i}", "image_id": str(i)} for i in range(5)]
+    monkeypatch.setattr(storage, "ROWS_PER_GROUP", 1)
+    writer = write_part(tmp_path, rows, "text", 2)
+    files = writer.close()
     assert [file.name for file in files] == [f"forget-0000{i}-of-00003.parquet" for i in range(3)]
-    assert size > 0
-    assert read_table(files, subject_features())["subject_id"].to_pylist() == ["s0", "s1", "s2", "s3", "s4"]
+    assert writer.size > 0
+    assert read_table(files, record_features())["record_id"].to_pylist() == ["r0", "r1", "r2", "r3", "r4"]
 
 
 def test_the_same_rows_give_the_same_bytes(
     tmp_path: Path, make_record: Callable[..., Record], make_png: Callable[..., bytes]
 ) -> None:
     rows = picture_rows(make_record, [make_png(1), make_png(2)], 3)
-    for name in ("a", "b"):
-        write_file(tmp_path / name, rows, record_features())
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    files = [write_part(tmp_path / name, rows, "multimodal").close()[0] for name in ("a", "b")]
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_the_file_says_which_features_it_has(tmp_path: Path) -> None:
+    (path,) = write_part(tmp_path, [{"subject_id": "s1"}], "subjects").close()
+    assert b"huggingface" in pq.read_schema(path).metadata
     write_file(tmp_path / "a.parquet", [{"subject_id": "s1"}], subject_features())
     assert b"huggingface" in pq.read_schema(tmp_path / "a.parquet").metadata
+
+
+def test_batches_are_whole_row_groups_and_know_where_pictures_lie(
+    tmp_path: Path,
+    make_record: Callable[..., Record],
+    make_png: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage, "ROWS_PER_GROUP", 4)
+    pictures = [make_png(seed) for seed in range(6)]
+    rows = picture_rows(make_record, pictures, 3)
+    rows[5]["image"] = None
+    (path,) = write_part(tmp_path, rows, "multimodal").close()
+    store = PictureStore()
+    batches = list(read_batches(path, "multimodal", store, size=7))
+    assert [len(batch) for batch in batches] == [12, 6]
+    found = [data for batch in batches for data in store.take(batch["image"].struct.unnest()).to_pylist()]
+    assert found == [row["image"] and row["image"].bytes for row in rows]
+    assert [batch["image"].is_null().sum() for batch in batches] == [1, 0]
+    (part,) = read_batches(path, "multimodal", store, ["answer", "record_id"])
+    assert part.columns == ["record_id", "answer"]
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import datasets
 import pytest
 
 from offside_data.dataset.card import Card
-from offside_data.dataset.folder import DatasetWriter, OffsideDataset, load, open_dataset
+from offside_data.dataset.folder import OffsideDataset, load, open_dataset
 from offside_data.errors import DatasetError, OutputExistsError, RecordError, TaxonomyError, UsageError
 from offside_data.schema import SUBJECTLESS_SPLITS, Record
 from offside_data.taxonomy import Taxonomy, load_taxonomy
@@ -105,7 +105,7 @@ def test_yaml_text_keeps_its_comments(small: OffsideDataset) -> None:
 
 
 def test_tables_without_rows_are_left_out(tmp_path: Path, records: list[Record]) -> None:
-    with DatasetWriter(tmp_path / "d", name="bare", taxonomy=load_taxonomy()) as writer:
+    with new_dataset(tmp_path / "d", name="bare", taxonomy=load_taxonomy()) as writer:
         writer.add_records(records)
     bare = open_dataset(tmp_path / "d")
     assert not (bare.path / "tables").exists()
@@ -152,15 +152,17 @@ def test_decisions_are_lines_of_json(tmp_path: Path, records: list[Record], writ
     assert [json.loads(line) for line in lines] == [{"kind": "note", "reason": "é"}, {"kind": "x"}]
 
 
-def test_an_earlier_card_keeps_a_person_s_words(
-    tmp_path: Path, small: OffsideDataset, records: list[Record], write_dataset: Write
-) -> None:
-    card = Card.parse(small.card.text)
+def test_a_change_keeps_a_person_s_words(fresh: OffsideDataset, records: list[Record]) -> None:
+    card = Card.parse(fresh.card.text)
     card.data["license"] = "cc-by-4.0"
     card.data["homepage"] = "https://example.org"
+    card.block["version"] = "0.2.0"
     card.body = card.body.replace("Four invented people.", "Words of a person.\n\nAnd more.") + "\nThe end.\n"
     before = card.text
-    written = write_dataset(tmp_path / "d", records[:-1], card=card, version="0.2.0")
+    with change_dataset(fresh.path) as change:
+        change.card = card
+        change.remove_records([records[-1].record_id])
+    written = open_dataset(fresh.path)
     assert written.card.data["license"] == "cc-by-4.0"
     assert written.card.data["homepage"] == "https://example.org"
     assert "Words of a person.\n\nAnd more." in written.card.body
@@ -174,25 +176,25 @@ def test_an_earlier_card_keeps_a_person_s_words(
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "-x"])
 def test_names_that_cannot_be_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="dataset name"):
-        DatasetWriter(tmp_path / "d", name=name, taxonomy=load_taxonomy())
+        new_dataset(tmp_path / "d", name=name, taxonomy=load_taxonomy()).__enter__()
 
 
 def test_versions_that_cannot_be_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"MAJOR\.MINOR\.PATCH"):
-        DatasetWriter(tmp_path / "d", name="x", version="1.0", taxonomy=load_taxonomy())
+        new_dataset(tmp_path / "d", name="x", version="1.0", taxonomy=load_taxonomy()).__enter__()
 
 
 def test_a_malformed_taxonomy_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match=r"taxonomy\.yaml"):
-        DatasetWriter(tmp_path / "d", name="x", taxonomy="attributes: 3")
+        new_dataset(tmp_path / "d", name="x", taxonomy="attributes: 3").__enter__()
 
 
 @pytest.fixture
 def writer_fails(tmp_path: Path) -> Callable[..., None]:
-    def run(fill: Callable[[DatasetWriter], Any], error: type[Exception], match: str) -> None:
+    def run(fill: Callable[[Transaction], Any], error: type[Exception], match: str) -> None:
         with (
             pytest.raises(error, match=match),
-            DatasetWriter(tmp_path / "d", name="x", taxonomy=load_taxonomy()) as writer,
+            new_dataset(tmp_path / "d", name="x", taxonomy=load_taxonomy()) as writer,
         ):
             fill(writer)
         assert list(tmp_path.iterdir()) == []  # Nothing half-written stays behind.

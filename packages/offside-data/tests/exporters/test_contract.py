@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-
 from offside_data.dataset.contents import Contents
+
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import OffsideError, PluginError
 from offside_data.export import export_dataset

@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_digest_whatever_the_shards(path: Path, nam
 def test_the_images_table_describes_every_picture(league: OffsideDataset) -> None:
     rows = {row["image_id"]: row for row in league.images()}
     pictures = {}
-    for file in league.files():
+    for file in league.record_parts():
         for record in league.records(*file.split("/")):
             if record["image"] is not None:
                 pictures[record["image_id"]] = record["image"]["bytes"]

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offside_data.dataset.contents import Contents
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.fictional import make_league
 from offside_data.questions.dataset import make_questions

@@ -22,7 +22,7 @@ def described(small: OffsideDataset) -> dict[str, Any]:
 
 def test_one_file_object_a_parquet_file(described: dict[str, Any], small: OffsideDataset) -> None:
     stated = {item["contentUrl"]: item["sha256"] for item in described["distribution"]}
-    paths = [path for part in small.parts() for path in small.paths(part)]
+    paths = [path for part in small.parts() for path in small.files(part)]
     assert stated == {path.relative_to(small.path).as_posix(): sha256_file(path) for path in paths}
     assert {item["encodingFormat"] for item in described["distribution"]} == {"application/x-parquet"}
 
@@ -74,7 +74,7 @@ def test_several_files_of_a_part_are_one_record_set(records: list[Record], write
 
     kept = [record for record in records if (record.modality, record.split) == ("multimodal", "retain")]
     dataset = write_dataset(tmp_path / "data", kept, rows_per_shard=2)
-    assert len(dataset.paths("multimodal/retain")) == 4
+    assert len(dataset.files("multimodal/retain")) == 4
     write_croissant(dataset.path, dataset.card)
     read = mlc.Dataset(jsonld=str(dataset.path / CROISSANT_FILE))
     ids = [row["multimodal/retain/record_id"].decode() for row in read.records("multimodal/retain")]
@@ -121,7 +121,7 @@ def test_a_description_that_can_t_be_read_back_is_not_written(
 
 
 def test_a_damaged_file_is_named(fresh: OffsideDataset) -> None:
-    fresh.paths("text/retain")[0].write_bytes(b"PAR1 no")
+    fresh.files("text/retain")[0].write_bytes(b"PAR1 no")
     with pytest.raises(DatasetError, match=r"retain-00000-of-00001\.parquet: not readable as Parquet"):
         croissant_json(fresh.path, fresh.card)
 

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from offside_data.dataset.contents import Contents
 from PIL import Image
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import append_decisions, make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import ReleaseError, UsageError

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from offside_data.dataset.contents import Contents
 from PIL import Image
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import append_decisions, make_decision, read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import work_folder

@@ -120,7 +120,7 @@ def make_plan(
     if not places:
         raise DatasetError(
             f"{data.path}: setting {setting!r} with suite {suite!r} has no records to ask about. "
-            f"The dataset holds {', '.join(data.files())}."
+            f"The dataset holds {', '.join(data.record_parts())}."
         )
     return Plan(request, questions, list(dict.fromkeys(places)))
 

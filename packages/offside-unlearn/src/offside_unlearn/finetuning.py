@@ -230,7 +230,7 @@ def _parts(dataset: OffsideDataset, splits: Sequence[str], configs: Sequence[str
         if not any(part.endswith(f"/{split}") for part in parts):
             raise DatasetError(
                 f"{dataset.path}: no {split!r} records in {' or '.join(configs)}; "
-                f"there is: {', '.join(dataset.files())}."
+                f"there is: {', '.join(dataset.record_parts())}."
             )
     return parts
 

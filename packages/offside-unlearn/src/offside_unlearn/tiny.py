@@ -78,7 +78,7 @@ def _texts(dataset: OffsideDataset) -> list[str]:
     The words of the chat template come along, so that they are one token each.
     """
     texts: list[str] = []
-    for name in dataset.files():
+    for name in dataset.record_parts():
         rows = dataset.records(*name.split("/"))
         texts += [*rows["question"], *rows["answer"]]
     return sorted(texts) + ["user", "assistant"] * 50

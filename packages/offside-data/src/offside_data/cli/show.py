@@ -55,7 +55,7 @@ def _samples(dataset: Any, number: int) -> list[dict[str, Any]]:
     """Records from all over each split, not all about the same attribute."""
     found = []
     columns = ["record_id", "subject_id", "image_id", "attribute", "scope", "veracity", "question", "answer"]
-    for part in dataset.files():
+    for part in dataset.record_parts():
         rows = dataset.rows(part).select_columns(columns)
         places = [(i * len(rows) // number + i) % len(rows) for i in range(min(number, len(rows)))]
         found += [{"split": part, **row} for row in rows.select(places)]

@@ -104,7 +104,9 @@ def leaves(frame: pl.DataFrame, pictures: pl.Series | None = None) -> pl.Series:
     import polars as pl
 
     rows = frame.drop("content_hash", "image", strict=False)
-    rows = rows.with_columns(pictures.alias("image") if pictures is not None else pl.lit(None, pl.String).alias("image"))
+    rows = rows.with_columns(
+        pictures.alias("image") if pictures is not None else pl.lit(None, pl.String).alias("image")
+    )
     # polars writes the same JSON as `canonical_json`, except for floats that it or `repr` writes with an exponent,
     # and it neither normalises nor orders a struct's fields: the last is done here, the first row by row below.
     fields = [_sorted_struct(pl.col(name), rows.schema[name]).alias(name) for name in sorted(rows.columns)]

@@ -167,7 +167,9 @@ class OffsideDataset:
         """The rows of a table as plain mappings; `image` is a picture or null."""
         return rows_of(self.frame(table), self.pictures)
 
-    def hashed_batches(self, part: str, columns: Sequence[str] | None = None) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+    def hashed_batches(
+        self, part: str, columns: Sequence[str] | None = None
+    ) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
         """As `batches`, each with the hex SHA-256 of the encoded picture of every row, null where there is none."""
         import polars as pl
 

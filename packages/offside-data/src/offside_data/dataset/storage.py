@@ -233,7 +233,9 @@ class PartWriter:
         self._writer = pq.ParquetWriter(
             self._files[-1],
             _with_dictionary(self._schema),
-            compression={"image.bytes": "NONE"} | dict.fromkeys(leaves, "ZSTD") if "image" in self._schema.names else "ZSTD",
+            compression={"image.bytes": "NONE"} | dict.fromkeys(leaves, "ZSTD")
+            if "image" in self._schema.names
+            else "ZSTD",
             use_dictionary=True,
             dictionary_pagesize_limit=_NO_LIMIT,
             store_schema=False,

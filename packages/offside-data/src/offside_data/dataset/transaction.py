@@ -270,6 +270,7 @@ def new_dataset(
         store=PictureStore(),
         tables=_no_tables(),
     )
+    new.taxonomy  # noqa: B018 - parsed now, so that a malformed one is refused before any work is done.
     yield new
     with whole_folder(Path(out), force=force) as folder:
         new.write_into(folder)

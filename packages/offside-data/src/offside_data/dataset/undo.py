@@ -1,12 +1,12 @@
 """Take a decision back: what a command took out of a dataset, or changed in it, is kept and comes back exactly.
 
-A command that may be taken back writes the rows it touches, as they were and as it left them, into `.offside/undo/`
+A command that may be taken back keeps the rows it touches, as they were and as it left them, in `.offside/undo/`,
 together with its changes:
 
 ```python
-with replaced_content(folder) as staged:
-    contents.write_into(staged)
-    save_undo(staged, decision["id"], changes)
+with change_dataset(folder) as change:
+    ...
+    change.also_write(lambda staged: save_undo(staged, decision["id"], changes))
 ```
 """
 
@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offside_data.dataset.contents import Contents
-from offside_data.dataset.decisions import make_decision
-from offside_data.dataset.journal import replaced_content, work_folder
-from offside_data.dataset.reference import local_folder, parse_reference
+from offside_data.dataset.decisions import make_decision, read_decisions
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.journal import work_folder
+from offside_data.dataset.pictures import StoredImage
+from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, id_column, write_file
+from offside_data.dataset.transaction import Transaction, change_dataset
 from offside_data.errors import DatasetError, UsageError
 from offside_data.plugins import unknown_name_message
-from offside_data.schema import Record, features_of
+from offside_data.schema import EncodedImage, Record, features_of
 
 KIND = "undo"
 """The `kind` of a decision that takes another one back."""
@@ -94,7 +96,7 @@ def save_undo(folder: Path, decision_id: str, changes: Sequence[Change]) -> None
             rows = [row for change in changes if change.part == part and (row := getattr(change, side)) is not None]
             if rows:
                 columns = _features(part)
-                rows = [{column: row.get(column) for column in columns} for row in rows]
+                rows = [{column: _plain(row.get(column)) for column in columns} for row in rows]
                 write_file(place / f"{side}-{part}.parquet", rows, columns)
 
 
@@ -108,19 +110,18 @@ def undo(folder: str | Path, decision_id: str) -> Undone:
         UsageError: If there is no such decision, or it was taken back before.
         DatasetError: If nothing is kept of it, or later changes build on it; lists them.
     """
-    path = local_folder(parse_reference(folder))
-    contents = Contents.read(path)
-    decision = _find(path, contents.decisions, decision_id)
-    changes = _load(path, decision_id)
+    dataset = open_dataset(folder)
+    decisions = read_decisions(dataset.path)
+    decision = _find(dataset.path, decisions, decision_id)
+    changes = _load(dataset.path, decision_id)
     if not changes:
         raise DatasetError(
-            f"{path}: nothing is kept to take decision {decision_id} ({decision['kind']}) back: it changed no row, or "
-            "this copy of the dataset was made without .offside/undo."
+            f"{dataset.path}: nothing is kept to take decision {decision_id} ({decision['kind']}) back: it changed no "
+            "row, or this copy of the dataset was made without .offside/undo."
         )
-    rows = _Rows(contents)
-    _require_untouched(path, contents.decisions, decision_id, changes, rows)
+    rows = _Rows(dataset, changes)
+    _require_untouched(dataset.path, decisions, decision_id, changes, rows)
     reverted = [rows.revert(change) for change in changes]
-    rows.store(contents)
     taken_back = make_decision(
         KIND,
         {"decision": decision_id, **{part: [c.name for c in reverted if c.part == part] for part in PARTS}},
@@ -128,16 +129,30 @@ def undo(folder: str | Path, decision_id: str) -> Undone:
         command=f"undo {decision_id}",
         when=datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
     )
-    contents.decisions.append(taken_back)
-    with replaced_content(path) as staged:
-        contents.write_into(staged)
-        save_undo(staged, taken_back["id"], reverted)
+    with change_dataset(dataset) as change:
+        apply_changes(change, reverted)
+        change.decide([taken_back])
+        change.also_write(lambda staged: save_undo(staged, taken_back["id"], reverted))
     return Undone(
         decision=taken_back,
         returned=sum(c.before is None for c in reverted),
         changed=sum(c.before is not None and c.after is not None for c in reverted),
         removed=sum(c.after is None for c in reverted),
     )
+
+
+def apply_changes(change: Transaction, changes: Iterable[Change]) -> None:
+    """Make rows of a dataset what `after` of these changes says."""
+    records = {c.name: c for c in changes if c.part == "records"}
+    change.remove_records(records)  # Their successors are added whole, wherever they lie now.
+    after = [c.after for c in records.values() if c.after is not None]
+    if after:
+        change.add_frame(frame_of(after, "multimodal", change.store))
+    for table, key in TABLES.items():
+        named = {c.name: c.after for c in changes if c.part == table}
+        if named:
+            rows = [row for row in change.table_rows(table) if row[key] not in named]
+            change.set_table(table, [*rows, *(row for row in named.values() if row is not None)])
 
 
 def undoable(folder: Path, decisions: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -212,29 +227,21 @@ def _require_untouched(
 
 
 class _Rows:
-    """The rows of a dataset by part and id, records as plain rows only where they are touched."""
+    """The rows that some changes touch or refer to, as they are now, by part and id."""
 
-    def __init__(self, contents: Contents) -> None:
-        self._tables: dict[str, dict[str, Row]] = {
-            "subjects": {row["subject_id"]: row for row in contents.subjects},
-            "images": {row["image_id"]: row for row in contents.images},
-        }
-        self._records = {record.record_id: record for record in contents.records}
+    def __init__(self, dataset: OffsideDataset, changes: Sequence[Change]) -> None:
+        wanted: dict[str, set[str]] = {part: set() for part in PARTS}
+        for change in changes:
+            wanted[change.part].add(change.name)
+            for field, part in _REFERENCES.items():
+                target = (change.before or {}).get(field)
+                if target is not None:
+                    wanted[part].add(target)
+        self._rows = {part: dict(_found(dataset, part, names)) for part, names in wanted.items()}
 
     def get(self, part: str, name: str) -> Row | None:
-        if part == "records":
-            return _record_row(self._records.get(name))
-        return self._tables[part].get(name)
-
-    def put(self, part: str, name: str, row: Row | None) -> None:
-        if part != "records":
-            table: dict[str, Any] = self._tables[part]
-        else:
-            table = self._records
-        if row is None:
-            del table[name]
-        else:
-            table[name] = Record.from_row(row) if part == "records" else row
+        """A row; null if there is none."""
+        return self._rows[part].get(name)
 
     def difference(self, change: Change) -> str | None:
         """What is no longer as the change left it, in words."""
@@ -243,7 +250,7 @@ class _Rows:
             return None if now is None else "is there again"
         if now is None:
             return "is gone"
-        changed = [f for f in _changed_fields(change) if now.get(f) != change.after.get(f)]
+        changed = [f for f in _changed_fields(change) if not _same(now.get(f), change.after.get(f))]
         return f"{', '.join(changed)} changed" if changed else None
 
     def missing_targets(self, change: Change) -> Iterator[tuple[str, str]]:
@@ -254,19 +261,29 @@ class _Rows:
                 yield part, target
 
     def revert(self, change: Change) -> Change:
-        """Put back what was before the change; returns what that changed."""
+        """What puts back what was before a change."""
         now = self.get(change.part, change.name)
-        if change.before is None or now is None:
-            row = change.before
-        else:
+        row = change.before
+        if change.before is not None and now is not None:
             row = {**now, **{field: change.before.get(field) for field in _changed_fields(change)}}
-        self.put(change.part, change.name, row)
-        return Change(change.part, now, self.get(change.part, change.name))
+        self._rows[change.part].pop(change.name, None)
+        if row is not None:
+            self._rows[change.part][change.name] = row
+        return Change(change.part, now, row)
 
-    def store(self, contents: Contents) -> None:
-        contents.records = list(self._records.values())
-        contents.subjects = list(self._tables["subjects"].values())
-        contents.images = list(self._tables["images"].values())
+
+def _found(dataset: OffsideDataset, part: str, names: set[str]) -> Iterator[tuple[str, Row]]:
+    """The rows of these names; files that hold none of them are read by their ids alone."""
+    import polars as pl
+
+    key = id_column(part)
+    if not names:
+        return
+    for stored in [part] if part in TABLES else dataset.record_parts():
+        if stored in dataset.parts() and not names.isdisjoint(dataset.frame(stored, [key])[key]):
+            for batch in dataset.batches(stored):
+                for row in rows_of(batch.filter(pl.col(key).is_in(names)), dataset.pictures):
+                    yield row[key], row
 
 
 def _record_row(record: Record | None) -> Row | None:
@@ -276,7 +293,17 @@ def _record_row(record: Record | None) -> Row | None:
 def _changed_fields(change: Change) -> list[str]:
     before, after = change.before or {}, change.after or {}
     fields = [field for field in _features(change.part) if field != "content_hash"]
-    return [field for field in fields if before.get(field) != after.get(field)]
+    return [field for field in fields if not _same(before.get(field), after.get(field))]
+
+
+def _plain(value: Any) -> Any:
+    """A field as a file takes it."""
+    return value if not isinstance(value, StoredImage | EncodedImage) else {"bytes": value.bytes, "path": value.path}
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two values of a field are equal; pictures by what they hold, wherever they lie."""
+    return bool(_plain(a) == _plain(b))
 
 
 def _features(part: str) -> Any:

@@ -139,7 +139,9 @@ class _Plan:
         self._stored = content.base.record_parts() if content.base else []
         self._ranks = {attribute: place for place, attribute in enumerate(content.taxonomy.names())}
         self._added = pl.concat(content.added) if content.added else pl.DataFrame(schema=frame_schema("multimodal"))
-        touched = [frame["record_id"] for frame in content.updates] + [pl.Series(list(content.removed), dtype=pl.String)]
+        touched = [frame["record_id"] for frame in content.updates] + [
+            pl.Series(list(content.removed), dtype=pl.String)
+        ]
         self._touched = pl.concat(touched).unique()
         self._moves = any({"split", "modality"} & set(frame.columns) for frame in content.updates)
         self._names: list[pl.Series] = []
@@ -192,7 +194,9 @@ class _Plan:
             names = pl.concat(self._names)
             twice = names.filter(names.is_duplicated())
             if len(twice):
-                raise RecordError(f"record {twice.min()} was added before; every record needs an id of its own.")
+                raise RecordError(
+                    f"record {min(twice.to_list())} was added before; every record needs an id of its own."
+                )
 
     def _of(self, rows: pl.DataFrame, part: str) -> pl.DataFrame:
         import polars as pl

@@ -199,7 +199,7 @@ def _claims(dataset: OffsideDataset) -> list[Record]:
     import pyarrow.parquet as pq
 
     records = []
-    for path in (path for part in dataset.files() for path in dataset.paths(part)):
+    for path in (path for part in dataset.record_parts() for path in dataset.files(part)):
         columns = [name for name in pq.read_schema(path).names if name != "image"]
         rows = pq.read_table(path, columns=columns, partitioning=None).to_pylist()
         records += [Record.from_row({**row, "image": None}) for row in rows]

@@ -85,15 +85,15 @@ def stored_pictures(dataset: OffsideDataset, keys: Collection[str]) -> Iterator[
 
 
 def _picture_files(dataset: OffsideDataset) -> list[Path]:
-    parts = [part for part in dataset.files() if part.startswith("multimodal/")]
-    return [path for part in parts for path in dataset.paths(part)]
+    parts = [part for part in dataset.record_parts() if part.startswith("multimodal/")]
+    return [path for part in parts for path in dataset.files(part)]
 
 
 def _table(dataset: OffsideDataset) -> dict[str, dict[str, Any]]:
     """Rows of the table of pictures by id, without what twins show."""
     import pyarrow.parquet as pq
 
-    paths = dataset.paths("images") if "images" in dataset.parts() else []
+    paths = dataset.files("images") if "images" in dataset.parts() else []
     columns = [name for name in image_features() if name not in ("image", "shown")]
     tables = [pq.read_table(path, columns=columns, partitioning=None) for path in paths]
     return {row["image_id"]: row for table in tables for row in table.to_pylist()}

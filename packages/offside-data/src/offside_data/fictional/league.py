@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offside_data.dataset.card import Card
-from offside_data.dataset.writer import DatasetWriter
+from offside_data.dataset.transaction import new_dataset
 from offside_data.fictional import tables
 from offside_data.fictional.album import Album, Drawing
 from offside_data.fictional.general import draw_general
@@ -83,7 +83,7 @@ def make_league(
     check_subjects(subjects)
     world = load_world(taxonomy)
     builder = RecordBuilder(seed=seed, members=subjects, world=world)
-    writer = DatasetWriter(
+    writing = new_dataset(
         Path(out),
         name=world.name,
         taxonomy=world.taxonomy_text,
@@ -94,7 +94,7 @@ def make_league(
         rows_per_shard=rows_per_shard,
         created_with=_created_with(subjects, seed),
     )
-    with writer:
+    with writing as writer:
         album = Album()
         drawing = draw_portraits(builder.pictures, builder.seed, world.scenery, album)
         portraits = list(track(drawing, "drawing", total=len(builder.pictures)))

@@ -65,7 +65,7 @@ def croissant_json(folder: Path, card: Card) -> dict[str, Any]:
         distribution: list[mlc.FileObject | mlc.FileSet] = []
         record_sets = []
         for part in dataset.parts():
-            files = [_file_object(path, folder) for path in dataset.paths(part)]
+            files = [_file_object(path, folder) for path in dataset.files(part)]
             distribution += files
             source = {"file_object": files[0].id}
             if len(files) > 1:

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.transaction import change_dataset, new_dataset, transaction_of
+from offside_data.errors import OutputExistsError, RecordError
+from offside_data.schema import Record
+
+
+def texts(dataset: OffsideDataset, column: str) -> dict[str, object]:
+    return dict(dataset.claims(["record_id", column]).select("record_id", column).rows())
+
+
+def written_anew(dataset: OffsideDataset, out: Path) -> OffsideDataset:
+    change = transaction_of(dataset)
+    change.rewrite_records(lambda batches: batches)
+    out.mkdir()
+    change.write_into(out)
+    return open_dataset(out)
+
+
+def test_reading_and_writing_changes_nothing(fresh: OffsideDataset, tmp_path: Path) -> None:
+    copy = written_anew(fresh, tmp_path / "copy")
+    assert copy.verify() == fresh.digest
+    assert copy.card.text == fresh.card.text
+
+
+def test_what_is_not_touched_is_linked(fresh: OffsideDataset, tmp_path: Path) -> None:
+    kept, touched = fresh.record_parts()[:2]
+    record_id = fresh.frame(touched, ["record_id"])["record_id"][0]
+    before = {part: fresh.files(part)[0].stat().st_ino for part in (kept, touched)}
+    with change_dataset(fresh.path) as change:
+        change.update(pl.DataFrame({"record_id": [record_id], "suspect": ["look again"]}))
+    after = open_dataset(fresh.path)
+    assert after.verify() != fresh.digest
+    assert after.files(kept)[0].stat().st_ino == before[kept]
+    assert after.files(touched)[0].stat().st_ino != before[touched]
+    assert texts(after, "suspect")[record_id] == "look again"
+    others = {name: said for name, said in texts(after, "suspect").items() if name != record_id}
+    assert set(others.values()) == {None}
+
+
+def test_pictures_are_read_when_asked_for(fresh: OffsideDataset) -> None:
+    record = next(record for record in fresh.iter_records() if record.image is not None)
+    fresh.files(f"{record.modality}/{record.split}")[0].unlink()
+    with pytest.raises(FileNotFoundError):
+        record.image.bytes  # noqa: B018
+
+
+def test_a_change_keeps_what_is_not_ours(fresh: OffsideDataset) -> None:
+    (fresh.path / "notes.txt").write_text("mine")
+    first = next(fresh.iter_records())
+    with change_dataset(fresh.path) as change:
+        change.update_records([dataclasses.replace(first, suspect="look again")], ["suspect"])
+    changed = open_dataset(fresh.path)
+    assert changed.verify() != fresh.digest
+    assert (fresh.path / "notes.txt").read_text() == "mine"
+    assert texts(changed, "suspect")[first.record_id] == "look again"
+
+
+def test_a_block_that_asks_for_nothing_writes_nothing(fresh: OffsideDataset) -> None:
+    before = {path: path.stat().st_mtime_ns for path in fresh.path.rglob("*")}
+    with change_dataset(fresh.path) as change:
+        change.update(pl.DataFrame(schema={"record_id": pl.String, "suspect": pl.String}))
+    assert {path: path.stat().st_mtime_ns for path in fresh.path.rglob("*")} == before
+
+
+def test_a_split_without_records_is_gone(fresh: OffsideDataset) -> None:
+    with change_dataset(fresh.path) as change:
+        change.remove_records(r.record_id for r in fresh.iter_records() if r.split != "retain")
+    after = open_dataset(fresh.path)
+    assert {part.split("/")[1] for part in after.record_parts()} == {"retain"}
+    after.verify()
+
+
+def test_a_record_moves_with_its_picture(fresh: OffsideDataset) -> None:
+    moving = [r for r in fresh.iter_records() if (r.modality, r.split) == ("multimodal", "test")]
+    pictures = {r.record_id: r.image.bytes for r in moving if r.image}
+    with change_dataset(fresh.path) as change:
+        change.update_records([dataclasses.replace(r, split="retain") for r in moving], ["split"])
+    after = open_dataset(fresh.path)
+    assert "multimodal/test" not in after.record_parts()
+    moved = {r.record_id: r for r in after.iter_records() if r.record_id in pictures}
+    assert {name: r.image.bytes for name, r in moved.items() if r.image} == pictures
+    assert {r.split for r in moved.values()} == {"retain"}
+    after.verify()
+
+
+def test_nulls_of_an_update_count(fresh: OffsideDataset) -> None:
+    with_value = [r for r in fresh.iter_records() if r.value is not None][:2]
+    with change_dataset(fresh.path) as change:
+        change.update_records([dataclasses.replace(r, value=None) for r in with_value], ["value"])
+    values = {r.record_id: r.value for r in open_dataset(fresh.path).iter_records()}
+    assert [values[r.record_id] for r in with_value] == [None, None]
+    assert sum(value is not None for value in values.values()) > 2
+
+
+def test_a_broken_record_changes_nothing(fresh: OffsideDataset) -> None:
+    first = next(fresh.iter_records())
+    with pytest.raises(RecordError, match="question is empty"), change_dataset(fresh.path) as change:
+        change.update_records([dataclasses.replace(first, question="")], ["question"])
+    assert open_dataset(fresh.path).verify() == fresh.digest
+
+
+def test_an_id_that_is_there_cannot_be_added(fresh: OffsideDataset) -> None:
+    first: Record = next(fresh.iter_records())
+    with (
+        pytest.raises(RecordError, match=f"{first.record_id} was added before"),
+        change_dataset(fresh.path) as change,
+    ):
+        change.add_records([first])
+    assert open_dataset(fresh.path).verify() == fresh.digest
+
+
+def test_an_error_in_the_block_changes_nothing(fresh: OffsideDataset) -> None:
+    with pytest.raises(ZeroDivisionError), change_dataset(fresh.path) as change:
+        change.remove_records([next(fresh.iter_records()).record_id])
+        _ = 1 / 0
+    assert open_dataset(fresh.path).verify() == fresh.digest
+    assert not (fresh.path / ".offside" / "staged").exists()
+
+
+def test_writing_over_something_else_is_refused(fresh: OffsideDataset, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "thesis.tex").write_text("mine")
+    with (
+        pytest.raises(OutputExistsError),
+        new_dataset(tmp_path / "taken", name="x", taxonomy=fresh.taxonomy) as new,
+    ):
+        new.add_records(fresh.iter_records())
