@@ -153,13 +153,14 @@ class OffsideDataset:
         ]
         return pl.concat(frames)
 
-    def iter_records(self, columns: Sequence[str] | None = None) -> Iterator[Record]:
-        """All records, one after the other; their pictures are read when asked for.
+    def iter_records(self, columns: Sequence[str] | None = None, part: str | None = None) -> Iterator[Record]:
+        """Records, one after the other; their pictures are read when asked for.
 
         Args:
             columns: Fields that are read; the others have their defaults. All if null.
+            part: `config/split`; all if null.
         """
-        for part in self.record_parts():
+        for part in self.record_parts() if part is None else [part]:
             for batch in self.batches(part, columns):
                 yield from records_of(batch, self.pictures)
 
