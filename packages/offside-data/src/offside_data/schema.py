@@ -143,21 +143,31 @@ class Record:
 
     def to_row(self) -> dict[str, Any]:
         """The record as a plain row; `content_hash` is filled in when it is written, `image` stays what it is."""
-        row = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {name: value if name == "image" else _plain(value) for name, value in row.items()}
+        row = {name: getattr(self, name) for name in _RECORD_FIELDS}
+        for name in _NESTED:
+            row[name] = _plain(row[name])
+        return row
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Record:
         """Rebuild a record from a row; its image is any `Picture`, or a mapping of bytes and path."""
-        values = {f.name: row[f.name] for f in dataclasses.fields(cls)}
+        values = {name: row[name] for name in _RECORD_FIELDS}
         for name, nested in (("value", ClaimValue), ("source_record", SourceRecord), ("image", EncodedImage)):
             if isinstance(values[name], Mapping):
                 values[name] = nested(**values[name])
-        values["sources"] = tuple(Source(**s) for s in values["sources"])
-        values["annotations"] = tuple(Annotation(**a) for a in values["annotations"])
+        values["sources"] = tuple(Source(**s) for s in values["sources"]) if values["sources"] else ()
+        values["annotations"] = tuple(Annotation(**a) for a in values["annotations"]) if values["annotations"] else ()
         for name in ("question_paraphrases", "answer_paraphrases", "perturbed_answers", "choices"):
             values[name] = tuple(values[name])
         return cls(**values)
+
+
+_RECORD_FIELDS = tuple(field.name for field in dataclasses.fields(Record))
+_NESTED = (
+    *("source_record", "value", "sources", "annotations"),
+    *("question_paraphrases", "answer_paraphrases", "perturbed_answers", "choices"),
+)
+"""Fields that aren't plain values."""
 
 
 def _plain(value: Any) -> Any:
