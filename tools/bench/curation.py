@@ -60,15 +60,19 @@ Results = dict[str, Any]
 def main() -> None:
     """Measure what isn't measured yet, print everything."""
     options = _options()
+    if not Path("/proc/self/smaps_rollup").exists():
+        raise SystemExit("this machine has no /proc/PID/smaps_rollup, by which memory is measured: run it on Linux.")
     work: Path = options.work
     out: Path = options.out or work / "results.json"
     results: Results = {"machine": machine(), "seed": options.seed, "sizes": {}}
-    if out.is_file() and not options.fresh:
+    if out.is_file():
         results = json.loads(out.read_text(encoding="utf-8"))
         if results["seed"] != options.seed:
-            raise SystemExit(f"{out}: was measured with --seed {results['seed']}; say --fresh to start over.")
+            raise SystemExit(f"{out}: measured with --seed {results['seed']}; name another --work for another seed.")
     failed = False
     for records in options.sizes:
+        if options.fresh:
+            results["sizes"].pop(str(records), None)
         bench = Bench(work / str(records), records, results["sizes"].setdefault(str(records), {"steps": {}}))
         bench.save = functools.partial(write_json, out, results)
         failed = not bench.run(options.seed) or failed
@@ -83,7 +87,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=Path("bench-out/curation"), help="where everything is kept")
     parser.add_argument("--out", type=Path, help="JSON file of what was measured; default: in the work folder")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sources")
-    parser.add_argument("--fresh", action="store_true", help="measure anew; sources that are there are used again")
+    parser.add_argument("--fresh", action="store_true", help="measure these sizes anew, from their sources")
     return parser.parse_args()
 
 
@@ -276,16 +280,23 @@ def hashing_rate(pictures: list[Path]) -> dict[str, float]:
     with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
         list(pool.map(hash_picture, sample[: 2 * WORKERS], chunksize=1))  # So that the processes are there.
         started = time.perf_counter()
-        list(pool.map(hash_picture, sample, chunksize=32))
+        spent = sum(pool.map(hash_picture, sample, chunksize=32))
         seconds = time.perf_counter() - started
     log(f"hashing alone: {len(sample) / seconds:,.0f} pictures/s")
-    return {"pictures": len(sample), "seconds": seconds, "pictures_per_second": len(sample) / seconds}
+    return {
+        "pictures": len(sample),
+        "seconds": seconds,
+        "cpu_seconds": spent,
+        "pictures_per_second": len(sample) / seconds,
+    }
 
 
-def hash_picture(path: Path) -> None:
-    """What an import does to a picture, without keeping it."""
+def hash_picture(path: Path) -> float:
+    """What an import does to a picture, without keeping it. Returns the CPU seconds that it took."""
+    started = time.process_time()
     normal = normalise_image(read_bytes(path, [path.parent]), str(path))
     hash_image(normal.image.bytes, normal.pixels)
+    return time.process_time() - started
 
 
 if __name__ == "__main__":

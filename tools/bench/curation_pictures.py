@@ -90,6 +90,11 @@ def draw_files(folder: Path, seed: int, number: int, workers: int) -> int:
 
 
 def _drawn(folder: Path, seed: int, numbers: list[int], workers: int) -> Iterator[None]:
+    if len(numbers) <= _CHUNK:  # Sooner done than processes are started.
+        for number in numbers:
+            draw_file(folder, seed, number)
+            yield
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         work = functools.partial(draw_file, folder, seed)

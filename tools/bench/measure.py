@@ -37,6 +37,8 @@ class Measured:
         peak_mb: Largest sum of PSS over its processes, in MiB.
         processes: Largest number of processes at once.
         samples: How often the memory was looked at.
+        others: Share of the machine's CPU time that went to other processes meanwhile, from 0 to 1: the more, the
+            less the wall time says.
     """
 
     status: int
@@ -45,6 +47,7 @@ class Measured:
     peak_mb: float
     processes: int
     samples: int
+    others: float
 
 
 def measure(command: Sequence[str], log: Path, watch: Callable[[float, float], None] | None = None) -> Measured:
@@ -55,9 +58,8 @@ def measure(command: Sequence[str], log: Path, watch: Callable[[float, float], N
         log: Written anew.
         watch: Called at every look with the seconds since the start and the peak so far, in MiB.
     """
-    tree = None
     with log.open("wb") as stream:
-        spent, started = _cpu(), time.perf_counter()
+        spent, busy, started = _cpu(), _busy(), time.perf_counter()
         # Dies with us: a command that went on alone would disturb what is measured next.
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent
@@ -78,13 +80,16 @@ def measure(command: Sequence[str], log: Path, watch: Callable[[float, float], N
             process.kill()
             process.wait()
             raise
+    seconds, cpu_seconds = time.perf_counter() - started, _cpu() - spent
+    others = (_busy() - busy - cpu_seconds) / (seconds * (os.cpu_count() or 1))
     return Measured(
         status=process.returncode,
-        seconds=time.perf_counter() - started,
-        cpu_seconds=_cpu() - spent,
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
         peak_mb=tree.peak / 2**20,
         processes=tree.most,
         samples=tree.samples,
+        others=min(1.0, max(0.0, others)),
     )
 
 
@@ -92,6 +97,12 @@ def _cpu() -> float:
     """CPU seconds of all processes that were started and waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def _busy() -> float:
+    """CPU seconds of all processes of the machine since it started."""
+    user, nice, system, _, _, *interrupts = map(int, _read("/proc/stat").splitlines()[0].split()[1:8])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 def _die_with_parent() -> None:
