@@ -31,7 +31,7 @@ from typing import Any
 from curation_names import ADDRESSES, PUBLISHERS
 from curation_source import SMALLEST, Source, make_source
 from curation_table import print_table
-from measure import Measured, measure
+from measure import Measured, die_with_parent, measure
 
 import offside_data
 from offside_data.card import Card
@@ -277,7 +277,7 @@ def hashing_rate(pictures: list[Path]) -> dict[str, float]:
     step = -(-len(pictures) // HASHED)
     sample = pictures[::step]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
+    with ProcessPoolExecutor(WORKERS, mp_context=context, initializer=die_with_parent) as pool:
         list(pool.map(hash_picture, sample[: 2 * WORKERS], chunksize=1))  # So that the processes are there.
         started = time.perf_counter()
         spent = sum(pool.map(hash_picture, sample, chunksize=32))

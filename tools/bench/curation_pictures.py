@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from measure import die_with_parent
 from PIL import Image, ImageDraw
 
 from offside_data.progress import track
@@ -96,6 +97,6 @@ def _drawn(folder: Path, seed: int, numbers: list[int], workers: int) -> Iterato
             yield
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=die_with_parent) as pool:
         work = functools.partial(draw_file, folder, seed)
         yield from pool.map(work, numbers, chunksize=_CHUNK)

@@ -62,7 +62,7 @@ def measure(command: Sequence[str], log: Path, watch: Callable[[float, float], N
         spent, busy, started = _cpu(), _busy(), time.perf_counter()
         # Dies with us: a command that went on alone would disturb what is measured next.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, preexec_fn=die_with_parent
         )
         tree = ProcessTree(process.pid)
         pause = EVERY
@@ -105,7 +105,8 @@ def _busy() -> float:
     return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Let this process be killed as soon as the one that started it is gone; to be called in a new process."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
