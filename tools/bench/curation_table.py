@@ -22,7 +22,7 @@ _LEGEND = """
 records     that the dataset holds when the command ends
 others      share of the machine's CPU time that other processes took meanwhile: above a few %, trust CPU s alone
 growth      time per record over that of the size before, wall and CPU; 1.00 is linear
-peak MB     largest sum of PSS over all processes of the command, looked at some 20 times a second (MiB)
+peak MB     that all processes of the command held together, each page once, looked at some 20 times a second (MiB)
 processes   at once, at most"""
 
 

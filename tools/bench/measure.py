@@ -1,8 +1,9 @@
 """Run a command as a whole process and say what it took: seconds, CPU seconds, and the memory of all its processes.
 
-Memory is read from `/proc` while the command runs, so this works on Linux only. A process's share is its PSS
-(`smaps_rollup`): what it alone holds, and its part of what it shares with others (libraries, pages of a forked
-parent, shared memory), so that the sum over all processes counts each page once.
+Memory is read from `/proc` while the command runs, so this works on Linux only. Counted is, over all processes, the PSS
+of what isn't backed by files (what a process alone holds, and its part of what a fork or shared memory shares, so that
+each page counts once), and of what is (libraries, files that are mapped) the process that has most of it in memory.
+The PSS of files would be no measure: it falls when strangers load the same libraries.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Measured:
         status: Its exit status; negative if a signal ended it.
         seconds: Wall time.
         cpu_seconds: User and system time of the command and of all processes that it waited for.
-        peak_mb: Largest sum of PSS over its processes, in MiB.
+        peak_mb: Most memory that its processes held together, in MiB.
         processes: Largest number of processes at once.
         samples: How often the memory was looked at.
         others: Share of the machine's CPU time that went to other processes meanwhile, from 0 to 1: the more, the
@@ -119,7 +120,7 @@ class ProcessTree:
 
     def __init__(self, root: int) -> None:
         self.peak = 0
-        """Largest sum of PSS so far, in bytes."""
+        """Most memory so far, in bytes."""
         self.most = 0
         self.samples = 0
         self._root = root
@@ -128,14 +129,16 @@ class ProcessTree:
     def look(self) -> None:
         """Take a sample.
 
-        Reading the PSS walks through all pages of a process. The sum of RSS is cheap and never less, so the PSS is
+        Reading the PSS walks through all pages of a process. The sum of RSS is cheap and never less, so the rest is
         read only where that sum is above the peak so far: nothing else can raise it.
         """
         pids = self._pids()
         self.samples += 1
         self.most = max(self.most, len(pids))
         if sum(map(_rss, pids)) > self.peak:
-            self.peak = max(self.peak, sum(map(_pss, pids)))
+            own = sum(_kilobytes(pid, "smaps_rollup", ("Pss_Anon", "Pss_Shmem")) for pid in pids)
+            files = max(_kilobytes(pid, "status", ("RssFile",)) for pid in pids)
+            self.peak = max(self.peak, (own + files) * 2**10)
 
     def _pids(self) -> set[int]:
         """All processes; those whose parent has ended are still known from an earlier look."""
@@ -166,11 +169,10 @@ def _rss(pid: int) -> int:
     return int(fields[1]) * _PAGE if fields else 0
 
 
-def _pss(pid: int) -> int:
-    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 2**10
-    return 0
+def _kilobytes(pid: int, file: str, names: tuple[str, ...]) -> int:
+    """The sum of the lines of these names in a file of a process; 0 if it is gone."""
+    cells = (line.split() for line in _read(f"/proc/{pid}/{file}").splitlines())
+    return sum(int(parts[1]) for parts in cells if parts and parts[0].rstrip(":") in names)
 
 
 def _read(path: str) -> str:
