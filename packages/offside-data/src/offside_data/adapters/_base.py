@@ -143,8 +143,9 @@ class Imported:
 
     @records.setter
     def records(self, records: Iterable[Record]) -> None:
-        is_kept = isinstance(records, Chunked)
-        self._records = records if is_kept else Chunked(Record, records, without=("image",))
+        if not isinstance(records, Chunked):
+            records = Chunked(Record, records, without=("image",))
+        self._records: Chunked[Record] = records
 
     def leave_out(self, reasons: Mapping[str, str], *, pictures: Collection[str] = ()) -> None:
         """Take records out; each becomes a `rejected` remark, so that none is lost.

@@ -147,7 +147,7 @@ class Chunked(Sequence[T], Generic[T]):
 
     @functools.cached_property
     def _hints(self) -> dict[str, Any]:
-        return {name: hint for name, hint in hints_of(self._kind).items() if name not in self._without}
+        return {name: hint for name, hint in hints_of(cast(type, self._kind)).items() if name not in self._without}
 
     def _place(self, place: int) -> int:
         if not -self._count <= place < self._count:
@@ -245,7 +245,7 @@ def _values(column: pa.ChunkedArray | pa.Array, hint: Any) -> list[Any]:
         return [tuple(items[start:end]) if end > start else () for start, end in itertools.pairwise(ends)]
     if dataclasses.is_dataclass(hint):
         kind = cast(type, hint)
-        found = _objects(kind, {name: column.field(name) for name in hints_of(kind)}, hints_of(kind), {})
+        found: list[Any] = _objects(kind, {name: column.field(name) for name in hints_of(kind)}, hints_of(kind), {})
         return [item if there else None for item, there in zip(found, column.is_valid().to_pylist(), strict=True)]
     return cast(list[Any], column.to_pylist())
 

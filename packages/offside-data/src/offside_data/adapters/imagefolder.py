@@ -15,10 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from offside_data.adapters._base import Imported, ReadOptions
+from offside_data.adapters._pictures import picture_key
 from offside_data.adapters._tables.collect import Collector
 from offside_data.adapters._tables.columns import Matched, TableOptions, match, others_note
 from offside_data.adapters._tables.layout import files_in, folder_split, is_picture, listed, split_word
-from offside_data.adapters._tables.rows import Row, picture_key
+from offside_data.adapters._tables.rows import Row
 from offside_data.adapters._tables.tables import Line, Table, heads, read_table
 from offside_data.errors import SourceError
 
@@ -75,7 +76,7 @@ def read(source: Path, options: ReadOptions) -> Imported:
             cells |= {"value": cells["subject"], "image": str(inside)}
             place = f"picture {index + 1}"
             collector.add(Row(file=str(inside), index=0, place=place, cells=cells, folders=(source,), split=split))
-    return collector.finish()
+    return collector.close()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

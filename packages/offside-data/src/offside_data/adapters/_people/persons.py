@@ -226,9 +226,9 @@ class PersonQuestions(Accumulator):
         subject = None if about_nobody else item.subject_id
         picture = item.picture
         record = Record(
-            record_id=self.record_id(item.subject_id, picture and picture.key, item.place, modality),
+            record_id=self.record_id(item.subject_id, picture.key if picture else None, item.place, modality),
             subject_id=subject,
-            image_id=picture and picture.image_id,
+            image_id=picture.image_id if picture else None,
             image=None,
             modality=modality,
             split=item.split,
@@ -244,7 +244,7 @@ class PersonQuestions(Accumulator):
             choices=tuple(item.choices),
             correct_choice=item.correct,
             cloze=item.cloze,
-            derived_from=picture and picture.derived_from,
+            derived_from=picture.derived_from if picture else None,
         )
         for why in item.odd:
             record = add_suspect(record, why.replace("; ", ", "))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import math
 import re
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 from offside_data.adapters._text import clean, strip_image_tokens
 from offside_data.adapters._values import as_list, folded_key, unpack
@@ -21,6 +22,9 @@ from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import find_dates
 from offside_data.tagging.numbers import DIGITS, parse_digits
 from offside_data.taxonomy import Attribute
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 DateOrder = Literal["unknown", "day-first", "month-first"]
 """How dates such as `03/04/2021` are meant."""
@@ -44,6 +48,8 @@ TIER_WORDS: dict[str, str] = {
     "fictional": "fictional",
 }
 
+_KNOWN = 2**14
+_SHORT = 200
 _HALF = re.compile("[\ud800-\udfff]")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -86,7 +92,20 @@ def clean_text(cell: Any, what: str) -> str:
     """
     if cell is None:
         return ""
-    return strip_image_tokens(text_of(cell, what))
+    return _clean_text(cell) if isinstance(cell, str) and cell.isascii() else strip_image_tokens(text_of(cell, what))
+
+
+def remembered(function: Callable[Concatenate[str, P], R]) -> Callable[Concatenate[str, P], R]:
+    """A function of a text that keeps what it gave for the short texts that come again and again."""
+    known = cast(Callable[Concatenate[str, P], R], functools.lru_cache(maxsize=_KNOWN)(function))
+
+    def call(text: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return (known if len(text) <= _SHORT else function)(text, *args, **kwargs)
+
+    return call
+
+
+_clean_text = remembered(strip_image_tokens)
 
 
 def word_of(cell: Any, what: str, words: Mapping[str, str]) -> str | None:
@@ -95,11 +114,13 @@ def word_of(cell: Any, what: str, words: Mapping[str, str]) -> str | None:
     Raises:
         ValueError: If it is none of `words`.
     """
-    said = clean(text_of(cell, what)) if cell is not None else ""
-    if not said:
+    if cell is None:
         return None
-    if said in words:
-        return words[said]
+    if isinstance(cell, str) and cell in words:
+        return words[cell]
+    said = clean(text_of(cell, what))
+    if not said or said in words:
+        return words.get(said)
     known = {folded_key(word): meaning for word, meaning in words.items()}
     if folded_key(said) not in known:
         raise ValueError(unknown_name_message(what, said, list(words)).rstrip("."))
@@ -116,6 +137,8 @@ def options_of(choices: Any, correct: Any) -> tuple[tuple[str, ...], int | None]
     Raises:
         ValueError: If they don't make a question.
     """
+    if choices is None:
+        return (), None
     if isinstance(choices, str) and not choices.lstrip().startswith(("[", "{")):
         choices = choices.split("|") if choices.strip() else None
     choices = unpack(choices, "choices")
@@ -151,18 +174,22 @@ def in_words(text: str, attribute: Attribute, *, currency: str = "", dates: Date
         currency: Symbol or code for amounts that say none.
         dates: How `03/04/2021` is meant.
     """
-    match attribute.kind:
-        case "date":
-            day = read_date(text, dates)
-            return text if day is None else f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
-        case "amount":
-            return _amount_in_words(text, currency)
-        case "length":
-            return _length_in_words(text, is_height=attribute.name == "height")
-        case _:
-            return text
+    if attribute.kind not in ("date", "amount", "length"):
+        return text
+    return _in_words(text, attribute.kind, attribute.name == "height", currency, dates)
 
 
+@remembered
+def _in_words(text: str, kind: str, is_height: bool, currency: str, dates: DateOrder) -> str:
+    if kind == "amount":
+        return _amount_in_words(text, currency)
+    if kind == "length":
+        return _length_in_words(text, is_height=is_height)
+    day = read_date(text, dates)
+    return text if day is None else f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
+
+
+@remembered
 def read_date(text: str, dates: DateOrder = "unknown") -> datetime.date | None:
     """The date that a cell holds, if it holds nothing else."""
     text = clean(text)
