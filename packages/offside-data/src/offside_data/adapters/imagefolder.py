@@ -75,7 +75,8 @@ def read(source: Path, options: ReadOptions) -> Imported:
             cells = {"subject": folder.labels[inside].replace("_", " "), "attribute": LABEL_ATTRIBUTE}
             cells |= {"value": cells["subject"], "image": str(inside)}
             place = f"picture {index + 1}"
-            collector.add(Row(file=str(inside), index=0, place=place, cells=cells, folders=(source,), split=split))
+            sheet = collector.sheet(str(inside), (source,), split)
+            collector.add(Row(sheet, 0, place, cells))
     return collector.close()
 
 
@@ -176,16 +177,8 @@ def _add(
     cells["image"] = paths[0]
     if not cells.get("subject") and not cells.get("subject_id"):
         cells["subject"] = folder.labels.get(picture, "").replace("_", " ")
-    collector.add(
-        Row(
-            file=table.name,
-            index=line.index,
-            place=line.place,
-            cells=cells,
-            folders=(folder.path,),
-            split=folder_split(picture),
-        )
-    )
+    sheet = collector.sheet(table.name, (folder.path,), folder_split(picture))
+    collector.add(Row(sheet, line.index, line.place, cells))
 
 
 # ---------------------------------------------------------------------------------------------

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import functools
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 from offside_data.adapters._text import clean, strip_image_tokens
 from offside_data.adapters._values import as_list, folded_key, unpack
@@ -23,7 +22,6 @@ from offside_data.tagging.dates import find_dates
 from offside_data.tagging.numbers import DIGITS, parse_digits
 from offside_data.taxonomy import Attribute
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 DateOrder = Literal["unknown", "day-first", "month-first"]
@@ -84,6 +82,28 @@ def text_of(cell: Any, what: str) -> str:
     raise ValueError(f"{what} must be text, is a {type(cell).__name__}")
 
 
+class Remembered(dict[Any, R]):
+    """What a function gave for the short texts that come again and again; `[text]` asks it for others.
+
+    Args:
+        function: Takes a text, or a tuple that starts with one.
+    """
+
+    def __init__(self, function: Callable[[Any], R]) -> None:
+        self._function = function
+
+    def __missing__(self, key: Any) -> R:
+        value = self._function(key)
+        if len(key if isinstance(key, str) else key[0]) <= _SHORT:
+            if len(self) >= _KNOWN:
+                self.clear()
+            self[key] = value
+        return value
+
+
+_CLEAN = Remembered(lambda text: None if _HALF.search(text) else strip_image_tokens(text))
+
+
 def clean_text(cell: Any, what: str) -> str:
     """A cell's text in one line, without stray blanks and image tokens.
 
@@ -92,20 +112,8 @@ def clean_text(cell: Any, what: str) -> str:
     """
     if cell is None:
         return ""
-    return _clean_text(cell) if isinstance(cell, str) and cell.isascii() else strip_image_tokens(text_of(cell, what))
-
-
-def remembered(function: Callable[Concatenate[str, P], R]) -> Callable[Concatenate[str, P], R]:
-    """A function of a text that keeps what it gave for the short texts that come again and again."""
-    known = cast(Callable[Concatenate[str, P], R], functools.lru_cache(maxsize=_KNOWN)(function))
-
-    def call(text: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return (known if len(text) <= _SHORT else function)(text, *args, **kwargs)
-
-    return call
-
-
-_clean_text = remembered(strip_image_tokens)
+    cleaned = _CLEAN[cell] if isinstance(cell, str) else None
+    return strip_image_tokens(text_of(cell, what)) if cleaned is None else cleaned
 
 
 def word_of(cell: Any, what: str, words: Mapping[str, str]) -> str | None:
@@ -176,11 +184,11 @@ def in_words(text: str, attribute: Attribute, *, currency: str = "", dates: Date
     """
     if attribute.kind not in ("date", "amount", "length"):
         return text
-    return _in_words(text, attribute.kind, attribute.name == "height", currency, dates)
+    return _IN_WORDS[text, attribute.kind, attribute.name == "height", currency, dates]
 
 
-@remembered
-def _in_words(text: str, kind: str, is_height: bool, currency: str, dates: DateOrder) -> str:
+def _in_words(key: tuple[str, str, bool, str, DateOrder]) -> str:
+    text, kind, is_height, currency, dates = key
     if kind == "amount":
         return _amount_in_words(text, currency)
     if kind == "length":
@@ -189,9 +197,16 @@ def _in_words(text: str, kind: str, is_height: bool, currency: str, dates: DateO
     return text if day is None else f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
 
 
-@remembered
+_IN_WORDS = Remembered(_in_words)
+
+
 def read_date(text: str, dates: DateOrder = "unknown") -> datetime.date | None:
     """The date that a cell holds, if it holds nothing else."""
+    return _DATES[text, dates]
+
+
+def _read_date(key: tuple[str, DateOrder]) -> datetime.date | None:
+    text, dates = key
     text = clean(text)
     iso, numeric = _ISO.fullmatch(text), _NUMERIC_DATE.fullmatch(text)
     try:
@@ -204,6 +219,9 @@ def read_date(text: str, dates: DateOrder = "unknown") -> datetime.date | None:
         return None
     found = find_dates(text)
     return found[0].date if len(found) == 1 and found[0].text == text else None
+
+
+_DATES = Remembered(_read_date)
 
 
 def could_be_two_dates(text: str) -> bool:

@@ -9,14 +9,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, cast
+from typing import cast
 
 from offside_data.adapters._base import Accumulator, Imported, ReadOptions, RemarkKind
 from offside_data.adapters._chunked import Chunked
 from offside_data.adapters._pictures import Shorten, picture_key, places_of
-from offside_data.adapters._tables.cells import DateOrder, remembered
+from offside_data.adapters._tables.cells import DateOrder, Remembered
 from offside_data.adapters._tables.columns import Matched, others_note
-from offside_data.adapters._tables.rows import Claim, Row, read_claim
+from offside_data.adapters._tables.rows import Claim, Row, Sheet, read_claim
 from offside_data.adapters._tables.tables import Table
 from offside_data.questions import phrasings
 from offside_data.schema import (
@@ -58,14 +58,6 @@ class _PictureFacts:
     told: set[str | None] = field(default_factory=set)
 
 
-class _Sheet(NamedTuple):
-    """What the rows of one table have in common."""
-
-    file: str
-    folders: tuple[Path, ...]
-    split: str | None
-
-
 class Collector(Accumulator):
     """Takes rows one by one, and makes records of them when all are known.
 
@@ -82,7 +74,7 @@ class Collector(Accumulator):
         self._shorten: Shorten = "name" if by_name else "no"
         self._attributes = {attribute.name: attribute for attribute in self.taxonomy.attributes}
         self._private = {name for name, attribute in self._attributes.items() if attribute.scope == "private"}
-        self._sheets: dict[_Sheet, int] = {}
+        self._sheets: dict[tuple[str, tuple[Path, ...], str | None], Sheet] = {}
         self._claims = Chunked(Claim, without=("pixels", "note"))
         # By what a claim says: its place. Hashes, for a million claims have their text elsewhere.
         self._first: dict[bytes, int] = {}
@@ -96,34 +88,38 @@ class Collector(Accumulator):
         self._without_tier: Counter[str] = Counter()
         self._without_subject: Counter[str] = Counter()
         self._split_words: Counter[tuple[str, str | None, str | None]] = Counter()
-        self._parsed = remembered(lambda text, name: parse_value(text, self._attributes[name]))
-        self._phrased = remembered(
-            lambda value, name, rumor: phrasings.answer(self._attributes[name], value, rumor=rumor).text
-        )
+        self._parsed = Remembered(lambda key: parse_value(key[0], self._attributes[key[1]]))
+        self._phrased = Remembered(lambda key: phrasings.answer(self._attributes[key[1]], key[0], rumor=key[2]).text)
 
     def reject(self, file: str, index: int | None, place: str, why: str) -> None:
         """Count a row that can't be used."""
         self.leave_out("rejected", file, f"{place}: {why}" if place else why, index)
 
+    def sheet(self, file: str, folders: tuple[Path, ...], split: str | None = None) -> Sheet:
+        """The table of a row, known by what `Sheet` says of it."""
+        sheet = self._sheets.get((file, folders, split))
+        return sheet or self._sheets.setdefault((file, folders, split), Sheet(len(self._sheets), file, folders, split))
+
     def add_table(self, table: Table, matched: Matched, folders: tuple[Path, ...], split: str | None = None) -> None:
         """Take all rows of a table, and what is to be said of it; see `Row` for the rest."""
         for note in (*table.notes, *others_note(matched)):
             self.remark("note", table.name, note)
+        sheet = self.sheet(table.name, folders, split)
         for line in table.lines:
             if line.problem is not None:
                 self.reject(table.name, line.index, line.place, line.problem)
             else:
-                self.add(Row(table.name, line.index, line.place, matched.fields(line), folders, split))
+                self.add(Row(sheet, line.index, line.place, matched.fields(line)))
 
     def add(self, row: Row) -> None:
         """Take a row: a claim, another source or a copy of one, or one that can't be used."""
+        file = row.sheet.file
         try:
-            claim = read_claim(row, self.taxonomy, self._dates)
+            claim = read_claim(row, self._attributes, self._dates)
         except ValueError as problem:
-            self.reject(row.file, row.index, row.place, str(problem))
+            self.reject(file, row.index, row.place, str(problem))
             return
-        claim.sheet = self._sheets.setdefault(_Sheet(row.file, row.folders, row.split), len(self._sheets))
-        self._show(claim, row)
+        self._show(claim, file)
         said = hashlib.blake2b(repr(claim.content()).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         source = claim.sources[0] if claim.sources else None
         first = self._first.setdefault(said, len(self._claims))
@@ -133,7 +129,7 @@ class Collector(Accumulator):
             if claim.key is not None and claim.occasion:
                 self._occasions.setdefault((claim.subject_id, folded_words(claim.occasion)), claim.key)
             if claim.note:
-                self.remark("note", row.file, f"{row.place}: {claim.note}", row.index)
+                self.remark("note", file, f"{row.place}: {claim.note}", row.index)
             return
         further = self._further.get(first, ())
         is_new = source is not None and hash(source) != self._sources[first] and source not in further
@@ -142,12 +138,12 @@ class Collector(Accumulator):
         # Which row it repeats is filled in when that is at hand again.
         self._repeats.append((first, len(self._imported.remarks)))
         kind, why = ("merged", "a further source of") if is_new else ("duplicate", "the same as")
-        self.leave_out(cast(RemarkKind, kind), row.file, f"{row.place}: {why}", row.index)
+        self.leave_out(cast(RemarkKind, kind), file, f"{row.place}: {why}", row.index)
 
     def close(self) -> Imported:
         """The records, pictures and subjects of all rows, and everything worth knowing."""
         self._first.clear()
-        sheets = list(self._sheets)
+        sheets = list(self._sheets.values())
         wanted, spellings = self._look_over(sheets)
         self._name_subjects(spellings, sheets)
         links = _Links(wanted)
@@ -172,7 +168,7 @@ class Collector(Accumulator):
     # -----------------------------------------------------------------------------------------
     # What is known across rows
 
-    def _show(self, claim: Claim, row: Row) -> None:
+    def _show(self, claim: Claim, file: str) -> None:
         """Give a claim its picture's key for ever.
 
         The key is its path; of an embedded one without a path of its own, the first row that has it.
@@ -188,7 +184,7 @@ class Collector(Accumulator):
         digest = hashlib.sha256(pixels.data).digest()
         if digest not in self._embedded:
             if not claim.key or claim.key in self._data:
-                claim.key = f"{row.file}/{row.index:06d}{PurePosixPath(claim.key).suffix}"
+                claim.key = f"{file}/{claim.index:06d}{PurePosixPath(claim.key).suffix}"
             self._embedded[digest] = claim.key
             self._data[claim.key] = pixels.data
         claim.key = self._embedded[digest]
@@ -204,7 +200,7 @@ class Collector(Accumulator):
         words = folded_words(occasion)
         return self._occasions.get((subject, words)) or f"occasion/{subject}/{' '.join(words)}"
 
-    def _look_over(self, sheets: list[_Sheet]) -> tuple[set[str], dict[str, Counter[str]]]:
+    def _look_over(self, sheets: list[Sheet]) -> tuple[set[str], dict[str, Counter[str]]]:
         """Go through all claims: what they say of pictures, which ids corrections name, how subjects are written."""
         wanted: set[str] = set()
         spellings: dict[str, Counter[str]] = defaultdict(Counter)
@@ -240,7 +236,7 @@ class Collector(Accumulator):
             facts.split = facts.split or _split_of(facts.told)
         return wanted, spellings
 
-    def _name_subjects(self, spellings: dict[str, Counter[str]], sheets: list[_Sheet]) -> None:
+    def _name_subjects(self, spellings: dict[str, Counter[str]], sheets: list[Sheet]) -> None:
         """Each subject's name: the spelling that most rows have; other spellings are noted."""
         for subject, counts in spellings.items():
             counts.pop("", None)
@@ -250,9 +246,9 @@ class Collector(Accumulator):
                 why = (
                     f"the subject {subject!r} is written {written}; taken as one. Give subject ids if they are several"
                 )
-                self.remark("note", sheets[0].file, why)
+                self.remark("note", sheets[self._claims[0].sheet].file, why)
 
-    def _count(self, claim: Claim, sheet: _Sheet) -> None:
+    def _count(self, claim: Claim, sheet: Sheet) -> None:
         """Count what is taken for granted of a claim."""
         if claim.sources and not claim.says_tier:
             self._without_tier[sheet.file] += 1
@@ -342,7 +338,7 @@ class Collector(Accumulator):
             name, occasion = self.names.get(claim.subject_id or "", ""), claim.occasion or None
             question = phrasings.text_question(attribute, subject=name, occasion=occasion).text
         if not answer:
-            answer = self._phrased(claim.value, attribute.name, rumor)
+            answer = self._phrased[claim.value, attribute.name, rumor]
             answer = answer[:-1] if answer.endswith("..") else answer
         return question, answer
 
@@ -351,11 +347,11 @@ class Collector(Accumulator):
         if attribute is None or not claim.value:
             return None
         if not claim.answer:
-            return self._parsed(answer, attribute.name)
-        value = self._parsed(self._phrased(claim.value, attribute.name, rumor), attribute.name)
+            return self._parsed[answer, attribute.name]
+        value = self._parsed[self._phrased[claim.value, attribute.name, rumor], attribute.name]
         return value if value is not None and answer_states(answer, value, attribute) else None
 
-    def _add_picture(self, key: str, record: Record, sheets: list[_Sheet]) -> None:
+    def _add_picture(self, key: str, record: Record, sheets: list[Sheet]) -> None:
         facts = self._facts[key]
         folders = (*self.options.image_dirs, *sheets[facts.sheet].folders)
         self.picture(

@@ -26,7 +26,7 @@ from offside_data.adapters._tables.cells import (
 from offside_data.adapters._text import clean
 from offside_data.schema import SUBJECTLESS_SPLITS, Source, Tier
 from offside_data.tagging.words import folded_words
-from offside_data.taxonomy import Attribute, Taxonomy
+from offside_data.taxonomy import Attribute
 
 _TEXTS = ("id", "subject", "value", "corrects", "question", "answer", "image_license", "occasion")
 _LINK = re.compile(r"(?:https?://|www\.)\S+$", re.I)
@@ -34,25 +34,38 @@ DEFAULT_TIER: Tier = "social"
 """Of a source whose tier isn't said: the least trusted one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What the rows of one table have in common.
+
+    Args:
+        number: Its number among the tables of a source.
+        file: Its name.
+        folders: Where the paths of its pictures may start.
+        split: Name of a split that folder or file are called by.
+    """
+
+    number: int
+    file: str
+    folders: tuple[Path, ...]
+    split: str | None
+
+
 @dataclass(slots=True)
 class Row:
     """A row of a table.
 
     Args:
-        file: Name of the table.
+        sheet: The table.
         index: Position in it, from 0.
         place: Where a person finds it, e.g. `row 5`.
         cells: By field.
-        folders: Where the paths of its pictures may start.
-        split: Name of a split that folder or file are called by.
     """
 
-    file: str
+    sheet: Sheet
     index: int
     place: str
     cells: Mapping[str, Any]
-    folders: tuple[Path, ...]
-    split: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +73,8 @@ class Claim:
     """What a usable row says. Empty or null is what it leaves open.
 
     Args:
-        index: The row's position in its table.
+        sheet: Number of its table.
+        index: The row's position there.
         place: Where a person finds the row.
         attribute: Its name.
         channel: Where a rumour stands.
@@ -72,12 +86,12 @@ class Claim:
         asked: Its question verbatim; of a claim without one, its attribute.
         told: Its answer verbatim; of a claim without one, its value.
         note: What a person should know about it; none once the claim was put away.
-        sheet: Number of its table.
         key: The picture's source key.
         path: The picture's path, if it isn't embedded.
         shows: Whether the row has a picture.
     """
 
+    sheet: int
     index: int
     place: str
     id: str
@@ -104,7 +118,6 @@ class Claim:
     says_tier: bool
     pixels: Pixels | None = None
     note: str | None = None
-    sheet: int = 0
     key: str | None = None
     path: str = ""
     shows: bool = False
@@ -116,20 +129,25 @@ class Claim:
         return (*about, *held, self.question, self.answer, self.value, self.choices, self.correct)
 
 
-def read_claim(row: Row, taxonomy: Taxonomy, dates: DateOrder) -> Claim:
+def read_claim(row: Row, attributes: Mapping[str, Attribute], dates: DateOrder) -> Claim:
     """Read a row.
+
+    Args:
+        row: The row.
+        attributes: Those that a claim may have, by name.
+        dates: How dates such as `03/04/2021` are meant.
 
     Raises:
         ValueError: If it isn't usable; says why.
     """
     cell = row.cells.get
-    split = word_of(cell("split"), "split", SPLIT_WORDS) or SPLIT_WORDS.get(row.split or "")
+    split = word_of(cell("split"), "split", SPLIT_WORDS) or SPLIT_WORDS.get(row.sheet.split or "")
     text = {field: clean_text(cell(field), field) for field in _TEXTS}
     choices, correct = options_of(cell("choices"), cell("correct_choice"))
     attribute = None
     subject_id = None
     if split not in SUBJECTLESS_SPLITS:
-        attribute = _attribute(cell("attribute"), taxonomy)
+        attribute = _attribute(cell("attribute"), attributes)
         subject_id = _subject_id(cell("subject_id"), text["subject"])
     _check_complete(text, attribute, has_choices=bool(choices))
     sources, note = _sources(row.cells, dates)
@@ -145,6 +163,7 @@ def read_claim(row: Row, taxonomy: Taxonomy, dates: DateOrder) -> Claim:
     asked = text_of(cell("question"), "question") or text_of(cell("attribute"), "attribute")
     told = text_of(cell("answer"), "answer") or text_of(cell("value"), "value")
     return Claim(
+        sheet=row.sheet.number,
         index=row.index,
         place=row.place,
         id=text["id"],
@@ -174,13 +193,11 @@ def read_claim(row: Row, taxonomy: Taxonomy, dates: DateOrder) -> Claim:
     )
 
 
-def _attribute(cell: Any, taxonomy: Taxonomy) -> Attribute | None:
-    said = cell if isinstance(cell, str) and cell in taxonomy else clean(text_of(cell, "attribute"))
-    if not said:
-        return None
-    if said in taxonomy:
-        return taxonomy[said]
-    return taxonomy[cast(str, word_of(said, "attribute", {name: name for name in taxonomy.names()}))]
+def _attribute(cell: Any, attributes: Mapping[str, Attribute]) -> Attribute | None:
+    if isinstance(cell, str) and cell in attributes:
+        return attributes[cell]
+    said = word_of(cell, "attribute", {name: name for name in attributes})
+    return attributes[said] if said else None
 
 
 def _subject_id(cell: Any, name: str) -> str:
