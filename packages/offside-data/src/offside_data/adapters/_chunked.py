@@ -38,6 +38,7 @@ class Chunked(Sequence[T], Generic[T]):
     def __init__(self, kind: type[T], items: Iterable[T] = (), *, without: Collection[str] = ()) -> None:
         self._kind = kind
         self._without = frozenset(without)
+        self._size = CHUNK
         self._count = 0
         self._packed: dict[int, pa.Buffer] = {}
         # By chunk, the one last used last. What is in both is as it was packed.
@@ -56,16 +57,16 @@ class Chunked(Sequence[T], Generic[T]):
     def __getitem__(self, place: int | slice) -> T | list[T]:
         if isinstance(place, slice):
             return [self[i] for i in range(self._count)[place]]
-        chunk, inside = divmod(self._place(place), CHUNK)
+        chunk, inside = divmod(self._place(place), self._size)
         return self._chunk(chunk)[inside]
 
     def __setitem__(self, place: int, item: T) -> None:
-        chunk, inside = divmod(self._place(place), CHUNK)
+        chunk, inside = divmod(self._place(place), self._size)
         self._chunk(chunk)[inside] = item
         self._packed.pop(chunk, None)
 
     def __iter__(self) -> Iterator[T]:
-        for chunk in range(-(-self._count // CHUNK)):
+        for chunk in range(-(-self._count // self._size)):
             yield from list(self._open[chunk]) if chunk in self._open else self._unpack(chunk)
 
     def __eq__(self, other: object) -> bool:
@@ -81,7 +82,7 @@ class Chunked(Sequence[T], Generic[T]):
 
     def append(self, item: T) -> None:
         """Add an item."""
-        chunk, inside = divmod(self._count, CHUNK)
+        chunk, inside = divmod(self._count, self._size)
         (self._chunk(chunk) if inside else self._opened(chunk, [])).append(item)
         self._packed.pop(chunk, None)
         self._count += 1
@@ -99,13 +100,13 @@ class Chunked(Sequence[T], Generic[T]):
     def drained(self) -> Iterator[T]:
         """Every item in order; a chunk that was gone through is given up, and in the end this sequence is empty."""
         count, self._count = self._count, 0
-        for chunk in range(-(-count // CHUNK)):
+        for chunk in range(-(-count // self._size)):
             yield from self._open.pop(chunk, None) or self._unpack(chunk)
             self._packed.pop(chunk, None)
 
     def columns(self, *names: str) -> Iterator[tuple[Any, ...]]:
         """Some fields of every item, in order."""
-        for chunk in range(-(-self._count // CHUNK)):
+        for chunk in range(-(-self._count // self._size)):
             if chunk in self._packed:
                 table = self._table(chunk, names)
                 yield from zip(*(_values(table[name], self._hints[name]) for name in names), strict=True)
@@ -118,8 +119,8 @@ class Chunked(Sequence[T], Generic[T]):
         Args:
             changes: By place, the new values by field.
         """
-        for chunk, places in itertools.groupby(sorted(changes), key=lambda place: place // CHUNK):
-            inside = {place % CHUNK: changes[place] for place in places}
+        for chunk, places in itertools.groupby(sorted(changes), key=lambda place: place // self._size):
+            inside = {place % self._size: changes[place] for place in places}
             if chunk in self._open:
                 items = self._open[chunk]
                 for place, values in inside.items():
@@ -139,7 +140,7 @@ class Chunked(Sequence[T], Generic[T]):
         """The columns, chunk by chunk."""
         import polars as pl
 
-        for chunk in range(-(-self._count // CHUNK)):
+        for chunk in range(-(-self._count // self._size)):
             table = self._table(chunk) if chunk in self._packed else self._columns_of(self._open[chunk])
             yield cast(pl.DataFrame, pl.from_arrow(table))
 
