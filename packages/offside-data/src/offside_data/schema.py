@@ -97,7 +97,7 @@ class EncodedImage:
     path: str
 
 
-class Picture(Protocol):
+class RecordImage(Protocol):
     """A picture of a record: an `EncodedImage`, or one that is read when its bytes are asked for."""
 
     @property
@@ -116,7 +116,7 @@ class Record:
     record_id: str
     subject_id: str | None
     image_id: str | None
-    image: Picture | None
+    image: RecordImage | None
     modality: Modality
     split: Split
     attribute: str | None
@@ -150,7 +150,7 @@ class Record:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Record:
-        """Rebuild a record from a row; its image is any `Picture`, or a mapping of bytes and path."""
+        """Rebuild a record from a row; its image is any `RecordImage`, or a mapping of bytes and path."""
         values = {name: row[name] for name in _RECORD_FIELDS}
         for name, nested in (("value", ClaimValue), ("source_record", SourceRecord), ("image", EncodedImage)):
             if isinstance(values[name], Mapping):
@@ -178,6 +178,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # One for all: to make one takes as long as to use it.
+
+
 def make_record_id(
     dataset: str,
     subject_key: str | None,
@@ -191,13 +194,13 @@ def make_record_id(
     Questions, answers and pixels are no part of it, so that correcting them keeps the id.
     `ordinal` tells apart records that share everything else.
     """
-    key = json.dumps([dataset, subject_key, picture_key, attribute, modality, ordinal], ensure_ascii=False)
+    key = _as_json([dataset, subject_key, picture_key, attribute, modality, ordinal])
     return "r" + hashlib.sha256(key.encode()).hexdigest()[:20]
 
 
 def make_image_id(dataset: str, picture_key: str) -> str:
     """A picture's name for ever, from its source key (e.g. its file name as it came)."""
-    key = json.dumps([dataset, picture_key], ensure_ascii=False)
+    key = _as_json([dataset, picture_key])
     return "i" + hashlib.sha256(key.encode()).hexdigest()[:20]
 
 
