@@ -178,8 +178,7 @@ class OffsideDataset:
         asked = columns if columns is None or "image" in columns else [*columns, "image"]
         for batch in self.batches(part, asked):
             if "image" in batch.columns:
-                pictures = self.pictures.take(batch["image"].struct.unnest())
-                yield batch, digests.sha256_of(pictures)
+                yield batch, self.pictures.hashes(batch["image"].struct.unnest())
             else:
                 yield batch, pl.repeat(None, len(batch), dtype=pl.String, eager=True).alias("sha256")
 
