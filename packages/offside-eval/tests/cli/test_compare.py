@@ -33,6 +33,18 @@ def test_tables_a_setting_and_the_findings(told: list[Path], monkeypatch: pytest
     assert err == ""
 
 
+def test_at_80_columns_no_word_is_broken(told: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, printed, _ = run(*told)
+    content = json.loads(run(*told, "--json")[1])
+    words = [word for f in content["findings"] for word in (f["statement"] + " " + f["why"]).split()]
+    words += [row["label"] for s in content["settings"].values() for row in s["models"]]
+    words += ["modality gap", "old on swapped", "collapsed"]
+    said = " ".join(printed.split())
+    assert [word for word in words if word not in said] == []
+    assert max(len(line.replace("\u0336", "")) for line in printed.splitlines()) <= 80
+
+
 def test_json_for_programs(told: list[Path]) -> None:
     code, out, _ = run(*told, "--json")
     content = json.loads(out)

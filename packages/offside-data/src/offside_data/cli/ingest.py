@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import force_option, json_option, print_json, print_table
+from offside_data.commandline import force_option, json_option, print_cards, print_json
 
 SHOWN_REMARKS = 30
 """Remarks of a kind that are printed; `decisions.jsonl` and `--json` hold all."""
@@ -67,7 +67,7 @@ def command(
     if as_json:
         print_json(report.to_json())
         return
-    print_table(
+    print_cards(
         report.format,
         ["config/split", "records"],
         [[k, str(n)] for k, n in report.splits.items()],

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_cards, print_json
 
 
 @click.command()
@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
         ]
         for name, module in modules.items()
     ]
-    print_table("Metrics", ["metric", "what it is", "needs", "good on forget", "good on keep", "variants"], rows)
+    print_cards("Metrics", ["metric", "what it is", "needs", "good on forget", "good on keep", "variants"], rows)
 
 
 def _described(name: str, module: ModuleType, summary: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from offside_data.commandline import (
     device_options,
     force_option,
     json_option,
+    print_cards,
     print_json,
-    print_table,
     seed_option,
 )
 from offside_eval.provenance import ROLES
@@ -59,7 +59,7 @@ def command(
     if as_json:
         print_json({"out": str(out), **results.meta, "aggregates": results.aggregates})
         return
-    print_table(f"{model}: {setting}", *summary(results.aggregates, results.metrics))
+    print_cards(f"{model}: {setting}", *summary(results.aggregates, results.metrics))
     click.echo(f"written to {out}")
 
 
