@@ -15,6 +15,7 @@ import json
 import pkgutil
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -144,8 +145,8 @@ def print_cards(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for heading, width in zip(columns, widths, strict=True):
         table.add_column(Text("\n".join(_wrapped(heading, width))), width=width)
     for row in rows:
-        cells = zip(row, widths, strict=True)
-        table.add_row(*(Text("\n".join(x for p in c.split("\n") for x in _wrapped(p, width))) for c, width in cells))
+        wrapped = [[_wrapped(line, w) for line in cell.split("\n")] for cell, w in zip(row, widths, strict=True)]
+        table.add_row(*(Text("\n".join(chain.from_iterable(cell))) for cell in wrapped))
     console.print(table)
 
 

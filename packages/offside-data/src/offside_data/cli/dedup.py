@@ -81,15 +81,7 @@ def _print_clusters(report: DedupReport) -> None:
             fate = "leave" if merge.reasons else "drop"
             rows.append([f"{number} {fate}", *_cells(member.picture), alike])
     if rows:
-        columns = [
-            "cluster",
-            "picture",
-            "size",
-            "licence",
-            "split",
-            "subject",
-            "what becomes of it, how like the keeper",
-        ]
+        columns = ["cluster", "picture", "size", "licence", "split", "subject", "what becomes of it"]
         print_cards("Pictures that show the same", columns, rows)
     if len(report.merges) > SHOWN_CLUSTERS:
         click.echo(f"and {len(report.merges) - SHOWN_CLUSTERS} more clusters")
