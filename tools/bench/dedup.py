@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw
 
 from offside_data.dedup.clusters import Picture
 from offside_data.dedup.find import Found, find_duplicates
-from offside_data.images.hashing import hash_files, load_hash
+from offside_data.images.hashing import HASHES, hash_files
 from offside_data.progress import track
 from offside_data.seeding import rng
 
@@ -121,7 +121,7 @@ def decode(path: Path) -> object:
 
 def decode_reduced(path: Path) -> object:
     """Decoding alone, as small as the hash allows."""
-    side = load_hash(HASH).DRAFT
+    side = HASHES.load(HASH).DRAFT
     with Image.open(io.BytesIO(path.read_bytes())) as picture:
         picture.draft("L", (side, side))
         return picture.load()
@@ -151,7 +151,7 @@ def work(folder: Path, number: int, workers: int) -> None:
     def read(positions: Collection[int]) -> Iterator[tuple[int, bytes]]:
         yield from ((i, paths[i].read_bytes()) for i in positions)
 
-    found = find_duplicates(pictures, read, radius=load_hash(HASH).RADIUS)
+    found = find_duplicates(pictures, read, radius=HASHES.load(HASH).RADIUS)
     done = time.perf_counter()
     own, of_workers = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     result = {
@@ -231,7 +231,7 @@ def main() -> None:
     show(f"started again: {new:,} hashed", f"{new / result['hash_seconds']:,.0f} pictures/s")
     show("  all pairs, second look, clusters", f"{result['find_seconds']:.1f} s")
     show(
-        f"  pairs within {load_hash(HASH).RADIUS} bits; refused by the second look",
+        f"  pairs within {HASHES.load(HASH).RADIUS} bits; refused by the second look",
         f"{result['pairs']}; {result['refused']}",
     )
     show("  copies found", f"{result['found']:,} of {result['copies']:,}")

@@ -29,7 +29,7 @@ from offside_data.dedup.near import pairs_within
 from offside_data.dedup.second_look import SecondLook, small_picture
 from offside_data.fictional import album, make_league
 from offside_data.images.decode import decode_image
-from offside_data.images.hashing import HASHES, hamming, load_hash, perceptual_hash
+from offside_data.images.hashing import HASHES, hamming, perceptual_hash
 from offside_data.progress import track
 from offside_data.seeding import rng
 
@@ -253,13 +253,13 @@ def table(title: str, number: int, rows: list[Row]) -> str:
     lines = [f"### {title}", "", f"{number} pictures.", ""]
     lines += [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     for row in rows:
-        mark = "**" if row.radius == load_hash(row.hash).RADIUS else ""
+        mark = "**" if row.radius == HASHES.load(row.hash).RADIUS else ""
         cells = [row.hash, f"{mark}{row.radius}{mark}"]
         cells += [share(row.confirmed[kind], row.by_hash[kind]) for kind in COPIES]
         cells.append(f"{row.false} ({row.near} of {row.pairs:,})" if row.near else "0")
         lines.append(f"| {' | '.join(cells)} |")
     for row in rows:
-        if row.hash == DedupConfig().hash and row.radius == load_hash(row.hash).RADIUS:
+        if row.hash == DedupConfig().hash and row.radius == HASHES.load(row.hash).RADIUS:
             found = f"{share(row.required, row.required)} % of {', '.join(REQUIRED)} together, {row.false} false pairs"
             lines += ["", f"The default, {row.hash} and {row.radius} bits: {found}."]
     return "\n".join(lines) + "\n"

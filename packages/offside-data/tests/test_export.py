@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from offside_data import export as module
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import DatasetError, OutputExistsError, PluginError, UsageError
 from offside_data.export import export_dataset, formats
 from offside_data.exporters import Exported
+from offside_data.exporters._base import EXPORTERS
 
 
 def test_the_report_lies_in_the_export(small: OffsideDataset, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_an_exporter_that_loses_records_leaves_nothing(
             (folder / "some.txt").write_text("x")
             return Exported(files={"some.txt": [contents.records[0].record_id]})
 
-    monkeypatch.setattr(module, "load_exporter", lambda name: Careless)
+    monkeypatch.setattr(type(EXPORTERS), "load", lambda self, name: Careless)
     with pytest.raises(DatasetError, match="lost in silence"):
         export_dataset(small.path, tmp_path / "out", "careless")
     assert not list(tmp_path.iterdir())

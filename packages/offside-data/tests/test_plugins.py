@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from offside_data import plugins
+from offside_data.adapters._base import ADAPTERS
+from offside_data.check import CHECKS
 from offside_data.errors import PluginError
+from offside_data.exporters._base import EXPORTERS
+from offside_data.fictional.world import WORLDS
+from offside_data.images.hashing import HASHES
 from offside_data.plugins import Registry, unknown_name_message
+from offside_data.release.migration import STEPS
+from offside_data.splits._base import POLICIES
+
+REGISTRIES = (ADAPTERS, CHECKS, EXPORTERS, HASHES, POLICIES, STEPS, WORLDS)
 
 
 @pytest.fixture
@@ -82,6 +94,33 @@ def test_an_entry_point_must_name_a_module(folder: str, monkeypatch: pytest.Monk
 def test_unknown_names_are_told_what_there_is(folder: str, name: str) -> None:
     with pytest.raises(PluginError, match=f"unknown thing '{name}'.*Known: alpha, beta"):
         Registry(folder, "thing").load(name)
+
+
+def test_a_module_that_breaks_the_contract_is_refused(folder: str, tmp_path: Path) -> None:
+    (tmp_path / folder / "gamma.py").write_text("run = print\nSIZE = 'large'\nTYPE = int\n")
+    needs = {"__doc__": str, "run": Callable, "SIZE": int | None, "TYPE": int, "Options": type}
+    lacks = rf"thing 'gamma' \({folder}\.gamma\) lacks __doc__ \(str\), SIZE \(int \| None\), Options \(type\); "
+    with pytest.raises(PluginError, match=lacks + f"the contract stands in {folder}."):
+        Registry(folder, "thing", needs=needs).load("gamma")
+    with pytest.raises(PluginError, match=r"the contract stands in elsewhere\."):
+        Registry(folder, "thing", needs=needs, contract="elsewhere").load("gamma")
+    assert Registry(folder, "thing", needs={"run": Callable, "TYPE": int}).load("gamma").SIZE == "large"
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.kind)
+def test_a_module_without_anything_is_refused_by_every_kind(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"empty_{registry.kind.replace(' ', '_')}"
+    (tmp_path / f"{name}.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    offer(monkeypatch, registry.group, empty=name)
+    fresh = dataclasses.replace(registry)  # The one that all share keeps its list of entry points.
+    lacks = ", ".join(rf"{need} \(.+\)" for need in registry.needs)
+    with pytest.raises(PluginError, match=rf"{registry.kind} 'empty' \({name}\) lacks {lacks}; ") as refused:
+        fresh.load("empty")
+    contract = importlib.import_module(str(refused.value).split()[-1].rstrip("."))
+    assert all(need in (contract.__doc__ or "") for need in registry.needs if need != "__doc__")
 
 
 def test_the_nearest_name_is_suggested() -> None:

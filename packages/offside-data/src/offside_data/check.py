@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 from offside_data.checks._base import inspect
@@ -16,7 +17,7 @@ from offside_data.plugins import Registry
 
 __all__ = ["CHECKS", "Finding", "check_dataset", "check_reference"]
 
-CHECKS = Registry("offside_data.checks", "check")
+CHECKS = Registry("offside_data.checks", "check", needs={"__doc__": str, "run": Callable})
 
 _ORDER = ("error", "warning", "info")
 

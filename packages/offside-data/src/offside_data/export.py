@@ -15,7 +15,7 @@ from offside_data.dataset.card_text import FALSE_CLAIMS
 from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import open_dataset
 from offside_data.errors import DatasetError, UsageError
-from offside_data.exporters._base import EXPORTERS, NEUTRAL, Exported, Loss, load_exporter
+from offside_data.exporters._base import EXPORTERS, NEUTRAL, Exported, Loss
 from offside_data.files import ensure_free, whole_folder, write_json, write_text
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import CONFIGS, SPLITS, Record
@@ -96,7 +96,7 @@ def export_dataset(
         OutputExistsError: If `out` holds something and `force` is off.
     """
     out = Path(out)
-    exporter = load_exporter(format)
+    exporter = EXPORTERS.load(format)
     ensure_free(out, force=force)
     dataset = open_dataset(ref)
     _keep_apart(dataset.path, out)

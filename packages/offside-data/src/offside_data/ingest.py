@@ -18,7 +18,6 @@ from offside_data.adapters._base import (
     ReadOptions,
     Remark,
     adapter_options,
-    load_adapter,
     recognise,
 )
 from offside_data.dataset.decisions import make_decision, read_decisions
@@ -158,7 +157,7 @@ def ingest(
     if not source.exists():
         raise SourceError(f"{source}: no such file or folder.{_download_hint(str(source))}")
     name = recognise(source) if format == "auto" else format
-    adapter = load_adapter(name)
+    adapter = ADAPTERS.load(name)
     imported = _read(source, name, config)
     intake = _take_in_pictures(imported, source, config) if with_images else Intake()
     earlier = read_decisions(out)
@@ -202,7 +201,7 @@ def ingest(
 
 def _read(source: Path, name: str, config: IngestConfig) -> Imported:
     """What the adapter reads, with every row accounted for."""
-    adapter = load_adapter(name)
+    adapter = ADAPTERS.load(name)
     options = ReadOptions(
         taxonomy=load_taxonomy(config.taxonomy or adapter.TAXONOMY),
         image_dirs=config.image_dirs,

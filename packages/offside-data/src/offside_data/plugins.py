@@ -1,8 +1,8 @@
 """A folder is its own registry: the file name is the name.
 
-`Registry("offside_unlearn.methods")` lists the public modules of that package without importing
+`Registry("offside_unlearn.methods", "method")` lists the public modules of that package without importing
 them and adds what third parties offer through the entry-point group of the same name. A name
-that is defined twice is an error, never a silent override.
+that is defined twice is an error, never a silent override; so is a module that lacks what its kind needs.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint
 from importlib.metadata import entry_points as installed_entry_points
 from types import ModuleType
+from typing import Any
 
 from offside_data.errors import PluginError
 
@@ -35,11 +37,15 @@ class Registry:
         kind: What one plugin is called in messages, e.g. `method`.
         entry_points: The entry-point group of third parties, where it isn't called as the folder: a folder may move,
             the group's name is a promise.
+        needs: What a module must define: by name the type that the value is an instance or a subclass of.
+        contract: The module whose docstring says all that, where it isn't the folder's own.
     """
 
     folder: str
     kind: str
     entry_points: str = ""
+    needs: Mapping[str, Any] = field(default_factory=dict)
+    contract: str = ""
 
     @property
     def group(self) -> str:
@@ -72,11 +78,31 @@ class Registry:
         return sorted(self._own_names() | self._entry_points.keys())
 
     def load(self, name: str) -> ModuleType:
-        """Import the plugin `name` and return its module.
+        """Import the plugin `name`, make sure that it keeps to the contract, and return its module.
 
         Raises:
-            PluginError: If there is no such plugin or its entry point isn't a module.
+            PluginError: If there is no such plugin, its entry point isn't a module, or it lacks something.
         """
+        if name not in self._loaded:
+            module = self._import(name)
+            lacking = [
+                f"{need} ({getattr(kind, '__name__', kind)})"
+                for need, kind in self.needs.items()
+                if not (hasattr(module, need) and _fits(getattr(module, need), kind))
+            ]
+            if lacking:
+                raise PluginError(
+                    f"{self.kind} {name!r} ({module.__name__}) lacks {', '.join(lacking)}; "
+                    f"the contract stands in {self.contract or self.folder}."
+                )
+            self._loaded[name] = module
+        return self._loaded[name]
+
+    @cached_property
+    def _loaded(self) -> dict[str, ModuleType]:
+        return {}
+
+    def _import(self, name: str) -> ModuleType:
         if name in self._entry_points:
             module = self._entry_points[name].load()
             if not isinstance(module, ModuleType):
@@ -88,3 +114,7 @@ class Registry:
         if name not in self._own_names():
             raise PluginError(unknown_name_message(self.kind, name, self.names()))
         return importlib.import_module(f"{self.folder}.{name}")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) or (isinstance(value, type) and issubclass(value, kind))

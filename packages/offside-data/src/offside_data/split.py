@@ -20,7 +20,7 @@ from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.storage import Row
 from offside_data.errors import UsageError
 from offside_data.schema import SUBJECTLESS_SPLITS, Record, Split
-from offside_data.splits._base import HOMES, Unit, load_policy
+from offside_data.splits._base import HOMES, POLICIES, Unit
 
 DECISION = "split"
 """Kind of the decisions that say what a policy moved."""
@@ -72,7 +72,7 @@ def split_dataset(
         PluginError: If the policy is unknown.
         UsageError: If an option is wrong, or the placement breaks a rule; names the records.
     """
-    module = load_policy(policy)
+    module = POLICIES.load(policy)
     options = build(module.Options, settings or {})
     contents = Contents.read(folder)
     units = units_of(contents)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from offside_data.adapters import _base, offside
-from offside_data.adapters._base import Imported, Remark, load_adapter, recognise
-from offside_data.errors import PluginError, SourceError, UsageError
+from offside_data.adapters._base import Imported, Remark, recognise
+from offside_data.errors import SourceError, UsageError
 
 
 class FakeRegistry:
@@ -28,12 +28,6 @@ def module(name: str, **members: Any) -> ModuleType:
     made = ModuleType(name, "A format.")
     made.__dict__.update(members)
     return made
-
-
-def test_an_adapter_that_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_base, "ADAPTERS", FakeRegistry(half=module("pkg.half", TAXONOMY="football")))
-    with pytest.raises(PluginError, match=r"format 'half' \(pkg\.half\) lacks recognises, read, example"):
-        load_adapter("half")
 
 
 def test_a_source_that_two_formats_recognise_needs_a_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offside_data.adapters._base import ADAPTERS, Imported, ReadOptions, load_adapter, recognise
+from offside_data.adapters._base import ADAPTERS, Imported, ReadOptions, recognise
 from offside_data.errors import MissingImagesError, PluginError
 from offside_data.ingest import ingest
 from offside_data.taxonomy import load_taxonomy
@@ -17,23 +17,23 @@ pytestmark = pytest.mark.parametrize("name", ADAPTERS.names())
 
 
 def read_example(name: str, folder: Path) -> Imported:
-    adapter = load_adapter(name)
+    adapter = ADAPTERS.load(name)
     source = adapter.example(folder)
     imported: Imported = adapter.read(source, ReadOptions(taxonomy=load_taxonomy(adapter.TAXONOMY)))
     return imported
 
 
 def test_its_docstring_says_what_the_format_is(name: str) -> None:
-    first = (load_adapter(name).__doc__ or "").strip().split("\n")[0]
+    first = (ADAPTERS.load(name).__doc__ or "").strip().split("\n")[0]
     assert len(first) > 10
 
 
 def test_it_alone_recognises_its_example(name: str, tmp_path: Path) -> None:
-    assert recognise(load_adapter(name).example(tmp_path)) == name
+    assert recognise(ADAPTERS.load(name).example(tmp_path)) == name
 
 
 def test_it_recognises_nothing_else(name: str, tmp_path: Path) -> None:
-    adapter = load_adapter(name)
+    adapter = ADAPTERS.load(name)
     (tmp_path / "empty").mkdir()
     for text in ("", "[]", "{}", "null", "[1, 2]", '[{"a": 1}]', "\x00\xff", "[" * 100_000):
         (tmp_path / "other.json").write_text(text, encoding="latin-1")
@@ -50,7 +50,7 @@ def test_every_row_is_accounted_for(name: str, tmp_path: Path) -> None:
 
 def test_records_keep_to_the_data_model(name: str, tmp_path: Path) -> None:
     imported = read_example(name, tmp_path)
-    taxonomy = load_taxonomy(load_adapter(name).TAXONOMY)
+    taxonomy = load_taxonomy(ADAPTERS.load(name).TAXONOMY)
     for record in imported.records:
         validate_record(record, taxonomy)
         assert record.source_record is not None
@@ -69,7 +69,7 @@ def test_reading_twice_gives_the_same_records(name: str, tmp_path: Path) -> None
 
 
 def test_a_whole_import(name: str, tmp_path: Path) -> None:
-    source = load_adapter(name).example(tmp_path / "source")
+    source = ADAPTERS.load(name).example(tmp_path / "source")
     report = ingest(source, tmp_path / "out", name)
     assert report.records == report.rows - sum(report.count(k) for k in ("rejected", "duplicate", "merged"))
     assert report.count("unparsed") == 0
@@ -77,7 +77,7 @@ def test_a_whole_import(name: str, tmp_path: Path) -> None:
 
 
 def test_missing_pictures_are_counted(name: str, tmp_path: Path) -> None:
-    source = load_adapter(name).example(tmp_path / "source")
+    source = ADAPTERS.load(name).example(tmp_path / "source")
     imported = read_example(name, tmp_path / "source")
     paths = {path for picture in imported.pictures for path in picture.paths if path.is_file()}
     if not paths:
@@ -91,4 +91,4 @@ def test_missing_pictures_are_counted(name: str, tmp_path: Path) -> None:
 
 def test_a_name_that_is_no_adapter_lists_this_one(name: str) -> None:
     with pytest.raises(PluginError, match=f"unknown format 'no_such'.*{name}"):
-        load_adapter("no_such")
+        ADAPTERS.load("no_such")

@@ -16,7 +16,7 @@ from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import OffsideError, PluginError
 from offside_data.export import export_dataset
-from offside_data.exporters._base import EXPORTERS, load_exporter
+from offside_data.exporters._base import EXPORTERS
 from offside_data.schema import EncodedImage, Record
 
 pytestmark = pytest.mark.parametrize("name", EXPORTERS.names())
@@ -40,12 +40,12 @@ def pictures_in(folder: Path) -> list[bytes]:
 
 
 def test_its_docstring_says_what_the_format_is(name: str) -> None:
-    first = (load_exporter(name).__doc__ or "").strip().split("\n")[0]
+    first = (EXPORTERS.load(name).__doc__ or "").strip().split("\n")[0]
     assert len(first) > 10
 
 
 def test_it_holds_fields_of_the_data_model(name: str) -> None:
-    holds = load_exporter(name).HOLDS
+    holds = EXPORTERS.load(name).HOLDS
     assert {"question", "answer"} <= set(holds) <= {field.name for field in dataclasses.fields(Record)}
 
 
@@ -106,7 +106,7 @@ def test_records_without_their_picture_are_left_out(
     blind = [dataclasses.replace(record, image=None) for record in records]
     contents = Contents.read(write_dataset(tmp_path / "data", blind).path)
     (tmp_path / "out").mkdir()
-    result = load_exporter(name).write(contents, tmp_path / "out")
+    result = EXPORTERS.load(name).write(contents, tmp_path / "out")
     result.check_accounts(contents.records)
     assert {r.record_id for r in records if r.modality == "multimodal"} <= {loss.record_id for loss in result.left_out}
 
@@ -121,4 +121,4 @@ def test_a_damaged_picture_leaves_nothing(name: str, make_record: Any, write_dat
 
 def test_a_name_that_is_no_format_lists_this_one(name: str) -> None:
     with pytest.raises(PluginError, match=f"unknown export format 'no_such'.*{name}"):
-        load_exporter("no_such")
+        EXPORTERS.load("no_such")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offside_data.fictional.world import World, load_world
-from offside_data.fictional.worlds import WORLDS
+from offside_data.fictional.world import WORLDS, World, load_world
 
 
 @pytest.fixture(scope="session", params=WORLDS.names())

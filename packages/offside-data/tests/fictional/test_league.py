@@ -13,8 +13,7 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.fictional import make_league
 from offside_data.fictional.album import DUPLICATE_RADIUS
-from offside_data.fictional.world import load_world
-from offside_data.fictional.worlds import WORLDS
+from offside_data.fictional.world import WORLDS, load_world
 from offside_data.images.hashing import hamming, hash_image
 
 SUBJECTS = 5

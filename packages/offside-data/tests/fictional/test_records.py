@@ -6,8 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from offside_data.fictional.records import RecordBuilder
-from offside_data.fictional.world import World, load_world
-from offside_data.fictional.worlds import WORLDS
+from offside_data.fictional.world import WORLDS, World, load_world
 from offside_data.schema import Record
 from offside_data.tagging.values import answer_states
 from offside_data.validation import validate_record

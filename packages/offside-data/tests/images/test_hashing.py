@@ -19,7 +19,6 @@ from offside_data.images.hashing import (
     hamming,
     hash_files,
     hash_image,
-    load_hash,
     perceptual_hash,
     pixels_sha256,
 )
@@ -81,7 +80,7 @@ def test_stripping_changes_no_hash_but_that_of_the_bytes(whole_kinds: dict[str, 
 
 @pytest.mark.parametrize("name", HASHES.names())
 def test_every_hash_is_stable_and_sees_differences(name: str, make_scene: Any) -> None:
-    assert load_hash(name).__doc__
+    assert HASHES.load(name).__doc__
     first = perceptual_hash(name, make_scene(320, 240))
     assert first == perceptual_hash(name, make_scene(320, 240))
     assert first != perceptual_hash(name, make_scene(320, 240).transpose(Image.Transpose.FLIP_TOP_BOTTOM))
@@ -91,17 +90,17 @@ def test_every_hash_is_stable_and_sees_differences(name: str, make_scene: Any) -
 
 def test_an_unknown_hash_lists_what_is_known() -> None:
     with pytest.raises(PluginError, match=r"unknown hash 'fhash'\..*Known: crop_resistant, dhash, phash, whash"):
-        load_hash("fhash")
+        HASHES.load("fhash")
 
 
-@pytest.mark.parametrize("name", [name for name in HASHES.names() if load_hash(name).DRAFT])
+@pytest.mark.parametrize("name", [name for name in HASHES.names() if HASHES.load(name).DRAFT])
 def test_reduced_decoding_moves_hashes_of_photos_by_two_bits_at_most(name: str) -> None:
     photos = pytest.importorskip("skimage.data", reason="scikit-image isn't installed")
     for photo in (photos.coffee(), photos.chelsea(), photos.rocket(), photos.camera()):
         buffer = io.BytesIO()
         Image.fromarray(photo).save(buffer, "JPEG", quality=90)
         with open_image(buffer.getvalue(), "x") as picture:
-            assert reduce_jpeg(picture, "L", load_hash(name).DRAFT)
+            assert reduce_jpeg(picture, "L", HASHES.load(name).DRAFT)
             picture.load()
             reduced = perceptual_hash(name, picture)
         assert hamming(reduced, perceptual_hash(name, decode_image(buffer.getvalue()))) <= 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from offside_data.config import build
 from offside_data.errors import PluginError, UsageError
 from offside_data.schema import Split, Veracity, make_image_id, make_record_id
-from offside_data.splits._base import HOMES, POLICIES, Unit, load_policy, place_subject
+from offside_data.splits._base import HOMES, POLICIES, Unit, place_subject
 
 SUBJECTS = st.lists(st.text("abcdef", min_size=1, max_size=6), unique=True, max_size=60)
 
@@ -41,7 +41,7 @@ def unit(
 
 def placed(policy: str, units: list[Unit], seed: int = 0, **options: Any) -> dict[str, str]:
     """The split of each unit, by the key that its picture was made of."""
-    module = load_policy(policy)
+    module = POLICIES.load(policy)
     splits = module.place(units, build(module.Options, options), seed)
     return {u.image_id or "": splits.get(u.records[0].record_id, u.split()) for u in units}
 
@@ -49,14 +49,14 @@ def placed(policy: str, units: list[Unit], seed: int = 0, **options: Any) -> dic
 def test_all_policies_keep_to_the_contract() -> None:
     assert {"file", "modulo", "ratio"} <= set(POLICIES.names())
     for name in POLICIES.names():
-        assert isinstance(load_policy(name).SETTLES, bool)
-        assert dataclasses.is_dataclass(load_policy(name).Options)
-        assert (load_policy(name).__doc__ or "").strip()
+        assert isinstance(POLICIES.load(name).SETTLES, bool)
+        assert dataclasses.is_dataclass(POLICIES.load(name).Options)
+        assert (POLICIES.load(name).__doc__ or "").strip()
 
 
 def test_an_unknown_policy_lists_those_that_are_known() -> None:
     with pytest.raises(PluginError, match=r"unknown split policy 'ration'. Did you mean 'ratio'\? Known: file, modulo"):
-        load_policy("ration")
+        POLICIES.load("ration")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_another_seed_draws_others(make_record: Any) -> None:
 @pytest.mark.parametrize("share", ["0", "1", "-0.1", "ten"])
 def test_a_share_lies_between_0_and_1(share: str) -> None:
     with pytest.raises(UsageError, match="share"):
-        build(load_policy("ratio").Options, {"share": share})
+        build(POLICIES.load("ratio").Options, {"share": share})
 
 
 def homes(make_record: Any, **veracity: Veracity) -> list[Unit]:

@@ -18,20 +18,24 @@ particular one too, which is taken then.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 from offside_data.config import build
-from offside_data.errors import PluginError, SourceError, UsageError
+from offside_data.errors import SourceError, UsageError
 from offside_data.plugins import Registry
 from offside_data.schema import Record
 from offside_data.tagging.suspects import add_suspect
 from offside_data.taxonomy import Taxonomy
 
-ADAPTERS = Registry("offside_data.adapters", "format")
+ADAPTERS = Registry(
+    "offside_data.adapters",
+    "format",
+    needs={"__doc__": str, "TAXONOMY": str | Path, "recognises": Callable, "read": Callable, "example": Callable},
+    contract=__name__,
+)
 """All adapters, ours and third parties'."""
 
 RemarkKind = Literal["rejected", "duplicate", "merged", "suspect", "unparsed", "note"]
@@ -172,30 +176,13 @@ def _relinked(record: Record, gone: Collection[str], pictures: Collection[str]) 
     return record
 
 
-def load_adapter(name: str) -> ModuleType:
-    """Import an adapter and make sure that it keeps to the contract.
-
-    Raises:
-        PluginError: If it is unknown, or lacks something.
-    """
-    module = ADAPTERS.load(name)
-    needed = ("TAXONOMY", "recognises", "read", "example", "__doc__")
-    missing = [attribute for attribute in needed if getattr(module, attribute, None) is None]
-    if missing:
-        raise PluginError(
-            f"format {name!r} ({module.__name__}) lacks {', '.join(missing)}; "
-            "the contract stands in offside_data.adapters._base."
-        )
-    return module
-
-
 def adapter_options(name: str, settings: Mapping[str, str]) -> Any:
     """An adapter's own options, filled in from `--set key=value`; null if it has none.
 
     Raises:
         UsageError: If a key is unknown to the adapter or a value doesn't fit.
     """
-    kind = getattr(load_adapter(name), "Options", None)
+    kind = getattr(ADAPTERS.load(name), "Options", None)
     if kind is None:
         if settings:
             raise UsageError(f"format {name!r} has no options of its own, got {', '.join(settings)}.")
@@ -210,8 +197,8 @@ def recognise(source: Path) -> str:
         UsageError: If none or several recognise it; lists what is known.
     """
     names = ADAPTERS.names()
-    fitting = [name for name in names if load_adapter(name).recognises(source)]
-    fitting = [name for name in fitting if not getattr(load_adapter(name), "GENERAL", False)] or fitting
+    fitting = [name for name in names if ADAPTERS.load(name).recognises(source)]
+    fitting = [name for name in fitting if not getattr(ADAPTERS.load(name), "GENERAL", False)] or fitting
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

@@ -126,9 +126,9 @@ def radius_of(config: DedupConfig) -> int:
         PluginError: If there is no such hash.
         UsageError: If it is negative.
     """
-    from offside_data.images.hashing import load_hash
+    from offside_data.images.hashing import HASHES
 
-    radius = load_hash(config.hash).RADIUS if config.radius is None else config.radius
+    radius = HASHES.load(config.hash).RADIUS if config.radius is None else config.radius
     if radius < 0:
         raise UsageError(f"radius {radius}: give the number of bits that may differ, 0 or more.")
     return int(radius)

@@ -41,9 +41,9 @@ def list_pictures(dataset: OffsideDataset, algorithm: str, store: Path, *, home:
         PluginError: If there is no such hash.
         PictureError: If a picture that has to be hashed can't be decoded.
     """
-    from offside_data.images.hashing import load_hash
+    from offside_data.images.hashing import HASHES
 
-    load_hash(algorithm)
+    HASHES.load(algorithm)
     table, uses = _table(dataset), _uses(dataset)
     stated = {key: _stated(table[key], algorithm) for key in uses if key in table}
     made = _make_hashes(dataset, algorithm, store, [key for key in uses if stated.get(key) is None])

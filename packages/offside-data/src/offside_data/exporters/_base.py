@@ -13,16 +13,20 @@ that defines
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
-from offside_data.errors import DatasetError, PluginError
+from offside_data.errors import DatasetError
 from offside_data.plugins import Registry
 from offside_data.schema import Record
 
-EXPORTERS = Registry("offside_data.exporters", "export format")
+EXPORTERS = Registry(
+    "offside_data.exporters",
+    "export format",
+    needs={"__doc__": str, "HOLDS": tuple, "write": Callable},
+    contract=__name__,
+)
 """All exporters, ours and third parties'."""
 
 NEUTRAL = (None, (), "none")
@@ -85,19 +89,3 @@ class Exported:
                     f"the exporter has {len(names)} records {what}, e.g. {min(names)}. This is a fault of the "
                     "exporter: please report it with the format's name."
                 )
-
-
-def load_exporter(name: str) -> ModuleType:
-    """Import an exporter and make sure that it keeps to the contract.
-
-    Raises:
-        PluginError: If it is unknown, or lacks something.
-    """
-    module = EXPORTERS.load(name)
-    missing = [attribute for attribute in ("HOLDS", "write", "__doc__") if not getattr(module, attribute, None)]
-    if missing:
-        raise PluginError(
-            f"export format {name!r} ({module.__name__}) lacks {', '.join(missing)}; "
-            "the contract stands in offside_data.exporters._base."
-        )
-    return module

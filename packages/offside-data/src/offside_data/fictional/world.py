@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from offside_data.errors import PluginError
 from offside_data.fictional.scenes import Scenery
-from offside_data.fictional.worlds import WORLDS
+from offside_data.plugins import Registry
 from offside_data.schema import ClaimValue
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
 
@@ -64,14 +63,15 @@ class World:
         return parse_taxonomy(self.taxonomy_text, where=f"taxonomy of {self.name}")
 
 
+WORLDS = Registry("offside_data.fictional.worlds", "fictional world", needs={"WORLD": World})
+"""All worlds, ours and third parties'."""
+
+
 def load_world(name: str) -> World:
     """The world of that name.
 
     Raises:
         PluginError: If there is none, or its module defines no `WORLD`.
     """
-    module = WORLDS.load(name)
-    world = getattr(module, "WORLD", None)
-    if not isinstance(world, World):
-        raise PluginError(f"fictional world {name!r}: {module.__name__} must define `WORLD = World(...)`.")
+    world: World = WORLDS.load(name).WORLD
     return world

@@ -14,25 +14,26 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
-from offside_data.errors import DatasetError, PictureError, PluginError, UsageError
+from offside_data.errors import DatasetError, PictureError, UsageError
 from offside_data.images.decode import decode_image, open_image, orientation, read_bytes, reduce_jpeg, shown_pixels
 from offside_data.images.parts import add_part, read_parts
 from offside_data.plugins import Registry
 from offside_data.progress import track
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-HASHES = Registry("offside_data.images.hashes", "hash")
+HASHES = Registry(
+    "offside_data.images.hashes",
+    "hash",
+    needs={"__doc__": str, "compute": Callable, "DRAFT": int | None, "RADIUS": int},
+)
 """All perceptual hashes, ours and third parties'."""
 
 _PART = 1_000
@@ -91,27 +92,13 @@ class FileHashes:
     problem: str | None = None
 
 
-@functools.cache
-def load_hash(name: str) -> ModuleType:
-    """The module of a perceptual hash; see `offside_data.images.hashes`.
-
-    Raises:
-        PluginError: If there is none of that name, or it lacks something.
-    """
-    module = HASHES.load(name)
-    missing = [attribute for attribute in ("compute", "DRAFT", "RADIUS") if not hasattr(module, attribute)]
-    if missing:
-        raise PluginError(f"hash {name!r} ({module.__name__}) lacks {', '.join(missing)}.")
-    return module
-
-
 def perceptual_hash(name: str, picture: Image.Image) -> str:
     """A perceptual hash of a decoded picture, as hex digits.
 
     Raises:
         PluginError: If there is none of that name.
     """
-    return str(load_hash(name).compute(picture))
+    return str(HASHES.load(name).compute(picture))
 
 
 def hash_image(data: bytes, picture: Image.Image | None = None) -> ImageHashes:
@@ -194,7 +181,7 @@ class _Plan:
 
 
 def _shortest_side(names: Sequence[str]) -> int | None:
-    sides = [load_hash(name).DRAFT for name in names]
+    sides = [HASHES.load(name).DRAFT for name in names]
     return None if None in sides else max(sides, default=None)
 
 

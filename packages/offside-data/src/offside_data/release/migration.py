@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,12 @@ from offside_data.errors import DatasetError
 from offside_data.plugins import Registry
 from offside_data.schema import SCHEMA_VERSION
 
-STEPS = Registry("offside_data.release.migrations", "migration step")
+STEPS = Registry(
+    "offside_data.release.migrations",
+    "migration step",
+    needs={"run": Callable},
+    contract="offside_data.release.migration",
+)
 _NAME = re.compile(r"v(\d+)_to_v(\d+)")
 
 

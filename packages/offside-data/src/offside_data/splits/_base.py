@@ -12,15 +12,19 @@ A policy is a module with a docstring (its first line says what the policy does)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
 
-from offside_data.errors import PluginError
 from offside_data.plugins import Registry
 from offside_data.schema import Record, Split, Veracity
 
-POLICIES = Registry("offside_data.splits", "split policy", entry_points="offside_data.release.splits")
+POLICIES = Registry(
+    "offside_data.splits",
+    "split policy",
+    entry_points="offside_data.release.splits",
+    needs={"__doc__": str, "SETTLES": bool, "Options": type, "place": Callable},
+    contract=__name__,
+)
 """All split policies, ours and third parties'."""
 
 HOMES: dict[Veracity, tuple[Split, ...]] = {
@@ -95,19 +99,3 @@ def place_subject(units: Iterable[Unit], *, forget: bool) -> dict[str, Split]:
         else:
             placed |= unit.to("forget" if unit.veracity == "rumor" else "relearn")
     return placed
-
-
-def load_policy(name: str) -> ModuleType:
-    """Import a policy and make sure that it keeps to the contract.
-
-    Raises:
-        PluginError: If it is unknown, or lacks something.
-    """
-    module = POLICIES.load(name)
-    missing = [attribute for attribute in ("SETTLES", "Options", "place") if not hasattr(module, attribute)]
-    if missing:
-        raise PluginError(
-            f"split policy {name!r} ({module.__name__}) lacks {', '.join(missing)}; "
-            "the contract stands in offside_data.splits._base."
-        )
-    return module

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from offside_data.adapters._base import Imported, ReadOptions, adapter_options, load_adapter
+from offside_data.adapters._base import ADAPTERS, Imported, ReadOptions, adapter_options
 from offside_data.taxonomy import load_taxonomy
 from offside_data.validation import validate_record
 
@@ -37,7 +37,7 @@ def read_people() -> Callable[..., Imported]:
     """Read a source with an adapter: `read_people("clear", path, ratio="5")`."""
 
     def read(name: str, source: Path, **settings: str) -> Imported:
-        adapter = load_adapter(name)
+        adapter = ADAPTERS.load(name)
         taxonomy = load_taxonomy(adapter.TAXONOMY)
         options = ReadOptions(taxonomy=taxonomy, adapter=adapter_options(name, settings))
         imported: Imported = adapter.read(source, options)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from offside_data.adapters._base import load_adapter
+from offside_data.adapters._base import ADAPTERS
 from offside_data.adapters._examples import portrait, write_table
 from offside_data.check import check_reference
 from offside_data.ingest import ingest
@@ -17,7 +17,7 @@ FORMATS = ("clear", "fiubench", "mllmu_bench", "umu_bench")
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_imported_example_has_nothing_wrong(name: str, tmp_path: Path) -> None:
-    ingest(load_adapter(name).example(tmp_path / "source"), tmp_path / "out")
+    ingest(ADAPTERS.load(name).example(tmp_path / "source"), tmp_path / "out")
     assert check_reference(tmp_path / "out", strict=True) == []
 
 
@@ -37,7 +37,7 @@ def test_what_is_true_of_one_statement_may_be_wrong_of_another(tmp_path: Path) -
 def test_plain_readers_load_it(name: str, tmp_path: Path) -> None:
     import datasets
 
-    report = ingest(load_adapter(name).example(tmp_path / "source"), tmp_path / "out")
+    report = ingest(ADAPTERS.load(name).example(tmp_path / "source"), tmp_path / "out")
     loaded = datasets.load_dataset(str(tmp_path / "out"), "multimodal", cache_dir=str(tmp_path / "cache"))
     shown = {f"multimodal/{split}": len(rows) for split, rows in loaded.items()}
     assert shown == {part: count for part, count in report.splits.items() if part.startswith("multimodal/")}

@@ -9,8 +9,7 @@ from itertools import combinations
 import pytest
 
 from offside_data.fictional.pictures import caption_lines
-from offside_data.fictional.world import Claims, World, load_world
-from offside_data.fictional.worlds import WORLDS
+from offside_data.fictional.world import WORLDS, Claims, World, load_world
 from offside_data.questions import phrasings
 from offside_data.schema import ClaimValue
 from offside_data.seeding import rng

@@ -2,9 +2,3 @@
 
 The file's name is what `offside-data fictional --taxonomy` takes; it defines `WORLD`, a `World`.
 """
-
-from __future__ import annotations
-
-from offside_data.plugins import Registry
-
-WORLDS = Registry("offside_data.fictional.worlds", "fictional world")

@@ -6,12 +6,12 @@ One family = one module of this folder, named as its `model_type`. A module has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from offside_data.plugins import Registry
 
-_REGISTRY = Registry("offside_data.vlm.tiny", "tiny model family")
+_REGISTRY = Registry("offside_data.vlm.tiny", "tiny model family", needs={"build": Callable})
 
 FAMILIES: tuple[str, ...] = tuple(_REGISTRY.names())
 """Families that `build_tiny` knows."""
