@@ -9,6 +9,7 @@ own help is asked for; `SUMMARY` of each is read from the module's docstring wit
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import importlib.util
 import json
@@ -104,6 +105,26 @@ def device_options(function: F) -> F:
         "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32", help="Weights' type."
     )(function)
     return click.option("--device", default=None, help="cpu, cuda, cuda:1, mps; default: the best there is.")(function)
+
+
+def defaults_from(config: type[Any]) -> Callable[[click.Command], click.Command]:
+    """Give the options of a command the defaults of the dataclass fields that they are named as.
+
+    Args:
+        config: The dataclass, the one place where these defaults live. An option that is no field keeps its own.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+
+    def decorate(command: click.Command) -> click.Command:
+        for option in command.params:
+            default = defaults.get(option.name or "", dataclasses.MISSING)
+            if default is not dataclasses.MISSING:
+                # A tuple in one option is written with commas.
+                joined = isinstance(default, tuple) and not option.multiple
+                option.default = ",".join(map(str, default)) if joined else default
+        return command
+
+    return decorate
 
 
 def print_json(value: Any) -> None:

@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.folder import OffsideDataset, Request
 from offside_data.errors import DatasetError
@@ -20,11 +20,11 @@ from offside_data.questions.phrasings import BLANK
 from offside_data.schema import CONFIGS, VISUAL_CHANNELS, ClaimValue
 from offside_data.tagging.values import parse_value, same_value
 from offside_data.taxonomy import Attribute, Taxonomy
+from offside_eval.config import DEFAULT_SUITE, Suite
 
 if TYPE_CHECKING:
     import datasets
 
-Suite = Literal["core", "full", "utility"]
 REST_OF_FORGET = "keep:rest of forget"
 """Slice of the forget records that a narrowed request left out: they must survive."""
 _Corrections = Mapping[tuple[str, str], ClaimValue]
@@ -82,7 +82,7 @@ def make_plan(
     data: OffsideDataset,
     setting: str,
     *,
-    suite: Suite = "core",
+    suite: Suite = DEFAULT_SUITE,
     only: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,

@@ -49,8 +49,8 @@ def headline(comparison: Comparison, findings: Sequence[Finding]) -> Headline:
     leaders = [_leader(s) for s in comparison.settings.values() if any(r.role != "relearned" for r in s.rows)]
     sentences = [_sentence(leader) for leader in leaders]
     verdicts = {v: sum(f.verdict == v for f in findings) for v in ("seen", "not seen", "can't tell")}
-    told = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items() if n)
-    sentences.append(f"Of {len(findings)} published findings: {told}.")
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items() if n)
+    sentences.append(f"Of {len(findings)} published findings: {counts}.")
     return Headline(leaders, sentences)
 
 
