@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from offside_data.check import CHECKS, Finding, check_dataset, check_reference
+from offside_data.check import CHECKS, Issue, check_dataset, check_reference
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import DatasetReferenceError
 
 
-def codes(findings: list[Finding]) -> list[tuple[str, str]]:
-    return [(f.severity, f.code) for f in findings]
+def codes(issues: list[Issue]) -> list[tuple[str, str]]:
+    return [(f.severity, f.code) for f in issues]
 
 
-def test_a_good_dataset_has_no_findings(small: OffsideDataset) -> None:
+def test_a_good_dataset_has_no_issues(small: OffsideDataset) -> None:
     assert check_dataset(small) == []
     assert check_reference(small.path, strict=True) == []
 
@@ -33,10 +33,10 @@ def test_every_check_says_what_it_asks_and_runs(small: OffsideDataset, name: str
 def test_another_file_is_another_check(small: OffsideDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     extra = ModuleType("extra")
     extra.run = lambda inspection: [  # type: ignore[attr-defined]
-        Finding("info", "b", "x", "."),
-        Finding("warning", "c", "x", "."),
-        Finding("error", "d", "x", "."),
-        Finding("error", "a", "x", "."),
+        Issue("info", "b", "x", "."),
+        Issue("warning", "c", "x", "."),
+        Issue("error", "d", "x", "."),
+        Issue("error", "a", "x", "."),
     ]
     load = CHECKS.load
     monkeypatch.setattr(type(CHECKS), "names", lambda self: ["extra", "card"])
@@ -45,14 +45,14 @@ def test_another_file_is_another_check(small: OffsideDataset, monkeypatch: pytes
     assert codes(check_dataset(small, strict=True))[:3] == [("error", "a"), ("error", "c"), ("error", "d")]
 
 
-def test_a_broken_file_is_one_finding(fresh: OffsideDataset) -> None:
+def test_a_broken_file_is_one_issue(fresh: OffsideDataset) -> None:
     fresh.paths("text/forget")[0].write_bytes(b"PAR1")
     found = codes(check_dataset(open_dataset(fresh.path)))
     assert ("error", "file-unreadable") in found
     assert ("error", "digest-mismatch") in found
 
 
-def test_a_card_that_cannot_be_read_is_a_finding(tmp_path: Path, fresh: OffsideDataset) -> None:
+def test_a_card_that_cannot_be_read_is_an_issue(tmp_path: Path, fresh: OffsideDataset) -> None:
     (tmp_path / "README.md").write_text("no card")
     assert codes(check_reference(tmp_path)) == [("error", "card-malformed")]
     (fresh.path / "taxonomy.yaml").write_text("- 3")
@@ -64,7 +64,7 @@ def test_what_is_not_there_cannot_be_checked(tmp_path: Path) -> None:
         check_reference(tmp_path / "gone")
 
 
-def test_a_waiver_lets_a_finding_pass(fresh: OffsideDataset, edit_rows: Any) -> None:
+def test_a_waiver_lets_an_issue_pass(fresh: OffsideDataset, edit_rows: Any) -> None:
     def repeat(rows: list[dict[str, Any]]) -> None:
         for row in rows:
             row["suspect"] = "two runs in one group" if row["subject_id"] == "s1" else None

@@ -234,9 +234,9 @@ def test_contradictions_are_kept_flagged_and_only_warnings_of_the_check(source: 
     bend(source, contradict)
     report = ingest(source, tmp_path / "out")
     assert (report.records, report.count("suspect")) == (57, 2)
-    findings = check_dataset(open_dataset(tmp_path / "out"))
-    assert [f for f in findings if f.severity == "error"] == []
-    assert len([f for f in findings if f.code == "suspect"]) == 2
+    issues = check_dataset(open_dataset(tmp_path / "out"))
+    assert [f for f in issues if f.severity == "error"] == []
+    assert len([f for f in issues if f.code == "suspect"]) == 2
 
 
 @pytest.mark.parametrize("format", ["auto", "offside"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from offside_data.errors import DatasetError
-from offside_data.issues import Finding, apply_waivers, read_waivers
+from offside_data.issues import Issue, apply_waivers, read_waivers
 
 WAIVER = {"kind": "waiver", "code": "picture-leak", "where": "i1", "reason": "the same poster, on purpose"}
 
@@ -27,30 +27,30 @@ def test_no_file_no_waivers(tmp_path: Path) -> None:
 
 
 def test_other_decisions_are_passed_over(decisions: Any) -> None:
-    waivers, findings = read_waivers(decisions({"kind": "dedup"}, "", WAIVER))
+    waivers, issues = read_waivers(decisions({"kind": "dedup"}, "", WAIVER))
     assert [(w.line, w.code, w.where) for w in waivers] == [(3, "picture-leak", "i1")]
-    assert findings == []
+    assert issues == []
 
 
 @pytest.mark.parametrize("lacking", ["code", "where", "reason"])
 def test_a_waiver_needs_all_it_says(decisions: Any, lacking: str) -> None:
-    waivers, findings = read_waivers(decisions({**WAIVER, lacking: " "}))
+    waivers, issues = read_waivers(decisions({**WAIVER, lacking: " "}))
     assert waivers == []
-    assert [(f.severity, f.code, f.where) for f in findings] == [("error", "waiver-invalid", "decisions.jsonl:1")]
-    assert f"lacks {lacking}" in findings[0].message
+    assert [(f.severity, f.code, f.where) for f in issues] == [("error", "waiver-invalid", "decisions.jsonl:1")]
+    assert f"lacks {lacking}" in issues[0].message
 
 
 def test_no_reason_makes_a_wrong_digest_right(decisions: Any) -> None:
-    waivers, findings = read_waivers(decisions({**WAIVER, "code": "digest-mismatch"}))
+    waivers, issues = read_waivers(decisions({**WAIVER, "code": "digest-mismatch"}))
     assert waivers == []
-    assert "can't be waived" in findings[0].message
+    assert "can't be waived" in issues[0].message
 
 
 @pytest.mark.parametrize("line", ["{", "[1]", "3"])
 def test_malformed_lines_are_found(decisions: Any, line: str) -> None:
-    waivers, findings = read_waivers(decisions(line, WAIVER))
+    waivers, issues = read_waivers(decisions(line, WAIVER))
     assert len(waivers) == 1
-    assert [f.code for f in findings] == ["decisions-malformed"]
+    assert [f.code for f in issues] == ["decisions-malformed"]
 
 
 def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
@@ -59,22 +59,22 @@ def test_an_unreadable_file_is_an_error(tmp_path: Path) -> None:
         read_waivers(tmp_path / "decisions.jsonl")
 
 
-def test_a_waiver_silences_one_finding(decisions: Any) -> None:
+def test_a_waiver_silences_one_issue(decisions: Any) -> None:
     waivers, _ = read_waivers(decisions(WAIVER))
     one, other = (
-        Finding("error", "picture-leak", "i1", "Twice."),
-        Finding("error", "picture-leak", "i2", "Twice."),
+        Issue("error", "picture-leak", "i1", "Twice."),
+        Issue("error", "picture-leak", "i2", "Twice."),
     )
     assert list(apply_waivers([one, other], waivers)) == [
-        Finding("info", "picture-leak", "i1", "Twice. Waived: the same poster, on purpose"),
+        Issue("info", "picture-leak", "i1", "Twice. Waived: the same poster, on purpose"),
         other,
     ]
 
 
 def test_a_waiver_without_use_is_warned_about(decisions: Any) -> None:
     waivers, _ = read_waivers(decisions(WAIVER))
-    (finding,) = apply_waivers([], waivers)
-    assert (finding.severity, finding.code, finding.where) == (
+    (issue,) = apply_waivers([], waivers)
+    assert (issue.severity, issue.code, issue.where) == (
         "warning",
         "waiver-unused",
         "decisions.jsonl:1",

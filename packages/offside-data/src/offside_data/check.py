@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from offside_data.checks._base import inspect
@@ -12,36 +12,36 @@ from offside_data.dataset.decisions import DECISIONS_FILE
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.reference import local_folder, parse_reference
 from offside_data.errors import CardError, TaxonomyError
-from offside_data.issues import Finding, apply_waivers, read_waivers
+from offside_data.issues import Issue, apply_waivers, read_waivers
 from offside_data.plugins import Registry
 
-__all__ = ["CHECKS", "Finding", "check_dataset", "check_reference"]
+__all__ = ["CHECKS", "Issue", "check_dataset", "check_reference"]
 
 CHECKS = Registry("offside_data.checks", "check", needs={"__doc__": str, "run": Callable})
 
 _ORDER = ("error", "warning", "info")
 
 
-def check_dataset(dataset: OffsideDataset, strict: bool = False) -> list[Finding]:
+def check_dataset(dataset: OffsideDataset, strict: bool = False) -> list[Issue]:
     """Everything there is to say about a dataset, errors first.
 
     Args:
         dataset: An opened dataset.
         strict: Make warnings errors.
     """
-    waivers, findings = read_waivers(dataset.path / DECISIONS_FILE)
+    waivers, issues = read_waivers(dataset.path / DECISIONS_FILE)
     inspection = inspect(dataset)
-    findings += inspection.problems
+    issues += inspection.problems
     for name in CHECKS.names():
-        findings += CHECKS.load(name).run(inspection)
-    findings = list(apply_waivers(findings, waivers))
+        issues += CHECKS.load(name).run(inspection)
+    issues = list(apply_waivers(issues, waivers))
     if strict:
-        findings = [dataclasses.replace(f, severity="error") if f.severity == "warning" else f for f in findings]
-    return sorted(findings, key=lambda f: (_ORDER.index(f.severity), f.code, f.where))
+        issues = [replace(issue, severity="error") if issue.severity == "warning" else issue for issue in issues]
+    return sorted(issues, key=lambda issue: (_ORDER.index(issue.severity), issue.code, issue.where))
 
 
-def check_reference(ref: str | Path, strict: bool = False) -> list[Finding]:
-    """As `check_dataset` for a reference; a folder that can't be opened gives a finding, too.
+def check_reference(ref: str | Path, strict: bool = False) -> list[Issue]:
+    """As `check_dataset` for a reference; a folder that can't be opened gives an issue, too.
 
     Raises:
         DatasetReferenceError: If the reference is malformed or stands for nothing.
@@ -51,5 +51,5 @@ def check_reference(ref: str | Path, strict: bool = False) -> list[Finding]:
         dataset = OffsideDataset(path, Card.load(path))
     except (CardError, TaxonomyError) as error:
         code = "card-malformed" if isinstance(error, CardError) else "taxonomy-malformed"
-        return [Finding("error", code, str(path), str(error))]
+        return [Issue("error", code, str(path), str(error))]
     return check_dataset(dataset, strict)

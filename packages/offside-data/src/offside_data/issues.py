@@ -1,7 +1,7 @@
 """What a check found, and the waivers that a curator gave for it.
 
 A waiver is a line of `decisions.jsonl`: `{"kind": "waiver", "code": …, "where": …, "reason": …}`. It
-silences the finding with that code at that place, and only that one.
+silences the issue with that code at that place, and only that one.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ NEVER_WAIVED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Issue:
     """One thing that a check found.
 
     Args:
         severity: `error` fails a check, `warning` only with `--strict`, `info` never.
-        code: Stable name of the kind of finding, e.g. `picture-leak`; waivers name it.
+        code: Stable name of the kind of issue, e.g. `picture-leak`; waivers name it.
         where: The record, picture, file or key of the card it is about.
         message: What is wrong and what to do.
     """
@@ -41,13 +41,13 @@ class Finding:
     message: str
 
     def to_json(self) -> dict[str, str]:
-        """The finding as a plain mapping."""
+        """The issue as a plain mapping."""
         return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """Why one finding may stay; `line` is its line in `decisions.jsonl`."""
+    """Why one issue may stay; `line` is its line in `decisions.jsonl`."""
 
     line: int
     code: str
@@ -55,14 +55,14 @@ class Waiver:
     reason: str
 
 
-def read_waivers(path: Path) -> tuple[list[Waiver], list[Finding]]:
+def read_waivers(path: Path) -> tuple[list[Waiver], list[Issue]]:
     """The waivers of a `decisions.jsonl`, and what is wrong with it; none if there is no such file.
 
     Raises:
         DatasetError: If the file can't be read.
     """
     waivers: list[Waiver] = []
-    findings: list[Finding] = []
+    issues: list[Issue] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     except (OSError, UnicodeDecodeError) as error:
@@ -74,33 +74,33 @@ def read_waivers(path: Path) -> tuple[list[Waiver], list[Finding]]:
         try:
             decision = json.loads(line)
         except ValueError as error:
-            findings.append(Finding("error", "decisions-malformed", where, f"not one JSON object a line: {error}"))
+            issues.append(Issue("error", "decisions-malformed", where, f"not one JSON object a line: {error}"))
             continue
         if not isinstance(decision, dict):
-            findings.append(Finding("error", "decisions-malformed", where, "a line must hold one JSON object."))
+            issues.append(Issue("error", "decisions-malformed", where, "a line must hold one JSON object."))
         elif decision.get("kind") == "waiver":
             waiver = Waiver(number, *(str(decision.get(key) or "").strip() for key in ("code", "where", "reason")))
             lacking = [key for key in ("code", "where", "reason") if not getattr(waiver, key)]
             if lacking or waiver.code in NEVER_WAIVED:
                 why = f"lacks {', '.join(lacking)}" if lacking else f"{waiver.code} can't be waived"
-                findings.append(Finding("error", "waiver-invalid", where, f"the waiver {why}; it has no effect."))
+                issues.append(Issue("error", "waiver-invalid", where, f"the waiver {why}; it has no effect."))
             else:
                 waivers.append(waiver)
-    return waivers, findings
+    return waivers, issues
 
 
-def apply_waivers(findings: list[Finding], waivers: list[Waiver]) -> Iterator[Finding]:
-    """The findings with the waived ones turned into `info`, and a warning for each waiver without use."""
+def apply_waivers(issues: list[Issue], waivers: list[Waiver]) -> Iterator[Issue]:
+    """The issues with the waived ones turned into `info`, and a warning for each waiver without use."""
     reasons = {(waiver.code, waiver.where): waiver for waiver in waivers}
     used = set()
-    for finding in findings:
-        waiver = reasons.get((finding.code, finding.where))
-        if waiver is None or finding.severity == "info":
-            yield finding
+    for issue in issues:
+        waiver = reasons.get((issue.code, issue.where))
+        if waiver is None or issue.severity == "info":
+            yield issue
         else:
-            used.add((finding.code, finding.where))
-            yield dataclasses.replace(finding, severity="info", message=f"{finding.message} Waived: {waiver.reason}")
+            used.add((issue.code, issue.where))
+            yield dataclasses.replace(issue, severity="info", message=f"{issue.message} Waived: {waiver.reason}")
     for key, waiver in reasons.items():
         if key not in used:
-            message = f"nothing to waive: there is no finding {waiver.code!r} at {waiver.where!r} any more."
-            yield Finding("warning", "waiver-unused", f"decisions.jsonl:{waiver.line}", message)
+            message = f"nothing to waive: there is no issue {waiver.code!r} at {waiver.where!r} any more."
+            yield Issue("warning", "waiver-unused", f"decisions.jsonl:{waiver.line}", message)

@@ -71,7 +71,7 @@ def workbook(path: Path) -> Path:
     return path
 
 
-def test_a_workbook_becomes_a_dataset_without_a_finding(tmp_path: Path) -> None:
+def test_a_workbook_becomes_a_dataset_without_an_issue(tmp_path: Path) -> None:
     source = workbook(tmp_path / "claims.xlsx")
     folder = pictures(tmp_path / "pictures", "a.png")
     assert recognise(source) == "claims"

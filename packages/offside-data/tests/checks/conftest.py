@@ -10,16 +10,16 @@ import pytest
 from offside_data.check import CHECKS
 from offside_data.checks._base import inspect
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 
 Rows = list[dict[str, Any]]
 
 
 @pytest.fixture
-def found(fresh: OffsideDataset, edit_rows: Any) -> Callable[..., list[Finding]]:
+def found(fresh: OffsideDataset, edit_rows: Any) -> Callable[..., list[Issue]]:
     """Apply changes by part, e.g. `{"text/forget": change}`, and run the check of that name."""
 
-    def run(check: str, changes: dict[str, Callable[[Rows], Any]] | None = None) -> list[Finding]:
+    def run(check: str, changes: dict[str, Callable[[Rows], Any]] | None = None) -> list[Issue]:
         dataset = fresh
         for part, change in (changes or {}).items():
             dataset = edit_rows(dataset, part, change)

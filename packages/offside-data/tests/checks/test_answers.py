@@ -5,9 +5,9 @@ from typing import Any
 
 def test_the_true_value_among_the_wrong_answers(found: Any, setter: Any) -> None:
     change = setter("s1", "nationality", perturbed_answers=["It is Avaria, I think.", "It is Belmora."])
-    (finding,) = found("answers", {"multimodal/retain": change})
-    assert (finding.severity, finding.code) == ("error", "true-distractor")
-    assert "'It is Avaria, I think.'" in finding.message
+    (issue,) = found("answers", {"multimodal/retain": change})
+    assert (issue.severity, issue.code) == ("error", "true-distractor")
+    assert "'It is Avaria, I think.'" in issue.message
 
 
 def test_the_true_value_written_otherwise_among_the_choices(found: Any, setter: Any) -> None:
@@ -25,19 +25,19 @@ def test_the_true_value_written_otherwise_among_the_choices(found: Any, setter: 
         "choices": ["€35.00m", "€20.00m", "35 million euros"],
         "correct_choice": 0,
     }
-    (finding,) = found("answers", {"multimodal/retain": setter("s1", "club", **fee)})
-    assert (finding.code, "choice 2" in finding.message) == ("true-distractor", True)
+    (issue,) = found("answers", {"multimodal/retain": setter("s1", "club", **fee)})
+    assert (issue.code, "choice 2" in issue.message) == ("true-distractor", True)
 
 
 def test_an_answer_without_its_value(found: Any, setter: Any) -> None:
-    (finding,) = found("answers", {"text/forget": setter("s1", "club", answer="The player was with nobody.")})
-    assert (finding.severity, finding.code) == ("warning", "value-not-in-answer")
+    (issue,) = found("answers", {"text/forget": setter("s1", "club", answer="The player was with nobody.")})
+    assert (issue.severity, issue.code) == ("warning", "value-not-in-answer")
 
 
 def test_a_wrong_choice_marked_correct(found: Any, setter: Any) -> None:
-    findings = found("answers", {"text/forget": setter("s1", "club", correct_choice=1)})
-    assert {f.code for f in findings} == {"value-not-in-choice", "true-distractor"}
-    assert {f.severity for f in findings} == {"error"}
+    issues = found("answers", {"text/forget": setter("s1", "club", correct_choice=1)})
+    assert {f.code for f in issues} == {"value-not-in-choice", "true-distractor"}
+    assert {f.severity for f in issues} == {"error"}
 
 
 def test_records_without_a_value_are_passed_over(found: Any, setter: Any) -> None:

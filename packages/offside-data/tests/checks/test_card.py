@@ -7,21 +7,21 @@ from offside_data.check import CHECKS
 from offside_data.checks._base import inspect
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 
 
-def check_with(dataset: OffsideDataset, card: Card) -> list[Finding]:
+def check_with(dataset: OffsideDataset, card: Card) -> list[Issue]:
     card.save(dataset.path)
     return list(CHECKS.load("card").run(inspect(open_dataset(dataset.path))))
 
 
-def places(findings: list[Finding]) -> list[tuple[str, str, str]]:
-    return [(f.severity, f.code, f.where) for f in findings]
+def places(issues: list[Issue]) -> list[tuple[str, str, str]]:
+    return [(f.severity, f.code, f.where) for f in issues]
 
 
 def test_lost_records_make_the_card_outdated(found: Any) -> None:
-    findings = found("card", {"text/forget": lambda rows: rows[1:]})
-    assert places(findings) == [
+    issues = found("card", {"text/forget": lambda rows: rows[1:]})
+    assert places(issues) == [
         ("error", "card-outdated", "offside.splits.text/forget.records"),
         ("error", "card-outdated", "offside.splits.text/forget.subjects"),
         ("error", "card-outdated", "offside.splits.text/forget.images"),
@@ -31,12 +31,12 @@ def test_lost_records_make_the_card_outdated(found: Any) -> None:
 
 def test_a_split_only_in_the_card(fresh: OffsideDataset) -> None:
     fresh.paths("multimodal/relearn")[0].unlink()
-    findings = check_with(fresh, fresh.card)
-    assert places(findings) == [
+    issues = check_with(fresh, fresh.card)
+    assert places(issues) == [
         ("error", "card-outdated", "offside.splits.multimodal/relearn"),
         ("error", "card-outdated", "offside.settings"),
     ]
-    assert "the records allow complete, selective, unimodal, visual-rumor" in findings[1].message
+    assert "the records allow complete, selective, unimodal, visual-rumor" in issues[1].message
 
 
 def test_a_split_only_on_disk(fresh: OffsideDataset) -> None:
@@ -65,6 +65,6 @@ def test_a_missing_notice_is_warned_about(fresh: OffsideDataset) -> None:
     assert places(check_with(fresh, fresh.card)) == [("warning", "card-section-missing", "notice")]
 
 
-def test_findings_of_the_card_itself_are_passed_on(fresh: OffsideDataset) -> None:
+def test_issues_of_the_card_itself_are_passed_on(fresh: OffsideDataset) -> None:
     del fresh.card.data["license"]
     assert places(check_with(fresh, fresh.card)) == [("warning", "card-incomplete", "license")]

@@ -4,14 +4,14 @@ from typing import Any
 
 
 def test_a_changed_record_is_named(found: Any, setter: Any) -> None:
-    findings = found("content", {"text/retain": setter("s2", "club", answer="The player was with nobody.")})
-    assert [(f.severity, f.code) for f in findings] == [
+    issues = found("content", {"text/retain": setter("s2", "club", answer="The player was with nobody.")})
+    assert [(f.severity, f.code) for f in issues] == [
         ("error", "digest-mismatch"),
         ("error", "digest-mismatch"),
         ("error", "content-hash"),
     ]
-    assert findings[0].where == "offside.digest"
-    assert findings[1].where == "offside.splits.text/retain.digest"
+    assert issues[0].where == "offside.digest"
+    assert issues[1].where == "offside.splits.text/retain.digest"
 
 
 def test_a_changed_record_with_a_fitting_hash_is_still_noticed(found: Any) -> None:
@@ -28,8 +28,8 @@ def test_a_changed_table_is_noticed(found: Any) -> None:
     def change(rows: list[dict[str, Any]]) -> None:
         rows[0]["occasion"] = "the gala of May 2021"
 
-    (finding,) = found("content", {"images": change})
-    assert finding.where == "offside.digest"
+    (issue,) = found("content", {"images": change})
+    assert issue.where == "offside.digest"
 
 
 def test_the_order_of_rows_does_not_matter(found: Any) -> None:

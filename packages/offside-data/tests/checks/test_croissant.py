@@ -10,7 +10,7 @@ import pytest
 from offside_data.check import CHECKS
 from offside_data.checks._base import inspect
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.release.croissant import CROISSANT_FILE, write_croissant
 
 
@@ -27,7 +27,7 @@ def dataset(described: Path, tmp_path: Path) -> OffsideDataset:
     return open_dataset(shutil.copytree(described, tmp_path / "data"))
 
 
-def run(dataset: OffsideDataset) -> list[Finding]:
+def run(dataset: OffsideDataset) -> list[Issue]:
     return list(CHECKS.load("croissant").run(inspect(open_dataset(dataset.path))))
 
 
@@ -45,16 +45,16 @@ def test_none_is_needed_before_the_first_release(fresh: OffsideDataset) -> None:
 def test_a_release_lacks_it(fresh: OffsideDataset, released: dict[str, Any]) -> None:
     fresh.card.block.update(released)
     fresh.card.save(fresh.path)
-    (finding,) = run(fresh)
-    assert (finding.severity, finding.code, finding.where) == ("warning", "croissant-missing", CROISSANT_FILE)
+    (issue,) = run(fresh)
+    assert (issue.severity, issue.code, issue.where) == ("warning", "croissant-missing", CROISSANT_FILE)
 
 
 def test_a_changed_file_makes_it_outdated(dataset: OffsideDataset, edit_rows: Any) -> None:
     edit_rows(dataset, "text/forget", lambda rows: rows[1:])
-    (finding,) = run(dataset)
-    assert (finding.severity, finding.code) == ("warning", "croissant-outdated")
-    assert "data/text/forget-00000-of-00001.parquet" in finding.message
-    assert "retain" not in finding.message
+    (issue,) = run(dataset)
+    assert (issue.severity, issue.code) == ("warning", "croissant-outdated")
+    assert "data/text/forget-00000-of-00001.parquet" in issue.message
+    assert "retain" not in issue.message
 
 
 def test_added_and_removed_files_make_it_outdated(dataset: OffsideDataset) -> None:
@@ -66,8 +66,8 @@ def test_added_and_removed_files_make_it_outdated(dataset: OffsideDataset) -> No
 
 def test_a_missing_shard_stops_no_check(dataset: OffsideDataset) -> None:
     dataset.paths("text/forget")[0].rename(dataset.path / "data/text/forget-00000-of-00002.parquet")
-    (finding,) = run(dataset)
-    assert "data/text/forget-00000-of-00002.parquet" in finding.message
+    (issue,) = run(dataset)
+    assert "data/text/forget-00000-of-00002.parquet" in issue.message
 
 
 def test_other_columns_make_it_outdated(dataset: OffsideDataset) -> None:
@@ -75,15 +75,15 @@ def test_other_columns_make_it_outdated(dataset: OffsideDataset) -> None:
     described = json.loads(path.read_text())
     described["recordSet"][0]["field"].pop()
     path.write_text(json.dumps(described))
-    (finding,) = run(dataset)
-    assert finding.message.startswith("it names parts whose columns are no longer what it says: multimodal/retain.")
+    (issue,) = run(dataset)
+    assert issue.message.startswith("it names parts whose columns are no longer what it says: multimodal/retain.")
 
 
 def test_another_version_makes_it_outdated(dataset: OffsideDataset) -> None:
     dataset.card.block["version"] = "0.2.0"
     dataset.card.save(dataset.path)
-    (finding,) = run(dataset)
-    assert "it says version '0.1.0', the card '0.2.0'" in finding.message
+    (issue,) = run(dataset)
+    assert "it says version '0.1.0', the card '0.2.0'" in issue.message
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_another_version_makes_it_outdated(dataset: OffsideDataset) -> None:
 )
 def test_what_can_t_be_read_is_an_error(dataset: OffsideDataset, text: str) -> None:
     (dataset.path / CROISSANT_FILE).write_text(text)
-    (finding,) = run(dataset)
-    assert (finding.severity, finding.code) == ("error", "croissant-unreadable")
+    (issue,) = run(dataset)
+    assert (issue.severity, issue.code) == ("error", "croissant-unreadable")
 
 
 def test_checking_does_not_import_mlcroissant(described: Path) -> None:

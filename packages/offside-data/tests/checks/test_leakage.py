@@ -30,10 +30,10 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 @pytest.mark.parametrize("part", ["multimodal/forget", "multimodal/relearn"])
 def test_the_same_picture_in_two_splits(found: Any, make_png: Any, part: str) -> None:
-    (finding,) = found("leakage", {part: show(make_png(0))})
-    assert (finding.severity, finding.code) == ("error", "picture-leak")
-    assert f"stands in {part.split('/')[1]} and has the same pixels as" in finding.message
-    assert "in retain. Keep it" in finding.message
+    (issue,) = found("leakage", {part: show(make_png(0))})
+    assert (issue.severity, issue.code) == ("error", "picture-leak")
+    assert f"stands in {part.split('/')[1]} and has the same pixels as" in issue.message
+    assert "in retain. Keep it" in issue.message
 
 
 def test_a_copy_that_says_so_is_no_leak(found: Any, make_png: Any) -> None:
@@ -41,8 +41,8 @@ def test_a_copy_that_says_so_is_no_leak(found: Any, make_png: Any) -> None:
 
 
 def test_a_test_copy_of_a_forget_picture_is_a_leak(found: Any, make_png: Any) -> None:
-    (finding,) = found("leakage", {"multimodal/test": show(make_png(2))})
-    assert "stands in test and has the same pixels as" in finding.message
+    (issue,) = found("leakage", {"multimodal/test": show(make_png(2))})
+    assert "stands in test and has the same pixels as" in issue.message
 
 
 @pytest.mark.parametrize("copy", ["jpeg", "half", "brighter", "crop"])
@@ -55,9 +55,9 @@ def test_a_near_copy_in_another_split_is_a_leak(found: Any, make_scene: Any, cop
         "crop": lambda: encoded(picture.crop((2, 3, 118, 117))),
     }[copy]()
     changes = {"multimodal/forget": show(encoded(picture)), "multimodal/test": show(data)}
-    (finding,) = found("leakage", changes)
-    assert finding.code == "picture-leak"
-    assert "shows the same as" in finding.message
+    (issue,) = found("leakage", changes)
+    assert issue.code == "picture-leak"
+    assert "shows the same as" in issue.message
 
 
 def test_a_near_copy_that_says_so_is_no_leak(found: Any, make_scene: Any) -> None:
@@ -78,8 +78,8 @@ def test_one_image_id_in_two_splits_without_pictures(found: Any) -> None:
         for row in rows:
             row.update(image=None, image_id="i-one" if row["subject_id"] == "s1" else row["image_id"])
 
-    (finding,) = found("leakage", {"multimodal/retain": strip, "multimodal/forget": strip})
-    assert (finding.code, finding.where) == ("picture-leak", "i-one")
+    (issue,) = found("leakage", {"multimodal/retain": strip, "multimodal/forget": strip})
+    assert (issue.code, issue.where) == ("picture-leak", "i-one")
 
 
 def test_the_same_pixels_in_another_encoding_are_a_leak(found: Any) -> None:
@@ -89,8 +89,8 @@ def test_the_same_pixels_in_another_encoding_are_a_leak(found: Any) -> None:
         for row in rows:
             row["pixels_sha256"] = "same" if row["image_id"] in pictures else row["image_id"]
 
-    (finding,) = found("leakage", {"images": same_pixels})
-    assert (finding.severity, finding.code) == ("error", "picture-leak")
+    (issue,) = found("leakage", {"images": same_pixels})
+    assert (issue.severity, issue.code) == ("error", "picture-leak")
 
 
 def test_hashes_of_other_bytes_are_not_believed(found: Any, make_png: Any) -> None:
@@ -102,5 +102,5 @@ def test_hashes_of_other_bytes_are_not_believed(found: Any, make_png: Any) -> No
 
 
 def test_a_damaged_picture_stops_nothing(found: Any, make_png: Any) -> None:
-    findings = found("leakage", {"multimodal/retain": show(b"no picture"), "multimodal/forget": show(make_png(3))})
-    assert [f.code for f in findings] == ["picture-leak"]
+    issues = found("leakage", {"multimodal/retain": show(b"no picture"), "multimodal/forget": show(make_png(3))})
+    assert [f.code for f in issues] == ["picture-leak"]

@@ -10,22 +10,22 @@ def without(rows: list[dict[str, Any]]) -> None:
 
 
 def test_a_missing_picture(found: Any, setter: Any) -> None:
-    (finding,) = found("pictures", {"multimodal/retain": setter("s1", "club", image=None)})
-    assert (finding.severity, finding.code) == ("error", "image-missing")
-    assert "there is none" in finding.message
+    (issue,) = found("pictures", {"multimodal/retain": setter("s1", "club", image=None)})
+    assert (issue.severity, issue.code) == ("error", "image-missing")
+    assert "there is none" in issue.message
 
 
 def test_a_picture_given_by_its_path_alone(found: Any, setter: Any) -> None:
     change = setter("s1", "club", image={"bytes": None, "path": "/home/me/p1.png"})
-    (finding,) = found("pictures", {"multimodal/retain": change})
-    assert "only the path '/home/me/p1.png' is stored" in finding.message
+    (issue,) = found("pictures", {"multimodal/retain": change})
+    assert "only the path '/home/me/p1.png' is stored" in issue.message
 
 
 def test_no_picture_at_all_is_one_warning(found: Any) -> None:
     parts = ["multimodal/retain", "multimodal/forget", "multimodal/test", "multimodal/relearn"]
-    (finding,) = found("pictures", dict.fromkeys(parts, without))
-    assert (finding.severity, finding.code) == ("warning", "images-absent")
-    assert "none of the 32 picture records" in finding.message
+    (issue,) = found("pictures", dict.fromkeys(parts, without))
+    assert (issue.severity, issue.code) == ("warning", "images-absent")
+    assert "none of the 32 picture records" in issue.message
 
 
 def test_unreadable_pictures(found: Any, make_png: Any) -> None:
@@ -36,19 +36,19 @@ def test_unreadable_pictures(found: Any, make_png: Any) -> None:
             if row["subject_id"] == "s2":
                 row["image"] = {"bytes": row["image"]["bytes"][:700], "path": "b.png"}
 
-    findings = found("pictures", {"multimodal/retain": spoil})
-    assert [(f.severity, f.code) for f in findings] == [("error", "image-unreadable")] * 2
+    issues = found("pictures", {"multimodal/retain": spoil})
+    assert [(f.severity, f.code) for f in issues] == [("error", "image-unreadable")] * 2
 
 
 def test_one_id_for_two_pictures(found: Any, setter: Any, make_png: Any) -> None:
     change = setter("s1", "club", image={"bytes": make_png(77), "path": "p1.png"})
-    (finding,) = found("pictures", {"multimodal/retain": change})
-    assert (finding.severity, finding.code) == ("error", "image-differs")
+    (issue,) = found("pictures", {"multimodal/retain": change})
+    assert (issue.severity, issue.code) == ("error", "image-differs")
 
 
 def test_a_picture_without_a_row(found: Any) -> None:
-    (finding,) = found("pictures", {"images": lambda rows: rows[1:]})
-    assert (finding.severity, finding.code) == ("warning", "image-unlisted")
+    (issue,) = found("pictures", {"images": lambda rows: rows[1:]})
+    assert (issue.severity, issue.code) == ("warning", "image-unlisted")
 
 
 def test_a_row_with_another_hash(found: Any, make_png: Any) -> None:
@@ -56,6 +56,6 @@ def test_a_row_with_another_hash(found: Any, make_png: Any) -> None:
         for row in rows:
             row["sha256"] = hashlib.sha256(make_png(0)).hexdigest()
 
-    findings = found("pictures", {"images": state})
-    assert {f.code for f in findings} == {"image-hash"}
-    assert len(findings) == 15  # All but the one that it is the hash of.
+    issues = found("pictures", {"images": state})
+    assert {f.code for f in issues} == {"image-hash"}
+    assert len(issues) == 15  # All but the one that it is the hash of.

@@ -19,9 +19,9 @@ def test_what_does_not_change_a_question(text: str) -> None:
 
 def test_two_answers_to_one_question_about_a_picture(found: Any, setter: Any) -> None:
     change = setter("s1", "nationality", question=QUESTION.upper())
-    (finding,) = found("questions", {"multimodal/retain": change})
-    assert (finding.severity, finding.code) == ("error", "question-conflict")
-    assert "'The player represents Avaria.' / 'The player was with Norvale Rovers.'" in finding.message
+    (issue,) = found("questions", {"multimodal/retain": change})
+    assert (issue.severity, issue.code) == ("error", "question-conflict")
+    assert "'The player represents Avaria.' / 'The player was with Norvale Rovers.'" in issue.message
 
 
 def test_the_same_question_about_another_picture_is_another(found: Any) -> None:
@@ -33,15 +33,15 @@ def test_two_answers_to_one_question_in_text(found: Any, setter: Any) -> None:
         "text/retain": setter("s1", "club", question="Which club is it?"),
         "text/forget": setter("s1", "club", question="which club is it"),
     }
-    (finding,) = found("questions", changes)
-    assert finding.code == "question-conflict"
+    (issue,) = found("questions", changes)
+    assert issue.code == "question-conflict"
 
 
 def test_the_same_fact_twice(found: Any, setter: Any) -> None:
     same = {"question": "Which club is it?", "answer": "The player was with Emberlin FC."}
     changes = {part: setter("s1", "club", **same) for part in ("text/retain", "text/forget")}
-    (finding,) = found("questions", changes)
-    assert (finding.severity, finding.code) == ("warning", "question-repeated")
+    (issue,) = found("questions", changes)
+    assert (issue.severity, issue.code) == ("warning", "question-repeated")
 
 
 def test_a_question_may_stand_in_both_configs(found: Any, setter: Any) -> None:
@@ -51,9 +51,9 @@ def test_a_question_may_stand_in_both_configs(found: Any, setter: Any) -> None:
 
 def test_two_claims_about_one_thing_in_a_picture(found: Any, setter: Any) -> None:
     change = setter("s1", "nationality", attribute="club", scope="private", value={"kind": "name", "text": "Avaria"})
-    (finding,) = found("questions", {"multimodal/retain": change})
-    assert (finding.severity, finding.code) == ("error", "claim-conflict")
-    assert "are about club of one picture and contradict each other: 'The player represents Avaria.'" in finding.message
+    (issue,) = found("questions", {"multimodal/retain": change})
+    assert (issue.severity, issue.code) == ("error", "claim-conflict")
+    assert "are about club of one picture and contradict each other: 'The player represents Avaria.'" in issue.message
 
 
 def test_free_text_may_hold_several_claims(found: Any, setter: Any, taxonomy: Any) -> None:
@@ -69,8 +69,8 @@ def test_pictures_with_equal_pixels_are_one_picture(found: Any, setter: Any) -> 
         for row in rows:
             row["pixels_sha256"] = "same" if row["image_id"] in pictures else row["image_id"]
 
-    findings = found("questions", {"images": same_pixels})
-    assert {f.code for f in findings} == {"question-conflict", "question-repeated"}
+    issues = found("questions", {"images": same_pixels})
+    assert {f.code for f in issues} == {"question-conflict", "question-repeated"}
 
 
 def test_a_declared_copy_may_repeat_the_questions(found: Any, setter: Any) -> None:

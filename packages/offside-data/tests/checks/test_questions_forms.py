@@ -18,9 +18,9 @@ import pytest
     ],
 )
 def test_forms_that_are_wrong(found: Any, setter: Any, fields: dict[str, Any], code: str) -> None:
-    (finding,) = found("questions_forms", {"text/retain": setter("s1", "club", **fields)})
-    assert finding.code == code
-    assert finding.severity == ("warning" if code == "choice-repeated" else "error")
+    (issue,) = found("questions_forms", {"text/retain": setter("s1", "club", **fields)})
+    assert issue.code == code
+    assert issue.severity == ("warning" if code == "choice-repeated" else "error")
 
 
 def test_a_blank_that_the_value_does_not_fit(found: Any, setter: Any) -> None:
@@ -41,9 +41,9 @@ def test_a_flagged_record_is_only_warned_about_and_makes_nothing_true(found: Any
 
 def test_a_paraphrase_that_asks_for_another_answer(found: Any, setter: Any) -> None:
     asked = setter("s1", "nationality", question_paraphrases=["Which club is THIS picture about ?"])
-    (finding,) = found("questions_forms", {"multimodal/retain": asked})
-    assert (finding.severity, finding.code) == ("error", "paraphrase-conflict")
-    assert "which club is this picture about" in finding.message
+    (issue,) = found("questions_forms", {"multimodal/retain": asked})
+    assert (issue.severity, issue.code) == ("error", "paraphrase-conflict")
+    assert "which club is this picture about" in issue.message
 
 
 def test_the_same_paraphrase_about_another_picture_is_another_question(found: Any, setter: Any) -> None:

@@ -9,8 +9,8 @@ from offside_data.schema import make_record_id
 
 @pytest.mark.parametrize("origin", [None, "i-elsewhere"])
 def test_private_test_records_come_from_a_retain_picture(found: Any, setter: Any, origin: str | None) -> None:
-    (finding,) = found("roles", {"multimodal/test": setter("s1", "club", derived_from=origin)})
-    assert (finding.severity, finding.code) == ("error", "test-not-derived")
+    (issue,) = found("roles", {"multimodal/test": setter("s1", "club", derived_from=origin)})
+    assert (issue.severity, issue.code) == ("error", "test-not-derived")
 
 
 def test_shared_test_records_need_not(found: Any, setter: Any) -> None:
@@ -18,25 +18,25 @@ def test_shared_test_records_need_not(found: Any, setter: Any) -> None:
 
 
 def test_a_correction_of_nothing(found: Any, setter: Any) -> None:
-    (finding,) = found("roles", {"multimodal/relearn": setter("s1", "club", corrects="r-gone")})
-    assert (finding.severity, finding.code) == ("error", "corrects-dangling")
+    (issue,) = found("roles", {"multimodal/relearn": setter("s1", "club", corrects="r-gone")})
+    assert (issue.severity, issue.code) == ("error", "corrects-dangling")
 
 
 @pytest.mark.parametrize(("subject", "picture", "attribute"), [("s2", "p3", "club"), ("s1", "p1", "club")])
 def test_a_correction_of_something_else(found: Any, setter: Any, subject: str, picture: str, attribute: str) -> None:
     other = make_record_id("test", subject, f"{subject}/{picture}", attribute, "multimodal")
-    (finding,) = found("roles", {"multimodal/relearn": setter("s1", "club", corrects=other)})
-    assert (finding.severity, finding.code) == ("error", "corrects-mismatch")
+    (issue,) = found("roles", {"multimodal/relearn": setter("s1", "club", corrects=other)})
+    assert (issue.severity, issue.code) == ("error", "corrects-mismatch")
 
 
 def test_a_correction_that_names_no_rumor(found: Any, setter: Any) -> None:
-    (finding,) = found("roles", {"multimodal/relearn": setter("s1", "club", corrects=None)})
-    assert (finding.severity, finding.code) == ("warning", "correction-unlinked")
+    (issue,) = found("roles", {"multimodal/relearn": setter("s1", "club", corrects=None)})
+    assert (issue.severity, issue.code) == ("warning", "correction-unlinked")
 
 
 def test_held_out_subjects_stay_out(found: Any) -> None:
     def hold_out(rows: list[dict[str, Any]]) -> None:
         rows[0]["cohort"] = "holdout"
 
-    (finding,) = found("roles", {"subjects": hold_out})
-    assert (finding.severity, finding.code, finding.where) == ("error", "holdout-leak", "s1")
+    (issue,) = found("roles", {"subjects": hold_out})
+    assert (issue.severity, issue.code, issue.where) == ("error", "holdout-leak", "s1")

@@ -24,11 +24,11 @@ def test_untagged_records_are_counted_by_file(fresh: OffsideDataset) -> None:
 
 def test_a_correction_that_says_the_same(found: Any, setter: Any) -> None:
     value = {"kind": "name", "text": "Emberlin", "number": None, "unit": None, "currency": None, "date": None}
-    (finding,) = found("tags", {"multimodal/relearn": setter("s1", "club", value=value)})
-    assert (finding.severity, finding.code) == ("error", "correction-repeats")
+    (issue,) = found("tags", {"multimodal/relearn": setter("s1", "club", value=value)})
+    assert (issue.severity, issue.code) == ("error", "correction-repeats")
 
 
 def test_a_rumor_with_an_official_source(found: Any, setter: Any) -> None:
     source = {"url": None, "publisher": "Norvale", "tier": "official", "retrieved_on": None, "license": None}
-    (finding,) = found("tags", {"text/forget": setter("s1", "club", sources=[source])})
-    assert (finding.severity, finding.code) == ("warning", "rumor-official")
+    (issue,) = found("tags", {"text/forget": setter("s1", "club", sources=[source])})
+    assert (issue.severity, issue.code) == ("warning", "rumor-official")

@@ -9,11 +9,11 @@ from offside_data.check import CHECKS
 from offside_data.checks._base import inspect
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.release.snapshots import Snapshot, keep, snapshot_folder
 
 
-def check(folder: Path) -> list[Finding]:
+def check(folder: Path) -> list[Issue]:
     return list(CHECKS.load("versions").run(inspect(open_dataset(folder))))
 
 

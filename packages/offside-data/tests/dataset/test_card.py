@@ -171,7 +171,7 @@ def test_a_malformed_block_is_an_error(card: Card, key: str, value: Any, message
         card.require_valid()
 
 
-def test_a_good_card_has_no_findings(card: Card) -> None:
+def test_a_good_card_has_no_issues(card: Card) -> None:
     assert card.validate() == []
 
 

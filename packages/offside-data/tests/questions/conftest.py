@@ -11,7 +11,7 @@ import pytest
 from offside_data.check import CHECKS
 from offside_data.checks._base import Inspection, Item
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.schema import Record, make_image_id, make_record_id
 from offside_data.tagging.values import parse_value
 from offside_data.tagging.veracity import veracity_by_role
@@ -54,7 +54,7 @@ def picture(subject: str, name: str, occasion: str | None = None, **fields: Any)
     }
 
 
-def findings(records: Iterable[Record], names: Sequence[str], taxonomy: Taxonomy = FOOTBALL) -> list[Finding]:
+def issues(records: Iterable[Record], names: Sequence[str], taxonomy: Taxonomy = FOOTBALL) -> list[Issue]:
     """What the named checks say of these records."""
     items: dict[str, list[Item]] = {}
     for record in records:
@@ -62,7 +62,7 @@ def findings(records: Iterable[Record], names: Sequence[str], taxonomy: Taxonomy
         items.setdefault(file, []).append(Item(file, record.record_id, record.to_row(), b""))
     dataset = cast(OffsideDataset, SimpleNamespace(taxonomy=taxonomy))
     inspection = Inspection(dataset, items, {}, [])
-    return [finding for name in names for finding in CHECKS.load(name).run(inspection)]
+    return [issue for name in names for issue in CHECKS.load(name).run(inspection)]
 
 
 @pytest.fixture(scope="session", name="claim")
@@ -75,6 +75,6 @@ def picture_fixture() -> Any:
     return picture
 
 
-@pytest.fixture(scope="session", name="findings")
-def findings_fixture() -> Any:
-    return findings
+@pytest.fixture(scope="session", name="issues")
+def issues_fixture() -> Any:
+    return issues

@@ -109,5 +109,5 @@ def test_what_cannot_be_made_is_counted(fresh: OffsideDataset) -> None:
     assert report.lacking[("question_paraphrases", "its picture has no occasion")] > 0
     assert report.lacking[("text form", "its picture has no occasion")] > 0
     assert report.text_records == 4
-    errors = [finding for finding in check_dataset(open_dataset(fresh.path)) if finding.severity == "error"]
+    errors = [issue for issue in check_dataset(open_dataset(fresh.path)) if issue.severity == "error"]
     assert errors == []

@@ -85,13 +85,13 @@ def completed(records: list[Record], context: dict[str, Any], *, seed: int, anew
 @given(claims(), NAMES, OCCASIONS, st.integers(0, 3))
 @settings(max_examples=60)
 def test_law_what_is_made_passes_its_checks(
-    dataset: Any, findings: Any, told: Claims, names: dict[str, str], occasions: list[str | None], seed: int
+    dataset: Any, issues: Any, told: Claims, names: dict[str, str], occasions: list[str | None], seed: int
 ) -> None:
     records, context = dataset(told, names, occasions)
     made = completed(records, context, seed=seed)
     # What was there before may contradict itself.
-    inherent = {(f.code, f.where) for f in findings(records, CHECKS)}
-    assert [f for f in findings(made, CHECKS) if (f.code, f.where) not in inherent] == []
+    inherent = {(f.code, f.where) for f in issues(records, CHECKS)}
+    assert [f for f in issues(made, CHECKS) if (f.code, f.where) not in inherent] == []
     assert len({record.record_id for record in made}) == len(made)
 
 

@@ -133,8 +133,8 @@ def test_what_check_finds_stops_a_release_and_a_waiver_lets_it_pass(fresh: Offsi
     edit_records(fresh.path, lambda r: r.veracity == "correction" and r.subject_id == "s1" and r.image, corrects="gone")
     with pytest.raises(ReleaseError, match=r"finds 1 errors:\n  corrects-dangling: r\w+: corrects 'gone'"):
         make_release(fresh.path, bump="major", note="The first one.")
-    (finding,) = [f for f in check_dataset(open_dataset(fresh.path)) if f.severity == "error"]
-    waiver = {"kind": "waiver", "code": finding.code, "where": finding.where, "reason": "it comes with 1.1"}
+    (issue,) = [f for f in check_dataset(open_dataset(fresh.path)) if f.severity == "error"]
+    waiver = {"kind": "waiver", "code": issue.code, "where": issue.where, "reason": "it comes with 1.1"}
     append_decisions(fresh.path, [waiver])
     assert make_release(fresh.path, bump="major", note="The first one.").version == "1.0.0"
 

@@ -52,8 +52,8 @@ def of(contents: Contents, subject: str, **conditions: Any) -> int:
 
 
 def errors(folder: Path) -> list[str]:
-    findings = check_dataset(open_dataset(folder))
-    return [f.code for f in findings if f.severity == "error" and f.code != "croissant-unreadable"]
+    issues = check_dataset(open_dataset(folder))
+    return [f.code for f in issues if f.severity == "error" and f.code != "croissant-unreadable"]
 
 
 def test_everything_of_the_subject_goes(fresh: OffsideDataset) -> None:
@@ -65,7 +65,7 @@ def test_everything_of_the_subject_goes(fresh: OffsideDataset) -> None:
     assert [row["subject_id"] for row in after.subjects] == ["s2", "s3", "s4"]
     assert len(after.images) == 12
     assert report.removed == {"subjects": 1, "records": len(owned), "pictures": 4}
-    assert (report.findings, report.look_alikes, report.others) == ((), (), ())
+    assert (report.issues, report.look_alikes, report.others) == ((), (), ())
     assert errors(fresh.path) == []
 
 
@@ -189,7 +189,7 @@ def test_a_takedown_cleans_all_of_it_and_what_is_not_about_the_subject_stays(fre
         change(fresh.path, plant)
     before = Contents.read(fresh.path)
     report = remove(fresh.path)
-    assert report.findings == ()
+    assert report.issues == ()
     assert not VANTIS.names_in((fresh.path / "README.md").read_text() + (fresh.path / "CHANGELOG.md").read_text())
     after = Contents.read(fresh.path)
     record = next(r for r in after.records if r.suspect)
@@ -264,7 +264,7 @@ def test_pictures_that_nearly_are_the_subjects_go_and_are_listed(fresh: OffsideD
     assert not {alike, derived} & {r.image_id for r in after.records}
     assert not {alike, derived} & {row["image_id"] for row in after.images}
     assert len(report.others) == 5
-    assert report.findings == ()
+    assert report.issues == ()
 
 
 def test_twins_and_copies_go_with_their_picture(fresh: OffsideDataset) -> None:
@@ -279,7 +279,7 @@ def test_twins_and_copies_go_with_their_picture(fresh: OffsideDataset) -> None:
 
 def test_an_unreadable_picture_goes_too(fresh: OffsideDataset) -> None:
     change(fresh.path, lambda contents: show(contents, make_image_id("test", "s1/p1"), b"no picture"))
-    assert remove(fresh.path).findings == ()
+    assert remove(fresh.path).issues == ()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_kept_releases_and_the_working_area_hold_nothing_either(released: Path) 
         work_folder(released, name, "deep", "s1.txt").write_text("Orlo Vantis")
     digest = all_snapshots(released)[0].digest
     report = remove(released)
-    assert (report.releases, report.findings) == (1, ())
+    assert (report.releases, report.issues) == (1, ())
     assert [path.name for path in work_folder(released).iterdir()] == ["releases"]
     (snapshot,) = all_snapshots(released)
     assert (snapshot.digest, snapshot.removed) == (digest, {"subjects": 1, "records": 10, "pictures": 4})
@@ -349,7 +349,7 @@ def test_a_subject_that_only_a_kept_release_knows(released: Path) -> None:
         contents.subjects = [row for row in contents.subjects if row["subject_id"] != "s1"]
 
     change(released, drop)
-    assert remove(released).findings == ()
+    assert remove(released).issues == ()
     assert "s1" not in set(open_dataset(snapshot_folder(released, "1.0.0")).subjects()["subject_id"])
 
 
@@ -365,7 +365,7 @@ def test_files_that_are_not_ours_are_searched_and_left_to_people(fresh: OffsideD
     (fresh.path / "empty.parquet").write_bytes(b"nothing")
     (fresh.path / ".git").mkdir()
     (fresh.path / ".git" / "log").write_text("Orlo Vantis")
-    found = remove(fresh.path).findings
+    found = remove(fresh.path).issues
     places = sorted({f.where for f in found})
     assert places == [
         "broken.json:1",
@@ -391,7 +391,7 @@ def test_a_reason_names_nobody(fresh: OffsideDataset, reason: str) -> None:
 
 def test_other_names_are_looked_for_too(fresh: OffsideDataset) -> None:
     change(fresh.path, lambda contents: setattr(contents.card, "body", contents.card.body + "\nAsk The Orlonator.\n"))
-    assert remove(fresh.path, aliases=["Orlonator"]).findings == ()
+    assert remove(fresh.path, aliases=["Orlonator"]).issues == ()
     assert "Ask The (removed)." in Card.load(fresh.path).body
 
 
@@ -404,7 +404,7 @@ def test_a_namesake_makes_a_proof_impossible(fresh: OffsideDataset, name: str) -
 
 def test_somebody_of_a_longer_name_stays(fresh: OffsideDataset) -> None:
     change(fresh.path, lambda contents: contents.subjects[3].update(name="Orlo Vantis Rosk"))
-    assert remove(fresh.path).findings == ()
+    assert remove(fresh.path).issues == ()
     assert Contents.read(fresh.path).subjects[2]["name"] == "Orlo Vantis Rosk"
     assert errors(fresh.path) == []
 
@@ -418,7 +418,7 @@ def test_a_subject_without_a_name_is_found_by_its_ids(fresh: OffsideDataset) -> 
 
     change(fresh.path, anonymous)
     removed = next(r for r in Contents.read(fresh.path).records if r.record_id == "7")
-    assert remove(fresh.path).findings == ()
+    assert remove(fresh.path).issues == ()
     change(fresh.path, lambda contents: contents.records.append(dataclasses.replace(removed, subject_id="s2")))
     assert "taken-down" in errors(fresh.path)
 
@@ -430,13 +430,13 @@ def test_a_taxonomy_is_still_one_without_the_name(fresh: OffsideDataset) -> None
         )
 
     change(fresh.path, plant)
-    assert remove(fresh.path).findings == ()
+    assert remove(fresh.path).issues == ()
     assert open_dataset(fresh.path).taxonomy["position"].options[0] == ("(removed)",)
 
 
 def test_an_earlier_reason_that_names_the_next_subject(fresh: OffsideDataset) -> None:
     remove_subject(fresh.path, "s2", "Orlo Vantis asked for it.")
-    assert remove(fresh.path).findings == ()
+    assert remove(fresh.path).issues == ()
     assert [d["why"] for d in read_decisions(fresh.path)] == ["(removed) asked for it.", REASON]
 
 
@@ -457,7 +457,7 @@ def test_the_last_subject_is_not_removed(fresh: OffsideDataset) -> None:
 def test_again_is_no_error_and_proves_it_anew(gone: Path) -> None:
     digest, decisions = open_dataset(gone).digest, read_decisions(gone)
     report = remove(gone)
-    assert (report.removed, report.findings) == (None, ())
+    assert (report.removed, report.issues) == (None, ())
     assert (open_dataset(gone).digest, read_decisions(gone)) == (digest, decisions)
 
 
@@ -479,7 +479,7 @@ def test_a_takedown_that_was_killed_and_run_again(released: Path, killed_at: Any
     undisturbed = shutil.copytree(released, released.parent / "undisturbed")
     remove(undisturbed)
     assert killed_at(at, lambda: remove(released))
-    assert remove(released).findings == ()
+    assert remove(released).issues == ()
     assert open_dataset(released).verify() == open_dataset(undisturbed).digest
     assert [d["kind"] for d in read_decisions(released)] == ["takedown"]
     assert all_snapshots(released)[0].removed == all_snapshots(undisturbed)[0].removed

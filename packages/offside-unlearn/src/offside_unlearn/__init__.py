@@ -31,7 +31,7 @@ __all__ = [
     "unlearn",
 ]
 
-_HOMES = {
+_MODULES = {
     "METHODS": "unlearning",
     "Run": "runs",
     "RunOptions": "options",
@@ -46,6 +46,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import: only who uses the functions pays.
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"offside_unlearn.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"offside_unlearn.{_MODULES[name]}"), name)

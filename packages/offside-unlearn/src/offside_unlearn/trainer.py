@@ -106,7 +106,7 @@ class Schedule:
     """
 
     folder: Path
-    checkpoint_seconds: float = 120.0
+    checkpoint_seconds: float
     save_at: Sequence[int] = ()
     save: Callable[[Any, int], None] | None = None
     saved: Callable[[], None] | None = None

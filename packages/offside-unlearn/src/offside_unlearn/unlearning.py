@@ -18,11 +18,11 @@ from offside_data.seeding import rng
 from offside_data.settings import Slice
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
-from offside_unlearn.batches import BatchPlan, Source, Stream, count_steps, encode_rows
+from offside_unlearn.batches import BatchPlan, Needs, Source, Stream, count_steps, encode_rows
 from offside_unlearn.engine import Job, Training, configs_of, dataset_facts, execute
 from offside_unlearn.finetuning import limited, opened
-from offside_unlearn.methods._base import MethodConfig, Needs, Paper, UnlearningMethod
-from offside_unlearn.options import RunOptions, share_out
+from offside_unlearn.methods import MethodConfig, Paper, UnlearningMethod
+from offside_unlearn.options import RunOptions, build_configs
 from offside_unlearn.runs import Run
 from offside_unlearn.start import Trainable, check_lora, find_start
 from offside_unlearn.trainer import TrainConfig
@@ -97,13 +97,13 @@ def unlearn(
     """
     options = options or RunOptions()
     module = load_method(method)
-    method_config, train_config, lora = share_out(config or {}, module.Config, UnlearnConfig, LoraOptions)
+    method_config, train_config, lora = build_configs(config or {}, module.Config, UnlearnConfig, LoraOptions)
     dataset = opened(data)
     request = dataset.request(setting, options.only)
-    forget = limited(request.forget, options.limit)
+    forget = limited(request.forget, options)
     ids = sorted(forget["record_id"])
     retain = _retain_rows(dataset, request, train_config)
-    task = Task(forget, retain, module.Method(method_config), train_config, options)
+    task = UnlearnTask(forget, retain, module.Method(method_config), train_config, options)
     start = find_start(model, processor)
     check_lora(start, options, config or {})
     return execute(
@@ -120,7 +120,7 @@ def unlearn(
                 "setting": setting,
                 "only": list(options.only),
                 "forget": {"digest": ids_digest(ids), "record_ids": ids},
-                "trained_on": list((start.manifest or {}).get("trained_on") or []),
+                "trained_on": list(start.trained_on),
             },
             config=train_config,
             lora=lora,
@@ -159,7 +159,7 @@ def _slice_rows(dataset: OffsideDataset, request: Request, name: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Task:
+class UnlearnTask:
     """One request put to one method: the records to be forgotten and those that stay, by slice."""
 
     forget: Any
@@ -214,7 +214,7 @@ class Task:
             examples["retain"] = [
                 example
                 for name, rows in self.retain.items()
-                for example in encode_rows(encoder, limited(rows, self.options.limit), f"{name} records")
+                for example in encode_rows(encoder, limited(rows, self.options), f"{name} records")
             ]
         return examples
 

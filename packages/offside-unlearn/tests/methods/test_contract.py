@@ -17,7 +17,7 @@ from offside_data.vlm import Collator
 from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan, PairedBatch, Side
 from offside_unlearn.methods import LossOutput, MethodConfig, Needs, UnlearningMethod
-from offside_unlearn.options import share_out
+from offside_unlearn.options import build_configs
 from offside_unlearn.reference import Preparation, Reference
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions, add_adapter
@@ -93,13 +93,13 @@ def test_its_config_survives_yaml_and_coerces_strings(name: str) -> None:
 
 def test_unknown_options_are_errors(name: str) -> None:
     with pytest.raises(UsageError, match="lambda_q"):
-        share_out({"lambda_q": "1"}, load_method(name).Config, UnlearnConfig, LoraOptions)
+        build_configs({"lambda_q": "1"}, load_method(name).Config, UnlearnConfig, LoraOptions)
 
 
 def test_its_options_clash_with_none_of_the_training(name: str) -> None:
     own = load_method(name).Config
     for training in (UnlearnConfig, TrainConfig):
-        assert share_out({}, own, training, LoraOptions) == (own(), training(), LoraOptions())
+        assert build_configs({}, own, training, LoraOptions) == (own(), training(), LoraOptions())
 
 
 def test_its_loss_is_a_finite_number_with_named_terms(case: Case) -> None:

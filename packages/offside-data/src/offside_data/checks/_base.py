@@ -10,7 +10,7 @@ from offside_data.dataset import digest as digests
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import TABLES, Row, id_column
 from offside_data.errors import DatasetError, RecordError
-from offside_data.issues import Finding, Severity
+from offside_data.issues import Issue, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Inspection:
     dataset: OffsideDataset
     items: dict[str, list[Item]]
     pictures: dict[str, bytes]
-    problems: list[Finding]
+    problems: list[Issue]
 
     @cached_property
     def records(self) -> list[Item]:
@@ -76,13 +76,13 @@ class Inspection:
 
 
 def inspect(dataset: OffsideDataset) -> Inspection:
-    """Read a dataset whole; what can't be read becomes a finding."""
+    """Read a dataset whole; what can't be read becomes an issue."""
     found = Inspection(dataset, {}, {}, [])
     for part in dataset.parts():
         try:
             table = dataset.read(part)
         except DatasetError as error:
-            found.problems.append(Finding("error", "file-unreadable", part, str(error)))
+            found.problems.append(Issue("error", "file-unreadable", part, str(error)))
             continue
         found.pictures.update(digests.distinct_pictures(table))
         found.items[part] = []
@@ -91,5 +91,5 @@ def inspect(dataset: OffsideDataset) -> Inspection:
             try:
                 found.items[part].append(Item(part, name, row, digests.hashed_row_leaf(row)))
             except RecordError as error:
-                found.problems.append(Finding("error", "record-invalid", name, str(error)))
+                found.problems.append(Issue("error", "record-invalid", name, str(error)))
     return found

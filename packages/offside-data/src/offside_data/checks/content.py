@@ -6,24 +6,24 @@ from collections.abc import Iterator
 
 from offside_data.checks._base import Inspection
 from offside_data.errors import DigestMismatchError
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 
 
-def run(inspection: Inspection) -> Iterator[Finding]:
+def run(inspection: Inspection) -> Iterator[Issue]:
     """Compare the digests stated with those computed from the files."""
     dataset = inspection.dataset
     try:
         dataset.require_digest(inspection.roots)
     except DigestMismatchError as error:
-        yield Finding("error", "digest-mismatch", "offside.digest", str(error))
+        yield Issue("error", "digest-mismatch", "offside.digest", str(error))
     stated = {f"splits.{part}": (part, facts["digest"]) for part, facts in dataset.card.splits.items()}
     stated["taxonomy"] = ("taxonomy", dataset.card.block["taxonomy"]["digest"])
     for key, (part, digest) in stated.items():
         found = inspection.roots.get(part)
         if found is not None and found != digest:
             message = f"the card says {digest}, the data has {found}."
-            yield Finding("error", "digest-mismatch", f"offside.{key}.digest", message)
+            yield Issue("error", "digest-mismatch", f"offside.{key}.digest", message)
     for item in inspection.records:
         if item.row["content_hash"] != item.leaf.hex():
             message = f"content_hash is {item.row['content_hash']!r}, but the content's is {item.leaf.hex()}."
-            yield Finding("error", "content-hash", item.name, message)
+            yield Issue("error", "content-hash", item.name, message)

@@ -11,28 +11,28 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.journal import OWNED_PARQUET
 from offside_data.dataset.reference import Version
 from offside_data.files import sha256_file
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.release.croissant import CROISSANT_FILE
 from offside_data.schema import features_of
 
 _REWRITE = "`offside-data release` writes it anew."
 
 
-def run(inspection: Inspection) -> Iterator[Finding]:
+def run(inspection: Inspection) -> Iterator[Issue]:
     """Compare the description with the Parquet files."""
     dataset = inspection.dataset
     path = dataset.path / CROISSANT_FILE
     if not path.is_file():
         if Version.parse(dataset.version).release[0] > 0 or dataset.card.parent is not None:
             message = f"a released version has one, so that other tools can read it. {_REWRITE}"
-            yield Finding("warning", "croissant-missing", CROISSANT_FILE, message)
+            yield Issue("warning", "croissant-missing", CROISSANT_FILE, message)
         return
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
         stated, columns = _files(described), _columns(described)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"it can't be read as a description of a dataset ({type(error).__name__}: {error}). {_REWRITE}"
-        yield Finding("error", "croissant-unreadable", CROISSANT_FILE, message)
+        yield Issue("error", "croissant-unreadable", CROISSANT_FILE, message)
         return
     for what, differing in (
         ("files that are no longer what it says", _differing(stated, _stored(dataset))),
@@ -40,10 +40,10 @@ def run(inspection: Inspection) -> Iterator[Finding]:
     ):
         if differing:
             message = f"it names {what}: {', '.join(differing)}. {_REWRITE}"
-            yield Finding("warning", "croissant-outdated", CROISSANT_FILE, message)
+            yield Issue("warning", "croissant-outdated", CROISSANT_FILE, message)
     if described.get("version") != dataset.version:
         message = f"it says version {described.get('version')!r}, the card {dataset.version!r}. {_REWRITE}"
-        yield Finding("warning", "croissant-outdated", CROISSANT_FILE, message)
+        yield Issue("warning", "croissant-outdated", CROISSANT_FILE, message)
 
 
 def _files(described: Mapping[str, Any]) -> dict[str, Any]:

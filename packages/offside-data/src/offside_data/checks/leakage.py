@@ -12,13 +12,13 @@ from offside_data.dedup.clusters import Cluster, Picture
 from offside_data.dedup.dataset import DedupConfig, radius_of
 from offside_data.dedup.find import find_duplicates
 from offside_data.errors import PictureError
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.schema import SPLITS
 
 _ADVICE = "Keep it in one split, or say with derived_from that one was made from the other."
 
 
-def run(inspection: Inspection) -> Iterator[Finding]:
+def run(inspection: Inspection) -> Iterator[Issue]:
     """Compare the pictures of all splits, as `dedup` does; copies that say what they were made from are no leak."""
     config = DedupConfig(hash="phash")  # Which the table of pictures states.
     pictures, encoded = _pictures(inspection)
@@ -29,14 +29,14 @@ def run(inspection: Inspection) -> Iterator[Finding]:
     for picture in pictures:
         if len(picture.splits) > 1:
             message = f"the same picture stands in {' and '.join(picture.splits)}. {_ADVICE}"
-            yield Finding("error", "picture-leak", picture.key, message)
+            yield Issue("error", "picture-leak", picture.key, message)
     found = find_duplicates(pictures, read, radius=radius_of(config), look=config.look)
     for cluster in found.clusters:
         yield from _across_splits(cluster)
 
 
-def _across_splits(cluster: Cluster) -> Iterator[Finding]:
-    """A finding for each picture that stands in another split than the first one does."""
+def _across_splits(cluster: Cluster) -> Iterator[Issue]:
+    """An issue for each picture that stands in another split than the first one does."""
     first, *others = sorted(cluster.pictures, key=lambda p: (SPLITS.index(p.splits[0]), p.key))
     for picture in others:
         if picture.splits != first.splits:
@@ -45,7 +45,7 @@ def _across_splits(cluster: Cluster) -> Iterator[Finding]:
                 f"it stands in {' and '.join(picture.splits)} and {alike} {first.key} in "
                 f"{' and '.join(first.splits)}. {_ADVICE}"
             )
-            yield Finding("error", "picture-leak", picture.key, message)
+            yield Issue("error", "picture-leak", picture.key, message)
 
 
 def _pictures(inspection: Inspection) -> tuple[list[Picture], dict[int, bytes]]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from offside_data.checks._base import Inspection, Item
 from offside_data.errors import SourceError
 from offside_data.images.decode import verify_image
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 
 
-def run(inspection: Inspection) -> Iterator[Finding]:
+def run(inspection: Inspection) -> Iterator[Issue]:
     """Check pictures of records and of the table of pictures."""
     asked = list(inspection.of("multimodal"))
     yield from _missing(asked)
@@ -25,23 +25,23 @@ def _sha256(item: Item) -> str | None:
     return image["sha256"] if image else None
 
 
-def _missing(asked: list[Item]) -> Iterator[Finding]:
+def _missing(asked: list[Item]) -> Iterator[Issue]:
     missing = [item for item in asked if not _sha256(item)]
     if missing and len(missing) == len(asked):
         message = (
             f"none of the {len(asked)} picture records has its picture, so no model can be shown them. "
             "Ingest again without --without-images once the pictures are there."
         )
-        yield Finding("warning", "images-absent", "multimodal", message)
+        yield Issue("warning", "images-absent", "multimodal", message)
         return
     for item in missing:
         image = item.row["image"]
         stored = f"only the path {image['path']!r} is stored, not the bytes" if image else "there is none"
         message = f"it asks about picture {item.row['image_id']}, but {stored}."
-        yield Finding("error", "image-missing", item.name, message)
+        yield Issue("error", "image-missing", item.name, message)
 
 
-def _unreadable(shown: list[Item], pictures: dict[str, bytes]) -> Iterator[Finding]:
+def _unreadable(shown: list[Item], pictures: dict[str, bytes]) -> Iterator[Issue]:
     seen = set()
     for item in shown:
         sha256 = _sha256(item)
@@ -51,20 +51,20 @@ def _unreadable(shown: list[Item], pictures: dict[str, bytes]) -> Iterator[Findi
         try:
             verify_image(pictures[sha256], f"picture {item.row['image_id']} of {item.name}")
         except SourceError as error:
-            yield Finding("error", "image-unreadable", str(item.row["image_id"]), str(error))
+            yield Issue("error", "image-unreadable", str(item.row["image_id"]), str(error))
 
 
-def _differing(shown: list[Item]) -> Iterator[Finding]:
+def _differing(shown: list[Item]) -> Iterator[Issue]:
     known: dict[str, str | None] = {}
     differing = {
         item.row["image_id"] for item in shown if known.setdefault(item.row["image_id"], _sha256(item)) != _sha256(item)
     }
     for picture in sorted(map(str, differing)):
         message = "stands for pictures with different bytes; one image_id is one picture."
-        yield Finding("error", "image-differs", picture, message)
+        yield Issue("error", "image-differs", picture, message)
 
 
-def _unlisted(inspection: Inspection) -> Iterator[Finding]:
+def _unlisted(inspection: Inspection) -> Iterator[Issue]:
     table = {item.name: item for item in inspection.items.get("images", ())}
     unlisted = set()
     wrong = set()
@@ -78,7 +78,7 @@ def _unlisted(inspection: Inspection) -> Iterator[Finding]:
             wrong.add(picture)
     for picture in sorted(unlisted):
         message = "has records but no row in tables/images.parquet."
-        yield Finding("warning", "image-unlisted", picture, message)
+        yield Issue("warning", "image-unlisted", picture, message)
     for picture in sorted(wrong):
         message = "tables/images.parquet states another sha256 than that of the picture's bytes."
-        yield Finding("error", "image-hash", picture, message)
+        yield Issue("error", "image-hash", picture, message)

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from offside_data.checks._base import Inspection, Item
-from offside_data.issues import Finding, Severity
+from offside_data.issues import Issue, Severity
 from offside_data.schema import CONFIGS, ClaimValue
 from offside_data.tagging.values import same_value
 from offside_data.taxonomy import Taxonomy
 
 
-def run(inspection: Inspection) -> Iterator[Finding]:
+def run(inspection: Inspection) -> Iterator[Issue]:
     """Compare the records about one picture: by question, then by attribute. Without one, the question is all there is.
 
     The same question about another picture is another question.
@@ -32,29 +32,29 @@ def run(inspection: Inspection) -> Iterator[Finding]:
     conflicts: set[str] = set()
     for (_, _, question), items in asked.items():
         if question and len(items) > 1:
-            for finding in _about_question(items, taxonomy):
+            for issue in _about_question(items, taxonomy):
                 conflicts |= {item.name for item in items}
-                yield finding
+                yield issue
     for (_, _, attribute), items in claimed.items():
         # Of free text, several different things may be true.
         if taxonomy[attribute].kind != "text" and conflicts.isdisjoint(item.name for item in items):
             yield from _about_attribute(items, taxonomy)
 
 
-def _about_question(items: list[Item], taxonomy: Taxonomy) -> Iterator[Finding]:
+def _about_question(items: list[Item], taxonomy: Taxonomy) -> Iterator[Issue]:
     ids = ", ".join(item.name for item in items)
     if not all(_same_answer(items[0], item, taxonomy) for item in items[1:]):
         answers = " / ".join(repr(item.row["answer"]) for item in items)
         message = f"records {ids} ask the same question, {items[0].row['question']!r}, with answers {answers}."
-        yield Finding(_severity(items), "question-conflict", items[0].name, message)
+        yield Issue(_severity(items), "question-conflict", items[0].name, message)
         return
     pictures = {item.row["image_id"] for item in items}
     if sum(item.row["derived_from"] not in pictures for item in items) > 1:  # A declared copy may ask it again.
         message = f"records {ids} ask {items[0].row['question']!r} with the same answer; keep one."
-        yield Finding("warning", "question-repeated", items[0].name, message)
+        yield Issue("warning", "question-repeated", items[0].name, message)
 
 
-def _about_attribute(items: list[Item], taxonomy: Taxonomy) -> Iterator[Finding]:
+def _about_attribute(items: list[Item], taxonomy: Taxonomy) -> Iterator[Issue]:
     """Two values of one attribute of one picture, asked for in different words."""
     first = items[0]
     different = [item for item in items[1:] if not _same_answer(first, item, taxonomy)]
@@ -64,7 +64,7 @@ def _about_attribute(items: list[Item], taxonomy: Taxonomy) -> Iterator[Finding]
         message = (
             f"records {ids} are about {first.row['attribute']} of one picture and contradict each other: {answers}."
         )
-        yield Finding(_severity(items), "claim-conflict", first.name, message)
+        yield Issue(_severity(items), "claim-conflict", first.name, message)
 
 
 def _severity(items: list[Item]) -> Severity:

@@ -9,7 +9,7 @@ from typing import Any
 
 from offside_data.checks._base import Inspection, Item
 from offside_data.checks.questions import normalised
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.questions.phrasings import BLANK, value_text
 from offside_data.schema import CONFIGS, ClaimValue
 from offside_data.tagging.values import answer_states, find_values, same_value
@@ -19,7 +19,7 @@ _Known = dict[tuple[str, str], dict[ClaimValue, str]]
 """By subject and attribute, the values that are true of the subject somewhere, each with a record that says so."""
 
 
-def run(inspection: Inspection) -> Iterator[Finding]:
+def run(inspection: Inspection) -> Iterator[Issue]:
     """Look at paraphrases, wrong answers and clozes of every record; its own value among the wrong ones: `answers`."""
     forms = _Forms(inspection.dataset.taxonomy, _known(inspection))
     for item in inspection.records:
@@ -34,12 +34,12 @@ class _Forms:
         # The same few values and wrong answers stand in many records.
         self._states = functools.cache(lambda text, value, name: answer_states(text, value, taxonomy[name]))
 
-    def check(self, item: Item) -> Iterator[Finding]:
+    def check(self, item: Item) -> Iterator[Issue]:
         row = item.row
         cloze = row["cloze"]
         if cloze is not None and cloze.count(BLANK) != 1:
             message = f"the cloze {cloze!r} must hold one blank, {BLANK!r}."
-            yield Finding("error", "cloze-blank", item.name, message)
+            yield Issue("error", "cloze-blank", item.name, message)
             return
         value = _value(row, self._taxonomy)
         if value is None:
@@ -49,19 +49,19 @@ class _Forms:
             said = (value.text, value_text(value, self._taxonomy[name]))
             if self._states(cloze, value, name):
                 message = f"the cloze {cloze!r} tells the value, {value.text!r}, beside the blank."
-                yield Finding(item.severity, "cloze-tells", item.name, message)
+                yield Issue(item.severity, "cloze-tells", item.name, message)
             elif not any(self._states(cloze.replace(BLANK, text), value, name) for text in said):
                 message = f"the cloze {cloze!r} doesn't state the value when it is filled in, {value.text!r}."
-                yield Finding(item.severity, "cloze-not-value", item.name, message)
+                yield Issue(item.severity, "cloze-not-value", item.name, message)
         if value.kind != "text":  # Other words may say the same, and what is true of one sentence is wrong in another.
             for text in row["answer_paraphrases"] or ():
                 if not self._states(text, value, name):
                     message = f"the answer's paraphrase {text!r} doesn't state the value, {value.text!r}."
-                    yield Finding(item.severity, "paraphrase-not-value", item.name, message)
+                    yield Issue(item.severity, "paraphrase-not-value", item.name, message)
             yield from self._true_elsewhere(item, value)
         yield from self._repeated(item)
 
-    def _true_elsewhere(self, item: Item, value: ClaimValue) -> Iterator[Finding]:
+    def _true_elsewhere(self, item: Item, value: ClaimValue) -> Iterator[Issue]:
         row = item.row
         wrong = [*(row["perturbed_answers"] or ())]
         wrong += [text for place, text in enumerate(row["choices"] or ()) if place != row["correct_choice"]]
@@ -72,16 +72,16 @@ class _Forms:
                     message = (
                         f"the wrong answer {text!r} states {other.text!r}, which record {record} says of the subject."
                     )
-                    yield Finding(item.severity, "wrong-answer-true", item.name, f"{message} Run questions --only all.")
+                    yield Issue(item.severity, "wrong-answer-true", item.name, f"{message} Run questions --only all.")
 
-    def _repeated(self, item: Item) -> Iterator[Finding]:
+    def _repeated(self, item: Item) -> Iterator[Issue]:
         attribute = self._taxonomy[item.row["attribute"]]
         seen: list[ClaimValue] = []
         for text in item.row["choices"] or ():
             found = find_values(text, attribute)
             value = found[0] if len(found) == 1 else ClaimValue(kind=attribute.kind, text=text)
             if any(same_value(value, other, attribute) for other in seen):
-                yield Finding("warning", "choice-repeated", item.name, f"two choices say the same: {text!r}.")
+                yield Issue("warning", "choice-repeated", item.name, f"two choices say the same: {text!r}.")
             seen.append(value)
 
 
@@ -103,7 +103,7 @@ def _value(row: dict[str, Any], taxonomy: Taxonomy) -> ClaimValue | None:
     return ClaimValue(**value)
 
 
-def _conflicts(inspection: Inspection) -> Iterator[Finding]:
+def _conflicts(inspection: Inspection) -> Iterator[Issue]:
     """Paraphrases in which another record, of the same picture or in the text form, asks for another answer."""
     taxonomy = inspection.dataset.taxonomy
     for config in CONFIGS:
@@ -119,7 +119,7 @@ def _conflicts(inspection: Inspection) -> Iterator[Finding]:
                     # Where both ask it in these words, `questions` says so.
                     if normalised(item.row["question"]) != words:
                         message = f"its paraphrase {words!r} asks for other answers too: {', '.join(items)}."
-                        yield Finding(item.severity, "paraphrase-conflict", item.name, message)
+                        yield Issue(item.severity, "paraphrase-conflict", item.name, message)
 
 
 def _same_answer(a: Item, b: Item, taxonomy: Taxonomy) -> bool:

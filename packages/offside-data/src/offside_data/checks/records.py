@@ -6,24 +6,24 @@ from collections import Counter
 from collections.abc import Iterator
 
 from offside_data.checks._base import Inspection, Item
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.validation import row_problems
 
 
-def run(inspection: Inspection) -> Iterator[Finding]:
+def run(inspection: Inspection) -> Iterator[Issue]:
     """Check records one by one, then their ids."""
     subjects = {item.name for item in inspection.items.get("subjects", ())}
     unknown = set()
     for item in inspection.records:
         yield from _check(item, inspection)
         if item.row["suspect"]:
-            yield Finding("warning", "suspect", item.name, f"flagged for a second look: {item.row['suspect']}")
+            yield Issue("warning", "suspect", item.name, f"flagged for a second look: {item.row['suspect']}")
         subject = item.row["subject_id"]
         if subject is not None and subject not in subjects:
             unknown.add(subject)
     for subject in sorted(unknown):
         message = "has records but no row in tables/subjects.parquet."
-        yield Finding("warning", "subject-unlisted", subject, message)
+        yield Issue("warning", "subject-unlisted", subject, message)
     for kind, items in (
         ("record_id", inspection.records),
         ("subject_id", inspection.items.get("subjects", [])),
@@ -32,14 +32,14 @@ def run(inspection: Inspection) -> Iterator[Finding]:
         for name, count in Counter(item.name for item in items).items():
             if count > 1:
                 code = f"duplicate-{kind.replace('_', '-')}"
-                yield Finding("error", code, name, f"{kind} {name} stands {count} times; it must be unique.")
+                yield Issue("error", code, name, f"{kind} {name} stands {count} times; it must be unique.")
 
 
-def _check(item: Item, inspection: Inspection) -> Iterator[Finding]:
+def _check(item: Item, inspection: Inspection) -> Iterator[Issue]:
     # A picture is looked at elsewhere, by its hash.
     image = {"bytes": b"", "path": ""} if item.row["image"] else None
     for problem in row_problems({**item.row, "image": image}, inspection.dataset.taxonomy):
-        yield Finding("error", "record-invalid", item.name, problem)
+        yield Issue("error", "record-invalid", item.name, problem)
     home = f"{item.row['modality']}/{item.row['split']}"
     if home != item.file:
-        yield Finding("error", "wrong-file", item.name, f"a {home} record lies in {item.file}.")
+        yield Issue("error", "wrong-file", item.name, f"a {home} record lies in {item.file}.")

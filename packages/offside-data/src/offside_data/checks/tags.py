@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from offside_data.checks._base import Inspection
 from offside_data.dataset.storage import Row
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.schema import Record
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.veracity import veracity_doubts
@@ -15,12 +15,12 @@ from offside_data.tagging.veracity import veracity_doubts
 _LISTS = ("sources", "annotations", "question_paraphrases", "answer_paraphrases", "perturbed_answers", "choices")
 
 
-def run(inspection: Inspection) -> Iterator[Finding]:
+def run(inspection: Inspection) -> Iterator[Issue]:
     """Count untagged records file by file, and compare claims with their sources, targets and roles."""
     untagged = Counter(item.file for item in inspection.records if item.row["attribute"] == UNTAGGED.name)
     for file, count in untagged.items():
         message = f"{count} records have no attribute yet. Run `offside-data tag`, then decide the rest by hand."
-        yield Finding("error", "untagged", file, message)
+        yield Issue("error", "untagged", file, message)
     taxonomy = inspection.dataset.taxonomy
     known = {
         item.name: item for item in inspection.records if _is_sound(item.row) and item.row["attribute"] in taxonomy
@@ -29,7 +29,7 @@ def run(inspection: Inspection) -> Iterator[Finding]:
     for name, doubts in veracity_doubts(records, taxonomy).items():
         for doubt in doubts:
             severity = known[name].severity if doubt.code == "correction-repeats" else "warning"
-            yield Finding(severity, doubt.code, name, f"{doubt.why}.")
+            yield Issue(severity, doubt.code, name, f"{doubt.why}.")
 
 
 def _is_sound(row: Row) -> bool:

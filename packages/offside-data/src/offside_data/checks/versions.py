@@ -8,39 +8,39 @@ from offside_data.checks._base import Inspection
 from offside_data.dataset.card import Card
 from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import CardError, DatasetError
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.release.snapshots import all_snapshots
 
 
-def run(inspection: Inspection) -> Iterator[Finding]:
+def run(inspection: Inspection) -> Iterator[Issue]:
     """Compare the card with the kept releases and with the changelog."""
     dataset = inspection.dataset
     try:
         kept = {snapshot.version: snapshot for snapshot in all_snapshots(dataset.path)}
     except DatasetError as error:
-        yield Finding("error", "release-unreadable", ".offside/releases", str(error))
+        yield Issue("error", "release-unreadable", ".offside/releases", str(error))
         return
     own = kept.get(dataset.version)
     if own is not None and not any(own.removed.values()) and own.digest != dataset.digest:
         message = f"changed since {own.version} was released ({own.digest[:19]}…); release it under a new number."
-        yield Finding("info", "unreleased-changes", "offside.version", message)
+        yield Issue("info", "unreleased-changes", "offside.version", message)
     parent = dataset.card.parent
     if parent is not None and parent["version"] in kept and kept[parent["version"]].digest != parent["digest"]:
         message = (
             f"the card says that {parent['version']} had {parent['digest']}, but it was released with "
             f"{kept[parent['version']].digest}. Correct the card."
         )
-        yield Finding("error", "parent-mismatch", "offside.parent", message)
+        yield Issue("error", "parent-mismatch", "offside.parent", message)
     for version, snapshot in kept.items():
         try:
             stated = Card.load(snapshot.folder)
         except CardError as error:
-            yield Finding("error", "release-unreadable", str(snapshot.folder), str(error))
+            yield Issue("error", "release-unreadable", str(snapshot.folder), str(error))
             continue
         if stated.version != version or (not any(snapshot.removed.values()) and stated.digest != snapshot.digest):
             message = f"the kept release {version} isn't what was released; a released version never changes."
-            yield Finding("error", "release-changed", str(snapshot.folder), message)
+            yield Issue("error", "release-changed", str(snapshot.folder), message)
     path = dataset.path / CHANGELOG_FILE
     if not path.is_file() or dataset.version not in path.read_text(encoding="utf-8", errors="replace"):
         message = f"has no entry for version {dataset.version}. `offside-data release` writes them."
-        yield Finding("warning", "changelog-incomplete", CHANGELOG_FILE, message)
+        yield Issue("warning", "changelog-incomplete", CHANGELOG_FILE, message)

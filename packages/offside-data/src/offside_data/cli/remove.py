@@ -50,8 +50,8 @@ def command(
     if verify:
         from offside_data.dataset.folder import open_dataset
 
-        findings = tuple(prove_takedowns(open_dataset(dataset).path))
-        report = RemovalReport(removed=None, cleaned={}, findings=findings)
+        issues = tuple(prove_takedowns(open_dataset(dataset).path))
+        report = RemovalReport(removed=None, cleaned={}, issues=issues)
     elif subject is None or reason is None:
         raise UsageError("give --subject ID and --reason TEXT, or --verify to look at earlier removals.")
     else:
@@ -59,6 +59,7 @@ def command(
         report = remove_subject(dataset, subject, reason, aliases=aliases, radius=chosen, seed=seed)
     if as_json:
         plain = dataclasses.asdict(report)
+        plain["findings"] = plain.pop("issues")
         plain["look_alikes"] = [
             {"image_id": alike.shown.image_id, "like": alike.like, "distance": alike.distance}
             for alike in report.look_alikes
@@ -66,7 +67,7 @@ def command(
         print_json(plain)
     else:
         _print(report)
-    if report.findings:
+    if report.issues:
         click.get_current_context().exit(1)
 
 
@@ -83,6 +84,6 @@ def _print(report: RemovalReport) -> None:
         click.echo(f"redacted: {cleaned or 'nothing'}; kept releases rewritten: {report.releases}")
         for picture in report.captioned:
             click.echo(f"look at picture {picture}: its text_found held the name, so its pixels may show it")
-    for finding in report.findings:
-        click.echo(f"{finding.severity}: {finding.code}: {finding.where}: {finding.message}")
-    click.echo(f"proof: {len(report.findings)} found" if report.findings else "proof: nothing is left")
+    for issue in report.issues:
+        click.echo(f"{issue.severity}: {issue.code}: {issue.where}: {issue.message}")
+    click.echo(f"proof: {len(report.issues)} found" if report.issues else "proof: nothing is left")

@@ -18,7 +18,7 @@ import yaml
 from offside_data.dataset.reference import Version
 from offside_data.errors import CardError
 from offside_data.files import write_text
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.schema import CONFIGS, SCHEMA_VERSION, SPLITS
 from offside_data.settings import SETTINGS
 
@@ -158,15 +158,15 @@ class Card:
         Raises:
             CardError: Listing everything that is wrong.
         """
-        errors = [f for f in self.validate() if f.severity == "error"]
+        errors = [issue for issue in self.validate() if issue.severity == "error"]
         if errors:
-            listed = "; ".join(f"{f.where}: {f.message}" for f in errors)
+            listed = "; ".join(f"{issue.where}: {issue.message}" for issue in errors)
             raise CardError(f"{self.where}: malformed card: {listed}")
 
-    def validate(self) -> list[Finding]:
+    def validate(self) -> list[Issue]:
         """What is wrong with the card itself; whether it fits the data is `offside_data.check`'s."""
-        return [Finding("error", "card-malformed", where, message) for where, message in _block_errors(self.block)] + [
-            Finding("warning", "card-incomplete", key, message)
+        return [Issue("error", "card-malformed", where, message) for where, message in _block_errors(self.block)] + [
+            Issue("warning", "card-incomplete", key, message)
             for key, message in {
                 "license": "the card names no license; say under which one the dataset may be used.",
                 "language": "the card names no language.",

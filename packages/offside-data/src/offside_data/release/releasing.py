@@ -187,10 +187,10 @@ def _require_checked(folder: Path) -> None:
     Raises:
         ReleaseError: Listing the first errors.
     """
-    findings = check_dataset(open_dataset(folder))
-    errors = [f for f in findings if f.severity == "error" and f.code not in _WRITTEN_ANEW]
+    issues = check_dataset(open_dataset(folder))
+    errors = [issue for issue in issues if issue.severity == "error" and issue.code not in _WRITTEN_ANEW]
     if errors:
-        shown = "\n".join(f"  {f.code}: {f.where}: {f.message}" for f in errors[:_SHOWN])
+        shown = "\n".join(f"  {issue.code}: {issue.where}: {issue.message}" for issue in errors[:_SHOWN])
         more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
         raise ReleaseError(
             f"{folder} can't be released, `offside-data check` finds {len(errors)} errors:\n{shown}{more}\n"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from offside_data.images.decode import BROKEN, FORMATS, MAX_BYTES
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.takedown.looks import hashes_of
 from offside_data.takedown.traces import Traces
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CODE = "taken-down"
-"""Code of all findings of the proof."""
+"""Code of all issues of the proof."""
 _SKIPPED = ".git"
 _IFDS = (0x8769, 0x8825, 0xA005)  # Parts of EXIF beside the main one: the camera's, the position, the format's.
 
 
-def leftovers(folder: Path, traces: Traces) -> Iterator[Finding]:
+def leftovers(folder: Path, traces: Traces) -> Iterator[Issue]:
     """What is left of those who were taken down, file by file; messages don't repeat the name.
 
     Args:
@@ -44,13 +44,13 @@ def leftovers(folder: Path, traces: Traces) -> Iterator[Finding]:
         if where.parts[0] == _SKIPPED:
             continue
         if traces.has_id(path.stem) or traces.names_in(path.name):
-            yield _finding(str(where), "its own name gives somebody away. Rename or delete it.")
+            yield _issue(str(where), "its own name gives somebody away. Rename or delete it.")
         if path.is_file():
             yield from search.file(path, str(where))
 
 
-def _finding(where: str, message: str) -> Finding:
-    return Finding("error", CODE, where, f"left of a subject who was taken down: {message}")
+def _issue(where: str, message: str) -> Issue:
+    return Issue("error", CODE, where, f"left of a subject who was taken down: {message}")
 
 
 class _Search:
@@ -58,29 +58,29 @@ class _Search:
         self._traces = traces
         self._pictures: dict[bytes, str] = {}  # Releases hold the same pictures again.
 
-    def file(self, path: Path, where: str) -> Iterator[Finding]:
+    def file(self, path: Path, where: str) -> Iterator[Issue]:
         if path.suffix == ".parquet":
             yield from self._table(path, where)
             return
         if path.stat().st_size > MAX_BYTES:
-            yield Finding("warning", CODE, where, f"larger than {MAX_BYTES // 2**20} MiB, so it wasn't searched.")
+            yield Issue("warning", CODE, where, f"larger than {MAX_BYTES // 2**20} MiB, so it wasn't searched.")
             return
         data = path.read_bytes()
         if b"\0" in data[:4096]:
             message = self._picture(data)
             if message:
-                yield _finding(where, message)
+                yield _issue(where, message)
         elif path.suffix in (".json", ".jsonl", ".ndjson"):
             yield from self._json(data.decode("utf-8", errors="replace"), where)
         else:
             yield from self._text(data.decode("utf-8", errors="replace"), where)
 
-    def _text(self, text: str, where: str) -> Iterator[Finding]:
+    def _text(self, text: str, where: str) -> Iterator[Issue]:
         for start, _ in self._traces.spans(html.unescape(text)):
             line = html.unescape(text).count("\n", 0, start) + 1
-            yield _finding(f"{where}:{line}", "a name or an id. Correct the text by hand.")
+            yield _issue(f"{where}:{line}", "a name or an id. Correct the text by hand.")
 
-    def _json(self, text: str, where: str) -> Iterator[Finding]:
+    def _json(self, text: str, where: str) -> Iterator[Issue]:
         try:
             values = [(where, json.loads(text))]
         except ValueError:
@@ -92,28 +92,28 @@ class _Search:
                 yield from self._text(text, where)
         for place, value in values:
             if any(self._traces.has_id(string) or self._traces.names_in(string) for string in _strings(value)):
-                yield _finding(place, "a name or an id.")
+                yield _issue(place, "a name or an id.")
 
-    def _table(self, path: Path, where: str) -> Iterator[Finding]:
+    def _table(self, path: Path, where: str) -> Iterator[Issue]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
             table = pq.read_table(path, read_dictionary=["image.bytes"], partitioning=None)
         except (pa.ArrowException, OSError) as error:
-            yield _finding(where, f"it can't be read, so nobody knows what is in it: {error}.")
+            yield _issue(where, f"it can't be read, so nobody knows what is in it: {error}.")
             return
         for column, values in _leaves(table):
             if values.type in (pa.string(), pa.large_string()):
                 known = [value for value in values.unique().to_pylist() if value]
                 named = any(map(self._traces.names_in, known))
                 if named or (_holds_ids(column) and any(map(self._traces.has_id, known))):
-                    yield _finding(f"{where}:{column}", "a name or an id.")
+                    yield _issue(f"{where}:{column}", "a name or an id.")
             else:
                 for data in values.unique().to_pylist():
                     message = data and self._picture(data)
                     if message:
-                        yield _finding(f"{where}:{column}", message)
+                        yield _issue(f"{where}:{column}", message)
 
     def _picture(self, data: bytes) -> str:
         """What is wrong with a picture; empty if nothing is."""

@@ -16,7 +16,7 @@ from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.journal import OWNED_PARQUET, WORK_FOLDER, replaced_content, work_folder
 from offside_data.errors import UsageError
 from offside_data.files import write_json
-from offside_data.issues import Finding
+from offside_data.issues import Issue
 from offside_data.plugins import unknown_name_message
 from offside_data.release.snapshots import Snapshot, all_snapshots, snapshot_folder
 from offside_data.tagging.words import folded_words
@@ -44,7 +44,7 @@ class RemovalReport:
         captioned: Pictures of others whose pixels seem to show the name; somebody must look at them.
         cleaned: How many texts were redacted, by place.
         releases: How many kept releases were rewritten.
-        findings: What the proof found to be left; empty if it holds.
+        issues: What the proof found to be left; empty if it holds.
     """
 
     removed: dict[str, int] | None
@@ -54,7 +54,7 @@ class RemovalReport:
     captioned: tuple[str, ...] = ()
     cleaned: dict[str, int]
     releases: int = 0
-    findings: tuple[Finding, ...]
+    issues: tuple[Issue, ...]
 
 
 def remove_subject(
@@ -87,7 +87,7 @@ def remove_subject(
     belongings = collect(subject, [contents, *past], aliases=aliases, radius=radius)
     if not belongings:
         if read_tombstones(path).has_id(subject):
-            return RemovalReport(removed=None, cleaned={}, findings=tuple(prove_takedowns(path)))
+            return RemovalReport(removed=None, cleaned={}, issues=tuple(prove_takedowns(path)))
         raise UsageError(unknown_name_message("subject", subject, [row["subject_id"] for row in contents.subjects]))
     traces = belongings.traces()
     _require_reason(reason, belongings, path)
@@ -112,11 +112,11 @@ def remove_subject(
         captioned=tuple(sorted(purged.captioned)),
         cleaned={place: number for place, number in sorted(purged.cleaned.items()) if number},
         releases=len(kept),
-        findings=(*prove_takedowns(path), *_still_alike(path, belongings, radius)),
+        issues=(*prove_takedowns(path), *_still_alike(path, belongings, radius)),
     )
 
 
-def prove_takedowns(folder: Path) -> Iterator[Finding]:
+def prove_takedowns(folder: Path) -> Iterator[Issue]:
     """What is left in a dataset folder of anybody who was taken down from it, by the tombstones."""
     traces = read_tombstones(folder)
     if traces:
@@ -125,11 +125,11 @@ def prove_takedowns(folder: Path) -> Iterator[Finding]:
         yield from leftovers(folder, traces.sparing(names))
 
 
-def _still_alike(folder: Path, belongings: Belongings, radius: int) -> Iterator[Finding]:
+def _still_alike(folder: Path, belongings: Belongings, radius: int) -> Iterator[Issue]:
     """What nearly is one of the removed pictures; looked for in the files anew, while these are at hand."""
     datasets = [Contents.read(folder), *(Contents.read(snapshot.folder) for snapshot in all_snapshots(folder))]
     for alike in look_alikes(belongings.shown, pictures_of(datasets), radius):
-        yield Finding("error", CODE, alike.shown.image_id, "it nearly is a picture of a subject who was taken down.")
+        yield Issue("error", CODE, alike.shown.image_id, "it nearly is a picture of a subject who was taken down.")
 
 
 def _require_reason(reason: str, belongings: Belongings, folder: Path) -> None:

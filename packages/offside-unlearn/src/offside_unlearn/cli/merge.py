@@ -8,12 +8,13 @@ import click
 
 from offside_data.commandline import force_option, json_option
 from offside_unlearn.cli._common import print_run
+from offside_unlearn.options import RunOptions
 
 
 @click.command
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), default=RunOptions.dtype)
 @force_option
 @json_option
 def command(run: Path, out: Path, dtype: str, force: bool, as_json: bool) -> None:
