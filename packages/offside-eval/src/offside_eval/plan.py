@@ -9,7 +9,6 @@ is the new one read?).
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from offside_data.dataset.folder import OffsideDataset, Request
 from offside_data.errors import DatasetError
 from offside_data.questions.phrasings import BLANK
 from offside_data.schema import CONFIGS, VISUAL_CHANNELS, ClaimValue
+from offside_data.seeding import draw_records
 from offside_data.tagging.values import parse_value, same_value
 from offside_data.taxonomy import Attribute, Taxonomy
 from offside_eval.config import DEFAULT_SUITE, Suite
@@ -161,8 +161,7 @@ def _claim(row: Mapping[str, Any]) -> tuple[str | None, ...]:
 def _limited(rows: datasets.Dataset, limit: int | None, seed: int) -> datasets.Dataset:
     if limit is None or limit >= len(rows):
         return rows
-    ranks = [hashlib.sha256(f"{seed}:{name}".encode()).hexdigest() for name in rows["record_id"]]
-    return rows.select(sorted(sorted(range(len(rows)), key=ranks.__getitem__)[:limit]))
+    return rows.select(draw_records(rows["record_id"], limit, seed=seed))
 
 
 def _corrections(data: OffsideDataset) -> _Corrections:

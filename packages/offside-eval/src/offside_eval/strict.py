@@ -44,11 +44,11 @@ def read(adapter: pydantic.TypeAdapter[T], content: Any, where: str | Path) -> T
 
 
 def _problem(found: Any) -> str:
-    key = ".".join(map(str, found["loc"]))
+    key = f"key {'.'.join(map(str, found['loc']))!r}" if found["loc"] else "the content"
     if found["type"] == "missing":
-        return f"key {key!r} is missing"
+        return f"{key} is missing"
     if found["type"] == "unexpected_keyword_argument":
-        return f"unknown key {key!r}"
+        return f"unknown {key}"
     if found["type"] == "value_error":
-        return f"key {key!r}: {found['ctx']['error']}".rstrip(".")
-    return f"key {key!r}: {found['msg'][:1].lower()}{found['msg'][1:]}, got {found['input']!r}"
+        return f"{key}: {found['ctx']['error']}".rstrip(".")
+    return f"{key}: {found['msg'][:1].lower()}{found['msg'][1:]}, got {found['input']!r}"

@@ -14,9 +14,9 @@ from offside_data.commandline import json_option, print_cards, print_json
 @json_option
 def command(as_json: bool) -> None:
     """List every metric: what it needs, which way is good, where it comes from."""
-    from offside_eval.metrics import metric_module, metric_names
+    from offside_eval.metrics import METRICS
 
-    modules = {name: metric_module(name) for name in metric_names()}
+    modules = {name: METRICS.load(name) for name in METRICS.names()}
     summaries = {name: (module.__doc__ or "").strip().splitlines()[0] for name, module in modules.items()}
     if as_json:
         print_json([_described(name, module, summaries[name]) for name, module in modules.items()])
