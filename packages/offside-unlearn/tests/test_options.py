@@ -36,7 +36,7 @@ def test_an_option_in_two_configs_is_an_error() -> None:
 
 
 def test_values_that_do_not_fit_are_named() -> None:
-    with pytest.raises(UsageError, match=r"TrainConfig\.batch_size: expected int"):
+    with pytest.raises(UsageError, match=r"TrainConfig\.batch_size: must be a valid integer"):
         build_configs({"batch_size": "many"}, TrainConfig)
     with pytest.raises(UsageError, match="warmup is a share"):
         build_configs({"warmup": 10}, TrainConfig)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from offside_data.errors import UsageError
-from offside_eval.compare.models import CONTROLS, JUDGED, Model, ModelSet, name_of
+from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, name_of
 from offside_eval.results import Results
 
 
@@ -27,7 +27,7 @@ def check_comparable(results: Sequence[Results], models: ModelSet, *, allow: boo
     problems = []
     for setting in sorted({r.setting for r in results}):
         group = [(m, r) for m in models.members for r in m.results if r.setting == setting]
-        asked = {name_of(r): forget_digest(m, r, models) for m, r in group if m.role in JUDGED}
+        asked = {name_of(r): forget_digest(m, r, models) for m, r in group if m.role in COMPARED}
         forgot = {place: digest for place, digest in asked.items() if digest is not None}
         problems += _differing(forgot, f"{setting}: models were unlearned on different forget records")
         data = {name_of(r): r.meta.dataset.digest for _, r in group}

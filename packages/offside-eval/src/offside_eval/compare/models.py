@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CONTROLS = ("vanilla", "retain_only", "base")
 """Roles of models shown beside every row."""
-JUDGED = ("unlearned", "relearned", "unknown")
+COMPARED = ("unlearned", "relearned", "unknown")
 """Roles of models that get a row of their own; `unknown` is a checkpoint without our manifest."""
 KEY = ("record_id", "variant")
 
@@ -207,4 +207,4 @@ def _parents(models: Sequence[Model], by_hand: Sequence[tuple[Results, Results]]
     return parents
 
 
-__all__ = ["CONTROLS", "JUDGED", "KEY", "Model", "ModelSet", "gather", "identify_models", "load_all", "name_of"]
+__all__ = ["COMPARED", "CONTROLS", "KEY", "Model", "ModelSet", "gather", "identify_models", "load_all", "name_of"]

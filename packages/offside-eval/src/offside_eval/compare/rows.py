@@ -10,7 +10,7 @@ from pathlib import Path
 from offside_data.settings import SETTINGS
 from offside_eval.compare.comparison import Row, SettingComparison
 from offside_eval.compare.measures import collapse, forgotten, measure_all
-from offside_eval.compare.models import CONTROLS, JUDGED, Model, ModelSet
+from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet
 from offside_eval.compare.quantities import unscored
 from offside_eval.compare.relearning import bounce_back, corrections
 from offside_eval.compare.scores import ScoreTable
@@ -22,12 +22,12 @@ BY_DEFINITION = {"vanilla": "0 by definition", "retain_only": "1 by definition"}
 
 
 def setting_rows(name: str, models: ModelSet, metric: str) -> SettingComparison:
-    """All rows of the setting `name`, the judged ones in order and the controls."""
+    """All rows of the setting `name`, the compared ones in order and the controls."""
     asked = list(_evaluations(name, models))
-    judged = [(m, r) for m, r in asked if m.role in JUDGED]
+    compared = [(m, r) for m, r in asked if m.role in COMPARED]
     rows, p_values = [], []
-    for (model, r), label in zip(judged, _labels([m for m, _ in judged], models), strict=True):
-        row, p_value = _judged_row(label, model, r, models, metric)
+    for (model, r), label in zip(compared, _labels([m for m, _ in compared], models), strict=True):
+        row, p_value = _compared_row(label, model, r, models, metric)
         rows.append(row)
         p_values.append(p_value)
     rows = _with_holm(rows, p_values)
@@ -49,7 +49,7 @@ def _evaluations(name: str, models: ModelSet) -> Iterator[tuple[Model, Results]]
                 yield model, r
 
 
-def _labels(judged: Sequence[Model], models: ModelSet) -> list[str]:
+def _labels(compared: Sequence[Model], models: ModelSet) -> list[str]:
     """A short name each: the method, `METHOD + relearn`; with the folder's name where that isn't unique."""
 
     def short(model: Model) -> str:
@@ -59,15 +59,15 @@ def _labels(judged: Sequence[Model], models: ModelSet) -> list[str]:
             return f"{origin} + relearn" + (f" {model.steps}" if model.steps else "")
         return model.method or Path(model.path).name
 
-    labels = [short(m) for m in judged]
+    labels = [short(m) for m in compared]
     often = Counter(labels)
     return [
         label if often[label] == 1 else f"{label} ({Path(model.path).name})"
-        for label, model in zip(labels, judged, strict=True)
+        for label, model in zip(labels, compared, strict=True)
     ]
 
 
-def _judged_row(label: str, model: Model, r: Results, models: ModelSet, metric: str) -> tuple[Row, float | None]:
+def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric: str) -> tuple[Row, float | None]:
     parent = models.parents.get(model.digest)
     arms = {
         "self": model,
@@ -97,7 +97,7 @@ def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Resul
     """A control on the records that the setting's models were asked, wherever it answered them."""
     model = models.controls[role]
     own = next((r for m, r in asked if m is model), None)
-    basis = next((r for m, r in asked if m.role in JUDGED), own)
+    basis = next((r for m, r in asked if m.role in COMPARED), own)
     assert basis is not None  # a setting has at least one evaluation
     arms = {
         "self": model,

@@ -120,10 +120,10 @@ def look_for(comparison: Comparison) -> list[Finding]:
     """Look for every finding, in the order of their files' `ORDER`."""
     modules = {name: FINDINGS.load(name) for name in FINDINGS.names()}
     ordered = sorted(modules.items(), key=lambda item: (item[1].ORDER, item[0]))
-    return [_judge(name, module, module.look(comparison)) for name, module in ordered]
+    return [_decided(name, module, module.look(comparison)) for name, module in ordered]
 
 
-def _judge(name: str, module: ModuleType, evidence: Evidence) -> Finding:
+def _decided(name: str, module: ModuleType, evidence: Evidence) -> Finding:
     figure = evidence.effect.figure()
     verdict, why = decide(figure, module.THRESHOLD)
     return Finding(

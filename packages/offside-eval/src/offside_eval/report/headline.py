@@ -20,7 +20,7 @@ class Leader:
         row: The model; null when none is left to rank.
         lead: How clearly it leads, as a sentence.
         collapsed: Names of the models that collapsed.
-        judged: How many unlearned models there are.
+        compared: How many unlearned models there are.
     """
 
     setting: str
@@ -28,7 +28,7 @@ class Leader:
     row: Row | None
     lead: str
     collapsed: Sequence[str]
-    judged: int
+    compared: int
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ def headline(comparison: Comparison, findings: Sequence[Finding]) -> Headline:
 
 
 def _leader(setting: SettingComparison) -> Leader:
-    judged = [r for r in setting.rows if r.role != "relearned"]
+    compared = [r for r in setting.rows if r.role != "relearned"]
     ranked = [r for r in setting.ranked if r.quantity("balance").compute is not None]
-    collapsed = [name(r) for r in judged if r.collapsed]
+    collapsed = [name(r) for r in compared if r.collapsed]
     best = ranked[0] if ranked else None
-    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(judged))
+    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(compared))
 
 
 def _lead(ranked: Sequence[Row]) -> str:
