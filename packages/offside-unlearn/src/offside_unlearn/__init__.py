@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from offside_unlearn.options import RunOptions
     from offside_unlearn.runs import Run
     from offside_unlearn.tiny import make_tiny
-    from offside_unlearn.unlearning import METHODS, load_method, unlearn
+    from offside_unlearn.unlearning import METHODS, unlearn
 
 __all__ = [
     "METHODS",
     "Run",
     "RunOptions",
     "finetune",
-    "load_method",
     "make_tiny",
     "merge",
     "relearn",
@@ -36,7 +35,6 @@ _MODULES = {
     "Run": "runs",
     "RunOptions": "options",
     "finetune": "finetuning",
-    "load_method": "unlearning",
     "make_tiny": "tiny",
     "merge": "merging",
     "relearn": "finetuning",

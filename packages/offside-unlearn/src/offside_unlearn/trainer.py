@@ -24,6 +24,7 @@ from transformers.trainer_callback import PrinterCallback
 from offside_data.errors import OffsideError, UsageError
 from offside_unlearn.batches import BatchPlan, PairedBatch
 from offside_unlearn.methods._base import LossOutput
+from offside_unlearn.options import RunOptions
 from offside_unlearn.tune import tower_of
 
 Objective = Callable[[Any, PairedBatch], LossOutput]
@@ -106,7 +107,7 @@ class Schedule:
     """
 
     folder: Path
-    checkpoint_seconds: float
+    checkpoint_seconds: float = RunOptions.checkpoint_seconds
     save_at: Sequence[int] = ()
     save: Callable[[Any, int], None] | None = None
     saved: Callable[[], None] | None = None

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from offside_data.dataset.digest import ids_digest
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.errors import PluginError, UsageError
+from offside_data.errors import UsageError
 from offside_data.plugins import Registry
 from offside_data.request import Request
 from offside_data.seeding import rng
@@ -28,7 +27,12 @@ from offside_unlearn.start import Trainable, check_lora, find_start
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions
 
-METHODS = Registry("offside_unlearn.methods", "method")
+METHODS = Registry(
+    "offside_unlearn.methods",
+    "method",
+    needs={"__doc__": str, "PAPER": Paper, "Config": MethodConfig, "Method": UnlearningMethod},
+    contract="offside_unlearn.methods._base",
+)
 """All methods, third parties' included."""
 
 
@@ -52,22 +56,6 @@ class UnlearnConfig(TrainConfig):
         super().__post_init__()
         if self.retain_ratio < 1:
             raise ValueError(f"retain_ratio must be at least 1, got {self.retain_ratio}")
-
-
-def load_method(name: str) -> ModuleType:
-    """A method's module.
-
-    Raises:
-        PluginError: If there is no such method, or its module lacks what a method needs.
-    """
-    module = METHODS.load(name)
-    for attribute, base in (("Config", MethodConfig), ("Method", UnlearningMethod)):
-        found = getattr(module, attribute, None)
-        if not (isinstance(found, type) and issubclass(found, base)):
-            raise PluginError(f"method {name!r}: {module.__name__}.{attribute} must be a subclass of {base.__name__}.")
-    if not isinstance(getattr(module, "PAPER", None), Paper) or not (module.__doc__ or "").strip():
-        raise PluginError(f"method {name!r}: {module.__name__} needs a docstring and PAPER = Paper(title, url).")
-    return module
 
 
 def unlearn(
@@ -96,7 +84,7 @@ def unlearn(
         UsageError: If an option is unknown or the dataset doesn't offer the setting.
     """
     options = options or RunOptions()
-    module = load_method(method)
+    module = METHODS.load(method)
     method_config, train_config, lora = build_configs(config or {}, module.Config, UnlearnConfig, LoraOptions)
     dataset = opened(data)
     request = dataset.request(setting, options.only)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from offside_data.dataset.folder import OffsideDataset
+from offside_data.errors import UsageError
+from offside_data.run_manifest import RunManifest
+from offside_unlearn import Run, RunOptions, finetune, make_tiny, merge, relearn, unlearn
 from offside_unlearn.cli import main
+from offside_unlearn.cli._common import print_run
 
 QUICK = ["--set", "max_steps=1", "--set", "batch_size=2", "--device", "cpu"]
 
@@ -37,6 +44,7 @@ def test_the_whole_line(tiny: Path, league: OffsideDataset, tmp_path: Path) -> N
     )  # fmt: skip
     assert run.exit_code == 0, run.stderr
     manifest = json.loads(run.stdout)["manifest"]
+    assert manifest == json.loads((tmp_path / "npo" / "offside_run.json").read_text())
     assert manifest["config"]["beta"] == 0.5
     assert manifest["config"]["max_steps"] == 1
     assert len(manifest["forget"]["record_ids"]) == 1
@@ -46,6 +54,47 @@ def test_the_whole_line(tiny: Path, league: OffsideDataset, tmp_path: Path) -> N
     merged = call("merge", tmp_path / "re", tmp_path / "merged", "--json")
     assert merged.exit_code == 0, merged.stderr
     assert json.loads(merged.stdout)["manifest"]["merged_from"]["path"] == str(tmp_path / "re")
+
+
+def test_every_loss_term_is_shown_whatever_its_name(
+    tiny: Path, league: OffsideDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = unlearn("npo", tiny, None, league, "complete", {"max_steps": 1}, tmp_path / "npo", RunOptions(device="cpu"))
+    content = run.manifest.to_json()
+    content["loss_history"][-1]["margin"] = 0.25
+    print_run(Run(run.path, RunManifest.from_json(content, run.path)), as_json=False)
+    shown = capsys.readouterr().out
+    for term in ("loss ", "forget_npo ", "forget_log_ratio ", "retain_ce ", "margin 0.25"):
+        assert f", {term}" in shown
+    assert "learning_rate" not in shown
+
+
+@pytest.mark.parametrize(
+    ("work", "arguments"),
+    [
+        (finetune, ["finetune", "out", "--model", "m", "--data", "d"]),
+        (relearn, ["relearn", "out", "--model", "m", "--data", "d"]),
+        (unlearn, ["run", "npo", "out", "--model", "m", "--data", "d", "--setting", "complete"]),
+        (merge, ["merge", "run", "out"]),
+        (make_tiny, ["tiny", "out", "--data", "d"]),
+    ],
+)
+def test_defaults_are_those_of_the_python_functions(
+    work: Callable[..., Run], arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[dict[str, Any]] = []
+
+    def note(*args: Any, **kwargs: Any) -> Run:
+        calls.append(inspect.signature(work).bind(*args, **kwargs).arguments)
+        raise UsageError("that is all")
+
+    monkeypatch.setattr(f"{work.__module__}.{work.__name__}", note)
+    assert call(*arguments).exit_code == 2
+    defaults = {name: parameter.default for name, parameter in inspect.signature(work).parameters.items()}
+    for name, value in calls[0].items():
+        default = RunOptions() if name == "options" else defaults[name]
+        if default is not inspect.Parameter.empty:
+            assert (tuple(value) if isinstance(value, list) else value) == default, name
 
 
 def test_methods_lists_names_summaries_and_papers() -> None:

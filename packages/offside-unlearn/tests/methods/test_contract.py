@@ -21,7 +21,7 @@ from offside_unlearn.options import build_configs
 from offside_unlearn.reference import Preparation, Reference
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions, add_adapter
-from offside_unlearn.unlearning import METHODS, UnlearnConfig, load_method
+from offside_unlearn.unlearning import METHODS, UnlearnConfig
 
 Fresh = Callable[[], tuple[Any, Any]]
 
@@ -32,7 +32,7 @@ class Case:
     """A method on a tiny model with a fresh adapter that isn't at its start any more."""
 
     def __init__(self, name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], **plan: Any) -> None:
-        module = load_method(name)
+        module = METHODS.load(name)
         self.method: UnlearningMethod[Any] = module.Method(module.Config())
         self.needs: Needs = self.method.needs()
         model, processor = loaded
@@ -75,7 +75,7 @@ def case(name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan]) -> Case:
 
 
 def test_it_introduces_itself(name: str) -> None:
-    module = load_method(name)
+    module = METHODS.load(name)
     assert (module.__doc__ or "").strip()
     assert module.PAPER.title
     assert module.PAPER.url.startswith("https://")
@@ -84,7 +84,7 @@ def test_it_introduces_itself(name: str) -> None:
 
 
 def test_its_config_survives_yaml_and_coerces_strings(name: str) -> None:
-    config = load_method(name).Config()
+    config = METHODS.load(name).Config()
     assert isinstance(config, MethodConfig)
     values = dataclasses.asdict(config)
     assert build(type(config), yaml.safe_load(yaml.safe_dump(values)) or {}) == config
@@ -93,11 +93,11 @@ def test_its_config_survives_yaml_and_coerces_strings(name: str) -> None:
 
 def test_unknown_options_are_errors(name: str) -> None:
     with pytest.raises(UsageError, match="lambda_q"):
-        build_configs({"lambda_q": "1"}, load_method(name).Config, UnlearnConfig, LoraOptions)
+        build_configs({"lambda_q": "1"}, METHODS.load(name).Config, UnlearnConfig, LoraOptions)
 
 
 def test_its_options_clash_with_none_of_the_training(name: str) -> None:
-    own = load_method(name).Config
+    own = METHODS.load(name).Config
     for training in (UnlearnConfig, TrainConfig):
         assert build_configs({}, own, training, LoraOptions) == (own(), training(), LoraOptions())
 

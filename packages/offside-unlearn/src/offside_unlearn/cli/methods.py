@@ -15,11 +15,11 @@ def command(as_json: bool) -> None:
     """List the unlearning methods that are installed, third parties' included."""
     import dataclasses
 
-    from offside_unlearn.unlearning import METHODS, load_method
+    from offside_unlearn.unlearning import METHODS
 
     rows: list[dict[str, Any]] = []
     for name in METHODS.names():
-        module = load_method(name)
+        module = METHODS.load(name)
         rows.append(
             {
                 "name": name,
