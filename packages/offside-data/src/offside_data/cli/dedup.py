@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_cards, print_json
 from offside_data.dedup.dataset import DedupConfig, DedupReport, dedup
 from offside_data.progress import log
 
@@ -71,13 +71,14 @@ def _print_clusters(report: DedupReport) -> None:
     rows = []
     for number, merge in enumerate(report.merges[:SHOWN_CLUSTERS], 1):
         keeper = merge.cluster.keeper
-        rows.append([str(number), "keep", *_cells(keeper), outcome(merge)])
+        rows.append([f"{number} keep", *_cells(keeper), outcome(merge)])
         for member in merge.cluster.others:
             alike = "; ".join(likeness(member.distance, member.verdict).values())
-            rows.append(["", "leave" if merge.reasons else "drop", *_cells(member.picture), alike])
+            fate = "leave" if merge.reasons else "drop"
+            rows.append([f"{number} {fate}", *_cells(member.picture), alike])
     if rows:
-        columns = ["", "", "picture", "size", "licence", "split", "subject", "what becomes of it, how like the keeper"]
-        print_table("Pictures that show the same", columns, rows)
+        columns = ["cluster", "picture", "size", "licence", "split", "subject", "what becomes of it"]
+        print_cards("Pictures that show the same", columns, rows)
     if len(report.merges) > SHOWN_CLUSTERS:
         click.echo(f"and {len(report.merges) - SHOWN_CLUSTERS} more clusters")
 

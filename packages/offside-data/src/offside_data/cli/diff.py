@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_cards, print_json
 
 SHOWN = 20
 """Changes of a kind that are printed; `--json` has all."""
@@ -56,5 +56,5 @@ def command(a: str, b: str, as_json: bool) -> None:
         rows = [
             [kind, action, f"{len(members):,}", str(required(members))] for (kind, action), members in groups.items()
         ]
-        print_table("", ["what", "", "number", "needs"], rows)
+        print_cards("", ["what", "", "number", "needs"], rows)
     click.echo("no difference" if need is None else f"{len(changes):,} changes: a {need} version at least")

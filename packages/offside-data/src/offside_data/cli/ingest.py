@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import force_option, json_option, print_json, print_table
+from offside_data.commandline import force_option, json_option, print_cards, print_json
 from offside_data.config import parse_assignments
 from offside_data.ingest import IngestConfig, ingest
 from offside_data.progress import log
@@ -68,7 +68,7 @@ def command(
     if as_json:
         print_json(report.to_json())
         return
-    print_table(
+    print_cards(
         report.format,
         ["config/split", "records"],
         [[k, str(n)] for k, n in report.splits.items()],
