@@ -10,7 +10,7 @@ from typing import Any
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.transaction import change_dataset
-from offside_data.schema import EncodedImage, RecordImage, Record
+from offside_data.schema import EncodedImage, Record, RecordImage
 
 
 @dataclass(kw_only=True)
