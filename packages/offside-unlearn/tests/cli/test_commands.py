@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import offside_unlearn.cli
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.run_manifest import RunManifest
@@ -95,6 +97,20 @@ def test_defaults_are_those_of_the_python_functions(
         default = RunOptions() if name == "options" else defaults[name]
         if default is not inspect.Parameter.empty:
             assert (tuple(value) if isinstance(value, list) else value) == default, name
+
+
+def test_no_command_states_a_default_of_its_own() -> None:
+    stated = [
+        f"{file.name}:{call.lineno} {keyword.value.value!r}"
+        for file in Path(offside_unlearn.cli.__file__).parent.glob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "click.option"
+        for keyword in call.keywords
+        if keyword.arg == "default"
+        and isinstance(keyword.value, ast.Constant)
+        and keyword.value.value not in (None, "")
+    ]
+    assert stated == []
 
 
 def test_methods_lists_names_summaries_and_papers() -> None:
