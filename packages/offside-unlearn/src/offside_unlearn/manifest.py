@@ -98,6 +98,12 @@ def thin(history: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
     return thinned
 
 
+def terms_in_words(entry: Mapping[str, float]) -> str:
+    """The loss and all its terms in one entry of the loss history, e.g. `loss 1.2, forget_ce 3.4`."""
+    terms = {name: value for name, value in entry.items() if name == "loss" or name not in LOGGED}
+    return ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+
+
 def model_card(manifest: RunManifest) -> str:
     """A Hub model card: metadata that links data and base model, and what a downloader must know."""
     adapter = manifest.adapter is not None

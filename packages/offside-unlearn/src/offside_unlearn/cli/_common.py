@@ -18,26 +18,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def training_options(function: F) -> F:
-    """Options of every command that trains: model, data, hyper-parameters, device."""
+    """Options of every command that trains; `defaults_from(RunOptions)` gives them their defaults."""
     for option in (
         click.option("--model", required=True, help="A model folder, a run folder, or a Hub id."),
         click.option("--data", required=True, help="A dataset folder or reference."),
         click.option("--lora/--full", "lora", default=not RunOptions.full, help="Train an adapter or all weights."),
         click.option(
             "--tune",
-            default=RunOptions.tune,
             help="language, vision, projector, all, or a regex on whole module names. "
             "[default: language with --lora, all with --full]",
         ),
         click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML file of options."),
         click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="An option; wins over --config."),
         click.option("--limit", type=click.IntRange(min=1), help="Draw at most so many records of each set."),
-        click.option(
-            "--checkpoint-seconds",
-            type=float,
-            default=RunOptions.checkpoint_seconds,
-            help="Least time between two checkpoints.",
-        ),
+        click.option("--checkpoint-seconds", type=float, help="Least time between two checkpoints."),
         device_options,
         seed_option,
         force_option,
@@ -69,7 +63,7 @@ def split_list(text: str) -> list[str]:
 def print_run(run: Run, *, as_json: bool) -> None:
     """Say what was made."""
     from offside_data.commandline import print_json
-    from offside_unlearn.manifest import LOGGED
+    from offside_unlearn.manifest import terms_in_words
 
     manifest, training = run.manifest, run.manifest.training
     if as_json:
@@ -77,8 +71,5 @@ def print_run(run: Run, *, as_json: bool) -> None:
         return
     details = ""
     if training is not None:
-        last = training.loss_history[-1]
-        terms = {"loss": last["loss"], **{name: value for name, value in last.items() if name not in LOGGED}}
-        numbers = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
-        details = f"; {training.wall_time_s:.0f} s, {numbers}"
+        details = f"; {training.wall_time_s:.0f} s, {terms_in_words(training.loss_history[-1])}"
     click.echo(f"{run.path}: {manifest.title} ({manifest.role}){details}")

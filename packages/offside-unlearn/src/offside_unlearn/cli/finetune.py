@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from offside_data.commandline import defaults_from
 from offside_data.schema import CONFIGS
 from offside_unlearn.cli._common import hyper_parameters, print_run, run_options, split_list, training_options
-from offside_unlearn.options import LEARNT
+from offside_unlearn.options import LEARNT, RunOptions
 
 
+@defaults_from(RunOptions)
 @click.command
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--splits", default=",".join(LEARNT), help="What to learn.")
