@@ -20,7 +20,8 @@ from offside_data.dataset.card import Card
 from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.journal import replaced_content
-from offside_data.dataset.reference import Version, local_folder, parse_reference
+from offside_data.dataset.reference import local_folder, parse_reference
+from offside_data.dataset.versions import Version, parse_version
 from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import ReleaseError, UsageError
 from offside_data.files import write_text
@@ -33,7 +34,7 @@ from offside_data.release.stripping import strip_pictures
 from offside_data.schema import SCHEMA_VERSION
 from offside_data.takedown.tombstones import read_tombstones
 
-FIRST = Version((1, 0, 0))
+FIRST = Version("1.0.0")
 """Version of a first release, whatever the working version was."""
 _WRITTEN_ANEW = ("croissant-unreadable",)
 """Codes of errors that a release puts right itself."""
@@ -233,7 +234,7 @@ def _parent_of(folder: Path, card: Card, reference: str | Path | None) -> Iterat
                 f"{state.dataset.digest[:19]}…, its files {state.digest[:19]}…. Somebody edited a file in place. "
                 "Fetch that release and name it with --parent."
             )
-        yield _Parent(Version.parse(snapshot.version), snapshot.digest, state, tuple(extra))
+        yield _Parent(parse_version(snapshot.version), snapshot.digest, state, tuple(extra))
 
 
 def _given(reference: str | Path, card: Card) -> Snapshot:
