@@ -20,9 +20,7 @@ from offside_data.view.reading import Row
 from offside_data.view.scripts import script_json, write_parts, write_script
 
 DATA = "data"
-IN_COLUMNS = frozenset(
-    ("image_id", "modality", "split", "attribute", "scope", "veracity", "rumor_channel", "suspect")
-)
+IN_COLUMNS = frozenset(("image_id", "modality", "split", "attribute", "scope", "veracity", "rumor_channel", "suspect"))
 """Fields of a record that stand in the columns of `records.js`."""
 PICTURE_FACTS = (
     "occasion", "license", "source", "text_found", "derived_from", "twin_of", "twin", "shown", "sha256",
