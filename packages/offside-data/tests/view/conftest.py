@@ -46,7 +46,7 @@ def odd_records(records: list[Record], pictures: dict[str, bytes]) -> list[Recor
         changed[1], sources=(Source(url="javascript:alert(1)", publisher="A paper", tier="media"),)
     )
     alone = {"record_id": "r-alone", "modality": "text", "image": None, "image_id": None, "derived_from": None}
-    return [*changed, dataclasses.replace(first, **alone, question="Which country does Orlo Vantis represent?")]
+    return [*changed, dataclasses.replace(first, **alone, question="Which country is it?")]
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,11 @@ def test_a_broken_picture_leaves_its_reason_and_no_file(
     assert list(tmp_path.rglob("*.*")) == []
 
 
-def test_processes_write_every_picture_once(small: OffsideDataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", [0, 500])
+def test_every_picture_is_written_once_by_two_processes_or_by_this_one(
+    small: OffsideDataset, tmp_path: Path, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offside_data.view.pictures._FEW", few)
     groups = reading.picture_groups(small)
     assert len(groups) > 1
     numbers = {key: 995 + place for place, key in enumerate(key for group in groups for key in group.image_ids)}

@@ -33,6 +33,8 @@ THUMBNAIL_BYTES = 48 * 1024
 BROWSER_FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}
 """Formats that every browser shows, and the ending of their files."""
 _WORKERS = 2
+_FEW = 500
+"""Pictures that are written in less time than it takes to start processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def render_all(groups: Sequence[PictureGroup], numbers: Mapping[str, int], folde
     for place in sorted({number // PER_FOLDER for number in numbers.values()}):
         (folder / FOLDER / str(place)).mkdir(parents=True, exist_ok=True)
     waiting = iter(groups)
-    if len(groups) < 2:  # Starting processes takes longer than this.
+    if len(numbers) <= _FEW:
         yield from itertools.chain.from_iterable(render_group(group, numbers, folder) for group in waiting)
         return
     with worker_processes(_WORKERS) as pool:
