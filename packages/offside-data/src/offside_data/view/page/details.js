@@ -3,18 +3,22 @@
 
 (() => {
   const { make, words, plural, badge, thumbnail, altText, link } = offsideView.elements;
+  const { NOTHING_OPEN } = offsideView.state;
   const { recordCard, pairs, folded } = offsideView;
 
   offsideView.makeDetails = (dialog, data, { go, hrefOf, state, result }) => {
     let opened = "";
     let turn = 0;
 
-    const hrefOfPicture = (picture) => hrefOf({ picture: data.pictureId(picture), subject: "" });
-    const hrefOfSubject = (subject) => hrefOf({ picture: "", subject: data.facts.subjects[subject].subject_id });
+    const close = () => go(NOTHING_OPEN);
+    const hrefOfPicture = (picture, record = "") => hrefOf({ ...NOTHING_OPEN, picture: data.pictureId(picture), record });
+    const hrefOfSubject = (subject, record = "") =>
+      hrefOf({ ...NOTHING_OPEN, subject: data.facts.subjects[subject].subject_id, record });
 
-    function hrefOfRecord(number) {
-      const picture = data.pictureOf[number];
-      return picture >= 0 ? hrefOfPicture(picture) : hrefOfSubject(data.subjectOf[number]);
+    /** Address of a record, by what `data.recordAt` gives. */
+    function hrefOfRecord(record) {
+      if (record.picture >= 0) return hrefOfPicture(record.picture, record.record_id);
+      return record.subject >= 0 ? hrefOfSubject(record.subject, record.record_id) : null;
     }
 
     const card = (record) => recordCard(data, record, { marked: result().filtered && result().marked[record.number], hrefOf: hrefOfRecord });
@@ -50,7 +54,7 @@
         make("div", {}, make("h2", { id: "details-title", tabindex: "-1", autofocus: true }, title), make("p", {}, subtitle, badges)),
         make("nav", { "aria-label": "Neighbors" },
           state().picture ? [step(-1, "Previous picture", "←"), step(1, "Next picture", "→")] : null,
-          make("button.step", { type: "button", "aria-label": "Close", onclick: () => go({ picture: "", subject: "" }) }, "✕")));
+          make("button.step", { type: "button", "aria-label": "Close", onclick: close }, "✕")));
     }
 
     function figure(picture, facts) {
@@ -170,11 +174,16 @@
       dialog.replaceChildren(...filled.flat().filter(Boolean));
       if (!dialog.open) dialog.showModal();
       if (wanted !== opened) dialog.scrollTop = 0;
+      const record = state().record && dialog.querySelector(`[data-record="${CSS.escape(state().record)}"]`);
+      if (record) {
+        record.classList.add("target");
+        record.scrollIntoView({ block: "center" });
+      }
       opened = wanted;
     }
 
-    dialog.addEventListener("cancel", (event) => { event.preventDefault(); go({ picture: "", subject: "" }); });
-    dialog.addEventListener("click", (event) => { if (event.target === dialog) go({ picture: "", subject: "" }); });
+    dialog.addEventListener("cancel", (event) => { event.preventDefault(); close(); });
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) close(); });
 
     /** Go to the picture before or after by a key. */
     function key(name) {

@@ -73,7 +73,8 @@
       current = Math.min(items.length - 1, Math.max(0, k));
       if (focus) {
         const y = list.getBoundingClientRect().top + Math.floor(current / columns) * rowHeight();
-        if (y < 70) window.scrollBy(0, y - 80);
+        const header = document.querySelector(".top").offsetHeight;
+        if (y < header + 8) window.scrollBy(0, y - header - 14);
         else if (y + rowHeight() > window.innerHeight) window.scrollBy(0, y + rowHeight() - window.innerHeight + 10);
         draw();
       }

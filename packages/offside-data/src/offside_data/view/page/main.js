@@ -2,7 +2,7 @@
 /* Puts the page together: filters, views, what is open, the keyboard. */
 
 (() => {
-  const { FACETS, VIEWS, ORDERS, read, write, changed, toggled } = offsideView.state;
+  const { FACETS, VIEWS, ORDERS, NOTHING_OPEN, read, write, changed, toggled } = offsideView.state;
   const { make, words, number, plural, badge, thumbnail, altText } = offsideView.elements;
   const find = (id) => document.getElementById(id);
 
@@ -37,8 +37,7 @@
 
   async function follow() {
     state = read(location.hash);
-    const { picture, subject, ...rest } = state;
-    const wanted = write(changed(rest, { picture: "", subject: "" }));
+    const wanted = write(changed(state, NOTHING_OPEN));
     if (wanted !== applied) {
       turn += 1;
       const mine = turn;
@@ -135,7 +134,7 @@
     const suspects = filters.count(unit, (record) => data.columns.suspect.codes[record] !== quiet);
     const visual = filters.count(unit, (record) => ["image", "both"].includes(data.value("rumor_channel", record)));
     const split = data.pictureSplit(picture);
-    return make("a.card", { href: hrefOf({ picture: data.pictureId(picture), subject: "" }), "data-picture": data.pictureId(picture) },
+    return make("a.card", { href: hrefOf({ ...NOTHING_OPEN, picture: data.pictureId(picture) }), "data-picture": data.pictureId(picture) },
       make("span.frame", {}, thumbnail(data, picture, altText(data, picture)),
         make("span.flags", {},
           visual > 0 ? badge("channel", "visual rumor") : null,
@@ -155,7 +154,7 @@
     const shown = pictures.find((picture) => data.small(picture)) ?? -1;
     const records = units.reduce((total, unit) => total + unit.count, 0);
     const row = data.facts.subjects[subject];
-    return make("a.card", { href: hrefOf({ picture: "", subject: row.subject_id }), "data-subject": row.subject_id },
+    return make("a.card", { href: hrefOf({ ...NOTHING_OPEN, subject: row.subject_id }), "data-subject": row.subject_id },
       make("span.frame", {}, thumbnail(data, shown, "")),
       make("span.name", {}, data.subjectName(subject)),
       make("span.line", {}, row.cohort ? badge("split", row.cohort) : null,
@@ -167,7 +166,7 @@
     grid = null;
     const place = find("results");
     if (state.view === "charts") {
-      offsideView.drawCharts(place, data, result, (changes) => hrefOf({ ...changes, picture: "", subject: "" }));
+      offsideView.drawCharts(place, data, result, (changes) => hrefOf({ ...changes, ...NOTHING_OPEN }));
       return;
     }
     const ofSubjects = state.view === "subjects";
@@ -183,11 +182,13 @@
 
   function drawTabs() {
     const counts = { pictures: result.pictures.length, subjects: result.subjects.length, charts: null };
-    find("tabs").replaceChildren(...VIEWS.map((view) => make("a", { href: hrefOf({ view, picture: "", subject: "" }), "aria-current": view === state.view ? "page" : null },
+    find("tabs").replaceChildren(...VIEWS.map((view) => make("a", { href: hrefOf({ view, ...NOTHING_OPEN }), "aria-current": view === state.view ? "page" : null },
       view[0].toUpperCase() + view.slice(1), counts[view] === null ? "" : make("span.count", {}, number(counts[view])))));
   }
 
   function drawAll() {
+    const top = find("results").getBoundingClientRect().top - document.querySelector(".top").offsetHeight - 90;
+    if (top < 0) window.scrollBy(0, top);  // Other results are looked at from their beginning.
     drawTabs();
     drawFilters();
     drawChips();
@@ -204,25 +205,19 @@
 
   const details = offsideView.makeDetails(find("details"), data, { go, hrefOf, state: () => state, result: () => result });
 
-  function setTheme(theme) {
-    document.documentElement.dataset.theme = theme;
+  function labelTheme() {
+    const { theme } = document.documentElement.dataset;
     find("theme").textContent = theme === "dark" ? "Light" : "Dark";
     find("theme").setAttribute("aria-label", `Switch to ${theme === "dark" ? "light" : "dark"} mode`);
   }
 
   function toggleTheme() {
-    setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+    const { dataset } = document.documentElement;
+    dataset.theme = dataset.theme === "dark" ? "light" : "dark";
+    labelTheme();
     try {
-      localStorage.setItem("offside-theme", document.documentElement.dataset.theme);
+      localStorage.setItem("offside-theme", dataset.theme);
     } catch { /* Some browsers keep nothing for pages from disk. */ }
-  }
-
-  function startTheme() {
-    let kept = null;
-    try {
-      kept = localStorage.getItem("offside-theme");
-    } catch { /* As above. */ }
-    setTheme(kept ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
   }
 
   function toggleFilters() {
@@ -272,7 +267,7 @@
   find("skip").addEventListener("click", (event) => { event.preventDefault(); find("results").focus(); });
   document.addEventListener("keydown", pressed);
   window.addEventListener("hashchange", follow);
-  startTheme();
+  labelTheme();
   follow().then(() => requestAnimationFrame(() => setTimeout(() => {
     document.documentElement.dataset.shownAfter = String(Math.round(performance.now()));
   })));

@@ -47,9 +47,13 @@
   function corrections(data, record, hrefOf) {
     const lines = [];
     const line = (kind, title, target) => {
-      const text = make("a", { href: hrefOf(target) }, "…");
+      const text = make("a", {}, "…");
       data.recordAt(target).then(
-        (other) => { text.textContent = other.answer ?? "(no answer)"; },
+        (other) => {
+          text.textContent = other.answer ?? "(no answer)";
+          const href = hrefOf(other);
+          if (href) text.href = href;
+        },
         (error) => { text.textContent = error.message; },
       );
       lines.push(make(`p.link.${kind}`, {}, title, " ", text));
@@ -72,7 +76,7 @@
    * The element of a record.
    * @param {object} data The dataset.
    * @param {object} record Of `data.details`.
-   * @param {object} options `marked`: whether it fits the filters; `hrefOf(record)`: address of another record.
+   * @param {object} options `marked`: whether it fits the filters; `hrefOf(record)`: address of another record, or null.
    */
   function recordCard(data, record, { marked, hrefOf }) {
     const original = record.source_record;

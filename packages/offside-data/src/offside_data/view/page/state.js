@@ -1,5 +1,6 @@
 "use strict";
-/* What the page shows, as it stands in the address: filters, search, view, order, and what is open. */
+/* What the page shows, as it stands in the address: filters, search, view, order, and what is open:
+   a picture or a subject, and the record of it to look at. */
 
 (() => {
   const FACETS = [
@@ -13,6 +14,7 @@
   ];
   /** Filters whose values are chosen from a list; `cluster` and `subject` besides narrow to one thing. */
   const KEYS = [...FACETS.map((facet) => facet.key), "duplicates", "cluster"];
+  const NOTHING_OPEN = { picture: "", subject: "", record: "" };
   const VIEWS = ["pictures", "subjects", "charts"];
   const ORDERS = { subject: "by subject", split: "by split", rumors: "most rumors", suspect: "most suspect" };
 
@@ -28,6 +30,7 @@
       order: pick("order", Object.keys(ORDERS)),
       picture: given.get("picture") ?? "",
       subject: given.get("subject") ?? "",
+      record: given.get("record") ?? "",
     };
   }
 
@@ -37,7 +40,7 @@
     for (const key of KEYS) for (const value of state.filters[key]) given.append(key, value);
     if (state.query) given.set("q", state.query);
     if (state.order !== "subject") given.set("order", state.order);
-    for (const key of ["picture", "subject"]) if (state[key]) given.set(key, state[key]);
+    for (const key of Object.keys(NOTHING_OPEN)) if (state[key]) given.set(key, state[key]);
     return `#${given}`;
   }
 
@@ -58,5 +61,5 @@
     return Boolean(state.query.trim()) || KEYS.some((key) => state.filters[key].size > 0);
   }
 
-  offsideView.state = { FACETS, KEYS, VIEWS, ORDERS, read, write, changed, toggled, isFiltered };
+  offsideView.state = { FACETS, KEYS, NOTHING_OPEN, VIEWS, ORDERS, read, write, changed, toggled, isFiltered };
 })();
