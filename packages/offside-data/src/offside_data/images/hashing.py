@@ -10,10 +10,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +24,7 @@ from offside_data.errors import DatasetError, PictureError, PluginError, UsageEr
 from offside_data.images.decode import decode_image, open_image, orientation, read_bytes, reduce_jpeg, shown_pixels
 from offside_data.images.parts import add_part, read_parts
 from offside_data.plugins import Registry
+from offside_data.processes import worker_processes
 from offside_data.progress import track
 
 if TYPE_CHECKING:
@@ -225,26 +223,8 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
     if workers == 1:
         yield None
         return
-    # Forked processes would inherit threads and their locks in any state.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
-    try:
+    with worker_processes(workers) as pool:
         yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """Leave an interruption to the parent process, and go when that is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _stamp(path: str) -> tuple[int, int]:

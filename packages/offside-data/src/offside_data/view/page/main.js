@@ -141,7 +141,9 @@
           suspects > 0 ? badge("suspect", `${suspects} suspect`) : null,
           data.clusterOf[picture] >= 0 ? badge("duplicate", `cluster ${data.clusterOf[picture] + 1}`) : null,
           data.twin(picture) ? badge("plain", `twin: ${data.twin(picture)}`) : null)),
-      make("span.name", {}, data.subjectName(data.pictureSubject(picture)) || data.pictureId(picture)),
+      data.pictureSubject(picture) >= 0
+        ? make("span.name", {}, data.subjectName(data.pictureSubject(picture)))
+        : make("span.name.id", {}, data.pictureId(picture)),
       make("span.line", {}, split ? badge("split", split) : null,
         rumors > 0
           ? make("span.rumors", {}, `${plural(rumors, "rumor")} of ${number(unit.count)}`)
