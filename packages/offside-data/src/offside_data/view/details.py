@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from offside_data.view.layout import Layout, Run
 from offside_data.view.reading import Row
@@ -84,11 +84,12 @@ def write_details(rows: Iterable[Row], layout: Layout, links: Links, folder: Pat
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(path.open("w", encoding="utf-8")) for path in aside]
         for place, row in zip(layout.places.tolist(), rows, strict=True):
-            files[bisect.bisect_right(ends, place)].write(json.dumps([place, row]) + "\n")
+            searched = json.dumps([place, row["question"] or "", row["answer"] or "", row["record_id"]])
+            line = f"{searched}\t{script_json(_details(place, row, links))}\n"  # JSON holds no tab as it is.
+            files[bisect.bisect_right(ends, place)].write(line)
     number = 0
     for volume, (run, path) in enumerate(zip(layout.volumes, aside, strict=True)):
-        with path.open(encoding="utf-8") as lines:
-            records: dict[int, Row] = dict(map(json.loads, lines))
+        records = _put_aside(path)
         path.unlink()
         write_script(folder / DATA / f"texts-{volume}.js", f"texts-{volume}", _texts_of(run, records, layout))
         while number < len(layout.chunks) and layout.chunks[number].units.start < run.units.stop:
@@ -96,10 +97,29 @@ def write_details(rows: Iterable[Row], layout: Layout, links: Links, folder: Pat
             number += 1
 
 
-def _texts_of(run: Run, records: Mapping[int, Row], layout: Layout) -> Row:
+class _Record(NamedTuple):
+    """A record that was put aside: what is searched of it, and its details as JSON."""
+
+    question: str
+    answer: str
+    record_id: str
+    details: str
+
+
+def _put_aside(path: Path) -> dict[int, _Record]:
+    records = {}
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            searched, _, details = line.rstrip("\n").partition("\t")
+            place, question, answer, record_id = json.loads(searched)
+            records[place] = _Record(question, answer, record_id, details)
+    return records
+
+
+def _texts_of(run: Run, records: Mapping[int, _Record], layout: Layout) -> Row:
     """What is searched: questions once each, as they repeat; answers and ids a record; the texts of pictures."""
     rows = [records[place] for place in run.records]
-    questions = {text: place for place, text in enumerate(dict.fromkeys(row["question"] for row in rows))}
+    questions = {text: place for place, text in enumerate(dict.fromkeys(row.question for row in rows))}
     pictures = {}
     for unit in layout.units[run.units.start : run.units.stop]:
         if unit.picture is not None:
@@ -108,14 +128,14 @@ def _texts_of(run: Run, records: Mapping[int, Row], layout: Layout) -> Row:
     return {
         "first": run.records.start,
         "questions": list(questions),
-        "question": [questions[row["question"]] for row in rows],
-        "answers": [row["answer"] for row in rows],
-        "ids": [row["record_id"] for row in rows],
+        "question": [questions[row.question] for row in rows],
+        "answers": [row.answer for row in rows],
+        "ids": [row.record_id for row in rows],
         "pictures": pictures,
     }
 
 
-def _write_chunk(folder: Path, number: int, records: Mapping[int, Row], layout: Layout, links: Links) -> None:
+def _write_chunk(folder: Path, number: int, records: Mapping[int, _Record], layout: Layout, links: Links) -> None:
     run = layout.chunks[number]
     pictures = {}
     for unit in layout.units[run.units.start : run.units.stop]:
@@ -125,10 +145,9 @@ def _write_chunk(folder: Path, number: int, records: Mapping[int, Row], layout: 
             if unit.picture in links.decisions:
                 facts["decisions"] = links.decisions[unit.picture]
             pictures[unit.picture] = facts
-    parts = [f'{{"first":{run.records.start},"pictures":{script_json(pictures)},"records":[']
-    for place in run.records:
-        parts.append("," * (place > run.records.start) + script_json(_details(place, records[place], links)))
-    write_parts(folder / f"chunk-{number}.js", f"chunk-{number}", [*parts, "]}"])
+    details = ",".join(records[place].details for place in run.records)
+    parts = [f'{{"first":{run.records.start},"pictures":{script_json(pictures)},"records":[', details, "]}"]
+    write_parts(folder / f"chunk-{number}.js", f"chunk-{number}", parts)
 
 
 def _details(place: int, row: Row, links: Links) -> Row:
