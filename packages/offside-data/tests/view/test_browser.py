@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.schema import make_image_id, make_record_id
 from offside_data.view import ViewReport
+from offside_data.view.scripts import write_script
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 pytestmark = pytest.mark.full
@@ -53,25 +55,32 @@ class Visited:
 
 
 @pytest.fixture(scope="module")
-def visit(viewed: ViewReport, tmp_path_factory: pytest.TempPathFactory) -> Visit:
+def open_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Visited]:
+    """Visit any address."""
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
     folder = tmp_path_factory.mktemp("browser")
 
-    def open_page(fragment: str) -> Visited:
+    def open_page(address: str) -> Visited:
         net = folder / "net.json"
         command = [
             browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--disable-component-update", "--disable-background-networking", "--disable-sync", "--no-first-run",
             f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=10000",
-            f"--log-net-log={net}", "--window-size=1300,3000", "--dump-dom", f"{viewed.path.as_uri()}#{fragment}",
+            f"--log-net-log={net}", "--window-size=1300,3000", "--dump-dom", address,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
         asked = set(re.findall(r'"url":"([^"]+)"', net.read_text(encoding="utf-8", errors="replace")))
         return Visited(done.stdout, done.stderr, asked)
 
     return open_page
+
+
+@pytest.fixture(scope="module")
+def visit(viewed: ViewReport, open_page: Callable[[str], Visited]) -> Visit:
+    """Visit the view of `odd` with a fragment."""
+    return lambda fragment: open_page(f"{viewed.path.as_uri()}#{fragment}")
 
 
 def image_ids(odd: OffsideDataset, fits: Callable[[dict[str, Any]], bool]) -> set[str]:
@@ -135,6 +144,9 @@ def test_a_picture_with_all_that_is_claimed(visit: Visit, odd: OffsideDataset) -
     assert "Orlo Vantis" in page.text
     relearn = visit(f"picture={make_image_id('test', 's1/p4')}")
     assert "Corrects the rumor The player was with Emberlin FC." in relearn.text
+    rumor = make_record_id("test", "s1", "s1/p3", "club", "multimodal")
+    assert f"picture={image}&amp;record={rumor}" in relearn.document
+    assert 'target" id="record-' in visit(f"picture={image}&record={rumor}").document
 
 
 def test_what_comes_from_the_dataset_stays_text(visit: Visit, odd: OffsideDataset) -> None:
@@ -170,3 +182,25 @@ def test_charts_count_by_split(visit: Visit) -> None:
     assert "12 records" in charts["forget"]
     assert "forget: rumor 8 records" in charts["forget"]
     assert visit("view=charts&split=test").document.count("data-split=") == 1
+
+
+def test_of_ten_thousand_pictures_those_in_sight_exist(
+    viewed: ViewReport, open_page: Callable[[str], Visited], tmp_path: Path, read_value: Callable[[Path, str], Any]
+) -> None:
+    number = 10_000
+    folder = shutil.copytree(viewed.path.parent, tmp_path / "many")
+    facts = read_value(folder, "dataset") | {"subjects": [], "chunks": [[0, 0]]}
+    columns = read_value(folder, "records")["columns"]
+    same = {name: {"values": column["values"], "codes": [0] * number} for name, column in columns.items()}
+    pictures = {
+        "ids": [f"i{n}" for n in range(number)], "split": ["retain"] * number, "size": [[1, 1]] * number,
+        "subject": [-1] * number, "ending": [0] * number, "small": [0] * number, "endings": [""], "twin": {},
+        "problem": {}, "units": [[n, -1, 1] for n in range(number)],
+    }  # fmt: skip
+    values = {"dataset": facts, "records": {"count": number, "columns": same}, "pictures": pictures}
+    for name, value in values.items():
+        write_script(folder / "data" / f"{name}.js", name, value)
+    page = open_page((folder / "index.html").as_uri())
+    assert page.status == "10,000 pictures, 10,000 records"
+    assert 20 < len(page.pictures) < 200
+    assert page.document.count('aria-setsize="10000"') == len(page.pictures)
