@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 
 from offside_data.cli import main
 from offside_data.dataset.folder import OffsideDataset
+from offside_data.schema import EncodedImage
 
 
 def run(*args: Any) -> Any:
@@ -20,6 +22,17 @@ def test_it_says_what_to_open(small: OffsideDataset, tmp_path: Path) -> None:
     assert "16 pictures, 40 records, 4 subjects" in result.stdout
     assert f"open {tmp_path / 'view' / 'index.html'}" in result.stdout
     assert (tmp_path / "view" / "index.html").is_file()
+
+
+def test_pictures_that_are_not_readable_are_counted(
+    small: OffsideDataset, tmp_path: Path, records: list[Any], write_dataset: Any
+) -> None:
+    bad = EncodedImage(bytes=b"no picture", path="a.png")
+    broken = [dataclasses.replace(record, image=bad if record.image else None) for record in records]
+    result = run(write_dataset(tmp_path / "d", broken).path, tmp_path / "view")
+    assert result.exit_code == 0
+    assert result.stderr.count("can't be shown: ") == 10
+    assert "and 6 more" in result.stderr
 
 
 def test_json(small: OffsideDataset, tmp_path: Path) -> None:

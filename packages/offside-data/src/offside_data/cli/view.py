@@ -8,6 +8,9 @@ import click
 
 from offside_data.commandline import force_option, json_option, print_json
 
+SHOWN = 10
+"""How many pictures that can't be shown are listed."""
+
 
 @click.command()
 @click.argument("dataset")
@@ -23,8 +26,10 @@ def command(dataset: str, out: Path | None, force: bool, as_json: bool) -> None:
     from offside_data.view import view_dataset
 
     report = view_dataset(dataset, out, force=force)
-    for image, reason in list(report.problems.items())[:10]:
-        log(f"{image} can't be shown: {reason}")
+    for image, reason in list(report.problems.items())[:SHOWN]:
+        log(f"picture {image} can't be shown: {reason}")
+    if len(report.problems) > SHOWN:
+        log(f"and {len(report.problems) - SHOWN:,} more")
     if as_json:
         print_json(
             {
@@ -39,6 +44,6 @@ def command(dataset: str, out: Path | None, force: bool, as_json: bool) -> None:
         return
     click.echo(
         f"{report.pictures:,} pictures, {report.records:,} records, {report.subjects:,} subjects, "
-        f"{report.clusters:,} clusters of duplicates; {len(report.problems):,} pictures can't be shown\n"
+        f"{report.clusters:,} {'cluster' if report.clusters == 1 else 'clusters'} of duplicates\n"
         f"open {report.path}"
     )

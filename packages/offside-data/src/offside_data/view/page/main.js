@@ -160,7 +160,7 @@
       make("span.frame", {}, thumbnail(data, shown, "")),
       make("span.name", {}, data.subjectName(subject)),
       make("span.line", {}, row.cohort ? badge("split", row.cohort) : null,
-        make("span", {}, `${plural(pictures.length, "picture")}, ${plural(records, "record")}`)));
+        make("span", { title: plural(pictures.length, "picture") }, plural(records, "record"))));
   }
 
   function drawResults() {
