@@ -15,11 +15,11 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.files import ensure_free, whole_folder
 from offside_data.progress import log, track
-from offside_data.view import reading
 from offside_data.view.details import DATA, make_links, write_details
 from offside_data.view.duplicates import Duplicates, find_clusters
 from offside_data.view.layout import Layout, make_layout
 from offside_data.view.pictures import BROWSER_FORMATS, Rendered, render_all
+from offside_data.view.reading import image_rows, picture_groups, record_index, record_rows, subject_rows
 from offside_data.view.scripts import write_script
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ def _require_place(out: Path, home: Path, *, force: bool) -> None:
 
 
 def _write(dataset: OffsideDataset, folder: Path) -> dict[str, Any]:
-    layout = make_layout(reading.record_index(dataset), reading.image_rows(dataset))
+    layout = make_layout(record_index(dataset), image_rows(dataset))
     links = make_links(layout, read_decisions(dataset.path))
-    rows = track(reading.record_rows(dataset), "records", total=len(layout.records))
+    rows = track(record_rows(dataset), "records", total=len(layout.records))
     write_details(rows, layout, links, folder)
-    rendered = render_all(reading.picture_groups(dataset), layout.numbers, folder)
+    rendered = render_all(picture_groups(dataset), layout.numbers, folder)
     shown = {r.number: r for r in track(rendered, "pictures", total=len(layout.pictures))}
     duplicates = find_clusters(dataset)
     if duplicates.note:
@@ -111,7 +111,7 @@ def _write(dataset: OffsideDataset, folder: Path) -> dict[str, Any]:
 
 def _subjects(dataset: OffsideDataset, layout: Layout) -> list[dict[str, Any]]:
     """The table's rows, and a row for everybody whom only records or pictures name."""
-    rows = {row["subject_id"]: row for row in reading.subject_rows(dataset)}
+    rows = {row["subject_id"]: row for row in subject_rows(dataset)}
     named = dict.fromkeys(unit.subject_id for unit in layout.units if unit.subject_id is not None)
     return [
         {key: value for key, value in rows.get(subject, {"subject_id": subject}).items() if value}
