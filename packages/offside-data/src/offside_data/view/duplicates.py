@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from offside_data.dataset.journal import work_folder
 from offside_data.dedup.dataset import DedupConfig, radius_of
 from offside_data.dedup.find import find_duplicates
-from offside_data.dedup.pictures import list_pictures, stored_pictures
+from offside_data.dedup.pictures import list_pictures
 from offside_data.errors import PictureError, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def find_clusters(dataset: OffsideDataset) -> Duplicates:
 
         def read(positions: Collection[int]) -> Iterator[tuple[int, bytes]]:
             places = {pictures[position].key: position for position in positions}
-            yield from ((places[key], data) for key, data in stored_pictures(dataset, places))
+            yield from ((places[key], data) for key, data in dataset.encoded_pictures(places))
 
         found = find_duplicates(pictures, read, radius=radius_of(config), look=config.look)
     except (PictureError, UsageError, OSError) as error:
