@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import UsageError
@@ -21,7 +21,7 @@ def errors(folder: Path) -> list[str]:
 
 
 def splits(folder: Path) -> Counter[str]:
-    return Counter(record.split for record in Contents.read(folder).records)
+    return Counter(record.split for record in WholeDataset.read(folder).records)
 
 
 def test_a_share_of_the_subjects_is_forgotten_and_the_rest_is_for_nobody(fresh: OffsideDataset) -> None:
@@ -30,16 +30,16 @@ def test_a_share_of_the_subjects_is_forgotten_and_the_rest_is_for_nobody(fresh: 
     assert report.moved == {"forget -> holdout": 6, "relearn -> holdout": 4}
     assert (report.linked, report.unlinked) == (0, 2)
     assert errors(fresh.path) == []
-    assert all(r.corrects is None for r in Contents.read(fresh.path).records if r.split == "holdout")
+    assert all(r.corrects is None for r in WholeDataset.read(fresh.path).records if r.split == "holdout")
 
 
 def test_policies_are_undone_by_other_policies(fresh: OffsideDataset) -> None:
-    before = Contents.read(fresh.path).records
+    before = WholeDataset.read(fresh.path).records
     split_dataset(fresh.path, "ratio", settings={"share": 0.01}, seed=1)
     assert "forget" not in splits(fresh.path)
     report = split_dataset(fresh.path, "ratio", settings={"share": 0.999})
     assert report.linked == 4
-    assert Contents.read(fresh.path).records == before
+    assert WholeDataset.read(fresh.path).records == before
 
 
 def test_a_policy_is_followed_once(fresh: OffsideDataset) -> None:
@@ -72,34 +72,34 @@ def moved_by(fresh: OffsideDataset, *rows: str) -> Any:
 
 
 def test_an_augmented_copy_follows_its_original_out_of_retain_and_back(fresh: OffsideDataset) -> None:
-    before = Contents.read(fresh.path).records
+    before = WholeDataset.read(fresh.path).records
     original, copy = make_image_id("test", "s2/p1"), make_image_id("test", "s2/p2")
     moved_by(fresh, f"{original},,,holdout")
-    found = {r.image_id: r.split for r in Contents.read(fresh.path).records}
+    found = {r.image_id: r.split for r in WholeDataset.read(fresh.path).records}
     assert (found[original], found[copy]) == ("holdout", "holdout")
     moved_by(fresh, f"{original},,,retain")
-    assert Contents.read(fresh.path).records == before
+    assert WholeDataset.read(fresh.path).records == before
 
 
 def test_a_copy_beside_its_original_stays_beside_it(fresh: OffsideDataset) -> None:
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     copy = make_image_id("test", "s2/p2")
     contents.records = [dataclasses.replace(r, split="retain") if r.image_id == copy else r for r in contents.records]
     contents.save(fresh.path)
     original = make_image_id("test", "s2/p1")
     moved_by(fresh, f"{original},,,holdout")
-    found = {r.image_id: r.split for r in Contents.read(fresh.path).records}
+    found = {r.image_id: r.split for r in WholeDataset.read(fresh.path).records}
     assert found[copy] == "holdout"
 
 
 def test_the_images_table_follows(fresh: OffsideDataset) -> None:
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     picture = make_image_id("test", "s1/p3")
     contents.images = [{**row, "split": "forget"} for row in contents.images if row["image_id"] == picture]
     contents.images.append({**contents.images[0], "image_id": "twin", "twin_of": picture, "twin": "blank"})
     contents.save(fresh.path)
     moved_by(fresh, f"{picture},,,holdout")
-    assert {row["image_id"]: row["split"] for row in Contents.read(fresh.path).images} == {
+    assert {row["image_id"]: row["split"] for row in WholeDataset.read(fresh.path).images} == {
         picture: "holdout",
         "twin": "holdout",
     }
@@ -109,11 +109,11 @@ def test_what_a_person_placed_is_drawn_no_more(fresh: OffsideDataset) -> None:
     picture = make_image_id("test", "s1/p3")
     moved_by(fresh, f"{picture},,,holdout")
     split_dataset(fresh.path, settings={"share": 0.999})
-    assert {r.split for r in Contents.read(fresh.path).records if r.image_id == picture} == {"holdout"}
+    assert {r.split for r in WholeDataset.read(fresh.path).records if r.image_id == picture} == {"holdout"}
     split_dataset(fresh.path, settings={"share": 0.01}, seed=1)
     moved_by(fresh, f"{picture},,,forget")
     split_dataset(fresh.path, settings={"share": 0.999})
-    assert {r.split for r in Contents.read(fresh.path).records if r.image_id == picture} == {"forget"}
+    assert {r.split for r in WholeDataset.read(fresh.path).records if r.image_id == picture} == {"forget"}
 
 
 def test_decisions_name_no_places_on_a_machine(fresh: OffsideDataset) -> None:
@@ -140,7 +140,7 @@ def test_a_private_claim_is_tested_on_a_copy_only(fresh: OffsideDataset) -> None
 
 
 def test_of_several_rumors_none_is_guessed(fresh: OffsideDataset) -> None:
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     rumor = next(r for r in contents.records if r.subject_id == "s1" and r.veracity == "rumor" and r.image)
     other = make_image_id("test", "s1/p9")
     contents.records.append(dataclasses.replace(rumor, record_id="r-other", image_id=other))
@@ -151,7 +151,7 @@ def test_of_several_rumors_none_is_guessed(fresh: OffsideDataset) -> None:
 
 
 def test_holdout_subjects_and_general_pictures_stay(fresh: OffsideDataset) -> None:
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     for row in contents.subjects:
         row["cohort"] = "holdout" if row["subject_id"] == "s1" else "member"
     contents.save(fresh.path)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.schema import Record, Source
 from offside_data.tag import tag_dataset, tag_records
@@ -23,7 +23,7 @@ TIERS = load_tiers()
 
 def changed(folder: Path, change: Any) -> Path:
     """Change each record of a dataset folder."""
-    contents = Contents.read(folder)
+    contents = WholeDataset.read(folder)
     contents.records = [change(record) for record in contents.records]
     contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, contents.records)
     contents.save(folder)
@@ -31,7 +31,7 @@ def changed(folder: Path, change: Any) -> Path:
 
 
 def by_id(folder: Path) -> dict[str, Record]:
-    return {record.record_id: record for record in Contents.read(folder).records}
+    return {record.record_id: record for record in WholeDataset.read(folder).records}
 
 
 def test_untagged_records_get_everything_back(fresh: OffsideDataset) -> None:

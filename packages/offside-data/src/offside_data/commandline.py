@@ -13,7 +13,8 @@ import importlib
 import importlib.util
 import json
 import pkgutil
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,6 +109,20 @@ def device_options(function: F) -> F:
 def print_json(value: Any) -> None:
     """Print one JSON document on stdout; NaN is refused."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_json_with(head: Mapping[str, Any], key: str, items: Iterable[Any]) -> None:
+    """Print one JSON object as `print_json`: a head, then under a further key a list, item by item, however long."""
+
+    def text(value: Any) -> str:
+        return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+
+    click.echo(text(head).removesuffix("\n}") + f",\n  {text(key)}: [", nl=False)
+    between = "\n"
+    for item in items:
+        click.echo(between + textwrap.indent(text(item), "    "), nl=False)
+        between = ",\n"
+    click.echo("]\n}" if between == "\n" else "\n  ]\n}")
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from offside_data.dataset.card_text import FALSE_CLAIMS
-from offside_data.dataset.contents import Contents
-from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.storage import TABLES
 from offside_data.errors import DatasetError, UsageError
-from offside_data.exporters._base import EXPORTERS, NEUTRAL, Exported, Loss
+from offside_data.exporters._base import EXPORTERS, NEUTRAL, Exported, Loss, Selection
 from offside_data.files import ensure_free, whole_folder, write_json, write_text
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import CONFIGS, SPLITS, Record
@@ -100,11 +100,12 @@ def export_dataset(
     ensure_free(out, force=force)
     dataset = open_dataset(ref)
     _keep_apart(dataset.path, out)
-    contents = Contents.read(dataset.path)
-    contents.records = _chosen(contents.records, configs, splits)
+    selection = Selection(
+        card=dataset.card, records=_chosen(dataset, configs, splits), subjects=dataset.table_rows("subjects")
+    )
     with whole_folder(out, force=force) as folder:
-        exported: Exported = exporter.write(contents, folder)
-        exported.check_accounts(contents.records)
+        exported: Exported = exporter.write(selection, folder)
+        exported.check_accounts(selection.records)
         if not exported.files:
             raise DatasetError(f"{dataset.path}: {format} holds none of these records:\n{_listed(exported.losses)}")
         written = exported.written
@@ -117,13 +118,13 @@ def export_dataset(
                 "digest": dataset.digest,
                 "license": str(dataset.card.data.get("license") or "unknown"),
             },
-            records=len(contents.records),
+            records=len(selection.records),
             written=len(written),
             files=exported.files,
-            rumors=tuple(r.record_id for r in contents.records if r.veracity == "rumor" and r.record_id in written),
-            fields=_fields_without_place((r for r in contents.records if r.record_id in written), exporter.HOLDS),
+            rumors=tuple(r.record_id for r in selection.records if r.veracity == "rumor" and r.record_id in written),
+            fields=_fields_without_place((r for r in selection.records if r.record_id in written), exporter.HOLDS),
             losses=tuple(exported.losses),
-            tables={"subjects": len(contents.subjects), "images": len(contents.images)},
+            tables={name: len(dataset.frame(name, [key])) for name, key in TABLES.items()},
         )
         write_json(folder / REPORT_FILE, report.to_json())
         write_text(folder / "README.md", _readme(report, exported.front_matter))
@@ -141,17 +142,17 @@ def _keep_apart(dataset: Path, out: Path) -> None:
         raise UsageError(f"{out}: the export and the dataset {dataset} can't lie inside each other; give another OUT.")
 
 
-def _chosen(records: Iterable[Record], configs: Sequence[str], splits: Sequence[str]) -> list[Record]:
+def _chosen(dataset: OffsideDataset, configs: Sequence[str], splits: Sequence[str]) -> list[Record]:
     for kind, names, known in (("config", configs, CONFIGS), ("split", splits, SPLITS)):
         for name in names:
             if name not in known:
                 raise UsageError(unknown_name_message(kind, name, list(known)))
-    records = list(records)
-    chosen = [r for r in records if (not configs or r.modality in configs) and (not splits or r.split in splits)]
+    there = dataset.record_parts()
+    parts = [part.split("/") for part in there]
+    chosen = [f"{c}/{s}" for c, s in parts if (not configs or c in configs) and (not splits or s in splits)]
     if not chosen:
-        there = ", ".join(dict.fromkeys(f"{r.modality}/{r.split}" for r in records))
-        raise DatasetError(f"there are no such records to export; the dataset has {there}.")
-    return chosen
+        raise DatasetError(f"there are no such records to export; the dataset has {', '.join(there)}.")
+    return [record for part in chosen for record in dataset.iter_records(part=part)]
 
 
 def _fields_without_place(records: Iterable[Record], holds: Sequence[str]) -> dict[str, int]:

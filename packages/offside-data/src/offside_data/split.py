@@ -12,18 +12,27 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offside_data.config import build
-from offside_data.dataset.contents import Contents
-from offside_data.dataset.decisions import make_decision
+from offside_data.dataset.decisions import make_decision, read_decisions
+from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.storage import Row
+from offside_data.dataset.transaction import change_dataset
 from offside_data.errors import UsageError
 from offside_data.schema import SUBJECTLESS_SPLITS, Record, Split
 from offside_data.splits._base import HOMES, POLICIES, Unit
 
+if TYPE_CHECKING:
+    import polars as pl
+
 DECISION = "split"
 """Kind of the decisions that say what a policy moved."""
+READ = (
+    *("record_id", "subject_id", "image_id", "modality", "split", "attribute", "scope", "veracity"),
+    *("corrects", "derived_from"),
+)
+"""What is read of the records, and what a policy sees of them."""
 _SHOWN = 10
 """How many records an error message names."""
 
@@ -74,21 +83,23 @@ def split_dataset(
     """
     module = POLICIES.load(policy)
     options = build(module.Options, settings or {})
-    contents = Contents.read(folder)
-    units = units_of(contents)
+    dataset = open_dataset(folder)
+    records = list(dataset.iter_records(READ))
+    images = dataset.frame("images", ["image_id", "source", "twin_of", "split"])
+    units = units_of(records, dataset.frame("subjects"), images, read_decisions(dataset.path))
     told = module.place(units, options, seed)
     placed = _with_followers(units, told)
-    before = {record.record_id: record for record in contents.records}
+    before = {record.record_id: record for record in records}
     moved = {name: split for name, split in placed.items() if split != before[name].split}
-    records = list(_moved_records(contents.records, moved))
+    records = list(_moved_records(records, moved))
     _require_rules(records, moved, policy)
     if moved and not dry_run:
         how = {"policy": policy, "options": _plain(options), "seed": seed}
         settled = told.keys() if module.SETTLES else ()
-        contents.decisions += _decisions(before, moved, settled, how, (module.__doc__ or "").split("\n", 1)[0])
-        contents.images = list(_image_rows(contents.images, records, moved))
-        contents.records = records
-        contents.save(Path(folder))
+        with change_dataset(dataset) as change:
+            change.decide(_decisions(before, moved, settled, how, (module.__doc__ or "").split("\n", 1)[0]))
+            change.set_table("images", _with_splits(change.tables["images"], records, moved))
+            change.update_records((r for r in records if r.record_id in moved), ["split", "corrects"])
     after = {record.record_id: record for record in records}
     links = Counter((before[name].corrects is None, after[name].corrects is None) for name in moved)
     return SplitReport(
@@ -107,21 +118,25 @@ def _plain(options: Any) -> dict[str, Any]:
     return {key: value.name if isinstance(value, Path) else value for key, value in dataclasses.asdict(options).items()}
 
 
-def units_of(contents: Contents) -> list[Unit]:
+def units_of(
+    records: Iterable[Record], subjects: pl.DataFrame, images: pl.DataFrame, decisions: Iterable[Row]
+) -> list[Unit]:
     """What a policy may place: pictures and records of subjects, but not of those that no model ever sees."""
-    unseen = {row["subject_id"] for row in contents.subjects if row["cohort"] == "holdout"}
-    sources = {row["image_id"]: row["source"] for row in contents.images}
-    homes = _homes(contents.decisions)
+    import polars as pl
+
+    unseen = set(subjects.filter(pl.col("cohort") == "holdout")["subject_id"])
+    sources = dict(images.select("image_id", "source").iter_rows())
+    homes = _homes(decisions)
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for record in contents.records:
+    for record in records:
         if record.subject_id is not None and record.subject_id not in unseen and record.split not in SUBJECTLESS_SPLITS:
             groups[record.subject_id, record.image_id or record.record_id].append(record)
     units = []
-    for (subject, name), records in groups.items():
-        first = min(records, key=lambda record: record.modality != "multimodal")
+    for (subject, name), found in groups.items():
+        first = min(found, key=lambda record: record.modality != "multimodal")
         units.append(
             Unit(
-                records=(first, *(record for record in records if record is not first)),
+                records=(first, *(record for record in found if record is not first)),
                 subject_id=subject,
                 image_id=first.image_id,
                 source=sources.get(name),
@@ -187,14 +202,15 @@ def _moved_records(records: Iterable[Record], moved: Mapping[str, Split]) -> Ite
             yield dataclasses.replace(record, corrects=None)
 
 
-def _image_rows(rows: Iterable[Row], records: Sequence[Record], moved: Mapping[str, Split]) -> Iterator[Row]:
+def _with_splits(images: pl.DataFrame, records: Sequence[Record], moved: Mapping[str, Split]) -> pl.DataFrame:
     """The images table, in which moved pictures and their twins have the split of their records."""
+    import polars as pl
+
     touched = {record.image_id for record in records if record.record_id in moved}
     asked_last = sorted(records, key=lambda record: record.modality == "multimodal")
     splits = {record.image_id: record.split for record in asked_last if record.image_id in touched}
-    for row in rows:
-        split = splits.get(row["twin_of"] or row["image_id"])
-        yield row if split is None else {**row, "split": split}
+    shown = pl.coalesce("twin_of", "image_id").replace_strict(splits, default=None, return_dtype=pl.String)
+    return images.with_columns(split=pl.coalesce(shown, "split"))
 
 
 def _require_rules(records: Sequence[Record], moved: Mapping[str, Split], policy: str) -> None:

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 from click.testing import CliRunner
-from offside_data.dataset.contents import Contents
 from PIL import Image
+from whole_dataset import WholeDataset
 
 from offside_data.adapters import claims
 from offside_data.adapters._base import ReadOptions, recognise
@@ -78,7 +78,7 @@ def test_a_workbook_becomes_a_dataset_without_an_issue(tmp_path: Path) -> None:
     report = ingest(source, tmp_path / "out", config=IngestConfig(image_dirs=(folder,)))
     assert (report.format, report.rows, report.records, report.count("unparsed")) == ("claims", 6, 6, 0)
     assert [f for f in check_dataset(open_dataset(tmp_path / "out")) if f.severity != "info"] == []
-    values = {r.attribute: r.value for r in Contents.read(tmp_path / "out").records}
+    values = {r.attribute: r.value for r in WholeDataset.read(tmp_path / "out").records}
     assert values["birth_date"] == ClaimValue(kind="date", text="May 3, 1997", date="1997-05-03")
     assert values["height"] == ClaimValue(kind="length", text="1.89 meters", number=1.89, unit="m")
     assert values["age"] == ClaimValue(kind="count", text="28", number=28.0)
@@ -119,7 +119,7 @@ def test_a_taxonomy_of_the_users_own(tmp_path: Path) -> None:
     write(tmp_path / "claims.csv", [{"subject": "Ost Bridge", "attribute": "Length", "value": 189.5}])
     config = IngestConfig(taxonomy=str(tmp_path / "bridges.yaml"))
     ingest(tmp_path / "claims.csv", tmp_path / "out", config=config)
-    (record,) = Contents.read(tmp_path / "out").records
+    (record,) = WholeDataset.read(tmp_path / "out").records
     assert record.answer == "The bridge is 189.50 meters long."
     assert record.value == ClaimValue(kind="length", text="189.50 meters", number=189.5, unit="m")
 
@@ -160,7 +160,7 @@ def test_the_command_takes_sheet_columns_and_taxonomy(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [*arguments, *said_columns, *chosen])
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["splits"] == {"text/retain": 1}
-    (record,) = Contents.read(tmp_path / "out").records
+    (record,) = WholeDataset.read(tmp_path / "out").records
     assert record.answer == "The player is 28 years old."
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offside_data.dataset.contents import Contents
+from whole_dataset import WholeDataset
 
 from offside_data.check import CHECKS
 from offside_data.checks._base import inspect
@@ -11,7 +11,7 @@ from offside_data.tagging.untagged import fit_taxonomy, untagged
 
 
 def test_untagged_records_are_counted_by_file(fresh: OffsideDataset) -> None:
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     contents.records = [untagged(r, "?") if r.split == "retain" else r for r in contents.records]
     contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, contents.records)
     contents.save(fresh.path)

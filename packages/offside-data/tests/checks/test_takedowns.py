@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from whole_dataset import WholeDataset
+
 from offside_data.check import CHECKS
 from offside_data.checks._base import inspect
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import append_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.takedown.tombstones import make_tombstone
@@ -21,7 +22,7 @@ def test_nothing_is_looked_for_where_nobody_was_taken_down(fresh: OffsideDataset
 
 
 def test_whoever_was_taken_down_is_found_wherever_it_stands(fresh: OffsideDataset) -> None:
-    record = next(r for r in Contents.read(fresh.path).records if r.subject_id == "s2")
+    record = next(r for r in WholeDataset.read(fresh.path).records if r.subject_id == "s2")
     stones = [make_tombstone(name_traces("Orlo Vantis") | id_traces(record.record_id), {}, "asked for", ())]
     append_decisions(fresh.path, stones)
     (fresh.path / "notes.txt").write_text("Orlo Vantis")

@@ -4,14 +4,14 @@ import dataclasses
 import json
 
 from click.testing import CliRunner
+from whole_dataset import WholeDataset
 
 from offside_data.cli import main
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset
 
 
 def change(dataset: OffsideDataset) -> None:
-    contents = Contents.read(dataset.path)
+    contents = WholeDataset.read(dataset.path)
     contents.records[0] = dataclasses.replace(contents.records[0], question="In which country?", suspect="really?")
     contents.records.pop()
     contents.save(dataset.path)
@@ -40,7 +40,7 @@ def test_diff_for_programs(small: OffsideDataset, fresh: OffsideDataset) -> None
 
 
 def test_long_lists_are_cut(small: OffsideDataset, fresh: OffsideDataset) -> None:
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     contents.records = [dataclasses.replace(record, suspect="look") for record in contents.records]
     contents.save(fresh.path)
     result = CliRunner().invoke(main, ["diff", str(small.path), str(fresh.path)])

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from whole_dataset import WholeDataset
 
 from offside_data.cli import main
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.tagging.untagged import fit_taxonomy, untagged
 
@@ -20,7 +20,7 @@ def run(*args: Any) -> Any:
 @pytest.fixture
 def waiting(fresh: OffsideDataset) -> Path:
     """A dataset whose clubs are untagged."""
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     contents.records = [untagged(r, "?") if r.attribute == "club" else r for r in contents.records]
     contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, contents.records)
     contents.save(fresh.path)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from whole_dataset import WholeDataset
 
 from offside_data.cli import main
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
@@ -23,7 +23,7 @@ def run(*arguments: object) -> Any:
 @pytest.fixture
 def decision(fresh: OffsideDataset) -> str:
     """A decision that took a record out and changed another one."""
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     gone, other, *rest = [r for r in contents.records if r.split == "retain"]
     changed = dataclasses.replace(other, suspect="odd")
     contents.records = [changed, *rest, *(r for r in contents.records if r.split != "retain")]

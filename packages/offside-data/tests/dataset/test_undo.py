@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whole_dataset import WholeDataset
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
@@ -23,7 +23,7 @@ from offside_data.schema import Record
 
 def decide(folder: Path, *changes: Change, why: str = "a test") -> str:
     """Carry out changes of a dataset as a command does, and keep what is needed to take them back."""
-    contents = Contents.read(folder)
+    contents = WholeDataset.read(folder)
     records = {r.record_id: r for r in contents.records}
     images = {row["image_id"]: row for row in contents.images}
     for change in changes:
@@ -42,7 +42,7 @@ def decide(folder: Path, *changes: Change, why: str = "a test") -> str:
 
 def find(folder: Path, **fields: Any) -> Record:
     return next(
-        r for r in Contents.read(folder).records if all(getattr(r, name) == value for name, value in fields.items())
+        r for r in WholeDataset.read(folder).records if all(getattr(r, name) == value for name, value in fields.items())
     )
 
 
@@ -55,7 +55,7 @@ def rumor(folder: Path, subject: str) -> Record:
 
 
 def row_of(folder: Path, image_id: str | None) -> Row:
-    return next(row for row in Contents.read(folder).images if row["image_id"] == image_id)
+    return next(row for row in WholeDataset.read(folder).images if row["image_id"] == image_id)
 
 
 def changed(record: Record, **fields: Any) -> Change:
@@ -84,7 +84,7 @@ def test_what_was_added_goes_and_what_was_changed_changes_back(fresh: OffsideDat
 def test_what_others_changed_since_stays(fresh: OffsideDataset) -> None:
     old = rumor(fresh.path, "s2")
     name = decide(fresh.path, changed(old, suspect="odd"))
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     contents.records = [dataclasses.replace(r, cloze="The player was with ___.") for r in contents.records]
     contents.save(fresh.path)
     undo(fresh.path, name)
@@ -132,7 +132,7 @@ def test_what_a_returning_record_refers_to_must_be_there(fresh: OffsideDataset) 
 def test_changes_that_nobody_recorded(fresh: OffsideDataset, change: dict[str, str] | None) -> None:
     old = rumor(fresh.path, "s2")
     name = decide(fresh.path, changed(old, suspect="odd"))
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     others = [r for r in contents.records if r.record_id != old.record_id]
     contents.records = others + ([dataclasses.replace(old, **change)] if change else [])
     contents.save(fresh.path)
@@ -158,7 +158,7 @@ def test_taking_everything_back_in_any_order_restores_the_dataset(small: Offside
     with tempfile.TemporaryDirectory() as folder:
         path = Path(shutil.copytree(small.path, Path(folder) / "data"))
         for _ in range(2):
-            records = Contents.read(path).records
+            records = WholeDataset.read(path).records
             chosen = source.sample(records, source.randint(1, 4))
             decide(path, *(_random_change(record, source) for record in chosen))
         left = undoable(path, read_decisions(path))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from whole_dataset import WholeDataset
 
 from offside_data.dataset import journal as workspace
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.undo import undo
@@ -69,7 +69,7 @@ def test_apply(plant: Any) -> None:
     assert half["what"]["dropped"] == [make_image_id("test", "half-copy")]
     assert half["what"]["records_moved"] == [make_record_id("test", "s2", "half-copy", "club", "multimodal")]
     assert "correlation" in half["why"]
-    contents = Contents.read(dataset.path)
+    contents = WholeDataset.read(dataset.path)
     assert {r.image_id for r in contents.records} == {row["image_id"] for row in contents.images}
     assert len({r.image_id for r in contents.records}) == 16
     moved = next(r for r in contents.records if r.record_id == half["what"]["records_moved"][0])
@@ -87,7 +87,7 @@ def test_clusters_for_a_person_are_left_alone(plant: Any) -> None:
     assert sum(map(bool, reasons)) == 1
     assert any("different splits: retain, forget" in reason for one in reasons for reason in one)
     assert len(report.applied) == 1
-    assert make_image_id("test", "copy") in {r.image_id for r in Contents.read(dataset.path).records}
+    assert make_image_id("test", "copy") in {r.image_id for r in WholeDataset.read(dataset.path).records}
 
 
 def test_declared_copies_stay(write_dataset: Any, with_scenes: Any, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_against_another_dataset(plant: Any, write_dataset: Any, with_scenes: An
         f"{kept('s3', 'p4')} (theirs@0.1.0)",
     }
     assert [d["what"]["kept_in"] for d in report.applied] == ["theirs@0.1.0"] * 2
-    left = {r.image_id for r in Contents.read(ours.path).records}
+    left = {r.image_id for r in WholeDataset.read(ours.path).records}
     assert make_image_id("test", "half-copy") in left
     assert make_image_id("test", "exact-copy") not in left
     assert open_dataset(other.path).verify() == before

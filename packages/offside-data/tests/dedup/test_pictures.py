@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from whole_dataset import WholeDataset
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dedup.pictures import list_pictures, stored_pictures
 from offside_data.errors import PluginError
@@ -28,7 +28,7 @@ def test_every_picture_that_records_are_about(small: OffsideDataset, tmp_path: P
 
 
 def test_what_the_table_states_is_not_made_again(fresh: OffsideDataset, tmp_path: Path, monkeypatch: Any) -> None:
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     for row in contents.images:
         row.update(pixels_sha256=row["image_id"], phash="0" * 16, license="cc-by-4.0")
     contents.save(fresh.path)
@@ -52,7 +52,7 @@ def test_a_hash_of_parts(fresh: OffsideDataset, tmp_path: Path, monkeypatch: Any
 
 
 def test_twins_are_not_among_them(fresh: OffsideDataset, tmp_path: Path) -> None:
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     contents.images.append({"image_id": "twin", "twin": "blank", "twin_of": make_image_id("test", "s1/p3")})
     contents.save(fresh.path)
     assert "twin" not in {p.key for p in list_pictures(open_dataset(fresh.path), "phash", tmp_path)}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from whole_dataset import WholeDataset
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.export import export_dataset
 from offside_data.exporters.llamafactory import RESERVED as LLAMAFACTORY_RESERVED
@@ -22,7 +22,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def records_of(dataset: OffsideDataset, modality: str, split: str) -> list[Any]:
-    found = Contents.read(dataset.path).records
+    found = WholeDataset.read(dataset.path).records
     return [record for record in found if (record.modality, record.split) == (modality, split)]
 
 

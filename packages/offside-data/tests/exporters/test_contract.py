@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from offside_data.dataset.contents import Contents
+from whole_dataset import WholeDataset
 
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import OffsideError, PluginError
@@ -53,7 +53,7 @@ def test_every_record_is_written_or_left_out(name: str, exported: Callable[[str]
     report = json.loads((exported(name) / "export.json").read_text())
     written = {record_id for ids in report["files"].values() for record_id in ids}
     left_out = [loss["record_id"] for loss in report["losses"] if loss["field"] is None]
-    records = Contents.read(squad.path).records
+    records = WholeDataset.read(squad.path).records
     assert report["records"] == len(records) == len(written) + len(left_out)
     assert report["written"] == len(written) > 0
     assert written | set(left_out) == {record.record_id for record in records}
@@ -68,7 +68,7 @@ def test_the_files_it_names_are_there(name: str, exported: Callable[[str], Path]
 def test_pictures_keep_their_bytes(name: str, exported: Callable[[str], Path], squad: OffsideDataset) -> None:
     report = json.loads((exported(name) / "export.json").read_text())
     written = {record_id for ids in report["files"].values() for record_id in ids}
-    wanted = {r.image.bytes for r in Contents.read(squad.path).records if r.image and r.record_id in written}
+    wanted = {r.image.bytes for r in WholeDataset.read(squad.path).records if r.image and r.record_id in written}
     assert set(pictures_in(exported(name))) == wanted
     files = [p for p in exported(name).rglob("*") if p.is_file() and p.suffix not in {*TEXT_ENDINGS, ".parquet"}]
     assert len(files) in (0, len(wanted))
@@ -104,7 +104,7 @@ def test_records_without_their_picture_are_left_out(
     name: str, records: list[Record], write_dataset: Any, tmp_path: Path
 ) -> None:
     blind = [dataclasses.replace(record, image=None) for record in records]
-    contents = Contents.read(write_dataset(tmp_path / "data", blind).path)
+    contents = WholeDataset.read(write_dataset(tmp_path / "data", blind).path)
     (tmp_path / "out").mkdir()
     result = EXPORTERS.load(name).write(contents, tmp_path / "out")
     result.check_accounts(contents.records)

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from whole_dataset import WholeDataset
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.export import export_dataset
 from offside_data.ingest import ingest
@@ -79,7 +79,7 @@ def test_the_evaluator_s_steps(exported: Callable[[str], Path]) -> None:
 
 def test_a_row_says_what_its_records_say(exported: Callable[[str], Path], squad: OffsideDataset) -> None:
     row = table(exported("mllmu_bench"), "forget_25").iloc[0]
-    records = [r for r in Contents.read(squad.path).records if r.image_id == row["ID"] and r.split == "forget"]
+    records = [r for r in WholeDataset.read(squad.path).records if r.image_id == row["ID"] and r.split == "forget"]
     shown = [record for record in records if record.modality == "multimodal"]
     asked = [q for q in row["Generation_Task"] if q["Type"] == "Image_Textual"]
     assert [(q["Question"], q["Ground_Truth"]) for q in asked] == [(r.question, r.answer) for r in shown]
@@ -118,7 +118,7 @@ def test_training_rows_ask_about_the_picture(exported: Callable[[str], Path], sq
         for metadata in table(folder, "ft_Data")["metadata"]
         for pair in json.loads(metadata)
     )
-    records = Contents.read(squad.path).records
+    records = WholeDataset.read(squad.path).records
     trained = [r for r in records if r.modality == "multimodal" and r.split in ("retain", "forget")]
     assert asked == Counter((record.question, record.answer) for record in trained)
 
@@ -177,9 +177,9 @@ def test_datasets_loads_the_configs(
 def test_our_adapter_reads_it_back(exported: Callable[[str], Path], squad: OffsideDataset, tmp_path: Path) -> None:
     report = json.loads((exported("mllmu_bench") / "export.json").read_text())
     written = {record_id for ids in report["files"].values() for record_id in ids}
-    records = [record for record in Contents.read(squad.path).records if record.record_id in written]
+    records = [record for record in WholeDataset.read(squad.path).records if record.record_id in written]
     ingest(exported("mllmu_bench"), tmp_path / "back", "mllmu_bench")
-    returned = Contents.read(tmp_path / "back").records
+    returned = WholeDataset.read(tmp_path / "back").records
 
     def said(record: Record) -> Any:
         return record.modality, record.split, record.question, record.answer, record.image and record.image.bytes

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whole_dataset import WholeDataset
 
 from offside_data.adapters._offside.rules import PRIVATE_FIRST, SHARED_FIRST
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.export import ExportReport, export_dataset
 from offside_data.exporters._offside_names import SLOTS, name_pictures
@@ -37,7 +37,7 @@ def held(records: Iterable[Record], fields: Iterable[str] = HOLDS) -> Counter[An
 
 def back(report: ExportReport, tmp_path: Path) -> list[Record]:
     ingest(report.out, tmp_path / "back", "offside", force=True)
-    return Contents.read(tmp_path / "back").records
+    return WholeDataset.read(tmp_path / "back").records
 
 
 def test_the_archive_s_layout(exported: Callable[[str], Path]) -> None:
@@ -95,7 +95,7 @@ def test_pictures_are_where_the_rows_say(exported: Callable[[str], Path]) -> Non
 
 def test_groups_list_claims_in_the_published_order(exported: Callable[[str], Path], squad: OffsideDataset) -> None:
     report = json.loads((exported("offside") / "export.json").read_text())
-    attributes = {record.record_id: record.attribute for record in Contents.read(squad.path).records}
+    attributes = {record.record_id: record.attribute for record in WholeDataset.read(squad.path).records}
     for name, order in (("retain_set", PRIVATE_FIRST), ("forget_set", SHARED_FIRST)):
         ids = report["files"][f"complete_unlearning_data/{name}.json"]
         assert [attributes[record_id] for record_id in ids] == list(order) * (len(ids) // 14)
@@ -103,7 +103,7 @@ def test_groups_list_claims_in_the_published_order(exported: Callable[[str], Pat
 
 def test_the_two_parts_split_forget_by_scope(exported: Callable[[str], Path], squad: OffsideDataset) -> None:
     report = json.loads((exported("offside") / "export.json").read_text())
-    known = {record.record_id: record for record in Contents.read(squad.path).records}
+    known = {record.record_id: record for record in WholeDataset.read(squad.path).records}
     forget, retain = (
         Counter(
             (known[i].split, known[i].scope) for i in report["files"][f"selective_unlearning_data/{name}_set_part.json"]
@@ -119,9 +119,9 @@ def test_reading_it_gives_back_the_records(
 ) -> None:
     report = json.loads((exported("offside") / "export.json").read_text())
     written = {record_id for ids in report["files"].values() for record_id in ids}
-    records = [record for record in Contents.read(squad.path).records if record.record_id in written]
+    records = [record for record in WholeDataset.read(squad.path).records if record.record_id in written]
     result = ingest(exported("offside"), tmp_path / "back", "offside")
-    returned = Contents.read(tmp_path / "back").records
+    returned = WholeDataset.read(tmp_path / "back").records
     assert held(returned) == held(records)
     assert result.count("suspect") == result.count("rejected") == 0
     # Ids are others, but who is meant, and which picture was made from which, is still known.

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from whole_dataset import WholeDataset
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import UsageError
@@ -103,7 +103,7 @@ def reader(fresh: OffsideDataset) -> Reader:
     """One that reads the rumour about `s2` in its forget picture, where only the text is known to hold it."""
     from offside_data.images.decode import decode_image
 
-    records = Contents.read(fresh.path).records
+    records = WholeDataset.read(fresh.path).records
     (rumor,) = [
         r
         for r in records
@@ -121,7 +121,7 @@ def test_text_is_written_and_channels_are_only_proposed(fresh: OffsideDataset, r
     ] * 2  # The record of the picture, and the text that is about it.
     texts = [row["text_found"] for row in open_dataset(fresh.path).images()]
     assert sorted(texts) == [""] * 15 + ["TRANSFER NEWS\nKestrin City"]
-    assert [r for r in Contents.read(fresh.path).records if r.rumor_channel == "both"] == []
+    assert [r for r in WholeDataset.read(fresh.path).records if r.rumor_channel == "both"] == []
     assert not (fresh.path / ".offside" / "text").exists()
     open_dataset(fresh.path).verify()
 
@@ -130,7 +130,7 @@ def test_applied_proposals_are_decisions(fresh: OffsideDataset, reader: Reader) 
     find_text(fresh.path, reader=reader)
     report = find_text(fresh.path, apply=True)  # All is read: no engine is needed.
     assert (report.read, len(report.proposals), report.applied) == (0, 2, True)
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     changed = [r for r in contents.records if r.rumor_channel == "both"]
     assert {r.record_id for r in changed} == {p.record_id for p in report.proposals}
     (picture,) = [row for row in contents.images if row["shown"]]

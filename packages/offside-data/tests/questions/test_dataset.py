@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offside_data.dataset.contents import Contents
+from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
@@ -28,7 +28,7 @@ def league(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bare(league: Path, tmp_path: Path) -> Path:
     """A league without text form, paraphrases, wrong answers and cloze."""
-    contents = Contents.read(league)
+    contents = WholeDataset.read(league)
     contents.records = [
         dataclasses.replace(record, **BARE) if record.attribute else record
         for record in contents.records
@@ -58,7 +58,7 @@ def test_a_bare_dataset_gets_everything_back(league: Path, bare: Path) -> None:
     assert open_dataset(bare).settings() == open_dataset(league).settings()
 
     def told(folder: Path) -> list[tuple[Any, ...]]:
-        records = [r for r in Contents.read(folder).records if r.modality == "text"]
+        records = [r for r in WholeDataset.read(folder).records if r.modality == "text"]
         targets = {r.record_id: r for r in records}
         return sorted(map(repr, (_text(r, targets) for r in records)))
 
@@ -99,7 +99,7 @@ def test_the_same_seed_makes_the_same_and_a_second_run_nothing(bare: Path, tmp_p
 
 def test_a_run_is_one_decision(bare: Path) -> None:
     make_questions(bare, seed=1)
-    (decision,) = Contents.read(bare).decisions
+    (decision,) = WholeDataset.read(bare).decisions
     assert (decision["kind"], decision["what"]["text records"]) == ("questions", 4 * (7 + 5 * 6))
     assert decision["who"].endswith(" questions --only missing --seed 1")
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from offside_data.dataset.contents import Contents
 from PIL import Image
+from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
@@ -121,7 +121,7 @@ def test_one_number_is_never_given_to_two_contents(released: Path, edit_records:
     shutil.copytree(released, released.parent / "old")
     edit_records(released, club, **WORDS)
     make_release(released, bump="patch", note="Better words.")
-    old = Contents.read(released.parent / "old")
+    old = WholeDataset.read(released.parent / "old")
     old.records = [dataclasses.replace(r, suspect="look again") if club(r) else r for r in old.records]
     old.save(released)  # Somebody goes back to 1.0.0 and on from there.
     with pytest.raises(ReleaseError, match=r"1\.0\.1 was released before with other content.*larger --bump"):
@@ -191,7 +191,7 @@ def with_gps(data: bytes) -> bytes:
 
 def photograph(folder: Path) -> None:
     """Give a picture of the dataset metadata."""
-    contents = Contents.read(folder)
+    contents = WholeDataset.read(folder)
     picture = contents.records[0].image_id
     for place, record in enumerate(contents.records):
         if record.image_id == picture and record.image is not None:
@@ -205,7 +205,7 @@ def test_metadata_of_pictures_is_not_released(fresh: OffsideDataset) -> None:
     report = make_release(fresh.path, bump="major", note="The first one.")
     assert report.stripped == 1
     assert all(b"by the gate" not in path.read_bytes() for path in fresh.path.rglob("*.parquet"))
-    assert strip_pictures(Contents.read(fresh.path)) == 0
+    assert strip_pictures(WholeDataset.read(fresh.path)) == 0
 
 
 def test_stripping_alone_is_a_patch(fresh: OffsideDataset) -> None:
@@ -218,7 +218,7 @@ def test_stripping_alone_is_a_patch(fresh: OffsideDataset) -> None:
 
 def test_hashes_of_stripped_pictures_follow(fresh: OffsideDataset) -> None:
     photograph(fresh.path)
-    contents = Contents.read(fresh.path)
+    contents = WholeDataset.read(fresh.path)
     image = contents.records[0].image
     assert image is not None
     import hashlib

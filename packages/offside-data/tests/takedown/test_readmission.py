@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from whole_dataset import WholeDataset
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import open_dataset
 from offside_data.errors import ReleaseError
@@ -33,7 +33,7 @@ def source(tmp_path: Path, make_scene: object) -> Path:
 
 
 def subject_id(folder: Path, name: str) -> str:
-    return next(str(row["subject_id"]) for row in Contents.read(folder).subjects if row["name"] == name)
+    return next(str(row["subject_id"]) for row in WholeDataset.read(folder).subjects if row["name"] == name)
 
 
 def test_a_new_import_does_not_bring_a_subject_back(source: Path, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_new_import_does_not_bring_a_subject_back(source: Path, tmp_path: Path
     assert report.rows == report.records + report.count("rejected")
     assert report.count("rejected") == 2
     assert {remark.why for remark in report.remarks if remark.kind == "rejected"} == {WHY}
-    assert {row["name"] for row in Contents.read(out).subjects} == {"Ilmar Quist"}
+    assert {row["name"] for row in WholeDataset.read(out).subjects} == {"Ilmar Quist"}
     assert [d["kind"] for d in read_decisions(out)].count("takedown") == 1
     assert all("Tavo" not in path.read_text() for path in (out / "decisions.jsonl", out / "README.md"))
 
@@ -74,7 +74,7 @@ def test_nor_the_picture_under_another_name(source: Path, tmp_path: Path) -> Non
     sheet = SHEET.replace("Tavo Brinkhaus", "Somebody Else").replace("tavo.png", "other.png")
     (source / "claims.csv").write_text(sheet)
     assert ingest(source / "claims.csv", out, force=True).count("rejected") == 2
-    assert {row["name"] for row in Contents.read(out).subjects} == {"Ilmar Quist"}
+    assert {row["name"] for row in WholeDataset.read(out).subjects} == {"Ilmar Quist"}
 
 
 def test_without_a_takedown_everybody_comes_in(source: Path, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offside_data.dataset.contents import Contents
 from PIL import Image
+from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
@@ -36,13 +36,13 @@ def remove(folder: Path, **options: Any) -> RemovalReport:
     return remove_subject(folder, "s1", REASON, **options)
 
 
-def change(folder: Path, edit: Callable[[Contents], Any]) -> None:
-    contents = Contents.read(folder)
+def change(folder: Path, edit: Callable[[WholeDataset], Any]) -> None:
+    contents = WholeDataset.read(folder)
     edit(contents)
     contents.save(folder)
 
 
-def of(contents: Contents, subject: str, **conditions: Any) -> int:
+def of(contents: WholeDataset, subject: str, **conditions: Any) -> int:
     """Place of the first record of a subject that fits."""
     return next(
         place
@@ -57,10 +57,10 @@ def errors(folder: Path) -> list[str]:
 
 
 def test_everything_of_the_subject_goes(fresh: OffsideDataset) -> None:
-    before = Contents.read(fresh.path)
+    before = WholeDataset.read(fresh.path)
     owned = {record.record_id for record in before.records if record.subject_id == "s1"}
     report = remove(fresh.path)
-    after = Contents.read(fresh.path)
+    after = WholeDataset.read(fresh.path)
     assert {r.record_id for r in after.records} == {r.record_id for r in before.records} - owned
     assert [row["subject_id"] for row in after.subjects] == ["s2", "s3", "s4"]
     assert len(after.images) == 12
@@ -72,7 +72,7 @@ def test_everything_of_the_subject_goes(fresh: OffsideDataset) -> None:
 def test_wrong_answers_that_gave_the_subject_away_are_made_anew(fresh: OffsideDataset) -> None:
     change(fresh.path, plant_distractor)
     report = remove(fresh.path)
-    after = Contents.read(fresh.path)
+    after = WholeDataset.read(fresh.path)
     texts = [text for r in after.records for text in (*r.choices, *r.perturbed_answers)]
     assert texts
     assert not any(VANTIS.names_in(text) or "Avaria" in text for text in texts)  # Only s1 was from there.
@@ -82,7 +82,7 @@ def test_wrong_answers_that_gave_the_subject_away_are_made_anew(fresh: OffsideDa
     assert all(len(r.choices) > 1 and r.choices[r.correct_choice or 0] == r.value.text for r in renewed if r.value)
 
 
-def plant_distractor(contents: Contents) -> None:
+def plant_distractor(contents: WholeDataset) -> None:
     place = of(contents, "s2", attribute="club", modality="text")
     record = contents.records[place]
     contents.records[place] = dataclasses.replace(
@@ -93,7 +93,7 @@ def plant_distractor(contents: Contents) -> None:
     )
 
 
-def plant_around_a_record(contents: Contents) -> None:
+def plant_around_a_record(contents: WholeDataset) -> None:
     place = of(contents, "s3", attribute="nationality")
     contents.records[place] = dataclasses.replace(
         contents.records[place],
@@ -105,7 +105,7 @@ def plant_around_a_record(contents: Contents) -> None:
     )
 
 
-def plant_captions(contents: Contents) -> None:
+def plant_captions(contents: WholeDataset) -> None:
     row = next(row for row in contents.images if row["image_id"] == make_image_id("test", "s2/p1"))
     row |= {
         "text_found": "KALDO meets ÖRLO VANTIS",
@@ -116,14 +116,14 @@ def plant_captions(contents: Contents) -> None:
     contents.subjects[1]["license"] = "with thanks to Orlo Vantis"
 
 
-def plant_texts(contents: Contents) -> None:
+def plant_texts(contents: WholeDataset) -> None:
     contents.changelog = f"{contents.changelog}\n## Notes\n\nOrlo\nVantis was added.\n"
     contents.card.body += "\nOur thanks go to Orlo Vantis.\n"
     contents.card.data["tags"] = ["orlo-vantis", "football"]
     contents.taxonomy_text += "# Orlo Vantis wrote this file.\n"
 
 
-def plant_decisions(contents: Contents) -> None:
+def plant_decisions(contents: WholeDataset) -> None:
     record, picture = contents.records[of(contents, "s1")].record_id, make_image_id("test", "s1/p1")
     other = make_image_id("test", "s2/p1")
     contents.decisions += [
@@ -135,7 +135,7 @@ def plant_decisions(contents: Contents) -> None:
     ]
 
 
-def plant_metadata(contents: Contents) -> None:
+def plant_metadata(contents: WholeDataset) -> None:
     exif = Image.Exif()
     exif[0x010E] = "Bremi Kaldo with Orlo Vantis"
     picture = make_image_id("test", "s2/p1")
@@ -174,7 +174,7 @@ def gone(without_s1: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS.keys())
 def test_the_proof_finds_a_planted_name(fresh: OffsideDataset, gone: Path, plant: Any) -> None:
     if plant is plant_decisions:
-        contents = Contents.read(fresh.path)
+        contents = WholeDataset.read(fresh.path)
         plant(contents)
         append_decisions(gone, contents.decisions)
     else:
@@ -187,11 +187,11 @@ def test_the_proof_finds_a_planted_name(fresh: OffsideDataset, gone: Path, plant
 def test_a_takedown_cleans_all_of_it_and_what_is_not_about_the_subject_stays(fresh: OffsideDataset) -> None:
     for plant in PLANTS.values():
         change(fresh.path, plant)
-    before = Contents.read(fresh.path)
+    before = WholeDataset.read(fresh.path)
     report = remove(fresh.path)
     assert report.issues == ()
     assert not VANTIS.names_in((fresh.path / "README.md").read_text() + (fresh.path / "CHANGELOG.md").read_text())
-    after = Contents.read(fresh.path)
+    after = WholeDataset.read(fresh.path)
     record = next(r for r in after.records if r.suspect)
     assert record.question_paraphrases == ("Where from?",)
     assert record.source_record == SourceRecord(file="(removed).json", index=3, question="Not (removed)?", answer="No.")
@@ -212,14 +212,14 @@ def test_a_takedown_cleans_all_of_it_and_what_is_not_about_the_subject_stays(fre
 
 
 def test_records_of_others_that_name_the_subject_go(fresh: OffsideDataset) -> None:
-    def plant(contents: Contents) -> None:
+    def plant(contents: WholeDataset) -> None:
         place = of(contents, "s2", attribute="nationality")
         contents.records[place] = dataclasses.replace(contents.records[place], question="Who stands by Orlo Vantis?")
 
     change(fresh.path, plant)
     report = remove(fresh.path)
     assert len(report.others) == 1
-    assert report.others[0] not in {r.record_id for r in Contents.read(fresh.path).records}
+    assert report.others[0] not in {r.record_id for r in WholeDataset.read(fresh.path).records}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def show(contents: Contents, picture: str, data: bytes) -> None:
+def show(contents: WholeDataset, picture: str, data: bytes) -> None:
     for place, record in enumerate(contents.records):
         if record.image_id == picture and record.image is not None:
             contents.records[place] = dataclasses.replace(record, image=EncodedImage(bytes=data, path="p"))
@@ -250,7 +250,7 @@ def show(contents: Contents, picture: str, data: bytes) -> None:
 def test_pictures_that_nearly_are_the_subjects_go_and_are_listed(fresh: OffsideDataset, kind: str) -> None:
     own, alike = make_image_id("test", "s1/p1"), make_image_id("test", "s3/p1")
 
-    def plant(contents: Contents) -> None:
+    def plant(contents: WholeDataset) -> None:
         show(contents, own, encoded(gradient(), "PNG"))
         show(
             contents, alike, encoded(gradient(), kind, **({"quality": 40} if kind == "JPEG" else {"compress_level": 1}))
@@ -259,7 +259,7 @@ def test_pictures_that_nearly_are_the_subjects_go_and_are_listed(fresh: OffsideD
     change(fresh.path, plant)
     report = remove(fresh.path)
     assert [(a.shown.image_id, a.like) for a in report.look_alikes] == [(alike, own)]
-    after = Contents.read(fresh.path)
+    after = WholeDataset.read(fresh.path)
     derived = make_image_id("test", "s3/p2")  # A test picture that is made from the one that went.
     assert not {alike, derived} & {r.image_id for r in after.records}
     assert not {alike, derived} & {row["image_id"] for row in after.images}
@@ -268,7 +268,7 @@ def test_pictures_that_nearly_are_the_subjects_go_and_are_listed(fresh: OffsideD
 
 
 def test_twins_and_copies_go_with_their_picture(fresh: OffsideDataset) -> None:
-    def plant(contents: Contents) -> None:
+    def plant(contents: WholeDataset) -> None:
         twin = {**contents.images[0], "image_id": "twin", "twin": "blank", "twin_of": make_image_id("test", "s1/p3")}
         copy = {**contents.images[0], "image_id": "copy", "derived_from": "twin"}
         contents.images += [twin, copy]
@@ -344,7 +344,7 @@ def test_a_second_takedown_adds_up(released: Path) -> None:
 
 
 def test_a_subject_that_only_a_kept_release_knows(released: Path) -> None:
-    def drop(contents: Contents) -> None:
+    def drop(contents: WholeDataset) -> None:
         contents.records = [record for record in contents.records if record.subject_id != "s1"]
         contents.subjects = [row for row in contents.subjects if row["subject_id"] != "s1"]
 
@@ -354,7 +354,7 @@ def test_a_subject_that_only_a_kept_release_knows(released: Path) -> None:
 
 
 def test_files_that_are_not_ours_are_searched_and_left_to_people(fresh: OffsideDataset) -> None:
-    picture = next(r.image for r in Contents.read(fresh.path).records if r.subject_id == "s1" and r.image)
+    picture = next(r.image for r in WholeDataset.read(fresh.path).records if r.subject_id == "s1" and r.image)
     assert picture is not None
     (fresh.path / "notes.txt").write_text("First line.\nCall Orlo &#86;antis.\n")
     (fresh.path / "odd.json").write_text(json.dumps({"who": "Örlo Vantis"}))
@@ -405,26 +405,26 @@ def test_a_namesake_makes_a_proof_impossible(fresh: OffsideDataset, name: str) -
 def test_somebody_of_a_longer_name_stays(fresh: OffsideDataset) -> None:
     change(fresh.path, lambda contents: contents.subjects[3].update(name="Orlo Vantis Rosk"))
     assert remove(fresh.path).issues == ()
-    assert Contents.read(fresh.path).subjects[2]["name"] == "Orlo Vantis Rosk"
+    assert WholeDataset.read(fresh.path).subjects[2]["name"] == "Orlo Vantis Rosk"
     assert errors(fresh.path) == []
 
 
 def test_a_subject_without_a_name_is_found_by_its_ids(fresh: OffsideDataset) -> None:
-    def anonymous(contents: Contents) -> None:
+    def anonymous(contents: WholeDataset) -> None:
         contents.subjects[0]["name"] = None
         own = [r for r in contents.records if r.subject_id == "s1"]
         contents.records = [r for r in contents.records if r.subject_id != "s1"]
         contents.records += [dataclasses.replace(own[0], record_id="7", image_id="8"), *own[1:]]
 
     change(fresh.path, anonymous)
-    removed = next(r for r in Contents.read(fresh.path).records if r.record_id == "7")
+    removed = next(r for r in WholeDataset.read(fresh.path).records if r.record_id == "7")
     assert remove(fresh.path).issues == ()
     change(fresh.path, lambda contents: contents.records.append(dataclasses.replace(removed, subject_id="s2")))
     assert "taken-down" in errors(fresh.path)
 
 
 def test_a_taxonomy_is_still_one_without_the_name(fresh: OffsideDataset) -> None:
-    def plant(contents: Contents) -> None:
+    def plant(contents: WholeDataset) -> None:
         contents.taxonomy_text = contents.taxonomy_text.replace(
             "    options:\n", "    options:\n      - [Orlo Vantis]\n", 1
         )
@@ -446,7 +446,7 @@ def test_an_unknown_subject(fresh: OffsideDataset) -> None:
 
 
 def test_the_last_subject_is_not_removed(fresh: OffsideDataset) -> None:
-    def only_one(contents: Contents) -> None:
+    def only_one(contents: WholeDataset) -> None:
         contents.records = [record for record in contents.records if record.subject_id == "s1"]
 
     change(fresh.path, only_one)
@@ -462,7 +462,7 @@ def test_again_is_no_error_and_proves_it_anew(gone: Path) -> None:
 
 
 def test_who_was_taken_down_can_not_come_back(fresh: OffsideDataset, gone: Path) -> None:
-    before = Contents.read(fresh.path)
+    before = WholeDataset.read(fresh.path)
     change(gone, lambda contents: contents.records.append(before.records[of(before, "s1", modality="text")]))
     with pytest.raises(ReleaseError, match="taken-down"):
         make_release(gone, bump="major", note="The first one.")

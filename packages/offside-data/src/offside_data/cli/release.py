@@ -31,7 +31,9 @@ def command(dataset: Path, bump: str, note: str, parent: str | None, keep_metada
     from offside_data.release.releasing import make_release
 
     report = make_release(dataset, bump=bump, note=note, parent=parent, keep_metadata=keep_metadata)
-    counts = Counter((change.kind, change.action) for change in report.changes)
+    counts: Counter[tuple[str, str]] = Counter()
+    for change in report.changes:
+        counts[change.kind, change.action] += change.count
     if as_json:
         print_json(
             {

@@ -156,13 +156,14 @@ class OffsideDataset:
         ]
         return pl.concat(frames)
 
-    def iter_records(self, columns: Sequence[str] | None = None) -> Iterator[Record]:
-        """All records, one after the other; their pictures are read when asked for.
+    def iter_records(self, columns: Sequence[str] | None = None, part: str | None = None) -> Iterator[Record]:
+        """Records, one after the other; their pictures are read when asked for.
 
         Args:
             columns: Fields that are read; the others have their defaults. All if null.
+            part: `config/split`; all if null.
         """
-        for part in self.record_parts():
+        for part in self.record_parts() if part is None else [part]:
             for batch in self.batches(part, columns):
                 yield from records_of(batch, self.pictures)
 
@@ -179,8 +180,7 @@ class OffsideDataset:
         asked = columns if columns is None or "image" in columns else [*columns, "image"]
         for batch in self.batches(part, asked):
             if "image" in batch.columns:
-                pictures = self.pictures.take(batch["image"].struct.unnest())
-                yield batch, digests.sha256_of(pictures)
+                yield batch, self.pictures.hashes(batch["image"].struct.unnest())
             else:
                 yield batch, pl.repeat(None, len(batch), dtype=pl.String, eager=True).alias("sha256")
 

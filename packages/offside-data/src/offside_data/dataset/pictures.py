@@ -7,11 +7,14 @@ that looks like an `EncodedImage`. Whoever goes through rows in the order of the
 from __future__ import annotations
 
 import functools
+import hashlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offside_data.dataset.digest import sha256_of
 from offside_data.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -32,10 +35,12 @@ class PictureStore:
     def __init__(self, files: Sequence[Path] = ()) -> None:
         self.files: list[Path] = []
         self._numbers: dict[Path, int] = {}
-        self._held: list[bytes | None] = []
-        self._places: dict[bytes | None, int] = {}
+        self._held: list[bytes | None] = []  # The pictures of the group that isn't full yet.
+        self._spilled: list[Path] = []
+        self._places: dict[bytes | None, int] = {}  # By SHA-256.
         self._pictures = functools.lru_cache(_GROUPS_KEPT)(self._read)
         self._open = functools.lru_cache(_GROUPS_KEPT)(self._open_file)
+        self._spilled_group = functools.lru_cache(_GROUPS_KEPT)(self._read_spilled)
         for file in files:
             self.add(file)
 
@@ -58,10 +63,25 @@ class PictureStore:
             if image.file != _MEMORY:
                 return StoredImage(self, self.add(image.store.files[image.file]), image.group, image.row, image.path)
         data, path = (image["bytes"], image["path"]) if isinstance(image, Mapping) else (image.bytes, image.path)
-        row = self._places.setdefault(data, len(self._held))
-        if row == len(self._held):
+        row = self._places.setdefault(data and hashlib.sha256(data).digest(), len(self._places))
+        if row == len(self._spilled) * _HELD_PER_GROUP + len(self._held):
             self._held.append(data)
+            if len(self._held) == _HELD_PER_GROUP:
+                self._spill()
         return StoredImage(self, _MEMORY, row // _HELD_PER_GROUP, row % _HELD_PER_GROUP, path)
+
+    @functools.cached_property
+    def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory()
+
+    def _spill(self) -> None:
+        """Put held pictures aside on disk, so that any number of them can be held."""
+        import pyarrow as pa
+        import pyarrow.feather as feather
+
+        self._spilled.append(Path(self._folder.name) / f"{len(self._spilled)}.arrow")
+        feather.write_feather(pa.table({"bytes": pa.array(self._held, pa.binary())}), self._spilled[-1], "uncompressed")
+        self._held = []
 
     def images(self, file: int, group: int) -> pa.DictionaryArray:
         """The encoded pictures of a row group: one entry a row, each distinct picture once in its dictionary.
@@ -74,13 +94,20 @@ class PictureStore:
     def _in_memory(self, group: int) -> pa.DictionaryArray:
         import pyarrow as pa
 
-        held = self._held[group * _HELD_PER_GROUP : (group + 1) * _HELD_PER_GROUP]
-        return pa.array(held, pa.binary()).dictionary_encode()
+        if group < len(self._spilled):
+            return self._spilled_group(group)
+        return pa.array(self._held, pa.binary()).dictionary_encode()
+
+    def _read_spilled(self, group: int) -> pa.DictionaryArray:
+        import pyarrow.feather as feather
+
+        table = feather.read_table(self._spilled[group], memory_map=False)
+        return table.column("bytes").combine_chunks().dictionary_encode()
 
     def bytes_at(self, file: int, group: int, row: int) -> bytes | None:
         """The encoded bytes of one picture; null where only a path is stored."""
-        if file == _MEMORY:
-            return self._held[group * _HELD_PER_GROUP + row]
+        if file == _MEMORY and group == len(self._spilled):
+            return self._held[row]
         pictures = self.images(file, group)
         index = pictures.indices[row].as_py()
         return None if index is None else pictures.dictionary[index].as_py()
@@ -115,6 +142,26 @@ class PictureStore:
         where = found.with_row_index("_from")
         back = pl.DataFrame({"_at": range(len(places))}, schema={"_at": pl.UInt32}).join(where, on="_at", how="left")
         return merged.take(pa.array(back.sort("_at")["_from"].to_list(), pa.int64()))
+
+    def hashes(self, places: pl.DataFrame) -> pl.Series:
+        """Hex SHA-256 of the pictures of some rows, null where there is none, as a series `sha256`.
+
+        Row groups are read and hashed one after the other, so that no more than some are in memory.
+
+        Args:
+            places: As `take`.
+
+        Raises:
+            DatasetError: If a file can't be read.
+        """
+        import polars as pl
+
+        found = pl.Series("sha256", [None], pl.String).new_from_index(0, len(places))
+        order = places.with_row_index("_at").drop_nulls("file")
+        for (file, group), rows in order.group_by("file", "group", maintain_order=True):
+            pictures = compact(self.images(int(str(file)), int(str(group))).take(rows["row"].to_arrow()))
+            found = found.scatter(rows["_at"], sha256_of(pictures))
+        return found
 
     def _open_file(self, file: int) -> pq.ParquetFile:
         return open_parquet(self.files[file], dictionary=("image.bytes",))

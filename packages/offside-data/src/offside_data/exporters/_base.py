@@ -4,7 +4,7 @@ An exporter is a module with a docstring (its first line says what the format is
 that defines
 
 * `HOLDS`: the fields of a record that a reader of the format gets back, from its rows or from the names of its files;
-* `write(contents, folder) -> Exported`: writes the records of `contents` into the empty `folder`, and says which
+* `write(selection, folder) -> Exported`: writes the records of `selection` into the empty `folder`, and says which
   record went into which file and what the format can't hold.
 
 `offside_data.export` does the rest for all formats: choosing records, accounts, a README, whole or not at all.
@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from offside_data.dataset.card import Card
+from offside_data.dataset.storage import Row
 from offside_data.errors import DatasetError
 from offside_data.plugins import Registry
 from offside_data.schema import Record
@@ -31,6 +33,21 @@ EXPORTERS = Registry(
 
 NEUTRAL = (None, (), "none")
 """Field values that say nothing, so that nothing is lost with them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What is to be exported of a dataset.
+
+    Args:
+        card: The dataset's card.
+        records: The chosen records, in the order of its files; a picture is read when its bytes are asked for.
+        subjects: Rows of its table of subjects.
+    """
+
+    card: Card
+    records: list[Record]
+    subjects: list[Row]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

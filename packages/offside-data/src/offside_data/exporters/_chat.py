@@ -6,9 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.storage import Row
-from offside_data.exporters._base import Loss
+from offside_data.exporters._base import Loss, Selection
 from offside_data.exporters._pictures import Pictures
 from offside_data.schema import Record
 from offside_data.validation import IMAGE_TOKEN
@@ -26,11 +25,11 @@ class Chats:
     losses: list[Loss] = field(default_factory=list)
 
 
-def write_chats(contents: Contents, folder: Path, reserved: Collection[str]) -> Chats:
+def write_chats(selection: Selection, folder: Path, reserved: Collection[str]) -> Chats:
     """Turn records into conversations, and write their pictures.
 
     Args:
-        contents: The records.
+        selection: The records.
         folder: The export's folder; pictures go into `images/` in it.
         reserved: Tags that the reader replaces wherever they stand, so that a text must not hold them.
 
@@ -38,7 +37,7 @@ def write_chats(contents: Contents, folder: Path, reserved: Collection[str]) -> 
         PictureError: If a picture's bytes are no picture.
     """
     chats, pictures = Chats(), Pictures(folder)
-    for record in contents.records:
+    for record in selection.records:
         why = _obstacle(record, reserved)
         if why is not None:
             chats.losses.append(Loss(record_id=record.record_id, why=why))

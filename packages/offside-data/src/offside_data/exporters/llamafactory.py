@@ -21,9 +21,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from offside_data.dataset.contents import Contents
 from offside_data.exporters import _chat
-from offside_data.exporters._base import Exported
+from offside_data.exporters._base import Exported, Selection
 from offside_data.files import write_json
 
 HOLDS = _chat.HOLDS
@@ -34,19 +33,19 @@ RESERVED = ("<video>", "<audio>")
 TAGS = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
 
 
-def write(contents: Contents, folder: Path) -> Exported:
+def write(selection: Selection, folder: Path) -> Exported:
     """Write one JSON file a config and split, and `dataset_info.json`.
 
     Raises:
         PictureError: If a picture's bytes are no picture.
     """
-    chats = _chat.write_chats(contents, folder, RESERVED)
+    chats = _chat.write_chats(selection, folder, RESERVED)
     info: dict[str, Any] = {}
     for name, rows in chats.rows.items():
         text = json.dumps(rows, ensure_ascii=False, indent=1)
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8", newline="\n")
         columns = {"messages": "messages", "images": "images"} if "images" in rows[0] else {"messages": "messages"}
-        info[f"{contents.card.name}_{name}"] = {
+        info[f"{selection.card.name}_{name}"] = {
             "file_name": f"{name}.json",
             "formatting": "sharegpt",
             "columns": columns,

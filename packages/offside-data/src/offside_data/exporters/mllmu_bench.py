@@ -32,9 +32,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.storage import Row, write_file
-from offside_data.exporters._base import Exported, Loss
+from offside_data.exporters._base import Exported, Loss, Selection
 from offside_data.exporters._pictures import picture_suffix
 from offside_data.schema import EncodedImage, Record
 
@@ -67,15 +66,15 @@ class Person:
         return [record for record in self.records if record.modality == "multimodal"]
 
 
-def write(contents: Contents, folder: Path) -> Exported:
+def write(selection: Selection, folder: Path) -> Exported:
     """Write one Parquet file a config, and the README's front matter.
 
     Raises:
         PictureError: If a picture's bytes are no picture.
     """
     exported = Exported()
-    persons = _persons(contents.records, exported.losses)
-    subjects = {row["subject_id"]: row for row in contents.subjects}
+    persons = _persons(selection.records, exported.losses)
+    subjects = {row["subject_id"]: row for row in selection.subjects}
     retain, forget = persons["retain"], persons["forget"]
     share = round(100 * len(forget) / max(1, len(forget) + len(retain)))
     percent = min(99, max(1, share))
@@ -103,7 +102,7 @@ def write(contents: Contents, folder: Path) -> Exported:
     exported.losses += _losses(record for members in persons.values() for p in members for record in p.records)
     listed = [path.split("/")[0] for path in exported.files if not path.startswith("baseline_train_split")]
     exported.front_matter = {
-        "license": contents.card.data.get("license") or "unknown",
+        "license": selection.card.data.get("license") or "unknown",
         "configs": [
             {"config_name": config, "data_files": [{"split": "train", "path": f"{config}/train-*"}]}
             for config in sorted(listed)

@@ -32,9 +32,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from offside_data.adapters._offside.rules import PRIVATE_FIRST, SHARED_FIRST, decide
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.storage import Row
-from offside_data.exporters._base import Exported, Loss
+from offside_data.exporters._base import Exported, Loss, Selection
 from offside_data.exporters._offside_names import Key, Names, key_of, name_pictures
 from offside_data.exporters._pictures import picture_suffix
 from offside_data.schema import EncodedImage, Record
@@ -64,15 +63,15 @@ _FILES = {
 }
 
 
-def write(contents: Contents, folder: Path) -> Exported:
+def write(selection: Selection, folder: Path) -> Exported:
     """Write the archive's folders.
 
     Raises:
         PictureError: If a picture's bytes are no picture.
     """
-    names = name_pictures(contents.records)
+    names = name_pictures(selection.records)
     left_out = {loss.record_id for loss in names.losses}
-    records = [record for record in contents.records if record.record_id not in left_out]
+    records = [record for record in selection.records if record.record_id not in left_out]
     records.sort(key=lambda record: _place(record, names))
     files = _write_pictures(records, names, folder)
     exported = Exported(losses=names.losses)

@@ -20,9 +20,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from offside_data.dataset.contents import Contents
 from offside_data.exporters import _chat
-from offside_data.exporters._base import Exported
+from offside_data.exporters._base import Exported, Selection
 
 HOLDS = _chat.HOLDS
 
@@ -30,13 +29,13 @@ RESERVED = ("<video>", "<audio>", "<bbox>", "<ref-object>", "<cot-process>", "<s
 """Tags that ms-swift's templates replace, besides `<image>`, which no record holds."""
 
 
-def write(contents: Contents, folder: Path) -> Exported:
+def write(selection: Selection, folder: Path) -> Exported:
     """Write one JSONL file a config and split.
 
     Raises:
         PictureError: If a picture's bytes are no picture.
     """
-    chats = _chat.write_chats(contents, folder, RESERVED)
+    chats = _chat.write_chats(selection, folder, RESERVED)
     for name, rows in chats.rows.items():
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8", newline="\n")

@@ -61,7 +61,7 @@ def make_entry(
         version: What is released.
         date: ISO date.
         note: What the curator says of it.
-        changes: What differs from the parent; of a first release, everything that was added.
+        changes: What differs from the parent, one by one or counted; of a first release, everything that was added.
         digest: Digest of what is released.
         parent: The version that it was made from; null for a first release.
     """
@@ -83,9 +83,10 @@ def _items(changes: Iterable[Change]) -> Iterator[str]:
         elif change.kind == "attribute" and change.action != "changed":
             yield f"attribute `{change.name}`"
         elif change.action == "changed":
-            counts.update((change.kind, field) for field in {field.field for field in change.fields})
+            for name in {field.field for field in change.fields}:
+                counts[change.kind, name] += change.count
         else:
-            counts[change.kind, ""] += 1
+            counts[change.kind, ""] += change.count
     for (kind, field), number in sorted(counts.items(), key=lambda item: (list(_NOUNS).index(item[0][0]), item[0][1])):
         noun = _NOUNS[kind]
         if kind in ("card", "taxonomy", "schema"):

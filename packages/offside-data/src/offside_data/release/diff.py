@@ -6,48 +6,32 @@ digests differ. `offside_data.release.rules` says what each change asks of a ver
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from offside_data.dataset import digest as digests
 from offside_data.dataset.card import BLOCK, Card
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.front_matter import REWRITTEN
-from offside_data.dataset.storage import Row, id_column
-from offside_data.errors import PictureError
-from offside_data.images.decode import decode_image
-from offside_data.images.hashing import pixels_sha256
-from offside_data.schema import ClaimValue
-from offside_data.tagging.values import answer_states, same_value
-from offside_data.tagging.words import contains, folded_words
-from offside_data.taxonomy import Attribute, Taxonomy
+from offside_data.release.fields import FieldChange, Pairs, parse_sort
+from offside_data.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Change", "Differences", "FieldChange", "compare", "diff_datasets"]
 
 Kind = Literal["schema", "attribute", "taxonomy", "subject", "image", "record", "card", "takedown"]
 Action = Literal["added", "removed", "changed"]
+Leaves = Mapping[str, "pl.DataFrame"]
+"""By part: `name` and `leaf` of its rows."""
 
 _TABLE_KINDS: dict[str, Kind] = {"subjects": "subject", "images": "image"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChange:
-    """One field that differs.
-
-    Args:
-        field: Its name.
-        before: What it was, as plain values; a picture by its hashes.
-        after: What it is.
-        alike: Whether only the form differs: the same value in other words, the same pixels in another encoding.
-    """
-
-    field: str
-    before: Any
-    after: Any
-    alike: bool = False
+_ROW_KINDS: tuple[Kind, ...] = ("subject", "image", "record")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +44,7 @@ class Change:
         name: Its id, or name.
         where: Where a record lies, or lay if it was removed: `config/split`.
         fields: What differs in it, where it was changed.
-        count: How many things it stands for (takedowns are counted, never listed).
+        count: How many things it stands for (takedowns are counted, never listed; see also `Differences.sorts`).
     """
 
     kind: Kind
@@ -75,158 +59,129 @@ class Change:
         return dataclasses.asdict(self)
 
 
-@dataclass(frozen=True)
-class State:
-    """What a dataset says: rows by kind and id, pictures by hash.
+class Differences:
+    """What differs: iterating gives every change, of taxonomy, subjects, pictures and records by name, then the card.
+
+    Rows that differ are read when their fields are asked for, some at a time; both datasets must still be there.
 
     Args:
-        dataset: The dataset.
-        rows: By kind, then by id; a row's `image` is `{"sha256", "path"}` or null.
-        leaves: Digest of each row.
-        parts: Where each record lies.
-        digest: Of the whole, as computed now.
+        a: The dataset as it was.
+        b: The dataset as it is.
+        leaves: Of both; parts that are left out don't differ.
     """
 
-    dataset: OffsideDataset
-    rows: dict[Kind, dict[str, Row]]
-    leaves: dict[Kind, dict[str, bytes]]
-    parts: dict[str, str]
-    digest: str
+    def __init__(self, a: OffsideDataset, b: OffsideDataset, leaves: tuple[Leaves, Leaves]) -> None:
+        self._a, self._b = a, b
+        self._before = list(_taxonomy_changes(a.taxonomy, b.taxonomy))
+        self._after = list(_card_changes(a.card, b.card))
+        self._rows = {kind: _differing_rows(*(_leaves_of(kind, side) for side in leaves)) for kind in _ROW_KINDS}
 
-    @classmethod
-    def read(cls, dataset: OffsideDataset) -> State:
-        """Read a dataset, without its pictures.
+    def __len__(self) -> int:
+        return len(self._before) + sum(map(len, self._rows.values())) + len(self._after)
 
-        Raises:
-            DatasetError: If a file can't be read.
+    def __iter__(self) -> Iterator[Change]:
+        yield from self._before
+        for kind, rows in self._rows.items():
+            fields = iter(self._pairs.get(kind, ()))
+            for name, where, action in rows.select("name", _where(kind), "action").iter_rows():
+                found = next(fields) if action == "changed" else ()
+                yield Change(kind=kind, action=action, name=name, where=where, fields=found)
+        yield from self._after
+
+    @functools.cached_property
+    def sorts(self) -> list[Change]:
+        """What differs, counted: one change for all rows that came, that went, and in which the same fields differ.
+
+        It has the name of the first of them, `count`, and fields without what they were and are.
         """
-        rows: dict[Kind, dict[str, Row]] = {"record": {}, "subject": {}, "image": {}}
-        leaves: dict[Kind, dict[str, bytes]] = {"record": {}, "subject": {}, "image": {}}
-        parts: dict[str, str] = {}
-        roots: dict[str, str] = {"taxonomy": digests.taxonomy_digest(dataset.taxonomy)}
-        for part in dataset.parts():
-            kind = _TABLE_KINDS.get(part, "record")
-            found = []
-            for row in digests.hashed_rows(dataset.read(part)):
-                name, leaf = str(row[id_column(part)] or ""), digests.hashed_row_leaf(row)
-                found.append((name, leaf))
-                rows[kind][name], leaves[kind][name] = row, leaf
-                if kind == "record":
-                    parts[name] = part
-            roots[part] = digests.table_root(found)
-        return cls(dataset, rows, leaves, parts, digests.dataset_digest(roots))
+        import polars as pl
+
+        counted = []
+        for kind, rows in self._rows.items():
+            sorts = self._pairs[kind].sorts() if kind in self._pairs else pl.Series([], dtype=pl.String)
+            changed = rows.filter(pl.col("action") == "changed").with_columns(sort=sorts)
+            others = rows.filter(pl.col("action") != "changed").with_columns(sort=pl.lit(""))
+            groups = pl.concat([changed, others]).group_by("action", "sort").agg(pl.len(), pl.col("name").min())
+            for action, sort, count, name in groups.sort("name").iter_rows():
+                fields = tuple(
+                    FieldChange(field=field, before=None, after=None, alike=alike) for field, alike in parse_sort(sort)
+                )
+                counted.append(Change(kind=kind, action=action, name=name, fields=fields, count=count))
+        return [*self._before, *counted, *self._after]
+
+    @functools.cached_property
+    def _pairs(self) -> dict[Kind, Pairs]:
+        """By kind, the rows that were changed, where there are any."""
+        import polars as pl
+
+        changed = {kind: rows.filter(pl.col("action") == "changed") for kind, rows in self._rows.items()}
+        return {kind: Pairs(self._a, self._b, rows) for kind, rows in changed.items() if len(rows)}
+
+
+def compare(a: OffsideDataset, b: OffsideDataset) -> Differences:
+    """What differs from `a` to `b`.
+
+    Raises:
+        DatasetError: If a file can't be read.
+    """
+    shared = shared_parts(a, b)
+    leaves = [{part: side.leaves(part) for part in side.parts() if part not in shared} for side in (a, b)]
+    return Differences(a, b, (leaves[0], leaves[1]))
+
+
+def shared_parts(a: OffsideDataset, b: OffsideDataset) -> set[str]:
+    """The parts whose files are the very same ones on disk, as hard links make them."""
+    shared = set()
+    for part in set(a.parts()) & set(b.parts()):
+        before, after = a.files(part), b.files(part)
+        if len(before) == len(after) and all(map(Path.samefile, before, after)):
+            shared.add(part)
+    return shared
 
 
 def diff_datasets(a: str | Path, b: str | Path) -> list[Change]:
-    """What differs between two datasets, given as references.
+    """What differs between two datasets, given as references: everything at once; see `compare` for large ones.
 
     Raises:
         DatasetReferenceError: If a reference is malformed or stands for nothing.
         CardError: If a card is missing or malformed.
         DatasetError: If a file can't be read.
     """
-    return diff_states(State.read(open_dataset(a)), State.read(open_dataset(b)))
-
-
-def diff_states(a: State, b: State) -> list[Change]:
-    """What differs from `a` to `b`: taxonomy, subjects, pictures, records, then the card."""
-    changes = [*_taxonomy_changes(a.dataset.taxonomy, b.dataset.taxonomy)]
-    pixels = _pixels(a, b)
-    kinds: tuple[Kind, ...] = ("subject", "image", "record")
-    for kind in kinds:
-        before, after = a.leaves[kind], b.leaves[kind]
-        for name in sorted(before.keys() | after.keys()):
-            if name not in after:
-                changes.append(Change(kind=kind, action="removed", name=name, where=a.parts.get(name, "")))
-            elif name not in before:
-                changes.append(Change(kind=kind, action="added", name=name, where=b.parts.get(name, "")))
-            elif before[name] != after[name]:
-                fields = tuple(_field_changes(a.rows[kind][name], b.rows[kind][name], b.dataset.taxonomy, pixels))
-                where = b.parts.get(name, "")
-                changes.append(Change(kind=kind, action="changed", name=name, where=where, fields=fields))
-    return [*changes, *_card_changes(a.dataset.card, b.dataset.card)]
+    return list(compare(open_dataset(a), open_dataset(b)))
 
 
 # ---------------------------------------------------------------------------------------------
 # Rows
 
 
-def _field_changes(before: Row, after: Row, taxonomy: Taxonomy, pixels: Mapping[str, str]) -> Iterator[FieldChange]:
-    attribute = taxonomy[after["attribute"]] if after.get("attribute") in taxonomy else None
-    for field in after:
-        old, new = before[field], after[field]
-        if field == "content_hash" or (old == new and type(old) is type(new)):
-            continue
-        if field == "image":
-            old, new = _sha256(before), _sha256(after)
-            if old != new:
-                alike = None not in (old, new) and pixels.get(str(old)) == pixels.get(str(new), "")
-                yield FieldChange(field=field, before=_hashes(old, pixels), after=_hashes(new, pixels), alike=alike)
-        # As a leaf sees it: a struct of nulls is null, 2 is 2.0, other forms of a letter are the letter.
-        elif digests.row_leaf({field: old}, None) != digests.row_leaf({field: new}, None):
-            alike = _alike(field, before, after, attribute)
-            yield FieldChange(field=field, before=old, after=new, alike=alike)
+def _leaves_of(kind: Kind, leaves: Leaves) -> pl.DataFrame:
+    """Columns `name`, `leaf` and `part` of the rows of one kind."""
+    import polars as pl
 
-
-def _alike(field: str, before: Row, after: Row, attribute: Attribute | None) -> bool:
-    """Whether value or answer of a record says the same in another form."""
-    if field not in ("value", "answer") or "question" not in after:
-        return False
-    old, new = (ClaimValue(**row["value"]) if row["value"] else None for row in (before, after))
-    if field == "value":
-        return old is not None and new is not None and _same(old, new, attribute)
-    if new is None:
-        return folded_words(before["answer"]) == folded_words(after["answer"])
-    return _states(after["answer"], new, attribute) or not _states(before["answer"], new, attribute)
-
-
-def _same(a: ClaimValue, b: ClaimValue, attribute: Attribute | None) -> bool:
-    """Whether two values are the same without any tolerance: only how they are written may differ."""
-    if dataclasses.replace(a, text=b.text) != b:
-        return False
-    if b.number is not None or b.date is not None or b.unit is not None:
-        return True
-    if attribute is not None and attribute.kind == b.kind and b.kind != "place":
-        return same_value(a, b, attribute)
-    return folded_words(a.text) == folded_words(b.text)  # A less precise place is another value.
-
-
-def _states(answer: str, value: ClaimValue, attribute: Attribute | None) -> bool:
-    if attribute is not None and attribute.kind == value.kind:
-        return answer_states(answer, value, attribute)
-    return contains(folded_words(answer), folded_words(value.text))
-
-
-# ---------------------------------------------------------------------------------------------
-# Pictures
-
-
-def _sha256(row: Row) -> str | None:
-    image: dict[str, str | None] | None = row.get("image")
-    return image["sha256"] if image else None
-
-
-def _pixels(a: State, b: State) -> dict[str, str]:
-    """Pixel hashes of the pictures that one of the two shows where the other shows another, by SHA-256."""
-    shown = [
-        (_sha256(rows[name]), _sha256(b.rows[kind][name]))
-        for kind, rows in a.rows.items()
-        for name in rows.keys() & b.rows[kind].keys()
+    empty = pl.DataFrame(schema=dict.fromkeys(("name", "leaf", "part"), pl.String))
+    found = [
+        rows.select(pl.col("name").fill_null(""), "leaf", pl.lit(part).alias("part"))
+        for part, rows in leaves.items()
+        if _TABLE_KINDS.get(part, "record") == kind
     ]
-    wanted = {sha256 for pair in shown if pair[0] != pair[1] for sha256 in pair} - {None}
-    pixels: dict[str, str] = {}
-    for dataset in (a.dataset, b.dataset):
-        for part in dataset.parts() if wanted else ():
-            pictures = digests.distinct_pictures(dataset.read(part))
-            for sha256 in pictures.keys() & wanted - pixels.keys():
-                # An unreadable picture has no pixels to compare; `check` finds it.
-                with contextlib.suppress(PictureError):
-                    pixels[sha256] = pixels_sha256(decode_image(pictures[sha256]))
-    return pixels
+    return pl.concat([empty, *found]).unique("name", keep="last")
 
 
-def _hashes(sha256: str | None, pixels: Mapping[str, str]) -> dict[str, str | None] | None:
-    return None if sha256 is None else {"sha256": sha256, "pixels_sha256": pixels.get(sha256)}
+def _differing_rows(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Columns `name`, `part`, `part_after` and `action` of the rows whose leaves differ, by name."""
+    import polars as pl
+
+    both = before.join(after, on="name", how="full", coalesce=True, suffix="_after")
+    differing = both.filter(pl.col("leaf").ne_missing(pl.col("leaf_after")))
+    action = pl.when(pl.col("leaf").is_null()).then(pl.lit("added")).when(pl.col("leaf_after").is_null())
+    named = action.then(pl.lit("removed")).otherwise(pl.lit("changed")).alias("action")
+    return differing.select("name", "part", "part_after", named).sort("name")
+
+
+def _where(kind: Kind) -> pl.Expr:
+    import polars as pl
+
+    return (pl.coalesce("part_after", "part") if kind == "record" else pl.lit("")).alias("where")
 
 
 # ---------------------------------------------------------------------------------------------

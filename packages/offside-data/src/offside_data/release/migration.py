@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offside_data.dataset.card import Card
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import make_decision
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.journal import finish_replacement, replaced_content
 from offside_data.dataset.reference import local_folder, parse_reference
+from offside_data.dataset.transaction import transaction_of
 from offside_data.errors import DatasetError
 from offside_data.plugins import Registry
 from offside_data.schema import SCHEMA_VERSION
@@ -57,23 +58,29 @@ def migrate(folder: str | Path) -> MigrationReport:
     if not steps:
         return MigrationReport(before=before, after=before, steps=())
     with replaced_content(path) as staged:
+        copy = staged / "before"
+        copy.mkdir()
         for source in path.iterdir():
             if source.name in ("data", "tables"):
-                shutil.copytree(source, staged / source.name)
+                shutil.copytree(source, copy / source.name)
             elif source.is_file() and source.suffix in (".md", ".yaml", ".json", ".jsonl"):
-                shutil.copy2(source, staged)
+                shutil.copy2(source, copy)
         for step in steps:
-            STEPS.load(step).run(staged)
-        card = Card.load(staged)
+            STEPS.load(step).run(copy)
+        card = Card.load(copy)
         card.block["schema_version"] = SCHEMA_VERSION
-        card.save(staged)
-        contents = Contents.read(staged)
+        card.save(copy)
+        change = transaction_of(OffsideDataset(copy, card))
+        # What a step made of the files isn't what the card says of them.
+        change.rewrite_records(lambda batches: batches)
         what = {"from": before, "to": SCHEMA_VERSION, "steps": steps}
         why = "the data model of this offside-data is a newer one"
-        contents.decisions.append(make_decision("migrated", what, why, command="migrate"))
-        for folder_name in ("data", "tables"):
-            shutil.rmtree(staged / folder_name, ignore_errors=True)
-        contents.write_into(staged)
+        change.decide([make_decision("migrated", what, why, command="migrate")])
+        change.write_into(staged)
+        for other in copy.iterdir():
+            if other.is_file() and not (staged / other.name).exists():
+                other.rename(staged / other.name)
+        shutil.rmtree(copy)
     return MigrationReport(before=before, after=SCHEMA_VERSION, steps=tuple(steps))
 
 

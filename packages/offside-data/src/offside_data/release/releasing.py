@@ -7,31 +7,37 @@ any moment and run again, a release ends with the same digest, one entry in the 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
+import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
-from offside_data.dataset.contents import Contents
-from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.digest import dataset_digest, frame_root, taxonomy_digest
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.reference import Version, local_folder, parse_reference
+from offside_data.dataset.storage import TABLES
+from offside_data.dataset.transaction import Transaction, transaction_of
 from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import ReleaseError, UsageError
 from offside_data.files import write_text
 from offside_data.release import changelog, snapshots
-from offside_data.release.diff import Change, FieldChange, State, diff_states
+from offside_data.release.diff import Change, Differences, FieldChange, Kind, Leaves, shared_parts
 from offside_data.release.migration import migrate
 from offside_data.release.rules import Level, bumped, require_bump, required
 from offside_data.release.snapshots import Snapshot, find_snapshot
 from offside_data.release.stripping import strip_pictures
 from offside_data.schema import SCHEMA_VERSION
 from offside_data.takedown.tombstones import read_tombstones
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FIRST = Version((1, 0, 0))
 """Version of a first release, whatever the working version was."""
@@ -50,7 +56,7 @@ class ReleaseReport:
         parent: The version that it was made from; null for a first release.
         new: Whether something was released; otherwise nothing differs from what was.
         needed: The smallest bump that the changes allow; null for a first release, or without changes.
-        changes: What differs from the parent; of a first release, everything in it.
+        changes: What differs from the parent, counted as `Differences.sorts` does; of a first release, all in it.
         stripped: How many pictures lost metadata.
     """
 
@@ -67,7 +73,8 @@ class ReleaseReport:
 class _Parent:
     version: Version
     digest: str
-    state: State
+    home: Path
+    dataset: OffsideDataset
     extra: tuple[Change, ...]  # What a comparison of the data can't show: another schema, takedowns.
 
 
@@ -104,13 +111,13 @@ def make_release(
     level = Level.parse(bump) if isinstance(bump, str) else bump
     dataset = open_dataset(folder)
     _require_note(note, dataset.path)
-    _require_checked(dataset.path)
-    contents = Contents.read(dataset.path)
-    stripped = 0 if keep_metadata else strip_pictures(contents)
+    _require_checked(dataset)
+    change = transaction_of(dataset)
+    stripped = 0 if keep_metadata else strip_pictures(change)
     with _parent_of(dataset.path, dataset.card, parent) as found:
         try:
             with replaced_content(dataset.path) as staged:
-                report = _stage(staged, dataset.path, contents, found, level, note)
+                changes, digest = _stage(staged, change, found, level, note)
         except _UnchangedError:
             assert found is not None
             return ReleaseReport(
@@ -122,29 +129,35 @@ def make_release(
                 changes=(),
                 stripped=0,
             )
-    return dataclasses.replace(report, stripped=stripped)
+    return ReleaseReport(
+        version=change.card.version,
+        digest=digest,
+        parent=None if found is None else str(found.version),
+        new=True,
+        needed=None if found is None else str(required(changes)),
+        changes=tuple(changes),
+        stripped=stripped,
+    )
 
 
 def _stage(
-    staged: Path, folder: Path, contents: Contents, parent: _Parent | None, level: Level, note: str
-) -> ReleaseReport:
+    staged: Path, change: Transaction, parent: _Parent | None, level: Level, note: str
+) -> tuple[list[Change], str]:
     """Write the release into `staged`, its snapshot included.
+
+    Returns:
+        What differs from the parent, counted; the digest.
 
     Raises:
         ReleaseError: If the bump is too small or the number is taken.
     """
     version = FIRST if parent is None else bumped(parent.version, level)
-    contents.card.block["version"] = str(version)
-    contents.card.block["parent"] = parent and {"version": str(parent.version), "digest": parent.digest}
-    contents.write_into(staged)
-    card = Card.load(staged)
-    after = State.read(open_dataset(staged))
-    changes = _everything(after) if parent is None else [*parent.extra, *diff_states(parent.state, after)]
-    if not changes:
-        raise _UnchangedError
-    if parent is not None:
-        require_bump(changes, level, parent.version)
-    taken = find_snapshot(folder, str(version))
+    change.card.block["version"] = str(version)
+    change.card.block["parent"] = parent and {"version": str(parent.version), "digest": parent.digest}
+    card = change.write_into(staged)
+    changes = _changes(parent, OffsideDataset(staged, card), level)
+    assert change.base is not None
+    taken = find_snapshot(change.base.path, str(version))
     if taken is not None and taken.digest != card.digest:
         raise ReleaseError(
             f"{version} was released before with other content ({taken.digest[:19]}…), and a released version never "
@@ -155,23 +168,68 @@ def _stage(
     earlier = None if parent is None else str(parent.version)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     entry = changelog.make_entry(str(version), today, note, changes, digest=card.digest, parent=earlier)
-    write_text(staged / CHANGELOG_FILE, changelog.with_entry(contents.changelog, entry))
+    write_text(staged / CHANGELOG_FILE, changelog.with_entry(change.changelog, entry))
     write_croissant(staged, card)
     if taken is None:
         snapshots.keep(staged, str(version), card.digest)
-    return ReleaseReport(
-        version=str(version),
-        digest=card.digest,
-        parent=earlier,
-        new=True,
-        needed=None if parent is None else str(required(changes)),
-        changes=tuple(changes),
-        stripped=0,
+    return changes, card.digest
+
+
+def _changes(parent: _Parent | None, after: OffsideDataset, level: Level) -> list[Change]:
+    """What is released that the parent hasn't, or has in another way, counted.
+
+    Raises:
+        ReleaseError: If the parent isn't what was released, or the bump is too small.
+        _UnchangedError: If there is nothing.
+    """
+    if parent is None:
+        numbers: dict[Kind, int] = {
+            "record": sum(facts["records"] for facts in after.card.splits.values()),
+            "subject": len(after.frame("subjects", ["subject_id"])),
+            "image": len(after.frame("images", ["image_id"])),
+        }
+        return [Change(kind=kind, action="added", name=after.name, count=n) for kind, n in numbers.items() if n]
+    shared = shared_parts(parent.dataset, after)
+    before = {part: parent.dataset.leaves(part) for part in parent.dataset.parts() if part not in shared}
+    _require_unedited(parent, before, {part: after.card.splits[part]["digest"] for part in shared})
+    differences = Differences(
+        parent.dataset, after, (before, {part: _leaves(after, part) for part in after.parts() if part not in shared})
     )
+    changes = [*parent.extra, *differences.sorts]
+    if not changes:
+        raise _UnchangedError
+    if (required(changes) or level) > level:
+        require_bump(itertools.chain(parent.extra, differences), level, parent.version)
+    return changes
 
 
-def _everything(state: State) -> list[Change]:
-    return [Change(kind=kind, action="added", name=name) for kind, rows in state.rows.items() for name in rows]
+def _leaves(dataset: OffsideDataset, part: str) -> pl.DataFrame:
+    """The leaves of what was written or checked just now: those of records are stored with them."""
+    if part in TABLES:
+        return dataset.leaves(part)
+    return dataset.frame(part, ["record_id", "content_hash"]).rename({"record_id": "name", "content_hash": "leaf"})
+
+
+def _require_unedited(parent: _Parent, leaves: Leaves, others: Mapping[str, str]) -> None:
+    """Make sure that a parent is what was released.
+
+    Args:
+        parent: The parent.
+        leaves: Of its parts.
+        others: Roots of the parts that aren't among them.
+
+    Raises:
+        ReleaseError: If its files aren't what its card says.
+    """
+    roots = {part: frame_root(rows["name"], rows["leaf"]) for part, rows in leaves.items()} | dict(others)
+    dataset = parent.dataset
+    digest = dataset_digest({**roots, "taxonomy": taxonomy_digest(dataset.taxonomy)})
+    if digest != dataset.digest:
+        raise ReleaseError(
+            f"{parent.home}: release {parent.version} isn't what it was: its card says "
+            f"{dataset.digest[:19]}…, its files {digest[:19]}…. Somebody edited a file in place. "
+            "Fetch that release and name it with --parent."
+        )
 
 
 def _require_note(note: str, folder: Path) -> None:
@@ -181,19 +239,19 @@ def _require_note(note: str, folder: Path) -> None:
         raise UsageError("the note names somebody who was taken down; say it without the name.")
 
 
-def _require_checked(folder: Path) -> None:
-    """Let a dataset pass only without errors.
+def _require_checked(dataset: OffsideDataset) -> None:
+    """Let a dataset pass only without errors; that its files are what its card says is among what is checked.
 
     Raises:
         ReleaseError: Listing the first errors.
     """
-    issues = check_dataset(open_dataset(folder))
+    issues = check_dataset(dataset)
     errors = [issue for issue in issues if issue.severity == "error" and issue.code not in _WRITTEN_ANEW]
     if errors:
         shown = "\n".join(f"  {issue.code}: {issue.where}: {issue.message}" for issue in errors[:_SHOWN])
         more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
         raise ReleaseError(
-            f"{folder} can't be released, `offside-data check` finds {len(errors)} errors:\n{shown}{more}\n"
+            f"{dataset.path} can't be released, `offside-data check` finds {len(errors)} errors:\n{shown}{more}\n"
             "Correct them, or waive with a reason in decisions.jsonl what may stay."
         )
 
@@ -226,14 +284,8 @@ def _parent_of(folder: Path, card: Card, reference: str | Path | None) -> Iterat
                 field="schema_version", before=stated.block.get("schema_version"), after=SCHEMA_VERSION
             )
             extra.append(Change(kind="schema", action="changed", name=card.name, fields=(schema,)))
-        state = State.read(open_dataset(home))
-        if state.digest != state.dataset.digest:
-            raise ReleaseError(
-                f"{snapshot.folder}: release {snapshot.version} isn't what it was: its card says "
-                f"{state.dataset.digest[:19]}…, its files {state.digest[:19]}…. Somebody edited a file in place. "
-                "Fetch that release and name it with --parent."
-            )
-        yield _Parent(Version.parse(snapshot.version), snapshot.digest, state, tuple(extra))
+        version = Version.parse(snapshot.version)
+        yield _Parent(version, snapshot.digest, snapshot.folder, open_dataset(home), tuple(extra))
 
 
 def _given(reference: str | Path, card: Card) -> Snapshot:

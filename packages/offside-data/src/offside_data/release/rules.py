@@ -7,6 +7,7 @@ them. MINOR adds and takes away (takedowns too, so that such users get them), PA
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -99,15 +100,20 @@ def require_bump(changes: Iterable[Change], bump: Level, parent: Version) -> Non
     Raises:
         ReleaseError: Listing the changes that need more.
     """
-    changes = list(changes)
-    heavier = [change for change in changes if level_of(change) > bump]
+    levels: Counter[Level] = Counter()
+    reasons: list[str] = []
+    for change in changes:
+        levels[level_of(change)] += 1
+        if level_of(change) > bump and len(reasons) < SHOWN:
+            reasons.append(f"  {_reason(change, bump)}")
+    heavier = sum(number for level, number in levels.items() if level > bump)
     if heavier:
-        need = max(map(level_of, heavier))
-        shown = "\n".join(f"  {_reason(change, bump)}" for change in heavier[:SHOWN])
-        more = f"\n  and {len(heavier) - SHOWN} more; `offside-data diff` lists all" if len(heavier) > SHOWN else ""
+        need = max(levels)
+        more = f"\n  and {heavier - SHOWN} more; `offside-data diff` lists all" if heavier > SHOWN else ""
+        shown = "\n".join(reasons) + more
         raise ReleaseError(
-            f"a {bump} release of {parent} is too small: {len(heavier)} of {len(changes)} changes need more:\n"
-            f"{shown}{more}\nRelease {bumped(parent, need)} with --bump {need}, or take these changes back."
+            f"a {bump} release of {parent} is too small: {heavier} of {levels.total()} changes need more:\n"
+            f"{shown}\nRelease {bumped(parent, need)} with --bump {need}, or take these changes back."
         )
 
 

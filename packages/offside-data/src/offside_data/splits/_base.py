@@ -40,7 +40,7 @@ class Unit:
     """What moves as one: all records about one picture, or one record about none.
 
     Args:
-        records: Its records, those that show the picture first.
+        records: Its records, those that show the picture first; only the fields of `offside_data.split.READ` are read.
         subject_id: Whose they are.
         image_id: The picture; null for a record about none.
         source: Where the picture came from, as the images table says, e.g. `offside:004.jpg`.
