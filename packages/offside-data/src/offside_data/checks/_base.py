@@ -143,7 +143,9 @@ def _map(
     try:
         yield from ((part, future.result()) for (part, _), future in zip(jobs, futures, strict=True))
     except BrokenProcessPool as error:
-        raise DatasetError(f"{dataset.path}: a process that checks it was killed. Free memory and run it again.") from error
+        raise DatasetError(
+            f"{dataset.path}: a process that checks it was killed. Free memory and run it again."
+        ) from error
 
 
 def _in_worker(work: Work, folder: Path, part: str, file: Path, args: tuple[Any, ...]) -> Any:
@@ -312,7 +314,9 @@ def _shown(dataset: OffsideDataset, batch: pl.DataFrame, verified: Collection[st
                 file, group, row, _ = places.row(at)
                 problem = None if sha256 in verified else _problem(pictures[at].as_py())
                 found[sha256] = (str(dataset.pictures.files[file]), group, row, problem)
-    columns = pl.concat(hashes) if "image" in batch.columns else pl.repeat(None, len(batch), dtype=pl.String, eager=True)
+    columns = (
+        pl.concat(hashes) if "image" in batch.columns else pl.repeat(None, len(batch), dtype=pl.String, eager=True)
+    )
     kinds = {"picture_sha256": pl.String, "path": pl.String, "group": pl.UInt32, "row": pl.UInt32, "problem": pl.String}
     shown = pl.DataFrame([(sha256, *place) for sha256, place in found.items()], kinds, orient="row")
     return columns.alias("picture_sha256"), shown

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
-from offside_data.checks._stated import Claim, Claims
+from offside_data.checks._stated import Claim, claims_of
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
@@ -21,28 +21,29 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
 
 
 def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
-    claims, issues = Claims(dataset.taxonomy), []
+    claims = claims_of(dataset.taxonomy)
+    issues: list[Issue] = []
     for batch in dataset.batches(part, _COLUMNS, [file]):
         for row in batch.iter_rows(named=True):
             claim = claims.of(row)
             if claim is not None:
-                issues += _check(row, claim, claims.states)
+                issues += _check(row, claim)
     return issues
 
 
-def _check(row: Row, claim: Claim, states: Callable[[str, Claim], bool]) -> Iterator[Issue]:
+def _check(row: Row, claim: Claim) -> Iterator[Issue]:
     name, value = row["record_id"] or NO_ID, claim.value.text
-    if not states(row["answer"] or "", claim):
+    if not claim.is_in(row["answer"]):
         message = f"the answer {row['answer']!r} doesn't state its value, {value!r}."
         yield Issue("warning", "value-not-in-answer", name, message)
     for text in row["perturbed_answers"] or ():
-        if states(text, claim):
+        if claim.is_in(text):
             message = f"the perturbed answer {text!r} states the true value, {value!r}."
             yield Issue(severity_of(row), "true-distractor", name, message)
     for place, choice in enumerate(row["choices"] or ()):
-        if place != row["correct_choice"] and states(choice, claim):
+        if place != row["correct_choice"] and claim.is_in(choice):
             message = f"choice {place}, {choice!r}, states the true value, {value!r}, but isn't the correct one."
             yield Issue(severity_of(row), "true-distractor", name, message)
-        elif place == row["correct_choice"] and not states(choice, claim):
+        elif place == row["correct_choice"] and not claim.is_in(choice):
             message = f"choice {place}, {choice!r}, is marked correct but doesn't state the value, {value!r}."
             yield Issue(severity_of(row), "value-not-in-choice", name, message)

@@ -69,12 +69,19 @@ def _shown(checked: CheckedDataset) -> pl.DataFrame:
         col("split").cast(pl.String).unique(),
         col("derived_from").replace("", None).drop_nulls().first(),
     )
-    table = checked.tables["images"].unique("image_id", keep="last").select("image_id", "sha256", "derived_from", *_STATED)
+    table = (
+        checked.tables["images"].unique("image_id", keep="last").select("image_id", "sha256", "derived_from", *_STATED)
+    )
     groups = groups.join(table, on="image_id", how="left", suffix="_of_row")
     # Hashes of other bytes say nothing.
     believed = col("picture_sha256").is_null() | col("sha256").is_null() | (col("sha256") == col("picture_sha256"))
     return groups.select(
-        *("image_id", "picture_sha256", "split", pl.coalesce("derived_from", "derived_from_of_row").alias("derived_from")),
+        *(
+            "image_id",
+            "picture_sha256",
+            "split",
+            pl.coalesce("derived_from", "derived_from_of_row").alias("derived_from"),
+        ),
         *(pl.when(believed).then(name) for name in _STATED),
     ).sort("image_id", "picture_sha256", nulls_last=False)
 

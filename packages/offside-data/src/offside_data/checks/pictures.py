@@ -53,7 +53,9 @@ def _missing(checked: CheckedDataset, asked: pl.DataFrame) -> Iterator[Issue]:
 def _unlisted(checked: CheckedDataset) -> Iterator[Issue]:
     import polars as pl
 
-    table = checked.tables["images"].select("image_id", "sha256").unique("image_id", keep="last").with_columns(there=True)
+    table = (
+        checked.tables["images"].select("image_id", "sha256").unique("image_id", keep="last").with_columns(there=True)
+    )
     pictures = checked.records.select("image_id", "picture_sha256").drop_nulls("image_id").unique()
     pictures = pictures.join(table, on="image_id", how="left")
     for picture in pictures.filter(pl.col("there").is_null())["image_id"].unique().sort():

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
-from offside_data.checks._stated import Claim, Claims
+from offside_data.checks._stated import Claim, Claims, Texts, claims_of
 from offside_data.checks.questions import normalised, normalised_of, same_answer
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
 from offside_data.questions.phrasings import BLANK, value_text
-from offside_data.schema import ClaimValue
-from offside_data.tagging.values import find_values, same_value
-from offside_data.taxonomy import Attribute
+from offside_data.tagging.values import same_value
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,13 +39,18 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
 
 
 def _told(checked: CheckedDataset) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What is true of a subject somewhere, where that is several values: by subject and attribute the numbers of its
-    values, each with a record that says so; and the values.
+    """What is true of subjects, each somewhere, where that is several values of an attribute.
+
+    Returns:
+        By subject and attribute the numbers of the values, `told`, each with a record that says so, `tellers`; and
+        the values, with their attributes, by number.
     """
     import polars as pl
 
     col, taxonomy = pl.col, checked.dataset.taxonomy
-    kinds = pl.DataFrame([(name, taxonomy[name].kind) for name in taxonomy.names()], ["attribute", "kind"], orient="row")
+    kinds = pl.DataFrame(
+        [(name, taxonomy[name].kind) for name in taxonomy.names()], ["attribute", "kind"], orient="row"
+    )
     # What is doubtful itself makes no other answer true.
     told = checked.records.filter(col("suspect").is_null(), col("subject_id").is_not_null(), col("value").is_not_null())
     told = told.select("subject_id", col("attribute").cast(pl.String), "value", "record_id").join(
@@ -68,25 +71,26 @@ def _in_file(
     """What is wrong with the forms of the records of a file; and hashes of the words that its rows ask in."""
     import polars as pl
 
-    forms, size, issues, asked = _Forms(Claims(dataset.taxonomy), values), 0, [], []
+    forms, size = _Forms(claims_of(dataset.taxonomy), values), 0
+    issues: list[Issue] = []
+    asked = [pl.DataFrame(schema={"row": pl.UInt32, "words": pl.UInt64})]
     for batch in dataset.batches(part, _COLUMNS, [file]):
         rows = batch.join(told, on=("subject_id", "attribute"), how="left", maintain_order="left")
         for row in rows.drop("question", "question_paraphrases").iter_rows(named=True):
             issues += forms.check(row)
         numbered = batch.with_row_index("row", offset=size)
-        asked.append(numbered.select("row", pl.col("question").fill_null("").alias("text")))
         further = numbered.filter(pl.col("question_paraphrases").list.len() > 0)
-        asked.append(further.select("row", pl.col("question_paraphrases").alias("text")).explode("text"))
-        asked[-2:] = [pl.concat(asked[-2:]).select("row", normalised_of("text").hash().alias("words")).unique()]
+        further = further.select("row", text="question_paraphrases").explode("text")
+        texts = pl.concat([numbered.select("row", text=pl.col("question").fill_null("")), further])
+        asked.append(texts.select("row", words=normalised_of("text").hash()).unique())
         size += len(batch)
-    nothing = pl.DataFrame(schema={"row": pl.UInt32, "words": pl.UInt64})
-    return part, size, issues, pl.concat([nothing, *asked])
+    return part, size, issues, pl.concat(asked)
 
 
 class _Forms:
     def __init__(self, claims: Claims, values: pl.DataFrame) -> None:
-        self._claims, self._states = claims, claims.states
-        self._others = functools.cache(lambda number: claims.of(values.row(number, named=True)))
+        self._claims = claims
+        self._other = functools.cache(lambda number: claims.of(values.row(number, named=True)))
 
     def check(self, row: Row) -> Iterator[Issue]:
         name, cloze = row["record_id"] or NO_ID, row["cloze"]
@@ -97,50 +101,54 @@ class _Forms:
         if claim is None:
             return
         if cloze is not None:
-            yield from self._cloze(row, name, claim)
+            yield from _cloze(row, name, claim)
         # Other words may say the same as a text, and what is true of one sentence is wrong in another.
         if claim.value.kind != "text":
             for text in row["answer_paraphrases"] or ():
-                if not self._states(text, claim):
+                if not claim.is_in(text):
                     message = f"the answer's paraphrase {text!r} doesn't state the value, {claim.value.text!r}."
                     yield Issue(severity_of(row), "paraphrase-not-value", name, message)
             yield from self._true_elsewhere(row, name, claim)
-        yield from self._repeated(row, name, claim.attribute)
-
-    def _cloze(self, row: Row, name: str, claim: Claim) -> Iterator[Issue]:
-        cloze, value = row["cloze"], claim.value
-        if self._states(cloze, claim):
-            message = f"the cloze {cloze!r} tells the value, {value.text!r}, beside the blank."
-            yield Issue(severity_of(row), "cloze-tells", name, message)
-            return
-        said = (value.text, value_text(value, claim.attribute))
-        if not any(self._states(cloze.replace(BLANK, text), claim) for text in said):
-            message = f"the cloze {cloze!r} doesn't state the value when it is filled in, {value.text!r}."
-            yield Issue(severity_of(row), "cloze-not-value", name, message)
+        yield from _repeated(row, name, claim.texts)
 
     def _true_elsewhere(self, row: Row, name: str, claim: Claim) -> Iterator[Issue]:
+        if row["told"] is None:
+            return
         wrong = [*(row["perturbed_answers"] or ())]
         wrong += [text for place, text in enumerate(row["choices"] or ()) if place != row["correct_choice"]]
-        for number, record in zip(row["told"] or (), row["tellers"] or (), strict=True):
-            other = self._others(number)
-            if other is claim:
+        read = [(text, claim.texts.measures(text)) for text in wrong if text]
+        for number, record in zip(row["told"], row["tellers"], strict=True):
+            other = self._other(number)
+            if other is None or other is claim:
                 continue
-            for text in wrong:
-                if self._states(text, other) and not same_value(claim.value, other.value, claim.attribute):
+            for text, measures in read:
+                if not other.is_near(measures) or not other.is_in(text):
+                    continue
+                if not same_value(claim.value, other.value, claim.texts.attribute):
                     message = (
                         f"the wrong answer {text!r} states {other.value.text!r}, which record {record} says of the "
                         "subject. Run questions --only all."
                     )
                     yield Issue(severity_of(row), "wrong-answer-true", name, message)
 
-    def _repeated(self, row: Row, name: str, attribute: Attribute) -> Iterator[Issue]:
-        seen: list[ClaimValue] = []
-        for text in row["choices"] or ():
-            found = find_values(text, attribute)
-            value = found[0] if len(found) == 1 else ClaimValue(kind=attribute.kind, text=text)
-            if any(same_value(value, other, attribute) for other in seen):
-                yield Issue("warning", "choice-repeated", name, f"two choices say the same: {text!r}.")
-            seen.append(value)
+
+def _cloze(row: Row, name: str, claim: Claim) -> Iterator[Issue]:
+    cloze, value = row["cloze"], claim.value
+    if claim.is_in(cloze):
+        message = f"the cloze {cloze!r} tells the value, {value.text!r}, beside the blank."
+        yield Issue(severity_of(row), "cloze-tells", name, message)
+        return
+    said = (value.text, value_text(value, claim.texts.attribute))
+    if not any(claim.is_in(cloze.replace(BLANK, text)) for text in said):
+        message = f"the cloze {cloze!r} doesn't state the value when it is filled in, {value.text!r}."
+        yield Issue(severity_of(row), "cloze-not-value", name, message)
+
+
+def _repeated(row: Row, name: str, texts: Texts) -> Iterator[Issue]:
+    choices = [text for text in row["choices"] or () if text is not None]
+    for place, text in enumerate(choices):
+        if any(texts.say_the_same(text, other) for other in choices[:place]):
+            yield Issue("warning", "choice-repeated", name, f"two choices say the same: {text!r}.")
 
 
 def _conflicts(checked: CheckedDataset, asked: pl.DataFrame) -> Iterator[Issue]:

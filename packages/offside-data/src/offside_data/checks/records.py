@@ -21,9 +21,11 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
         yield from (issue for issue in issues if issue.where not in told)
     records, subjects = checked.records, checked.tables["subjects"]
     home = pl.format("{}/{}", pl.col("modality").fill_null("None"), pl.col("split").fill_null("None"))
-    for name, place, file in records.select("record_id", home, pl.col("part").cast(pl.String)).filter(
-        pl.col("modality") != pl.col("part")
-    ).rows():
+    for name, place, file in (
+        records.select("record_id", home, pl.col("part").cast(pl.String))
+        .filter(pl.col("modality") != pl.col("part"))
+        .rows()
+    ):
         yield Issue("error", "wrong-file", name, f"a {place} record lies in {file}.")
     for name, why in records.filter(pl.col("suspect") != "").select("record_id", "suspect").rows():
         yield Issue("warning", "suspect", name, f"flagged for a second look: {why}")

@@ -65,7 +65,9 @@ def _holdout(checked: CheckedDataset) -> Iterator[Issue]:
 
     unseen = checked.tables["subjects"].filter(pl.col("cohort") == "holdout")["subject_id"]
     # Compared as Python does, where null is another split.
-    seen = checked.records.filter(pl.col("split").ne_missing(pl.lit("holdout")), pl.col("subject_id").is_in(unseen.implode()))
+    seen = checked.records.filter(
+        pl.col("split").ne_missing(pl.lit("holdout")), pl.col("subject_id").is_in(unseen.implode())
+    )
     for subject, record, part in (
         seen.unique("subject_id", keep="last").sort("subject_id").select("subject_id", "record_id", "part").rows()
     ):

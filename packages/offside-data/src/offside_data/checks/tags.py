@@ -64,7 +64,9 @@ def _doubtful(records: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
         found += [same["at"], same["at_of_other"]]
     roles = claims.select("split", "scope", "veracity").unique()
     odd = [split != "holdout" and word != veracity_by_role(split, scope) for split, scope, word in roles.rows()]
-    misplaced = claims.join(roles.filter(pl.Series(odd, dtype=pl.Boolean)), on=roles.columns, nulls_equal=True, how="semi")
+    misplaced = claims.join(
+        roles.filter(pl.Series(odd, dtype=pl.Boolean)), on=roles.columns, nulls_equal=True, how="semi"
+    )
     if len(rumors):
         found.append(misplaced["at"])
     return claims.filter(col("at").is_in(pl.concat(found).implode()))

@@ -50,7 +50,9 @@ def folded_words(text: str) -> tuple[str, ...]:
 def contains(words: Sequence[str], part: Sequence[str]) -> bool:
     """Whether `part` stands in `words` as it is, word by word."""
     n = len(part)
-    return n > 0 and any(tuple(words[i : i + n]) == tuple(part) for i in range(len(words) - n + 1))
+    if n == 0 or part[0] not in words:
+        return False
+    return any(tuple(words[i : i + n]) == tuple(part) for i in range(len(words) - n + 1))
 
 
 # ---------------------------------------------------------------------------------------------

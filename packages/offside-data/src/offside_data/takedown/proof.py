@@ -121,7 +121,8 @@ class _Search:
     def _columns(self, path: Path) -> Iterator[tuple[str, str]]:
         """Columns of a Parquet file and what is wrong with them, row group by row group."""
         told = set()
-        with open_parquet(path, dictionary=["image.bytes"]) as file:
+        pictures = ["image.bytes"] if "image" in open_parquet(path).schema_arrow.names else []
+        with open_parquet(path, pictures) as file:
             for group in range(file.num_row_groups):
                 for column, values in _leaves(file.read_row_group(group)):
                     for message in self._values(column, values):
