@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of
 from offside_data.dataset.transaction import change_dataset
-from offside_data.schema import EncodedImage, Picture, Record
+from offside_data.schema import EncodedImage, Record, RecordImage
+from offside_data.tagging.suspects import with_contradictions
+from offside_data.taxonomy import Taxonomy
 
 
 @dataclass(kw_only=True)
@@ -29,7 +34,7 @@ class WholeDataset:
     def read(cls, folder: str | Path) -> WholeDataset:
         known: dict[tuple[bytes, str | None], EncodedImage] = {}
 
-        def held(picture: Picture | None) -> EncodedImage | None:
+        def held(picture: RecordImage | None) -> EncodedImage | None:
             if picture is None:
                 return None
             made = EncodedImage(bytes=picture.bytes, path=picture.path)
@@ -57,3 +62,10 @@ class WholeDataset:
             change.set_table("subjects", self.subjects)
             change.set_table("images", self.images)
             change.decisions = self.decisions
+
+
+def flag_contradictions(records: Iterable[Record], taxonomy: Taxonomy) -> list[Record]:
+    """`with_contradictions` for records."""
+    records = list(records)
+    flagged = with_contradictions(frame_of(records, "multimodal", PictureStore()), taxonomy)["suspect"]
+    return [dataclasses.replace(record, suspect=why) for record, why in zip(records, flagged, strict=True)]

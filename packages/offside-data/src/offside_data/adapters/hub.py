@@ -1,7 +1,7 @@
 """Any dataset as downloaded from the Hub: a folder of Parquet, JSONL or CSV files, or one such file.
 
 Its card says which files make which split and config; without a card, their names do, as `datasets` has it. Columns
-are found by name (`_columns.NAMES`) or said with `--set question=COLUMN`; if none fits, the columns are listed with
+are found by name (`columns.NAMES`) or said with `--set question=COLUMN`; if none fits, the columns are listed with
 an example. Nothing but tables is opened: no scripts, no pickles.
 """
 
@@ -73,7 +73,7 @@ def read(source: Path, options: ReadOptions) -> Imported:
         require(table, matched, ("question", "answer"))
         folders = tuple(dict.fromkeys(((root / inside).parent, root)))
         collector.add_table(table, matched, folders, split or _split_of(inside))
-    return collector.finish()
+    return collector.close()
 
 
 def _files(source: Path, config: str) -> list[tuple[PurePosixPath, str | None]]:

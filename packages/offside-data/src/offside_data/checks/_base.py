@@ -8,8 +8,6 @@ import functools
 import importlib.metadata
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +22,7 @@ from offside_data.errors import DatasetError, PictureError, RecordError
 from offside_data.images.decode import verify_image
 from offside_data.images.parts import add_part, read_parts
 from offside_data.issues import Issue, Severity
-from offside_data.processes import worker_processes
+from offside_data.processes import Workers, worth_sharing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,9 +37,6 @@ _COLUMNS = (
     *("record_id", "subject_id", "image_id", *_WORDS, "question", "answer", "value"),
     *("corrects", "derived_from", "suspect"),
 )
-_ROWS_WORTH_A_PROCESS = 50_000
-"""Rows from which on a second process saves more time than it takes to start."""
-_PROCESSES = 2
 _PICTURES_WORTH_KEEPING = 1_000
 """From so many newly decoded pictures on a check remembers which they were."""
 _ROWS_OF_PICTURES = 2_000
@@ -69,6 +64,7 @@ class CheckedDataset:
         pictures: `picture_sha256`, `path`, `group` and `row` of each distinct picture.
         unreadable: Why a picture can't be decoded, by SHA-256.
         problems: Files and rows that can't be read.
+        workers: The processes that share the work.
     """
 
     dataset: OffsideDataset
@@ -80,12 +76,12 @@ class CheckedDataset:
     pictures: pl.DataFrame
     unreadable: dict[str, str]
     problems: list[Issue]
-    pool: ProcessPoolExecutor | None = None
+    workers: Workers[_Opened]
 
     def map(self, work: Work, *args: Any) -> Iterator[Any]:
         """What `work(dataset, part, file, *args)` gives for each file of records, in their order; see `Work`."""
         parts = [part for part in self.sizes if part not in TABLES]
-        return (found for _, found in _map(self.dataset, parts, self.pool, work, *args))
+        return (found for _, found in _map(self.dataset, self.workers, parts, work, *args))
 
     def whole(self, some: pl.DataFrame, *columns: str) -> Iterator[Row]:
         """A few of `records` as plain mappings, with further columns from the files.
@@ -118,43 +114,43 @@ class CheckedDataset:
 
 @contextlib.contextmanager
 def look_at(dataset: OffsideDataset) -> Iterator[CheckedDataset]:
-    """Read a dataset for its checks; a second process is at hand until the block ends if the dataset is large."""
-    with worker_processes(_PROCESSES) if _is_large(dataset) else contextlib.nullcontext() as pool:
-        yield _read(dataset, pool)
+    """Read a dataset for its checks; other processes are at hand until the block ends if the dataset is large."""
+    with Workers(_Opened(dataset), worth_sharing(_rows(dataset))) as workers:
+        yield _read(dataset, workers)
 
 
-def _is_large(dataset: OffsideDataset) -> bool:
+class _Opened:
+    """An opened dataset; another process opens it anew."""
+
+    def __init__(self, dataset: OffsideDataset) -> None:
+        self.dataset = dataset
+
+    def __reduce__(self) -> tuple[Callable[[Path], _Opened], tuple[Path]]:
+        return _open_anew, (self.dataset.path,)
+
+
+def _open_anew(folder: Path) -> _Opened:
+    return _Opened(OffsideDataset(folder, Card.load(folder)))
+
+
+def _rows(dataset: OffsideDataset) -> int:
     rows = 0
     for part in dataset.record_parts():
         with contextlib.suppress(DatasetError):
             rows += sum(open_parquet(file).metadata.num_rows for file in dataset.files(part))
-    return rows >= _ROWS_WORTH_A_PROCESS
+    return rows
 
 
 def _map(
-    dataset: OffsideDataset, parts: list[str], pool: ProcessPoolExecutor | None, work: Work, *args: Any
+    dataset: OffsideDataset, workers: Workers[_Opened], parts: Sequence[str], work: Work, *args: Any
 ) -> Iterator[tuple[str, Any]]:
     """What `work` gives for each file of some parts, with the part."""
-    jobs = [(part, file) for part in parts for file in dataset.files(part)]
-    if pool is None:
-        yield from ((part, work(dataset, part, file, *args)) for part, file in jobs)
-        return
-    futures = [pool.submit(_in_worker, work, dataset.path, part, file, args) for part, file in jobs]
-    try:
-        yield from ((part, future.result()) for (part, _), future in zip(jobs, futures, strict=True))
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            f"{dataset.path}: a process that checks it was killed. Free memory and run it again."
-        ) from error
+    return workers.map(_of_file, ((part, file, work, args) for part in parts for file in dataset.files(part)))
 
 
-def _in_worker(work: Work, folder: Path, part: str, file: Path, args: tuple[Any, ...]) -> Any:
-    return work(_opened(folder), part, file, *args)
-
-
-@functools.cache
-def _opened(folder: Path) -> OffsideDataset:
-    return OffsideDataset(folder, Card.load(folder))
+def _of_file(opened: _Opened, job: tuple[str, Path, Work, tuple[Any, ...]]) -> tuple[str, Any]:
+    part, file, work, args = job
+    return part, work(opened.dataset, part, file, *args)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -199,7 +195,7 @@ def _joined(looks: Sequence[_Look]) -> _Look:
     )
 
 
-def _read(dataset: OffsideDataset, pool: ProcessPoolExecutor | None) -> CheckedDataset:
+def _read(dataset: OffsideDataset, workers: Workers[_Opened]) -> CheckedDataset:
     import polars as pl
 
     parts, problems, store = [], [], _verified_folder(dataset)
@@ -211,7 +207,7 @@ def _read(dataset: OffsideDataset, pool: ProcessPoolExecutor | None) -> CheckedD
             problems.append(Issue("error", "file-unreadable", part, str(error)))
     looks = {part: _nothing(dataset, part) for part in ("multimodal", *TABLES)}
     roots = {"taxonomy": digests.taxonomy_digest(dataset.taxonomy)}
-    for part, found in itertools.groupby(_map(dataset, parts, pool, _look, store), key=lambda pair: pair[0]):
+    for part, found in itertools.groupby(_map(dataset, workers, parts, _look, store), key=lambda pair: pair[0]):
         look = _joined([look for _, look in found])
         problems += look.issues
         if not look.failed:
@@ -230,7 +226,7 @@ def _read(dataset: OffsideDataset, pool: ProcessPoolExecutor | None) -> CheckedD
         pictures=pictures.drop("problem"),
         unreadable=dict(pictures.drop_nulls("problem").select("picture_sha256", "problem").rows()),
         problems=problems,
-        pool=pool,
+        workers=workers,
     )
 
 

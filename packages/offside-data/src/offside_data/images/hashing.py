@@ -6,7 +6,6 @@ changes none but that of the bytes.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -23,7 +22,7 @@ from offside_data.errors import DatasetError, PictureError, UsageError
 from offside_data.images.decode import decode_image, open_image, orientation, read_bytes, reduce_jpeg, shown_pixels
 from offside_data.images.parts import add_part, read_parts
 from offside_data.plugins import Registry
-from offside_data.processes import worker_processes
+from offside_data.processes import process_pool
 from offside_data.progress import track
 
 HASHES = Registry(
@@ -189,7 +188,7 @@ def _hash_all(plan: _Plan, store: Path | None, workers: int) -> Iterator[FileHas
         if plan.is_served_by(earlier):
             known[earlier.path, earlier.size, earlier.changed] = earlier
     hash_file = functools.partial(_hash_file, names=plan.hashes, side=plan.side)
-    with worker_processes(workers) if workers > 1 else contextlib.nullcontext() as pool:
+    with process_pool(workers) as pool:
         run: Any = map if pool is None else functools.partial(pool.map, chunksize=_BATCH)
         for start in range(0, len(plan.paths), _PART):
             part = plan.paths[start : start + _PART]
