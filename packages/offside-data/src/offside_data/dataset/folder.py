@@ -107,7 +107,9 @@ class OffsideDataset:
     # -----------------------------------------------------------------------------------------
     # By columns
 
-    def batches(self, part: str, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+    def batches(
+        self, part: str, columns: Sequence[str] | None = None, files: Sequence[Path] | None = None
+    ) -> Iterator[pl.DataFrame]:
         """A part in frames of some `ROWS_PER_BATCH` rows, in the order of its files, never cutting a row group.
 
         `image` is the place of a picture (`dataset.pictures`), null where there is none; no picture is read.
@@ -115,11 +117,12 @@ class OffsideDataset:
         Args:
             part: `config/split`, `subjects` or `images`.
             columns: Which columns; all if null. Fewer columns are read faster.
+            files: Which of its files; all if null.
 
         Raises:
             DatasetError: If it is missing or unreadable.
         """
-        for path in self.files(part):
+        for path in self.files(part) if files is None else files:
             yield from read_batches(path, config_of(part), self.pictures, columns)
 
     def frame(self, part: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
