@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row, config_of, frame_schema, id_column
 from offside_data.errors import PictureError
+from offside_data.files import temporary_folder
 from offside_data.images.decode import decode_image
 from offside_data.images.hashing import pixels_sha256
 from offside_data.schema import ClaimValue
@@ -32,6 +32,8 @@ _PER_BUCKET = 25_000
 """Rows of each of the two datasets that are in memory at once."""
 _PER_FLUSH = 50_000
 """Rows that wait until they are written."""
+_NAME = "(name)"
+"""The column of the rows' ids: tables may have one of that name themselves."""
 _ALIKE = "~"
 """Ends the name of a field of which only the form differs."""
 
@@ -68,8 +70,10 @@ class Pairs:
         self._datasets = (a, b)
         self._attributes = {attribute.name: attribute for attribute in b.taxonomy.attributes}
         self._schema = frame_schema(config_of(names["part_after"][0]))
-        self._names = names.with_row_index("bucket").select("name", pl.col("bucket") // _PER_BUCKET)
-        self._folder = tempfile.TemporaryDirectory()
+        self._names = names.with_row_index("bucket").select(
+            pl.col("name").alias(_NAME), pl.col("bucket") // _PER_BUCKET
+        )
+        self._folder = temporary_folder(self)
         self._files: dict[tuple[int, int], list[Path]] = {}
         for side, column in enumerate(("part", "part_after")):
             waiting: list[pl.DataFrame] = []
@@ -106,8 +110,8 @@ class Pairs:
     def _found(self, side: int, part: str, batch: pl.DataFrame) -> pl.DataFrame:
         import polars as pl
 
-        batch = batch.with_columns(pl.col(id_column(part)).fill_null("").alias("name"))
-        found = batch.join(self._names, on="name", maintain_order="left")
+        batch = batch.with_columns(pl.col(id_column(part)).fill_null("").alias(_NAME))
+        found = batch.join(self._names, on=_NAME, maintain_order="left")
         if "image" not in found.columns:
             return found
         return found.with_columns(self._datasets[side].pictures.hashes(found["image"].struct.unnest()))
@@ -117,7 +121,7 @@ class Pairs:
 
         for rows in pl.concat(waiting).partition_by("bucket") if waiting else ():
             files = self._files.setdefault((side, rows["bucket"][0]), [])
-            files.append(Path(self._folder.name) / f"{side}-{rows['bucket'][0]}-{len(files)}.arrow")
+            files.append(self._folder / f"{side}-{rows['bucket'][0]}-{len(files)}.arrow")
             rows.drop("bucket").write_ipc(files[-1], compression="lz4")
         waiting.clear()
 
@@ -128,7 +132,7 @@ class Pairs:
         import polars as pl
 
         rows = pl.concat(pl.read_ipc(file) for file in self._files[side, bucket])
-        return rows.unique("name", keep="last")  # `check` tells of ids that stand twice.
+        return rows.unique(_NAME, keep="last")  # `check` tells of ids that stand twice.
 
     # -----------------------------------------------------------------------------------------
     # Compared
@@ -137,7 +141,7 @@ class Pairs:
         """The rows of a bucket, before and after side by side, by name, and what differs in them."""
         import polars as pl
 
-        rows = self._read(0, bucket).join(self._read(1, bucket), on="name", suffix="_after").sort("name")
+        rows = self._read(0, bucket).join(self._read(1, bucket), on=_NAME, suffix="_after").sort(_NAME)
         said = []
         for field, kind in self._schema.items():
             if field == "content_hash":  # It follows from the others.
@@ -176,10 +180,10 @@ class Pairs:
 
         shown: list[list[pl.DataFrame]] = [[], []]
         for bucket in self._buckets():
-            sides = [self._read(side, bucket).select("name", "sha256", "image") for side in (0, 1)]
-            differing = sides[0].join(sides[1], on="name").filter(pl.col("sha256").ne_missing(pl.col("sha256_right")))
+            sides = [self._read(side, bucket).select(_NAME, "sha256", "image") for side in (0, 1)]
+            differing = sides[0].join(sides[1], on=_NAME).filter(pl.col("sha256").ne_missing(pl.col("sha256_right")))
             for side, rows in enumerate(sides):
-                rows = rows.join(differing, on="name", how="semi").drop_nulls("sha256").unique("sha256")
+                rows = rows.join(differing, on=_NAME, how="semi").drop_nulls("sha256").unique("sha256")
                 shown[side].append(rows.select("sha256", pl.col("image").struct.unnest()))
         pixels: dict[str, str] = {}
         for dataset, found in zip(self._datasets, shown, strict=True):
