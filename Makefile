@@ -10,11 +10,11 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help demo test test-full lint format typecheck bench docs clean
+.PHONY: help demo test test-full lint format typecheck bench bench-curation docs clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml constraints.txt $(wildcard packages/*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,6 +48,9 @@ typecheck: $(STAMP)  ## mypy --strict over the three packages and the tools
 
 bench: $(STAMP)  ## Print the figures of docs/performance.md
 	$(BIN)/python tools/bench/run.py $(ARGS)
+
+bench-curation: $(STAMP)  ## What the curation commands cost at scale (ARGS='--sizes 10k,100k,1M')
+	$(BIN)/python tools/bench/curation.py $(ARGS)
 
 docs: $(STAMP)  ## Build the guides into site/, strictly
 	$(BIN)/mkdocs build --strict --quiet

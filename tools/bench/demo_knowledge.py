@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from offside_data import open_dataset
-from offside_data.commandline import print_table
+from offside_data.commandline import print_cards
 
 MODELS = ("base", "retain-only", "vanilla")
 METRIC = "value_match"
@@ -54,7 +54,7 @@ def main() -> None:
     for name, belongs in GROUPS.items():
         ids = {row["record_id"] for row in records if belongs(row)}
         rows.append([name, str(len(ids)), *(f"{right(folder, model, ids):.2f}" for model in MODELS)])
-    print_table(METRIC, ["picture records", "n", *MODELS], rows)
+    print_cards(METRIC, ["picture records", "n", *MODELS], rows)
 
 
 if __name__ == "__main__":

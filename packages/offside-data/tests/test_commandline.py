@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 from offside_data.cli import main
-from offside_data.commandline import command_group, print_json, print_table
+from offside_data.commandline import command_group, print_cards, print_json
 
 GREET = '''"""Greet somebody.
 
@@ -117,7 +118,55 @@ def test_json_holds_no_nan() -> None:
 
 
 def test_cells_are_text_and_never_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table("T", ["a"], [["[bold]x[/bold]"], ["[link=http://x]"]])
+    print_cards("T", ["a"], [["[bold]x[/bold]"], ["[link=http://x]"]])
     printed = capsys.readouterr().out
     assert "[bold]x[/bold]" in printed
     assert "[link=http://x]" in printed
+
+
+LISTED = [
+    ["choice_accuracy", "Whether the right choice is the likeliest answer of all that are offered.", "choices", ""],
+    [
+        "値の一致",
+        "Whether the answer states `p(y|x)^(1/T)`, 二つの言葉 by kind.",
+        "generation",
+        "paper, judge",
+    ],
+    ["x", "https://example.org/" + "a" * 70 + " sha256:" + "0" * 64, "\u22120.25\n[\u22121.00, 0.50]", "-"],
+]
+HEADINGS = ["metric", "what it is", "higher is better", "variants"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+@pytest.mark.parametrize("rows", [LISTED, LISTED[:2], LISTED[:1], []])
+def test_lists_break_between_words_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, rows: list[list[str]]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_cards("A title of a few words, neither long nor short but enough to fill 40 columns", HEADINGS, rows)
+    printed = capsys.readouterr().out
+    shown = printed.split()
+    assert [w for row in rows for cell in row for w in cell.split() if w.rstrip(",") not in " ".join(shown)] == []
+    assert all(word in shown for row in rows for cell in row[1:3] for word in cell.split())
+    longest = max([0, *(cell_len(word) for word in shown)])
+    assert all(cell_len(line) <= max(width, longest + 4) for line in printed.splitlines())
+
+
+def test_a_list_is_a_table_where_it_fits_and_cards_where_it_does_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    print_cards("Metrics", HEADINGS, LISTED[:2])
+    wide = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "60")
+    print_cards("Metrics", HEADINGS, LISTED[:1])
+    assert "│ choice_accuracy" in wide
+    assert capsys.readouterr().out.splitlines() == [
+        "Metrics",
+        "",
+        "choice_accuracy",
+        "  what it is:       Whether the right choice is the",
+        "                    likeliest answer of all that are",
+        "                    offered.",
+        "  higher is better: choices",
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.transaction import change_dataset
-from offside_data.schema import EncodedImage, Picture, Record
+from offside_data.schema import EncodedImage, Record, RecordImage
 
 
 @dataclass(kw_only=True)
@@ -29,7 +29,7 @@ class WholeDataset:
     def read(cls, folder: str | Path) -> WholeDataset:
         known: dict[tuple[bytes, str | None], EncodedImage] = {}
 
-        def held(picture: Picture | None) -> EncodedImage | None:
+        def held(picture: RecordImage | None) -> EncodedImage | None:
             if picture is None:
                 return None
             made = EncodedImage(bytes=picture.bytes, path=picture.path)

@@ -18,7 +18,6 @@ from offside_eval.results import Results, samples_frame
 
 SHARED = ("age", "foot")
 PRIVATE = ("club", "fee")
-METRICS = ["value_match", "rouge_l", "probability", "degenerate"]
 
 
 def _slice_rows(place: Slice, key: str, subjects: int, visual_subjects: int) -> list[dict[str, Any]]:
@@ -69,7 +68,7 @@ def _rate(rates: Mapping[str, float], row: dict[str, Any], default: float) -> fl
 
 
 @pytest.fixture
-def make_results(tmp_path: Path) -> Callable[..., Results]:
+def make_results(made_up: ModuleType, tmp_path: Path) -> Callable[..., Results]:
     """Write a made-up results folder: `make_results("npo", role="unlearned", rates={"forget/private": 0.1})`.
 
     `rates` is the share of right answers by `config/split/scope`, `split/scope`, `split`, `scope` or
@@ -111,23 +110,13 @@ def make_results(tmp_path: Path) -> Callable[..., Results]:
                 )
         forget_ids = sorted({r["record_id"] for r in rows if r["slice"] == "forget"})
         digest = "sha256:" + hashlib.sha256("\n".join(forget_ids).encode()).hexdigest()
-        run = None if role == "unknown" else {"schema": 1, "role": role, "method": method, "setting": setting}
-        content = {
-            "schema": 1,
-            "model": {"path": f"runs/{name}", "digest": f"sha256:{name}", "run": run},
-            "role": role,
-            "dataset": {"name": "made-up", "version": "0.1.0", "commit": None, "digest": "sha256:made-up"},
-            "setting": setting,
-            "only": [],
-            "forget": {"digest": digest, "n": len(forget_ids)},
-            "suite": "core",
-            "metrics": METRICS,
-            "seed": 0,
-        } | meta
+        run = None if role == "unknown" else {"role": role, "method": method, "setting": setting}
+        forget = {"digest": digest, "n": len(forget_ids)}
+        content = made_up.meta_of(name, role, setting, run=run, **{"forget": forget} | meta)
         from offside_eval.aggregate import aggregate  # written by the same commands as the real thing
 
-        frame = samples_frame(rows, METRICS)
-        return Results(frame, aggregate(frame, METRICS, setting=setting), content).save(tmp_path / name)
+        frame = samples_frame(rows, made_up.METRICS)
+        return Results(frame, aggregate(frame, made_up.METRICS, setting=setting), content).save(tmp_path / name)
 
     return make
 
@@ -160,9 +149,16 @@ def _module(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def story() -> ModuleType:
-    """The module `story.py`, which writes whole made-up studies."""
-    return _module("story")
+def made_up() -> ModuleType:
+    """The module `made_up.py`, which writes whole made-up studies."""
+    return _module("made_up")
+
+
+@pytest.fixture(scope="session")
+def with_meta(made_up: ModuleType) -> Callable[..., Results]:
+    """Change what `results.json` says: `with_meta(results, role="unknown")`."""
+    changed: Callable[..., Results] = made_up.with_meta
+    return changed
 
 
 @pytest.fixture(scope="session")
@@ -180,7 +176,7 @@ def models(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 @pytest.fixture(scope="session")
-def told(story: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def study(made_up: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Results folders of a small but complete study."""
-    paths: list[Path] = story.tell(tmp_path_factory.mktemp("study"), quick=True)
+    paths: list[Path] = made_up.write_study(tmp_path_factory.mktemp("study"), quick=True)
     return paths

@@ -32,11 +32,11 @@ def test_one_entry_a_group_with_all_its_records_and_by_scope() -> None:
     ]
     entries = aggregate(samples_frame(rows, ["value_match"]), ["value_match"], setting="complete")
     whole, private, shared = entries
-    assert [e["scope"] for e in entries] == [None, "private", "shared"]
-    assert (whole["value"], whole["n_scored"], whole["n_skipped"], whole["n_subjects"]) == (4 / 7, 7, 1, 4)
-    assert (private["value"], private["kinds"], private["role"]) == (0.5, {"correct": 3}, "forget")
-    assert whole["low"] <= whole["value"] <= whole["high"]
-    assert (shared["value"], shared["low"]) == (1.0, None)  # one subject says nothing about another
+    assert [e.scope for e in entries] == [None, "private", "shared"]
+    assert (whole.value, whole.n_scored, whole.n_skipped, whole.n_subjects) == (4 / 7, 7, 1, 4)
+    assert (private.value, private.kinds, private.role) == (0.5, {"correct": 3}, "forget")
+    assert whole.low <= whole.value <= whole.high
+    assert (shared.value, shared.low) == (1.0, None)  # one subject says nothing about another
 
 
 def test_nothing_scored_is_no_entry() -> None:
@@ -47,7 +47,7 @@ def test_nothing_scored_is_no_entry() -> None:
 def test_variants_are_not_mixed() -> None:
     rows = [row(1, 1.0), row(1, 0.0, variant="blank"), row(1, 0.0, variant="swapped")]
     entries = aggregate(samples_frame(rows, ["value_match"]), ["value_match"], setting="complete")
-    assert [(e["variant"], e["value"]) for e in entries if e["scope"] is None] == [
+    assert [(e.variant, e.value) for e in entries if e.scope is None] == [
         ("plain", 1.0),
         ("blank", 0.0),
         ("swapped", 0.0),

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -53,12 +54,12 @@ def again(models: dict[str, Path], small_data: Path) -> Callable[..., Results]:
 
 def test_the_folder_says_everything(undisturbed: Results, small_data: Path, models: dict[str, Path]) -> None:
     meta = undisturbed.meta
-    assert meta["schema"] == 1
-    assert meta["role"] == "vanilla"
-    assert meta["dataset"]["name"] == "small"
-    assert meta["forget"] == {"digest": undisturbed.forget_digest, "n": 16}
-    assert meta["metrics"] == metric_names()
-    assert meta["versions"]["torch"]
+    assert meta.role == "vanilla"
+    assert meta.dataset.name == "small"
+    assert (meta.forget.digest, meta.forget.n) == (undisturbed.forget_digest, 16)
+    assert list(meta.metrics) == metric_names()
+    assert meta.versions["torch"]
+    assert json.loads((undisturbed.path / "results.json").read_text()) == meta.to_json()
     assert {p.name for p in undisturbed.path.iterdir()} == {*SCORES, "timing.json"}
     assert json.loads((undisturbed.path / "timing.json").read_text())["answers_per_second"] > 0
     assert Results.load(undisturbed.path).samples.equals(undisturbed.samples)
@@ -71,11 +72,11 @@ def test_scores_are_whole_and_counted(undisturbed: Results) -> None:
         assert values.is_finite().all()
         assert (samples[name].is_null() == samples[f"{name}.skipped"].is_not_null()).all()
     for entry in undisturbed.aggregates:
-        assert entry["n_scored"] > 0
-        assert math.isfinite(entry["value"])
-        where = (pl.col("slice") == entry["slice"]) & (pl.col("variant") == entry["variant"])
-        where &= pl.lit(True) if entry["scope"] is None else pl.col("scope") == entry["scope"]
-        assert samples.filter(where).height == entry["n_scored"] + entry["n_skipped"]
+        assert entry.n_scored > 0
+        assert math.isfinite(entry.value)
+        where = (pl.col("slice") == entry.slice) & (pl.col("variant") == entry.variant)
+        where &= pl.lit(True) if entry.scope is None else pl.col("scope") == entry.scope
+        assert samples.filter(where).height == entry.n_scored + entry.n_skipped
     swapped = samples.filter(pl.col("variant") == "swapped")
     assert swapped.height > 0
     assert (samples["states_old"].is_not_null() == (samples["variant"] == "swapped")).all()
@@ -94,7 +95,7 @@ def test_batch_size_changes_no_score(undisturbed: Results, again: Callable[..., 
         a, b = undisturbed.samples[column].to_list(), other.samples[column].to_list()
         assert a == pytest.approx(b, abs=1e-5)
     pairs = zip(undisturbed.aggregates, other.aggregates, strict=True)
-    assert all(a["value"] == pytest.approx(b["value"], abs=1e-5) for a, b in pairs)
+    assert all(a.value == pytest.approx(b.value, abs=1e-5) for a, b in pairs)
 
 
 @pytest.mark.parametrize("batches", [1, 9])
@@ -169,20 +170,24 @@ def test_an_interrupted_evaluation_of_something_else_is_not_continued(
 
 
 def test_a_plain_checkpoint_is_evaluated_with_a_warning(
-    again: Callable[..., Results], models: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    again: Callable[..., Results],
+    models: dict[str, Path],
+    made_up: ModuleType,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     few = EvaluationConfig(limit=1, max_new_tokens=2, device="cpu", metrics=("refusal",))
     results = again(None, few, suite="utility")
     assert results.role == "unknown"
-    assert results.meta["model"]["run"] is None
+    assert results.meta.model.run is None
     assert "has no offside_run.json" in capsys.readouterr().err
     ours = tmp_path / "ours"
     shutil.copytree(models["half"], ours)
-    (ours / "offside_run.json").write_text(json.dumps({"schema": 1, "role": "unlearned", "method": "npo"}))
+    (ours / "offside_run.json").write_text(json.dumps(made_up.manifest(method="npo")))
     known = again(None, few, suite="utility", model=ours)
     assert known.role == "unlearned"
-    assert known.meta["model"]["run"]["method"] == "npo"
-    assert known.meta["model"]["digest"] == results.meta["model"]["digest"]
+    assert known.meta.model.run.method == "npo"
+    assert known.meta.model.digest == results.meta.model.digest
     assert "has no offside_run.json" not in capsys.readouterr().err
 
 
@@ -194,7 +199,7 @@ def test_a_model_in_memory(again: Callable[..., Results], models: dict[str, Path
     results = again(None, few, model=model, processor=processor)
     assert results.path is None
     assert results.metrics == ["value_match", "degenerate"]
-    assert results.meta["model"]["digest"].startswith("sha256:")
+    assert results.meta.model.digest.startswith("sha256:")
 
 
 def test_controls_give_a_comparison(undisturbed: Results, again: Callable[..., Results]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
-from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import (
     AnswerTooLongError,
     DatasetError,
@@ -22,7 +22,7 @@ from offside_data.errors import (
 from offside_data.vlm import load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import Run, RunOptions, finetune, relearn
-from offside_unlearn.finetuning import _role
+from offside_unlearn.finetuning import _role, limited
 
 CONFIG = {"max_steps": 2, "batch_size": 4, "lr": "1e-3", "schedule": "constant"}
 FULL = RunOptions(full=True, device="cpu")
@@ -66,7 +66,7 @@ def test_a_full_run_is_a_plain_model_folder(vanilla: Run, tiny: Path) -> None:
 
 def test_the_manifest_says_what_was_done(vanilla: Run, tiny: Path, league: OffsideDataset) -> None:
     manifest = json.loads((vanilla.path / "offside_run.json").read_text())
-    assert manifest == vanilla.manifest
+    assert manifest == vanilla.manifest.to_json()
     assert manifest["schema"] == 1
     assert manifest["role"] == "vanilla"
     assert manifest["method"] is manifest["setting"] is manifest["forget"] is manifest["adapter"] is None
@@ -117,13 +117,13 @@ def test_another_run_is_not_overwritten(vanilla: Run, tiny: Path, league: Offsid
 
 def test_what_was_learnt_adds_up_over_runs(vanilla: Run, tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     first = finetune(tiny, None, league, CONFIG, tmp_path / "a", splits=["retain"], configs=["text"], options=FULL)
-    assert first.manifest["role"] == "retain_only"
+    assert first.manifest.role == "retain_only"
     second = finetune(first.path, None, league, CONFIG, tmp_path / "b", splits=["forget"], options=LORA)
-    assert second.manifest["role"] == "vanilla"
-    assert second.manifest["trained_on"] == ["multimodal/forget", "text/forget", "text/retain"]
-    assert [p["role"] for p in second.manifest["parents"]] == ["base", "retain_only"]
-    assert second.manifest["parents"][-1]["digest"] == model_digest(first.path)
-    assert second.manifest["adapter"]["r"] == 8
+    assert second.manifest.role == "vanilla"
+    assert second.manifest.trained_on == ("multimodal/forget", "text/forget", "text/retain")
+    assert [p.role for p in second.manifest.parents] == ["base", "retain_only"]
+    assert second.manifest.parents[-1].digest == model_digest(first.path)
+    assert second.manifest.adapter["r"] == 8
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -133,13 +133,13 @@ def test_relearning_keeps_what_it_passes_through(
     options = RunOptions(full=full, device="cpu")
     config = {**CONFIG, "max_steps": 3, **({} if full else {"lora_dropout": 0})}
     run = relearn(vanilla.path, None, league, config, tmp_path / "r", curve_steps=[0, 1, 3], options=options)
-    assert run.manifest["role"] == "relearned"
-    assert run.manifest["trained_on"][1] == "multimodal/relearn"
+    assert run.manifest.role == "relearned"
+    assert run.manifest.trained_on[1] == "multimodal/relearn"
     curve = sorted((run.path / "curve").iterdir())
     assert [folder.name for folder in curve] == ["step-000001", "step-000003"]
     points = [Run.open(folder) for folder in curve]
-    assert [point.manifest["steps"] for point in points] == [1, 3]
-    assert [len(point.manifest["loss_history"]) for point in points] == [1, 3]
+    assert [point.manifest.training.steps for point in points] == [1, 3]
+    assert [len(point.manifest.training.loss_history) for point in points] == [1, 3]
     digests = [digest_of(point) for point in points]
     assert digests[0] != digests[1] == digest_of(run)
     shorter = relearn(vanilla.path, None, league, {**config, "max_steps": 1}, tmp_path / "s", options=options)
@@ -155,8 +155,8 @@ def test_a_curve_longer_than_the_training_is_an_error(vanilla: Run, league: Offs
 def test_an_adapter_is_continued_in_place(vanilla: Run, league: OffsideDataset, tmp_path: Path) -> None:
     first = relearn(vanilla.path, None, league, CONFIG, tmp_path / "a", options=LORA)
     second = relearn(first.path, None, league, CONFIG, tmp_path / "b", options=LORA)
-    assert second.manifest["base_model"]["path"] == str(vanilla.path)
-    assert second.manifest["parents"][-1]["digest"] == model_digest(first.path)
+    assert second.manifest.base_model.path == str(vanilla.path)
+    assert second.manifest.parents[-1].digest == model_digest(first.path)
     assert weights_digest(load_model(second.path, device="cpu")) != weights_digest(load_model(first.path, device="cpu"))
     with pytest.raises(UsageError, match="offside-unlearn merge"):
         relearn(first.path, None, league, CONFIG, tmp_path / "c", options=RunOptions(tune="vision", device="cpu"))
@@ -164,7 +164,7 @@ def test_an_adapter_is_continued_in_place(vanilla: Run, league: OffsideDataset, 
         relearn(first.path, None, league, {**CONFIG, "r": 2}, tmp_path / "c", options=LORA)
     with pytest.raises(UsageError, match="--full trains no adapter"):
         relearn(first.path, None, league, {**CONFIG, "r": 2}, tmp_path / "c", options=FULL)
-    assert second.manifest["adapter"] == first.manifest["adapter"]
+    assert second.manifest.adapter == first.manifest.adapter
     whole = relearn(first.path, None, league, CONFIG, tmp_path / "d", options=FULL)
     assert (whole.path / "model.safetensors").is_file()
 
@@ -176,7 +176,7 @@ def test_a_loaded_model_works_like_its_folder(
     loaded = finetune(model, processor, league, CONFIG, tmp_path / "a", splits=["retain"], options=FULL)
     by_path = finetune(tiny, None, league, CONFIG, tmp_path / "b", splits=["retain"], options=FULL)
     assert model_digest(loaded.path) == model_digest(by_path.path)
-    assert loaded.manifest["base_model"] == by_path.manifest["base_model"]
+    assert loaded.manifest.base_model == by_path.manifest.base_model
     with pytest.raises(UsageError, match="needs its processor"):
         finetune(model, None, league, CONFIG, tmp_path / "c", splits=["retain"])
 
@@ -197,10 +197,18 @@ def test_limit_and_tune_are_obeyed(tiny: Path, league: OffsideDataset, tmp_path:
     run = finetune(
         tiny, None, league, CONFIG, tmp_path / "a", splits=["retain"], configs=["multimodal"], options=options
     )
-    assert run.manifest["records_trained_on"] == 3
-    parts = run.manifest["trained_parts"]
+    assert run.manifest.training.records_trained_on == 3
+    parts = run.manifest.training.trained_parts
     assert parts["vision"]["trained"] > 0
     assert parts["language"]["trained"] == parts["projector"]["trained"] == 0
+
+
+def test_limit_draws_by_seed(league: OffsideDataset) -> None:
+    rows = league.records("multimodal", "retain")
+    drawn = [limited(rows, RunOptions(limit=4, seed=seed))["record_id"] for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[0] != rows["record_id"][:4]
+    assert limited(rows, RunOptions()) is rows
 
 
 def test_mistakes_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
@@ -218,11 +226,14 @@ def test_mistakes_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) 
     assert not out.exists()
 
 
-def test_data_that_its_card_does_not_describe_is_refused(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("already_open", [False, True])
+def test_data_that_its_card_does_not_describe_is_refused(
+    already_open: bool, tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
     import shutil
 
     copy = tmp_path / "tampered"
     shutil.copytree(league.path, copy)
     shutil.copy(league.files("text/retain")[0], copy / "data" / "text" / "forget-00000-of-00001.parquet")
     with pytest.raises(DigestMismatchError, match="text/forget"):
-        finetune(tiny, None, copy, CONFIG, tmp_path / "out", splits=["retain"])
+        finetune(tiny, None, open_dataset(copy) if already_open else copy, CONFIG, tmp_path / "out", splits=["retain"])

@@ -28,13 +28,13 @@ def test_a_merged_folder_is_the_same_model_for_plain_transformers(
         expected = forward(load_model(run.path, device="cpu"), batch).logits
         torch.testing.assert_close(forward(plain, batch).logits, expected, rtol=1e-4, atol=1e-4)
     for key in ("role", "method", "setting", "forget", "parents", "dataset", "loss_history"):
-        assert merged.manifest[key] == run.manifest[key]
-    assert merged.manifest["adapter"] is None
-    assert merged.manifest["merged_from"]["path"] == str(run.path)
+        assert merged.manifest.to_json()[key] == run.manifest.to_json()[key]
+    assert merged.manifest.adapter is None
+    assert merged.manifest.merged_from.path == str(run.path)
     assert merge(run.path, merged.path).reused
     # And it is a start like any other.
     again = unlearn("grad_ascent", merged.path, None, league, "selective", config, tmp_path / "again", options)
-    assert again.manifest["base_model"]["path"] == str(merged.path)
+    assert again.manifest.base_model.path == str(merged.path)
 
 
 def test_only_adapter_runs_can_be_merged(tiny: Path, tmp_path: Path) -> None:

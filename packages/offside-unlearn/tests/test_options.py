@@ -8,7 +8,7 @@ import pytest
 
 from offside_data.errors import UsageError
 from offside_unlearn.finetuning import FinetuneConfig, RelearnConfig
-from offside_unlearn.options import share_out
+from offside_unlearn.options import build_configs
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.unlearning import UnlearnConfig
@@ -20,26 +20,26 @@ class Clashing:
 
 
 def test_each_config_takes_its_own() -> None:
-    train, lora = share_out({"lr": "1e-3", "r": "4", "max_steps": "none"}, TrainConfig, LoraOptions)
+    train, lora = build_configs({"lr": "1e-3", "r": "4", "max_steps": "none"}, TrainConfig, LoraOptions)
     assert train == TrainConfig(lr=1e-3)
     assert lora == LoraOptions(r=4)
 
 
 def test_unknown_options_get_a_suggestion() -> None:
     with pytest.raises(UsageError, match="Did you mean 'epochs'"):
-        share_out({"epoch": 3}, TrainConfig, LoraOptions)
+        build_configs({"epoch": 3}, TrainConfig, LoraOptions)
 
 
 def test_an_option_in_two_configs_is_an_error() -> None:
     with pytest.raises(UsageError, match="'lr' is in both"):
-        share_out({}, TrainConfig, Clashing)
+        build_configs({}, TrainConfig, Clashing)
 
 
 def test_values_that_do_not_fit_are_named() -> None:
-    with pytest.raises(UsageError, match=r"TrainConfig\.batch_size: expected int"):
-        share_out({"batch_size": "many"}, TrainConfig)
+    with pytest.raises(UsageError, match=r"TrainConfig\.batch_size: must be a valid integer"):
+        build_configs({"batch_size": "many"}, TrainConfig)
     with pytest.raises(UsageError, match="warmup is a share"):
-        share_out({"warmup": 10}, TrainConfig)
+        build_configs({"warmup": 10}, TrainConfig)
 
 
 def test_defaults_say_where_they_come_from() -> None:

@@ -9,22 +9,28 @@ from typing import Any
 import pytest
 
 from offside_data.errors import ModelError, OutputExistsError, UsageError
+from offside_data.run_manifest import RunManifest
 from offside_unlearn import manifest as manifests
-from offside_unlearn.manifest import Manifest
-from offside_unlearn.runs import Run, finished, work_folder, working
+from offside_unlearn.runs import Run, finished, open_work_folder, work_folder
 
 IDENTITY = {"role": "vanilla", "config": {"lr": 1e-3}, "base_model": {"path": "./a", "digest": "sha256:1"}}
 
 
-def manifest_of(identity: dict[str, Any]) -> Manifest:
-    rest = {"schema": 1, "title": "t", "adapter": None, "dataset": None, "forget": None, "trained_on": []}
-    return {**rest, **identity, "request": manifests.request_digest(identity)}
+REST: dict[str, Any] = {
+    "title": "t", "command": "tiny", "config": {}, "base_model": None, "adapter": None, "image_backend": "pil",
+    "method": None, "setting": None, "only": [], "forget": None, "parents": [], "trained_on": [], "seeds": {"seed": 0},
+    "dataset": {"name": "small", "version": "0.1.0", "commit": None, "digest": "sha256:d"},
+}  # fmt: skip
+
+
+def manifest_of(identity: dict[str, Any]) -> RunManifest:
+    return manifests.complete(identity, {key: value for key, value in REST.items() if key not in identity})
 
 
 def make(out: Path, identity: dict[str, Any], *, force: bool = False) -> Run:
-    with working(out, identity, force=force) as work:
+    with open_work_folder(out, identity, force=force) as work:
 
-        def fill(folder: Path) -> Manifest:
+        def fill(folder: Path) -> RunManifest:
             (folder / "model.safetensors").write_text("weights")
             return manifest_of(identity)
 
@@ -52,7 +58,7 @@ def test_the_same_request_is_recognised_wherever_its_base_lies(tmp_path: Path) -
 
 def fail(out: Path, identity: dict[str, Any], error: type[Exception], *, force: bool = False) -> None:
     """An attempt that gets as far as a checkpoint."""
-    with working(out, identity, force=force) as work:
+    with open_work_folder(out, identity, force=force) as work:
         (work.folder / "checkpoint").write_text("half")
         work.note_seconds()
         raise error
@@ -63,7 +69,7 @@ def test_what_an_attempt_left_is_there_for_the_next(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         fail(out, IDENTITY, RuntimeError)
     assert not out.exists()
-    with working(out, IDENTITY, force=False) as work:
+    with open_work_folder(out, IDENTITY, force=False) as work:
         assert (work.folder / "checkpoint").read_text() == "half"
         assert work.seconds() > work.before > 0
 
@@ -78,7 +84,7 @@ def test_what_another_request_left_is_not_taken_up(tmp_path: Path) -> None:
     out = tmp_path / "run"
     with pytest.raises(RuntimeError):
         fail(out, {"role": "base"}, RuntimeError)
-    with working(out, IDENTITY, force=False) as work:
+    with open_work_folder(out, IDENTITY, force=False) as work:
         assert not (work.folder / "checkpoint").exists()
 
 
@@ -86,7 +92,7 @@ def test_a_work_folder_of_unknown_origin_is_not_taken_up(tmp_path: Path) -> None
     out = tmp_path / "run"
     work_folder(out).mkdir()
     (work_folder(out) / "checkpoint-1").mkdir()
-    with working(out, IDENTITY, force=False) as work:
+    with open_work_folder(out, IDENTITY, force=False) as work:
         assert not (work.folder / "checkpoint-1").exists()
 
 
@@ -109,16 +115,16 @@ def test_forcing_keeps_the_old_run_until_the_new_one_is_whole(tmp_path: Path) ->
     other = {**IDENTITY, "role": "base"}
     with pytest.raises(RuntimeError):
         fail(out, other, RuntimeError, force=True)
-    assert Run.open(out).manifest["role"] == "vanilla"
+    assert Run.open(out).manifest.role == "vanilla"
     make(out, other, force=True)
-    assert Run.open(out).manifest["role"] == "base"
+    assert Run.open(out).manifest.role == "base"
 
 
 def test_two_processes_do_not_make_the_same_run(tmp_path: Path) -> None:
     with (
-        working(tmp_path / "run", IDENTITY, force=False),
+        open_work_folder(tmp_path / "run", IDENTITY, force=False),
         pytest.raises(UsageError, match="another process"),
-        working(tmp_path / "run", IDENTITY, force=False),
+        open_work_folder(tmp_path / "run", IDENTITY, force=False),
     ):
         pass
 

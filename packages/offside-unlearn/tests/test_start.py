@@ -54,7 +54,7 @@ def test_an_adapter_of_others_can_be_continued(
     config = {"max_steps": 1, "batch_size": 2}
     options = RunOptions(device="cpu")
     run = finetune(foreign, None, league, config, tmp_path / "run", splits=["retain"], options=options)
-    assert run.manifest["adapter"] == start.adapter
+    assert run.manifest.adapter == start.adapter
     PeftModel.from_pretrained(load_model(tiny, device="cpu"), run.path)
 
 

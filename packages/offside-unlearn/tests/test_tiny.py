@@ -31,8 +31,8 @@ def test_it_says_that_it_is_untrained(tiny: Path) -> None:
     from offside_unlearn import Run
 
     manifest = Run.open(tiny).manifest
-    assert manifest["role"] == "base"
-    assert manifest["trained_on"] == []
+    assert manifest.role == "base"
+    assert manifest.trained_on == ()
 
 
 def test_unknown_families_are_errors(league: OffsideDataset, tmp_path: Path) -> None:

@@ -93,6 +93,12 @@ def test_each_term_is_logged_for_each_step(fresh: Fresh, make_plan: Plans, tmp_p
         assert {"grad_norm", "learning_rate"} <= entry.keys()
 
 
+@pytest.mark.parametrize("name", ["loss", "grad_norm", "step"])
+def test_a_term_cannot_take_the_name_of_what_is_logged_anyway(name: str) -> None:
+    with pytest.raises(ValueError, match=f"may not be called {name}"):
+        LossOutput(torch.tensor(1.0), {"forget_ce": torch.tensor(2.0), name: torch.tensor(3.0)})
+
+
 def test_training_learns_and_leaves_the_base_alone(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
     model, processor = made(fresh)
     before = {n: p.clone() for n, p in model.named_parameters() if not p.requires_grad}

@@ -17,6 +17,7 @@ from transformers import AutoModelForImageTextToText
 
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import PluginError, UsageError
+from offside_data.seeding import draw_records
 from offside_data.vlm import Collator, Encoder, forward, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import METHODS, Run, RunOptions, unlearn
@@ -45,7 +46,7 @@ def test_every_method_makes_an_adapter_that_plain_peft_loads(
     logits = logits_of(ours, run.path, league)
     assert torch.equal(logits_of(plain, run.path, league), logits)
     assert not torch.allclose(logits, logits_of(load_model(tiny, device="cpu"), tiny, league))
-    manifest = run.manifest
+    manifest = run.manifest.to_json()
     assert manifest["role"] == "unlearned"
     assert manifest["method"] == method
     assert manifest["setting"] == "complete"
@@ -70,17 +71,17 @@ def test_a_setting_decides_what_is_forgotten_and_what_is_kept(
 ) -> None:
     config = {**CONFIG, "max_steps": 1}
     run = unlearn("grad_diff", tiny, None, league, setting, config, tmp_path / "run", OPTIONS)
-    assert len(run.manifest["forget"]["record_ids"]) == records
-    assert run.manifest["retain"] == retain
+    assert len(run.manifest.forget.record_ids) == records
+    assert run.manifest.training.retain == retain
 
 
 def test_a_request_can_be_narrowed(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     options = RunOptions(device="cpu", only=("subject=s1", "attribute=club"))
     config = {**CONFIG, "max_steps": 1, "retain_slices": "multimodal/retain,rest"}
     run = unlearn("grad_diff", tiny, None, league, "complete", config, tmp_path / "run", options)
-    assert len(run.manifest["forget"]["record_ids"]) == 1
-    assert run.manifest["only"] == ["subject=s1", "attribute=club"]
-    assert run.manifest["retain"] == {"multimodal/retain": 12, "rest": 5}
+    assert len(run.manifest.forget.record_ids) == 1
+    assert run.manifest.only == ("subject=s1", "attribute=club")
+    assert run.manifest.training.retain == {"multimodal/retain": 12, "rest": 5}
 
 
 def test_retain_slices_may_not_hold_what_is_forgotten(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_retain_slices_may_not_hold_what_is_forgotten(tiny: Path, league: Offsid
     assert not (tmp_path / "run").exists()
     config = {**CONFIG, "max_steps": 1, "retain_slices": "multimodal/retain,multimodal/forget/shared"}
     run = unlearn("grad_diff", tiny, None, league, "selective", config, tmp_path / "run", OPTIONS)
-    assert run.manifest["retain"] == {"multimodal/retain": 12, "multimodal/forget/shared": 3}
+    assert run.manifest.training.retain == {"multimodal/retain": 12, "multimodal/forget/shared": 3}
 
 
 def test_mistakes_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_mistakes_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) 
 
 def test_npo_keeps_its_reference_with_the_run(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     run = unlearn("npo", tiny, None, league, "complete", CONFIG, tmp_path / "run", OPTIONS)
-    assert run.manifest["reference"] == NUMBERS
+    assert run.manifest.training.reference == NUMBERS
     assert (run.path / "reference.parquet").is_file()
 
 
@@ -127,8 +128,8 @@ def test_kl_min_says_which_reference_it_used(
 ) -> None:
     options = RunOptions(device="cpu", full=full)
     run = unlearn("kl_min", tiny, None, league, "complete", CONFIG, tmp_path / "run", options)
-    assert run.manifest["reference"] == how
-    history = run.manifest["loss_history"]
+    assert run.manifest.training.reference == how
+    history = run.manifest.training.loss_history
     assert history[0]["retain_kl"] == pytest.approx(0, abs=1e-3)
     assert {"forget_ce", "retain_kl"} <= history[0].keys()
 
@@ -141,17 +142,17 @@ def test_requests_can_follow_one_another_on_one_model(tiny: Path, league: Offsid
 
     first = request("s1", tiny, "first")
     second = request("s2", first.path, "second")
-    assert first.manifest["reference"] == f"{NUMBERS}; adapter off"
+    assert first.manifest.training.reference == f"{NUMBERS}; adapter off"
     # The adapter holds the first request: switching it off would bring that knowledge back as the reference.
     assert (
-        second.manifest["reference"]
+        second.manifest.training.reference
         == "stored: log-probability of each forget answer; stored: distributions of the answer tokens"
     )
-    parent = second.manifest["parents"][-1]
-    assert parent["digest"] == model_digest(first.path)
-    assert parent["only"] == ["subject=s1"]
-    assert parent["forget"] == first.manifest["forget"]
-    assert second.manifest["base_model"]["path"] == str(tiny)
+    parent = second.manifest.parents[-1]
+    assert parent.digest == model_digest(first.path)
+    assert parent.only == ("subject=s1",)
+    assert parent.forget == first.manifest.forget
+    assert second.manifest.base_model.path == str(tiny)
     load_model(second.path, device="cpu")
 
 
@@ -163,11 +164,22 @@ def test_po_teaches_refusals_that_name_nothing(league: OffsideDataset) -> None:
     assert len(refusals()) == len(set(refusals())) > 10
 
 
+def test_limit_draws_the_records_to_be_forgotten_by_seed(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    def forgotten(seed: int) -> tuple[str, ...]:
+        options = RunOptions(device="cpu", limit=2, seed=seed)
+        run = unlearn("grad_ascent", tiny, None, league, "complete", CONFIG, tmp_path / f"run-{seed}", options)
+        return run.manifest.forget.record_ids
+
+    ids = league.request("complete").forget["record_id"]
+    for seed in (0, 1):
+        assert forgotten(seed) == tuple(sorted(ids[i] for i in draw_records(ids, 2, seed=seed)))
+    assert forgotten(0) != forgotten(1)
+
+
 def test_gradient_ascent_makes_the_answers_unlikely(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     config = {"max_steps": 12, "batch_size": 6, "lr": 5e-3, "schedule": "constant"}
-    history = unlearn("grad_ascent", tiny, None, league, "complete", config, tmp_path / "run", OPTIONS).manifest[
-        "loss_history"
-    ]
+    run = unlearn("grad_ascent", tiny, None, league, "complete", config, tmp_path / "run", OPTIONS)
+    history = run.manifest.training.loss_history
     assert history[-1]["forget_ce"] > history[0]["forget_ce"] + 1
 
 
@@ -212,6 +224,6 @@ def test_a_run_killed_at_any_point_ends_with_the_same_bits(tiny: Path, league: O
     resumed = unlearn("npo", tiny, None, league, "complete", config, out, OPTIONS)
     assert not work.exists()
     assert weights_digest(load_model(out, device="cpu")) == weights_digest(load_model(undisturbed.path, device="cpu"))
-    assert resumed.manifest["loss_history"] == undisturbed.manifest["loss_history"]
-    assert resumed.manifest["request"] == undisturbed.manifest["request"]
-    assert resumed.manifest["wall_time_s"] > 0
+    assert resumed.manifest.training.loss_history == undisturbed.manifest.training.loss_history
+    assert resumed.manifest.request == undisturbed.manifest.request
+    assert resumed.manifest.training.wall_time_s > 0

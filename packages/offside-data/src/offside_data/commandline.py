@@ -9,13 +9,15 @@ own help is asked for; `SUMMARY` of each is read from the module's docstring wit
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import importlib.util
 import json
 import pkgutil
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,6 +108,26 @@ def device_options(function: F) -> F:
     return click.option("--device", default=None, help="cpu, cuda, cuda:1, mps; default: the best there is.")(function)
 
 
+def defaults_from(config: type[Any]) -> Callable[[click.Command], click.Command]:
+    """Give the options of a command the defaults of the dataclass fields that they are named as.
+
+    Args:
+        config: The dataclass, the one place where these defaults live. An option that is no field keeps its own.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+
+    def decorate(command: click.Command) -> click.Command:
+        for option in command.params:
+            default = defaults.get(option.name or "", dataclasses.MISSING)
+            if default is not dataclasses.MISSING:
+                # A tuple in one option is written with commas.
+                joined = isinstance(default, tuple) and not option.multiple
+                option.default = ",".join(map(str, default)) if joined else default
+        return command
+
+    return decorate
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document on stdout; NaN is refused."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
@@ -125,15 +147,96 @@ def print_json_with(head: Mapping[str, Any], key: str, items: Iterable[Any]) -> 
     click.echo("]\n}" if between == "\n" else "\n  ]\n}")
 
 
-def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table on stdout; cells are plain text, never markup."""
+_LEGIBLE = 20
+"""Columns of a table are at least as wide as this, if their text is."""
+
+
+def print_cards(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a list on stdout: a table where it fits the terminal, otherwise a card for each row.
+
+    Text wraps between words. Cells are plain text, never markup.
+
+    Args:
+        title: Text above the list; may be empty.
+        columns: A heading for each column.
+        rows: As many cells in each row as there are columns; the first one becomes a card's title. Lines within a
+            cell stay together in a table.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    console = Console(highlight=False)
+    if title:
+        console.out("\n".join(_wrapped(title, console.width)), style="bold")
+    widths = _column_widths([list(column) for column in zip(columns, *rows, strict=True)], console.width)
+    if widths is None:
+        for number, (first, *cells) in enumerate(rows):
+            if title or number:
+                console.out()
+            print_card(", ".join(first.split("\n")), list(zip(columns[1:], cells, strict=True)))
+        return
+    # Wrapped here, because rich cuts words that stand beside double-width ones.
+    table = Table()
+    for heading, width in zip(columns, widths, strict=True):
+        table.add_column(Text("\n".join(_wrapped(heading, width))), width=width)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+        wrapped = [[_wrapped(line, w) for line in cell.split("\n")] for cell, w in zip(row, widths, strict=True)]
+        table.add_row(*(Text("\n".join(chain.from_iterable(cell))) for cell in wrapped))
+    console.print(table)
+
+
+def _column_widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Widths of a table's columns in `room` characters, frame included; null if a column would be too narrow."""
+    from rich.cells import cell_len
+
+    widest = [max(cell_len(line) for cell in cells for line in cell.split("\n")) for cells in columns]
+    words = [max((cell_len(word) for cell in cells for word in cell.split()), default=1) for cells in columns]
+    widths = [max(word, min(wide, _LEGIBLE)) for wide, word in zip(widest, words, strict=True)]
+    spare = room - sum(widths) - 3 * len(columns) - 1
+    if spare < 0:
+        return None
+    by_lack = sorted(range(len(columns)), key=lambda i: widest[i] - widths[i])
+    for place, i in enumerate(by_lack):
+        more = min(widest[i] - widths[i], spare // (len(columns) - place))
+        widths[i], spare = widths[i] + more, spare - more
+    return widths
+
+
+def print_card(title: str, fields: Sequence[tuple[str, str]]) -> None:
+    """Print a title and below it one field a line; empty ones are left out.
+
+    Text wraps between words; a word that is too long for a line is printed whole.
+
+    Args:
+        title: Plain text.
+        fields: Name and plain text of each.
+    """
+    from rich.cells import cell_len
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.out("\n".join(_wrapped(title, console.width)), style="bold")
+    indent = max((cell_len(name) for name, _ in fields), default=0) + 4
+    for name, value in fields:
+        head, at = f"  {name}:" if name else "", indent
+        if max(map(cell_len, value.split()), default=0) > console.width - indent:
+            if head:
+                console.out(head)
+            head, at = "", 4
+        for line in _wrapped(value, console.width - at):
+            console.out(f"{head:<{at}}{line}")
+            head = ""
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """Lines of at most `room` cells, cut between words only; `textwrap` counts characters, not cells."""
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

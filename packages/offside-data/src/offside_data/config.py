@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import types
 import typing
@@ -76,59 +77,22 @@ def build(config_type: type[T], *layers: Mapping[str, Any]) -> T:
 
 
 def _coerce(value: Any, hint: Any, where: str) -> Any:
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        return _coerce_union(value, typing.get_args(hint), where)
-    if origin is typing.Literal:
-        allowed = typing.get_args(hint)
-        for choice in allowed:
-            if value == choice or str(value) == str(choice):
-                return choice
-        raise UsageError(f"{where}: {value!r} is not allowed; choose from {', '.join(map(repr, allowed))}.")
-    if origin in (tuple, list):
-        items = [v.strip() for v in value.split(",") if v.strip()] if isinstance(value, str) else value
-        if not isinstance(items, (list, tuple)):
-            raise UsageError(f"{where}: expected a list, got {value!r}.")
-        item_hint = (typing.get_args(hint) or (str,))[0]
-        return origin(_coerce(item, item_hint, where) for item in items)
-    return _coerce_scalar(value, hint, where)
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-
-def _coerce_union(value: Any, options: tuple[Any, ...], where: str) -> Any:
-    if value is None or (isinstance(value, str) and value.lower() in ("none", "null")):
-        if type(None) in options:
-            return None
-        raise UsageError(f"{where}: may not be empty.")
-    failures = []
-    for option in options:
-        if option is type(None):
-            continue
-        try:
-            return _coerce(value, option, where)
-        except UsageError as error:
-            failures.append(str(error))
-    raise UsageError(failures[-1])
-
-
-def _coerce_scalar(value: Any, hint: Any, where: str) -> Any:
-    if hint is bool:
-        if isinstance(value, bool):
-            return value
-        lowered = str(value).lower()
-        if lowered in ("true", "yes", "on", "1"):
-            return True
-        if lowered in ("false", "no", "off", "0"):
-            return False
-        raise UsageError(f"{where}: expected true or false, got {value!r}.")
-    if hint in (int, float):
-        try:
-            if isinstance(value, bool) or (hint is int and float(value) != int(float(value))):
-                raise ValueError
-            return hint(float(value)) if hint is int else float(value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise UsageError(f"{where}: expected {hint.__name__}, got {value!r}.") from error
-    if hint is str:
-        return str(value)
-    if hint is Path:
-        return Path(value)
-    return value
+    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    given = value
+    if isinstance(value, bool) and bool not in options:
+        value = str(value)  # Else it would count as 1 or 0.
+    elif isinstance(value, str):
+        if value.lower() in ("none", "null") and type(None) in options:
+            value = None
+        elif any(typing.get_origin(option) in (tuple, list) for option in options):
+            value = [item.strip() for item in value.split(",") if item.strip()]
+        elif int in options:
+            with contextlib.suppress(ValueError):
+                value = float(value)  # `1e3` is an int, too.
+    try:
+        return TypeAdapter(hint, config=ConfigDict(coerce_numbers_to_str=True)).validate_python(value)
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].replace("Input should be", "must be")
+        raise UsageError(f"{where}: {why}, got {given!r}.") from error

@@ -97,7 +97,7 @@ class EncodedImage:
     path: str
 
 
-class Picture(Protocol):
+class RecordImage(Protocol):
     """A picture of a record: an `EncodedImage`, or one that is read when its bytes are asked for."""
 
     @property
@@ -116,7 +116,7 @@ class Record:
     record_id: str
     subject_id: str | None
     image_id: str | None
-    image: Picture | None
+    image: RecordImage | None
     modality: Modality
     split: Split
     attribute: str | None
@@ -143,21 +143,31 @@ class Record:
 
     def to_row(self) -> dict[str, Any]:
         """The record as a plain row; `content_hash` is filled in when it is written, `image` stays what it is."""
-        row = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {name: value if name == "image" else _plain(value) for name, value in row.items()}
+        row = {name: getattr(self, name) for name in _RECORD_FIELDS}
+        for name in _NESTED:
+            row[name] = _plain(row[name])
+        return row
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Record:
-        """Rebuild a record from a row; its image is any `Picture`, or a mapping of bytes and path."""
-        values = {f.name: row[f.name] for f in dataclasses.fields(cls)}
+        """Rebuild a record from a row; its image is any `RecordImage`, or a mapping of bytes and path."""
+        values = {name: row[name] for name in _RECORD_FIELDS}
         for name, nested in (("value", ClaimValue), ("source_record", SourceRecord), ("image", EncodedImage)):
             if isinstance(values[name], Mapping):
                 values[name] = nested(**values[name])
-        values["sources"] = tuple(Source(**s) for s in values["sources"])
-        values["annotations"] = tuple(Annotation(**a) for a in values["annotations"])
+        values["sources"] = tuple(Source(**s) for s in values["sources"]) if values["sources"] else ()
+        values["annotations"] = tuple(Annotation(**a) for a in values["annotations"]) if values["annotations"] else ()
         for name in ("question_paraphrases", "answer_paraphrases", "perturbed_answers", "choices"):
             values[name] = tuple(values[name])
         return cls(**values)
+
+
+_RECORD_FIELDS = tuple(field.name for field in dataclasses.fields(Record))
+_NESTED = (
+    *("source_record", "value", "sources", "annotations"),
+    *("question_paraphrases", "answer_paraphrases", "perturbed_answers", "choices"),
+)
+"""Fields that aren't plain values."""
 
 
 def _plain(value: Any) -> Any:
@@ -166,6 +176,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # One for all: to make one takes as long as to use it.
 
 
 def make_record_id(
@@ -181,13 +194,13 @@ def make_record_id(
     Questions, answers and pixels are no part of it, so that correcting them keeps the id.
     `ordinal` tells apart records that share everything else.
     """
-    key = json.dumps([dataset, subject_key, picture_key, attribute, modality, ordinal], ensure_ascii=False)
+    key = _as_json([dataset, subject_key, picture_key, attribute, modality, ordinal])
     return "r" + hashlib.sha256(key.encode()).hexdigest()[:20]
 
 
 def make_image_id(dataset: str, picture_key: str) -> str:
     """A picture's name for ever, from its source key (e.g. its file name as it came)."""
-    key = json.dumps([dataset, picture_key], ensure_ascii=False)
+    key = _as_json([dataset, picture_key])
     return "i" + hashlib.sha256(key.encode()).hexdigest()[:20]
 
 

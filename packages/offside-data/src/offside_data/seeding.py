@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Sequence
 
 
 def rng(*key: str | int) -> random.Random:
@@ -14,3 +15,13 @@ def rng(*key: str | int) -> random.Random:
     """
     digest = hashlib.sha256(json.dumps(key, ensure_ascii=False).encode()).digest()
     return random.Random(int.from_bytes(digest[:16], "big"))
+
+
+def draw_records(record_ids: Sequence[str], limit: int, *, seed: int) -> list[int]:
+    """Positions of at most `limit` records, in their order: what `--limit` means everywhere.
+
+    A record's rank depends on seed and id alone. Where records are added, those drawn before stay, but for as many as
+    new ones rank before them.
+    """
+    ranks = [hashlib.sha256(f"{seed}:{record}".encode()).digest() for record in record_ids]
+    return sorted(sorted(range(len(ranks)), key=ranks.__getitem__)[:limit])

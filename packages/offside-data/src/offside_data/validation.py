@@ -274,4 +274,5 @@ def _sound_choices() -> pl.Expr:
 @functools.cache
 def _folded_otherwise() -> str:
     """A pattern of the letters that fold to something else than their small letter; such texts are left to Python."""
-    return f"[{''.join(c for c in map(chr, range(0x80, 0x11_0000)) if c.casefold() != c.lower())}]"
+    letters = "".join(c for c in map(chr, range(0x80, 0xD800)) if c.casefold() != c.lower())
+    return rf"[{letters}\x{{E000}}-\x{{10FFFF}}]"

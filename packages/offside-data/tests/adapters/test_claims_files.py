@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from PIL import Image
 from whole_dataset import WholeDataset
 
-from offside_data.adapters import claims
+from offside_data.adapters import _chunked, claims
 from offside_data.adapters._base import ReadOptions, recognise
 from offside_data.check import check_dataset
 from offside_data.cli import main
@@ -168,3 +168,23 @@ def test_the_command_takes_sheet_columns_and_taxonomy(tmp_path: Path) -> None:
 def test_other_tables_are_not_recognised(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.csv").write_text(text, encoding="latin-1")
     assert not claims.recognises(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_what_is_read_doesnt_depend_on_how_many_rows_are_held_at_a_time(
+    chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = claims.example(tmp_path)
+    rows = source.read_text(encoding="utf-8").splitlines()
+    again = [rows[1], rows[5].replace("example.org/42", "example.org/43"), rows[6], rows[5], ";;;;;;;;;;"]
+    source.write_text("\n".join([*rows, *again, "x;Ilmar Quist;height;1.9;;ilmar.png;;;;;"]), encoding="utf-8")
+    options = ReadOptions(taxonomy=load_taxonomy())
+    whole = claims.read(source, options)
+    kinds = [remark.kind for remark in whole.remarks]
+    assert (kinds.count("duplicate"), kinds.count("merged")) == (3, 1)
+    monkeypatch.setattr(_chunked, "CHUNK", chunk)
+    parts = claims.read(source, options)
+    assert list(parts.records) == list(whole.records)
+    assert (parts.rows, parts.pictures, parts.subjects) == (whole.rows, whole.pictures, whole.subjects)
+    assert parts.remarks == whole.remarks
+    parts.check_accounts()

@@ -278,7 +278,7 @@ def test_a_value_that_python_cannot_hold_costs_its_row_alone(tmp_path: Path) -> 
 def test_a_damaged_parquet_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     path.write_bytes(b"PAR1 cut off")
-    with pytest.raises(SourceError, match=r"rows\.parquet: not a Parquet file that can be read"):
+    with pytest.raises(SourceError, match=r"rows\.parquet: not readable as Parquet"):
         table(path)
     pq.write_table(pa.table({"a": [str(number) for number in range(10_000)]}), path)
     data = bytearray(path.read_bytes())

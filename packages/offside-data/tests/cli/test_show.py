@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from offside_data.cli import main
@@ -60,3 +61,14 @@ def test_a_reference_to_the_hub(tmp_path: Path) -> None:
     result = run("org/name@^1.0")
     assert result.exit_code == 2
     assert "comes with a later release" in result.stderr
+
+
+def test_at_80_columns_no_word_is_broken(small: OffsideDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = run(small.path).stdout
+    shown = json.loads(run(small.path, "--json").stdout)
+    words = [*shown["taxonomy"]["private"], shown["digest"]]
+    for sample in shown["samples"]:
+        words += [sample["attribute"] or "", *sample["question"].split(), *sample["answer"].split()]
+    assert [word for word in words if word not in printed] == []
+    assert max(map(len, printed.splitlines())) <= 80

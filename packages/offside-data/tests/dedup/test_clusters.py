@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from offside_data.dedup.clusters import Components, Picture, choose_keeper, hash_distance
+from offside_data.dedup.clusters import Picture, choose_keeper, hash_distance
 
 
 def picture(key: str, **changes: Any) -> Picture:
@@ -30,14 +30,6 @@ def test_the_keeper_has_most_pixels_then_the_freest_licence_then_the_lowest_key(
 ) -> None:
     assert choose_keeper(pictures).key == kept
     assert choose_keeper(reversed(pictures)).key == kept
-
-
-def test_components() -> None:
-    components = Components(6)
-    for a, b in ((4, 2), (0, 5), (2, 1)):
-        components.join(a, b)
-    assert components.groups() == [[0, 5], [1, 2, 4]]
-    assert components.of(4) == components.of(1) == 1
 
 
 def test_the_nearest_parts_count() -> None:

@@ -5,11 +5,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from offside_data.dedup import find
 from offside_data.dedup.clusters import Picture
 from offside_data.dedup.find import Found, find_duplicates
+from offside_data.dedup.second_look import Verdict
 from offside_data.errors import UsageError
 from offside_data.images.hashing import hash_image
 
@@ -164,3 +167,31 @@ def test_only_pictures_with_a_near_neighbour_are_read(make_scene: Any, encoded: 
 
     find_duplicates(own, read, radius=8)
     assert sorted(asked) == [3, 5]
+
+
+class Told:
+    """A second look that was told which pictures show the same."""
+
+    def __init__(self, same: set[frozenset[int]]) -> None:
+        self.same = same
+
+    def compare(self, first: int, second: int) -> Verdict:
+        return Verdict(same=frozenset((first, second)) in self.same, bits=0, correlation=1.0)
+
+
+@given(st.integers(2, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=14), st.randoms())
+def test_clusters_are_the_connected_components(number: int, pairs: list[tuple[int, int]], source: Any) -> None:
+    same = [(a, b) for a, b in pairs if a != b and max(a, b) < number]
+    components = [{position} for position in range(number)]
+    for a, b in same:
+        joined = set().union(*(c for c in components if c & {a, b}))
+        components = [c for c in components if not c & joined] + [joined]
+    pictures = [
+        Picture(key=f"{i:02}", content=str(i), hashes=(f"{source.randrange(256):02x}",), width=9, height=9)
+        for i in range(number)
+    ]
+    look: Any = Told({frozenset(pair) for pair in same})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(find, "small_picture", lambda data, name: int(data))
+        found = find_duplicates(pictures, lambda wanted: ((i, b"%d" % i) for i in wanted), radius=8, look=look)
+    assert keys(found) == sorted(tuple(f"{i:02}" for i in sorted(c)) for c in components if len(c) > 1)

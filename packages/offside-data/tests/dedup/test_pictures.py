@@ -9,7 +9,7 @@ import pytest
 from whole_dataset import WholeDataset
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dedup.pictures import list_pictures, stored_pictures
+from offside_data.dedup.pictures import list_pictures
 from offside_data.errors import PluginError
 from offside_data.images import hashing
 from offside_data.images.hashing import hash_image
@@ -22,7 +22,7 @@ def test_every_picture_that_records_are_about(small: OffsideDataset, tmp_path: P
     copy = next(p for p in pictures if p.key == make_image_id("test", "s2/p2"))
     assert (copy.splits, copy.subjects, copy.license) == (("test",), ("s2",), "cc0-1.0")
     assert copy.origin == make_image_id("test", "s2/p1")
-    data = dict(stored_pictures(small, [copy.key]))[copy.key]
+    data = dict(small.encoded_pictures([copy.key]))[copy.key]
     assert copy.hashes == (hash_image(data).phash,)
     assert copy.content == hash_image(data).pixels_sha256
 
@@ -71,8 +71,8 @@ def test_bytes_come_once_each_whatever_the_row_groups(small: OffsideDataset, tmp
     for path in copy.path.glob("data/multimodal/*.parquet"):
         pq.write_table(pq.read_table(path, partitioning=None), path, row_group_size=3, use_dictionary=False)
     keys = [make_image_id("test", f"s{subject}/p1") for subject in (1, 2, 3, 4)]
-    assert sorted(stored_pictures(copy, keys)) == sorted(stored_pictures(small, keys))
-    assert len(list(stored_pictures(copy, keys))) == 4
+    assert sorted(copy.encoded_pictures(keys)) == sorted(small.encoded_pictures(keys))
+    assert len(list(copy.encoded_pictures(keys))) == 4
 
 
 def test_an_unknown_hash(small: OffsideDataset, tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offside_eval.evaluation import EvaluationConfig, evaluate
+    from offside_eval.config import EvaluationConfig
+    from offside_eval.evaluation import evaluate
     from offside_eval.results import Results
 
 __all__ = ["EvaluationConfig", "Results", "evaluate"]
 
-_HOMES = {
-    "EvaluationConfig": "evaluation",
+_MODULES = {
+    "EvaluationConfig": "config",
     "Results": "results",
     "evaluate": "evaluation",
 }
@@ -20,6 +21,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # Lazy, so that `offside-eval --help` doesn't pay for torch and polars.
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'offside_eval' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"offside_eval.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"offside_eval.{_MODULES[name]}"), name)

@@ -7,19 +7,65 @@ without any scored record has no entry: the mean of nothing isn't a number, leas
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from offside_eval.statistics import N_BOOT, bootstrap_mean
+from offside_eval.config import N_BOOT
+from offside_eval.statistics import bootstrap_mean
+from offside_eval.strict import Strict
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aggregate(Strict):
+    """The mean of one metric over one group of records.
+
+    Args:
+        setting: Name of the setting.
+        role: `forget`, `keep` or `measure`: what the slice is there for.
+        slice: Name of the slice.
+        config: Its config.
+        split: Its split.
+        modality: What its questions need.
+        variant: How pictures were shown.
+        scope: `shared` or `private`; null for the whole slice.
+        metric: Name of the metric.
+        value: The mean.
+        low: Lower bound of its interval, null where there is none.
+        high: Upper bound.
+        n_scored: Records behind the mean.
+        n_skipped: Records that weren't scored.
+        n_subjects: Subjects behind the mean.
+        kinds: Records by kind of answer.
+    """
+
+    setting: str
+    role: str
+    slice: str
+    config: str
+    split: str
+    modality: str
+    variant: str
+    scope: str | None
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    n_scored: int
+    n_skipped: int
+    n_subjects: int
+    kinds: Mapping[str, int]
+
 
 _GROUP = ["slice", "config", "split", "modality", "variant"]
 
 
 def aggregate(
     samples: pl.DataFrame, metrics: list[str], *, setting: str, n_boot: int = N_BOOT, seed: int = 0
-) -> list[dict[str, Any]]:
+) -> list[Aggregate]:
     """Aggregate every metric over every group of `samples`.
 
     Args:
@@ -30,10 +76,9 @@ def aggregate(
         seed: Of the resampling.
 
     Returns:
-        Entries with value, low, high, n_scored, n_skipped, n_subjects and the counts of the answers'
-        kinds. Intervals resample subjects; records without a subject are clustered by picture.
+        Means whose intervals resample subjects; records without a subject are clustered by picture.
     """
-    entries: list[dict[str, Any]] = []
+    entries: list[Aggregate] = []
     for key, group in samples.group_by(_GROUP, maintain_order=True):
         where = dict(zip(_GROUP, key, strict=True))
         role = where["slice"].partition(":")[0]
@@ -43,7 +88,7 @@ def aggregate(
             for metric in metrics:
                 found = _mean(rows, metric, n_boot=n_boot, seed=seed)
                 if found is not None:
-                    entries.append({"setting": setting, "role": role, **where, "scope": scope, **found})
+                    entries.append(Aggregate(setting=setting, role=role, scope=scope, **where, **found))
     return entries
 
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_data.errors import UsageError
 from offside_data.progress import log
+from offside_data.run_manifest import DatasetReference
 from offside_eval import provenance
 from offside_eval.aggregate import aggregate
+from offside_eval.config import DEFAULT_SUITE, EvaluationConfig, Suite
+from offside_eval.meta import EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
 from offside_eval.metrics import Need, load_metrics, metric_names
+from offside_eval.model import TargetModel
 from offside_eval.output import Output
-from offside_eval.plan import Plan, Suite, make_plan
-from offside_eval.results import RESULTS_SCHEMA, Results, samples_frame
+from offside_eval.plan import Plan, make_plan
+from offside_eval.results import Results, samples_frame
 from offside_eval.scoring import sample_rows
-from offside_eval.statistics import N_BOOT
-from offside_eval.subject import Subject
 
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
+    from offside_eval.compare import Comparison
     from offside_eval.inference.asking import Item
     from offside_eval.inference.engine import Answers
 
@@ -30,47 +31,15 @@ ALWAYS = "degenerate"
 """The metric that belongs to every evaluation in which answers are generated: it marks a collapse."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluationConfig:
-    """How a model is evaluated. None of the first four changes a score of a record.
+@dataclass(frozen=True)
+class Evaluation(Results):
+    """Results as `evaluate` returns them.
 
     Args:
-        batch_size: Questions at once.
-        device: `cpu`, `cuda`, ...; null takes the best there is. For a model given by path.
-        force: Replace whatever the output folder holds.
-        n_boot: Resamples behind an interval.
-        metrics: Names; empty takes those of the suite.
-        only: Narrows the request to forget, as in `offside-unlearn run`.
-        limit: At most so many records a slice.
-        max_new_tokens: Where an answer that doesn't end is cut.
-        max_length: Tokens that a question with picture and answer may have; more is an error.
-        dtype: Type of the weights, for a model given by path.
-        max_pixels: Upper bound on the pixels of a picture, for a processor loaded by path.
-        seed: Of the intervals and of the choice of records under `limit`.
-        role: What the model is, where no manifest says so.
+        comparison: With the controls that were given; null if none were.
     """
 
-    batch_size: int = 32
-    device: str | None = None
-    force: bool = False
-    n_boot: int = N_BOOT
-    metrics: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    limit: int | None = None
-    max_new_tokens: int = 48
-    max_length: int = 2048
-    dtype: str = "float32"
-    max_pixels: int | None = None
-    seed: int = 0
-    role: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "limit", "max_new_tokens", "max_length", "n_boot"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, got {value}.")
-        if self.role is not None and self.role not in provenance.ROLES:
-            raise UsageError(f"role {self.role!r} is unknown; choose from {', '.join(provenance.ROLES)}.")
+    comparison: Comparison | None = None
 
 
 def evaluate(
@@ -78,12 +47,12 @@ def evaluate(
     processor: Any,
     data: OffsideDataset | str | Path,
     setting: str,
-    suite: Suite = "core",
+    suite: Suite = DEFAULT_SUITE,
     controls: Mapping[str, Results | str | Path] | None = None,
     *,
-    config: EvaluationConfig = EvaluationConfig(),
+    config: EvaluationConfig | None = None,
     out: str | Path | None = None,
-) -> Results:
+) -> Evaluation:
     """Ask a model everything that a setting asks, score the answers, aggregate the scores.
 
     Args:
@@ -95,7 +64,7 @@ def evaluate(
             nothing to do with the subjects.
         controls: Results of control models by role (`vanilla`, `retain_only`, `base`): the results then
             hold a `comparison` with them.
-        config: Everything else.
+        config: Everything else; null takes the defaults.
         out: Folder to write to; an interrupted evaluation goes on there, a finished one is reused.
 
     Raises:
@@ -104,12 +73,12 @@ def evaluate(
         ModelError: If the model's folder can't be used.
         DigestMismatchError: If the dataset isn't what its card says.
     """
-    started = time.monotonic()
+    started, config = time.monotonic(), config or EvaluationConfig()
     metrics = load_metrics(_metric_names(suite, config.metrics))
     data = _verified(data)
     plan = make_plan(data, setting, suite=suite, only=config.only, limit=config.limit, seed=config.seed)
-    subject = Subject.of(model, processor, config)
-    meta = _meta(subject, data, plan, suite, list(metrics), config)
+    target = TargetModel.of(model, processor, config)
+    meta = _meta(target, data, plan, suite, list(metrics), config)
     output = Output(Path(out), meta, force=config.force) if out is not None else None
     finished = output.finished() if output else None
     if finished is not None:
@@ -119,8 +88,8 @@ def evaluate(
     from offside_eval.inference.engine import Engine
 
     engine = Engine(
-        model=subject.load(),
-        processor=subject.processor,
+        model=target.load(),
+        processor=target.processor,
         batch_size=config.batch_size,
         max_new_tokens=config.max_new_tokens,
         max_length=config.max_length,
@@ -158,47 +127,36 @@ def _verified(data: OffsideDataset | str | Path) -> OffsideDataset:
 
 
 def _meta(
-    subject: Subject,
+    target: TargetModel,
     data: OffsideDataset,
     plan: Plan,
     suite: Suite,
-    metrics: list[str],
+    metrics: Sequence[str],
     config: EvaluationConfig,
-) -> dict[str, Any]:
-    """What `results.json` says; nothing in it differs between two runs of the same evaluation."""
+) -> EvaluationMeta:
     from offside_data.vlm import image_backend
 
-    return {
-        "schema": RESULTS_SCHEMA,
-        "model": {"path": subject.path, "digest": subject.digest, "run": subject.run},
-        "role": subject.role,
-        "dataset": {
-            "name": data.name,
-            "version": data.version,
-            "commit": data.ref.commit,
-            "digest": data.digest,
-        },
-        "setting": plan.request.setting.name,
-        "only": list(config.only),
-        "forget": {"digest": plan.request.digest, "n": len(plan.request.record_ids)},
-        "suite": suite,
-        "limit": config.limit,
-        "metrics": metrics,
-        "generation": {
-            "greedy": True,
-            "max_new_tokens": config.max_new_tokens,
-            "max_length": config.max_length,
-        },
-        "batch_size": config.batch_size,
-        "seed": config.seed,
-        "n_boot": config.n_boot,
-        "dtype": subject.dtype,
-        "device": subject.device,
-        "image_backend": image_backend(subject.processor),
-        "max_pixels": config.max_pixels,
-        "n_questions": len(plan.questions),
-        "versions": provenance.versions(),
-    }
+    return EvaluationMeta(
+        model=EvaluatedModel(path=target.path, digest=target.digest, run=target.run),
+        role=target.role,
+        dataset=DatasetReference(name=data.name, version=data.version, commit=data.ref.commit, digest=data.digest),
+        setting=plan.request.setting.name,
+        only=config.only,
+        forget=ForgottenRecords(digest=plan.request.digest, n=len(plan.request.record_ids)),
+        suite=suite,
+        limit=config.limit,
+        metrics=tuple(metrics),
+        generation=Generation(greedy=True, max_new_tokens=config.max_new_tokens, max_length=config.max_length),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        n_boot=config.n_boot,
+        dtype=target.dtype,
+        device=target.device,
+        image_backend=image_backend(target.processor),
+        max_pixels=config.max_pixels,
+        n_questions=len(plan.questions),
+        versions=provenance.versions(),
+    )
 
 
 def _warn_of_long_answers(items: list[Item], max_new_tokens: int) -> None:
@@ -222,14 +180,14 @@ def _timing(seconds: dict[str, float], answers: Answers) -> dict[str, Any]:
     }
 
 
-def _compared(results: Results, controls: Mapping[str, Results | str | Path] | None) -> Results:
-    if not controls:
-        return results
-    from offside_eval.compare import compare
+def _compared(results: Results, controls: Mapping[str, Results | str | Path] | None) -> Evaluation:
+    comparison = None
+    if controls:
+        from offside_eval.compare import compare
 
-    comparison = compare(
-        [results, *controls.values()],
-        vanilla=controls.get("vanilla"),
-        retain_only=controls.get("retain_only"),
-    )
-    return dataclasses.replace(results, comparison=comparison)
+        comparison = compare(
+            [results, *controls.values()],
+            vanilla=controls.get("vanilla"),
+            retain_only=controls.get("retain_only"),
+        )
+    return Evaluation(results.samples, results.aggregates, results.meta, results.path, comparison)

@@ -16,6 +16,7 @@ from offside_eval.results import META, TIMING, Results
 
 if TYPE_CHECKING:
     from offside_eval.inference.saved import SavedBatches
+    from offside_eval.meta import EvaluationMeta
 
 PROGRESS = ".progress"
 MODEL_INDEX = "model_index.yaml"
@@ -38,7 +39,7 @@ class Output:
         OutputExistsError: If it holds something else.
     """
 
-    def __init__(self, folder: Path, meta: dict[str, Any], *, force: bool = False) -> None:
+    def __init__(self, folder: Path, meta: EvaluationMeta, *, force: bool = False) -> None:
         self.folder = folder
         self._meta = meta
         self._progress = folder / PROGRESS
@@ -67,7 +68,7 @@ class Output:
             if self.folder.is_file():
                 ensure_free(self.folder)
             shutil.rmtree(self.folder, ignore_errors=True)
-        write_json(self._progress / _IDENTITY, self._meta)
+        write_json(self._progress / _IDENTITY, self._meta.to_json())
 
     def finish(self, results: Results, timing: dict[str, Any]) -> Results:
         """Write the results, `results.json` last, and drop the progress."""
@@ -94,7 +95,7 @@ class Output:
         return "free"
 
     def _require_same(self, before: dict[str, Any], what: str) -> None:
-        differing = differences(_identity(before), _identity(self._meta))
+        differing = differences(_identity(before), _identity(self._meta.to_json()))
         if differing:
             raise OutputExistsError(
                 f"{self.folder} holds {what} of something else ({'; '.join(differing)}). "
@@ -103,10 +104,7 @@ class Output:
 
 
 def _identity(meta: dict[str, Any]) -> dict[str, Any]:
-    model = {name: value for name, value in (meta.get("model") or {}).items() if name != "path"}
-    # Through JSON, as it lies on disk: tuples are lists there.
-    identity: dict[str, Any] = json.loads(json.dumps({**meta, "model": model}))
-    return identity
+    return meta | {"model": {key: value for key, value in (meta.get("model") or {}).items() if key != "path"}}
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -9,22 +9,22 @@ is the new one read?).
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.folder import OffsideDataset, Request
 from offside_data.errors import DatasetError
 from offside_data.questions.phrasings import BLANK
 from offside_data.schema import CONFIGS, VISUAL_CHANNELS, ClaimValue
+from offside_data.seeding import draw_records
 from offside_data.tagging.values import parse_value, same_value
 from offside_data.taxonomy import Attribute, Taxonomy
+from offside_eval.config import DEFAULT_SUITE, Suite
 
 if TYPE_CHECKING:
     import datasets
 
-Suite = Literal["core", "full", "utility"]
 REST_OF_FORGET = "keep:rest of forget"
 """Slice of the forget records that a narrowed request left out: they must survive."""
 _Corrections = Mapping[tuple[str, str], ClaimValue]
@@ -82,7 +82,7 @@ def make_plan(
     data: OffsideDataset,
     setting: str,
     *,
-    suite: Suite = "core",
+    suite: Suite = DEFAULT_SUITE,
     only: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,
@@ -161,8 +161,7 @@ def _claim(row: Mapping[str, Any]) -> tuple[str | None, ...]:
 def _limited(rows: datasets.Dataset, limit: int | None, seed: int) -> datasets.Dataset:
     if limit is None or limit >= len(rows):
         return rows
-    ranks = [hashlib.sha256(f"{seed}:{name}".encode()).hexdigest() for name in rows["record_id"]]
-    return rows.select(sorted(sorted(range(len(rows)), key=ranks.__getitem__)[:limit]))
+    return rows.select(draw_records(rows["record_id"], limit, seed=seed))
 
 
 def _corrections(data: OffsideDataset) -> _Corrections:

@@ -6,13 +6,8 @@ import json
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-from offside_data.errors import ModelError
-
-MANIFEST = "offside_run.json"
-ROLES = ("base", "vanilla", "retain_only", "unlearned", "relearned", "unknown")
 _PACKAGES = (
     "offside-data",
     "offside-eval",
@@ -36,24 +31,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def run_manifest(path: str | Path) -> dict[str, Any] | None:
-    """The `offside_run.json` in a model's folder; null for a plain checkpoint.
-
-    Raises:
-        ModelError: If it is there but isn't a JSON object.
-    """
-    file = Path(path) / MANIFEST
-    if not file.is_file():
-        return None
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{file}: not valid JSON: {error}. Run the command that made the model again.") from error
-    if not isinstance(manifest, dict):
-        raise ModelError(f"{file}: must hold a JSON object, got {type(manifest).__name__}.")
-    return manifest
 
 
 def peak_memory_mb() -> int | None:

@@ -14,20 +14,23 @@ answer it was) and `m.skipped` (why it wasn't scored, null when it was).
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_data.errors import OffsideError
+import pydantic
+
 from offside_data.files import whole_file, write_json
+from offside_eval import strict
+from offside_eval.aggregate import Aggregate
+from offside_eval.meta import EvaluationMeta
+from offside_eval.strict import ResultsError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from offside_eval.compare import Comparison
-
-RESULTS_SCHEMA = 1
 SAMPLES, AGGREGATES, META, TIMING = "samples.parquet", "aggregates.json", "results.json", "timing.json"
 VARIANTS = ("plain", "blank", "swapped")
 """How a picture was shown: as it is, with its text removed, or with another value in its text."""
@@ -62,47 +65,41 @@ the row: on `swapped` the value now shown; `states_old` says there whether the o
 """
 
 
-class ResultsError(OffsideError, ValueError):
-    """A folder isn't a finished results folder, or was written by another version."""
-
-
 @dataclass(frozen=True)
 class Results:
     """One evaluation of one model.
 
     Args:
         samples: One row a record, slice and variant; columns as in `SAMPLE_COLUMNS`, then the metrics'.
-        aggregates: Means with intervals, one dict a metric, slice, scope and variant.
-        meta: Content of `results.json`: model, role, dataset, setting, forget digest, metrics, versions.
+        aggregates: Means with intervals, one a metric, slice, scope and variant.
+        meta: What was evaluated with what.
         path: The folder it was read from or written to; null when it exists in memory only.
-        comparison: With the controls that `evaluate` was given; null if none were.
     """
 
     samples: pl.DataFrame
-    aggregates: list[dict[str, Any]]
-    meta: dict[str, Any]
+    aggregates: list[Aggregate]
+    meta: EvaluationMeta
     path: Path | None = None
-    comparison: Comparison | None = None
 
     @property
     def role(self) -> str:
         """What the model is: base, vanilla, retain_only, unlearned, relearned or unknown."""
-        return str(self.meta["role"])
+        return self.meta.role
 
     @property
     def setting(self) -> str:
         """Name of the setting it was evaluated in."""
-        return str(self.meta["setting"])
+        return self.meta.setting
 
     @property
     def forget_digest(self) -> str:
         """Digest of the ids of the records that were to be forgotten."""
-        return str(self.meta["forget"]["digest"])
+        return self.meta.forget.digest
 
     @property
     def metrics(self) -> list[str]:
         """Names of the per-sample metrics."""
-        return list(self.meta["metrics"])
+        return list(self.meta.metrics)
 
     @classmethod
     def load(cls, path: str | Path) -> Results:
@@ -120,13 +117,8 @@ class Results:
                     f"{path}: no finished evaluation here ({name} is missing). Give the folder that "
                     "`offside-eval run OUT …` wrote; start that command again if it was interrupted."
                 )
-        meta = json.loads((path / META).read_text(encoding="utf-8"))
-        if meta.get("schema") != RESULTS_SCHEMA:
-            raise ResultsError(
-                f"{path / META}: results schema {meta.get('schema')!r}; this version reads {RESULTS_SCHEMA}. "
-                "Evaluate the model again, or install the version that wrote it."
-            )
-        aggregates = json.loads((path / AGGREGATES).read_text(encoding="utf-8"))
+        meta = EvaluationMeta.from_json(_parsed(path / META), path / META)
+        aggregates = strict.read(_AGGREGATES, _parsed(path / AGGREGATES), path / AGGREGATES)
         return cls(pl.read_parquet(path / SAMPLES), aggregates, meta, path)
 
     def save(self, path: str | Path) -> Results:
@@ -138,9 +130,19 @@ class Results:
         path = Path(path)
         with whole_file(path / SAMPLES) as partial:
             self.samples.write_parquet(partial, compression="zstd")
-        write_json(path / AGGREGATES, self.aggregates)
-        write_json(path / META, self.meta)
+        write_json(path / AGGREGATES, [dataclasses.asdict(entry) for entry in self.aggregates])
+        write_json(path / META, self.meta.to_json())
         return Results(self.samples, self.aggregates, self.meta, path)
+
+
+_AGGREGATES = pydantic.TypeAdapter(list[Aggregate])
+
+
+def _parsed(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ResultsError(f"{file}: not valid JSON: {error}. Evaluate the model again.") from error
 
 
 def samples_frame(rows: list[dict[str, Any]], metrics: list[str]) -> pl.DataFrame:

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from offside_data.errors import UsageError
+from offside_eval.config import N_BOOT
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Statistic: TypeAlias = Callable[[Sequence[Floats]], Floats]
 """Means of the samples, each of shape `(resamples,)`, to one number a resample."""
 
 CONFIDENCE = 0.95
-N_BOOT = 1000
 EXACT_UP_TO = 12
 """Subjects up to which the paired test goes through every sign pattern."""
 N_FLIPS = 10_000
@@ -131,12 +131,12 @@ def bootstrap_statistic(
         value = float(statistic([np.array([s.mean]) for s in samples])[0])
         if n_clusters == 1:
             return Interval(value, None, None, n, n_clusters)
-        everyone = tuple(sorted(set().union(*(s.names for s in samples))))
-        weights = _resamples(len(everyone), n_boot, seed)
-        position = {name: i for i, name in enumerate(everyone)}
+        names = tuple(sorted(set().union(*(s.names for s in samples))))
+        weights = _resamples(len(names), n_boot, seed)
+        position = {name: i for i, name in enumerate(names)}
         means = []
         for s in samples:
-            w = weights if s.names == everyone else weights[:, [position[name] for name in s.names]]
+            w = weights if s.names == names else weights[:, [position[name] for name in s.names]]
             means.append((w @ s.sums) / (w @ s.counts))
         draws = statistic(means)
     draws = draws[~np.isnan(draws)]

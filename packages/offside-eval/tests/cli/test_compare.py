@@ -16,9 +16,9 @@ def run(*arguments: object) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-def test_tables_a_setting_and_the_findings(told: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_a_setting_and_the_findings(study: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    code, out, err = run(*told)
+    code, out, err = run(*study)
     assert code == 0
     for said in (
         "complete: Forget everything",
@@ -33,8 +33,20 @@ def test_tables_a_setting_and_the_findings(told: list[Path], monkeypatch: pytest
     assert err == ""
 
 
-def test_json_for_programs(told: list[Path]) -> None:
-    code, out, _ = run(*told, "--json")
+def test_at_80_columns_no_word_is_broken(study: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, printed, _ = run(*study)
+    content = json.loads(run(*study, "--json")[1])
+    words = [word for f in content["findings"] for word in (f["statement"] + " " + f["why"]).split()]
+    words += [row["label"] for s in content["settings"].values() for row in s["models"]]
+    words += ["modality gap", "old on swapped", "collapsed"]
+    said = " ".join(printed.split())
+    assert [word for word in words if word not in said] == []
+    assert max(len(line.replace("\u0336", "")) for line in printed.splitlines()) <= 80
+
+
+def test_json_for_programs(study: list[Path]) -> None:
+    code, out, _ = run(*study, "--json")
     content = json.loads(out)
     assert code == 0
     assert content["metric"] == "value_match"
@@ -46,8 +58,8 @@ def test_json_for_programs(told: list[Path]) -> None:
     assert [f["verdict"] for f in content["findings"]]
 
 
-def test_another_metric(told: list[Path]) -> None:
-    code, out, _ = run(*told, "--metric", "rouge_l", "--json")
+def test_another_metric(study: list[Path]) -> None:
+    code, out, _ = run(*study, "--metric", "rouge_l", "--json")
     assert code == 0
     assert json.loads(out)["metric"] == "rouge_l"
 
@@ -60,8 +72,8 @@ def test_another_metric(told: list[Path]) -> None:
         (["--vanilla", "/nowhere"], "no finished evaluation here"),
     ],
 )
-def test_wrong_options_end_without_a_traceback(told: list[Path], options: list[str], said: str) -> None:
-    code, _, err = run(*told[:3], *options)
+def test_wrong_options_end_without_a_traceback(study: list[Path], options: list[str], said: str) -> None:
+    code, _, err = run(*study[:3], *options)
     assert code in (1, 2)
     assert err.startswith("error: ")
     assert said in err

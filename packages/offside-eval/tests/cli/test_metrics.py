@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from offside_eval.cli import main
@@ -18,3 +19,12 @@ def test_every_metric_is_listed() -> None:
         "keep": False,
     }
     assert "value_match" in CliRunner().invoke(main, ["metrics"]).stdout
+
+
+def test_at_80_columns_no_word_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = CliRunner().invoke(main, ["metrics"]).stdout
+    for metric in json.loads(CliRunner().invoke(main, ["metrics", "--json"]).stdout):
+        words = [metric["name"], *metric["summary"].split(), *metric["needs"], *metric["variants"]]
+        assert [word for word in words if word not in printed] == []
+    assert max(map(len, printed.splitlines())) <= 80

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from offside_eval.cli import main
+from offside_data.config import build
+from offside_eval import config
+from offside_eval.aggregate import Aggregate
+from offside_eval.cli import main, run
 from offside_eval.cli.run import summary
+from offside_eval.config import EvaluationConfig
+
+CONFIG_FIELDS = dataclasses.fields(EvaluationConfig)
 
 
 @pytest.fixture
@@ -50,10 +59,32 @@ def test_wrong_usage_exits_2_without_a_traceback(
 
 
 def test_the_table_leaves_out_what_says_the_same_twice() -> None:
-    def entry(scope: str | None, metric: str, value: float) -> dict[str, object]:
-        where = {"slice": "forget", "variant": "plain", "scope": scope, "metric": metric}
-        return {**where, "value": value, "low": None, "high": None, "n_scored": 4}
+    def entry(scope: str | None) -> Aggregate:
+        place = {"setting": "complete", "role": "forget", "config": "text", "split": "forget", "modality": "text"}
+        counts = {"n_scored": 4, "n_skipped": 0, "n_subjects": 1, "kinds": {}}
+        number = {"metric": "bleu", "value": 0.5, "low": None, "high": None}
+        return Aggregate(slice="forget", variant="plain", scope=scope, **place, **counts, **number)
 
-    columns, rows = summary([entry(None, "bleu", 0.5), entry("private", "bleu", 0.5)], ["bleu"])
+    columns, rows = summary([entry(None), entry("private")], ["bleu"])
     assert columns == ["records", "n", "bleu"]
     assert rows == [["forget, private", "4", "0.50"]]
+
+
+def test_defaults_live_in_the_config_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command offers whatever the config's defaults are: it has none of its own."""
+    other = dataclasses.make_dataclass(
+        "Other",
+        [(field.name, field.type, dataclasses.field(default=f"other {field.name}")) for field in CONFIG_FIELDS],
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(config, "EvaluationConfig", other)
+        changed = importlib.reload(run).command.params
+    command = importlib.reload(run).command
+    names = {field.name for field in CONFIG_FIELDS}
+    assert {p.name: p.default for p in changed if p.name in names} == {
+        p.name: f"other {p.name}" for p in command.params if p.name in names
+    }
+    defaults = EvaluationConfig()
+    shown = {p.name: p.get_default(click.Context(command)) for p in command.params if p.name in names}
+    assert len(shown) == len(names) - 1  # all but `n_boot`
+    assert build(EvaluationConfig, shown) == defaults

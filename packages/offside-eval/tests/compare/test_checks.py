@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -14,10 +13,6 @@ from offside_eval.results import Results
 Make = Callable[..., Results]
 
 
-def with_meta(r: Results, **meta: object) -> Results:
-    return replace(r, meta=r.meta | meta)
-
-
 def two(make: Make) -> list[Results]:
     return [
         make("vanilla", role="vanilla"),
@@ -26,7 +21,9 @@ def two(make: Make) -> list[Results]:
     ]
 
 
-def test_models_unlearned_on_different_records_are_refused_with_their_digests(make_results: Make) -> None:
+def test_models_unlearned_on_different_records_are_refused_with_their_digests(
+    make_results: Make, with_meta: Make
+) -> None:
     vanilla, a, b = two(make_results)
     other = with_meta(b, forget={"digest": "sha256:other", "n": 3})
     with pytest.raises(MismatchError) as caught:
@@ -41,25 +38,26 @@ def test_models_unlearned_on_different_records_are_refused_with_their_digests(ma
     assert len(allowed.settings["complete"].rows) == 2
 
 
-def test_the_manifest_decides_what_a_model_was_unlearned_on(make_results: Make) -> None:
+def test_the_manifest_decides_what_a_model_was_unlearned_on(make_results: Make, with_meta: Make) -> None:
     vanilla, a, b = two(make_results)
-    run = b.meta["model"]["run"] | {"forget": {"digest": "sha256:from-manifest"}}
-    other = with_meta(b, model=b.meta["model"] | {"run": run})
+    model = b.meta.to_json()["model"]
+    model["run"]["forget"] = {"digest": "sha256:from-manifest", "record_ids": []}
+    other = with_meta(b, model=model)
     with pytest.raises(MismatchError, match="sha256:from-manifest"):
         compare([vanilla, a, other])
     assert any("unlearned on other records" in note for note in compare([vanilla, other]).notes)
 
 
-def test_controls_evaluated_on_another_request_are_fine(make_results: Make) -> None:
+def test_controls_evaluated_on_another_request_are_fine(make_results: Make, with_meta: Make) -> None:
     vanilla, a, _ = two(make_results)
     compared = compare([with_meta(vanilla, forget={"digest": "sha256:whole", "n": 9}), a])
     assert not any("unlearned on other records" in note for note in compared.notes)
     assert [row.model.digest for row in compared.rows()] == ["sha256:a"]
 
 
-def test_different_datasets_are_refused(make_results: Make) -> None:
+def test_different_datasets_are_refused(make_results: Make, with_meta: Make) -> None:
     vanilla, a, b = two(make_results)
-    other = with_meta(b, dataset=b.meta["dataset"] | {"digest": "sha256:newer"})
+    other = with_meta(b, dataset=b.meta.to_json()["dataset"] | {"digest": "sha256:newer"})
     with pytest.raises(MismatchError, match="different datasets"):
         compare([vanilla, a, other])
 
@@ -68,19 +66,19 @@ def test_two_different_vanilla_models_need_a_choice(make_results: Make) -> None:
     results = [*two(make_results), make_results("vanilla2", role="vanilla")]
     with pytest.raises(UsageError, match="2 different vanilla models"):
         compare(results)
-    assert compare(results, vanilla=results[3]).cast.controls["vanilla"].path == "runs/vanilla2"
+    assert compare(results, vanilla=results[3]).models.controls["vanilla"].path == "runs/vanilla2"
 
 
-def test_roles_can_be_given_by_hand_and_by_path(make_results: Make) -> None:
+def test_roles_can_be_given_by_hand_and_by_path(make_results: Make, with_meta: Make) -> None:
     plain, a, _ = two(make_results)
     unknown = with_meta(plain, role="unknown")
     with_hand = compare([a], vanilla=unknown)
-    assert with_hand.cast.controls["vanilla"].digest == "sha256:vanilla"
+    assert with_hand.models.controls["vanilla"].digest == "sha256:vanilla"
     assert plain.path is not None
-    assert compare([a], vanilla=plain.path).cast.controls["vanilla"].digest == "sha256:vanilla"
+    assert compare([a], vanilla=plain.path).models.controls["vanilla"].digest == "sha256:vanilla"
 
 
-def test_differences_of_set_up_and_plain_checkpoints_are_noted(make_results: Make) -> None:
+def test_differences_of_set_up_and_plain_checkpoints_are_noted(make_results: Make, with_meta: Make) -> None:
     vanilla, a, b = two(make_results)
     notes = compare(
         [with_meta(vanilla, dtype="float16"), with_meta(a, dtype="float32"), with_meta(b, role="unknown")]

@@ -89,8 +89,8 @@ def test_keeping_by_set_and_its_mean(make_results: Make) -> None:
     assert row.figure("keeping").value == pytest.approx((0.75 + 1.0 + 1.0 + 0.5) / 4)
 
 
-def test_keeping_on_test_counts_shared_facts_only(story: Any) -> None:
-    vanilla, other = (story.evaluate(p, "complete", subjects=3) for p in (story.VANILLA, story.COMPLETE[2]))
+def test_keeping_on_test_counts_shared_facts_only(made_up: Any) -> None:
+    vanilla, other = (made_up.evaluate(p, "complete", subjects=3) for p in (made_up.VANILLA, made_up.COMPLETE[2]))
     extra = other.samples.filter(pl.col("slice") == "keep:multimodal/test").head(2)
     extra = extra.with_columns(
         record_id="private-" + pl.col("record_id"), scope=pl.lit("private"), value_match=pl.lit(0.0)
@@ -140,7 +140,7 @@ def test_records_that_were_not_scored_leave_all_models_and_are_counted(make_resu
 
 def test_visual_rumors_apart_and_their_twins(make_results: Make) -> None:
     rates = {"forget/private": 0.5, "blank": 0.5, "swapped": 0.25}
-    row = row_of([*controls(make_results, rates_note="x"), unlearned(make_results, rates)])
+    row = row_of([*controls(make_results), unlearned(make_results, rates)])
     assert row.figure("remembered").interval is not None
     assert row.figure("remembered").value == 0.5
     interval = row.figure("forgetting/visual").interval
@@ -173,10 +173,10 @@ def test_losing_the_forget_side_is_no_collapse(make_results: Make) -> None:
     assert row.collapsed == ()
 
 
-def test_chance_is_taken_out_of_choice_accuracy(make_results: Make) -> None:
+def test_chance_is_taken_out_of_choice_accuracy(make_results: Make, with_meta: Make) -> None:
     def with_choices(r: Results, right: float) -> Results:
         samples = r.samples.with_columns(choice_accuracy=pl.lit(right), n_choices=pl.lit(4, pl.Int64))
-        return replace(r, samples=samples, meta=r.meta | {"metrics": [*r.metrics, "choice_accuracy"]})
+        return with_meta(replace(r, samples=samples), metrics=[*r.metrics, "choice_accuracy"])
 
     vanilla, retain = controls(make_results)
     results = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -15,26 +16,26 @@ from offside_eval.results import Results
 EXACT = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0, "relearn": 0.0}
 
 
-def player(story: ModuleType, name: str, role: str, forget: float, **more: Any) -> Any:
+def model(made_up: ModuleType, name: str, role: str, forget: float, **more: Any) -> Any:
     rates = EXACT | {"forget/private": forget} | more.pop("rates", {})
-    return story.Player(name=name, role=role, rates=rates, default=1.0, **more)
+    return made_up.MadeUpModel(name=name, role=role, rates=rates, default=1.0, **more)
 
 
 @pytest.fixture(scope="module")
-def results(story: ModuleType) -> list[Results]:
+def results(made_up: ModuleType) -> list[Results]:
     """Vanilla 1, retain-only 0, unlearned 0; after 40 steps 1 and 0; after 20 steps 1 with no control."""
-    vanilla = player(story, "vanilla", "vanilla", 1.0)
-    retain = player(story, "retain", "retain_only", 0.0)
-    npo = player(story, "npo", "unlearned", 0.0, method="npo")
+    vanilla = model(made_up, "vanilla", "vanilla", 1.0)
+    retain = model(made_up, "retain", "retain_only", 0.0)
+    npo = model(made_up, "npo", "unlearned", 0.0, method="npo")
     learnt = {"relearn/private": 1.0}
-    again = player(story, "npo-again", "relearned", 1.0, parent="npo", steps=40, rates=learnt)
-    brief = player(story, "npo-brief", "relearned", 1.0, parent="npo", steps=20, rates=learnt)
-    control = player(story, "retain-again", "relearned", 0.0, parent="retain", steps=40, rates=learnt)
+    again = model(made_up, "npo-again", "relearned", 1.0, parent="npo", steps=40, rates=learnt)
+    brief = model(made_up, "npo-brief", "relearned", 1.0, parent="npo", steps=20, rates=learnt)
+    control = model(made_up, "retain-again", "relearned", 0.0, parent="retain", steps=40, rates=learnt)
     return [
-        story.evaluate(vanilla, "corrective", subjects=6),
-        story.evaluate(retain, "corrective", subjects=6),
-        story.evaluate(npo, "complete", subjects=6),
-        *(story.evaluate(p, "corrective", subjects=6) for p in (again, brief, control)),
+        made_up.evaluate(vanilla, "corrective", subjects=6),
+        made_up.evaluate(retain, "corrective", subjects=6),
+        made_up.evaluate(npo, "complete", subjects=6),
+        *(made_up.evaluate(p, "corrective", subjects=6) for p in (again, brief, control)),
     ]
 
 
@@ -87,12 +88,10 @@ def test_answers_with_the_corrected_value_count_and_those_without_a_correction_d
 
 
 def test_a_relearned_control_was_never_unlearned_and_is_no_mismatch(
-    results: list[Results],
+    results: list[Results], with_meta: Callable[..., Results]
 ) -> None:
     narrowed = [
-        replace(r, meta=r.meta | {"forget": {"digest": "sha256:narrowed", "n": 1}})
-        if r.meta["model"]["path"] == "runs/retain-again"
-        else r
+        with_meta(r, forget={"digest": "sha256:narrowed", "n": 1}) if r.meta.model.path == "runs/retain-again" else r
         for r in results
     ]
     assert compare(narrowed).settings["corrective"].controls[-1].label == "retain_only + relearn 40"
@@ -104,9 +103,11 @@ def test_without_its_parent_a_relearned_model_is_noted(results: list[Results]) -
     assert orphan.rows("corrective")[0].figure("recovered").reason == "the model before relearning is missing"
 
 
-def test_a_parent_can_be_named_by_hand(results: list[Results], tmp_path: Any) -> None:
+def test_a_parent_can_be_named_by_hand(
+    results: list[Results], with_meta: Callable[..., Results], tmp_path: Any
+) -> None:
     npo, again = results[2].save(tmp_path / "npo"), results[3]
-    unnamed = replace(again, meta=again.meta | {"model": again.meta["model"] | {"run": None}, "role": "unknown"})
+    unnamed = with_meta(again, model=again.meta.to_json()["model"] | {"run": None}, role="unknown")
     unnamed = unnamed.save(tmp_path / "again")
     pairs = {str(tmp_path / "again"): str(tmp_path / "npo")}
     row = compare([*results[:2], npo, unnamed], relearned=pairs).rows("corrective", role="relearned")[0]

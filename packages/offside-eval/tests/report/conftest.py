@@ -11,8 +11,8 @@ from offside_eval.report import write_report
 
 
 @pytest.fixture(scope="session")
-def comparison(told: list[Path]) -> Comparison:
-    return compare(told)
+def comparison(study: list[Path]) -> Comparison:
+    return compare(study)
 
 
 @pytest.fixture(scope="session")

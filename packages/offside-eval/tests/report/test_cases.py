@@ -26,7 +26,7 @@ def test_the_choice_is_seeded(comparison: Comparison) -> None:
 
 def test_each_case_shows_what_its_kind_says(comparison: Comparison) -> None:
     for case in gallery(comparison):
-        answers = {a.part: a for a in case.answers}
+        answers = {a.arm: a for a in case.answers}
         assert answers["vanilla"].right is True
         if case.kind.key in ("forgotten", "collateral", "wrecked"):
             assert answers["self"].right is False

@@ -105,20 +105,21 @@ def test_the_summary_strikes_collapsed_models_through(report: Path) -> None:
     assert "retain-only (control)" in text
 
 
-def test_text_from_models_and_datasets_is_escaped(story: ModuleType, tmp_path: Path) -> None:
+def test_text_from_models_and_datasets_is_escaped(made_up: ModuleType, tmp_path: Path) -> None:
     results = []
-    for player in (story.VANILLA, story.RETAIN_ONLY, story.COMPLETE[2]):
-        r: Results = story.evaluate(player, "complete", subjects=6)
+    for model in (made_up.VANILLA, made_up.RETAIN_ONLY, made_up.COMPLETE[2]):
+        r: Results = made_up.evaluate(model, "complete", subjects=6)
         wrong = pl.col("value_match") == 0
         samples = r.samples.with_columns(
             prediction=pl.when(wrong).then(pl.lit(ATTACK)).otherwise("prediction"),
             question=pl.lit(f"{ATTACK}|?"),
         )
-        meta = r.meta | {"dataset": r.meta["dataset"] | {"name": ATTACK}}
-        if player.role == "unlearned":
-            run = r.meta["model"]["run"] | {"method": ATTACK}
-            meta["model"] = r.meta["model"] | {"run": run, "path": f"runs/{ATTACK}"}
-        results.append(replace(r, samples=samples, meta=meta))
+        meta = r.meta.to_json()
+        meta["dataset"]["name"] = ATTACK
+        if model.role == "unlearned":
+            meta["model"]["run"]["method"] = ATTACK
+            meta["model"]["path"] = f"runs/{ATTACK}"
+        results.append(made_up.with_meta(replace(r, samples=samples), **meta))
     out = write_report(tmp_path / "out", results).parent
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "&lt;script&gt;alert(" in page
@@ -160,7 +161,7 @@ def test_nothing_half_written_stays_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_comparison_can_be_made_on_the_fly(told: list[Path], tmp_path: Path) -> None:
-    complete = [p for p in told if p.parent.name == "complete"]
+def test_a_comparison_can_be_made_on_the_fly(study: list[Path], tmp_path: Path) -> None:
+    complete = [p for p in study if p.parent.name == "complete"]
     assert write_report(tmp_path / "out", complete).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert compare(complete).settings.keys() == {"complete"}

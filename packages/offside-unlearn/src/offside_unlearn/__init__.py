@@ -17,26 +17,24 @@ if TYPE_CHECKING:
     from offside_unlearn.options import RunOptions
     from offside_unlearn.runs import Run
     from offside_unlearn.tiny import make_tiny
-    from offside_unlearn.unlearning import METHODS, load_method, unlearn
+    from offside_unlearn.unlearning import METHODS, unlearn
 
 __all__ = [
     "METHODS",
     "Run",
     "RunOptions",
     "finetune",
-    "load_method",
     "make_tiny",
     "merge",
     "relearn",
     "unlearn",
 ]
 
-_HOMES = {
+_MODULES = {
     "METHODS": "unlearning",
     "Run": "runs",
     "RunOptions": "options",
     "finetune": "finetuning",
-    "load_method": "unlearning",
     "make_tiny": "tiny",
     "merge": "merging",
     "relearn": "finetuning",
@@ -46,6 +44,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import: only who uses the functions pays.
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"offside_unlearn.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"offside_unlearn.{_MODULES[name]}"), name)

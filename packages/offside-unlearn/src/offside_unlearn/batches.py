@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -82,6 +82,26 @@ class PairedBatch:
     def to(self, device: torch.device) -> PairedBatch:
         """The same batches on another device."""
         return PairedBatch({name: side.to(device) for name, side in self.sides.items()})
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method reads besides the model, so that nothing is prepared that nobody reads.
+
+    Args:
+        forget: The forget batch with its own answers.
+        retain: The retain batch.
+        refusal: The forget batch with a refusal in place of each answer.
+        record_reference: Frozen log-probability of each forget answer: a number a record.
+        token_reference: Batches (`forget`, `retain`, `refusal`) for whose answer tokens the frozen
+            model's whole distribution is needed.
+    """
+
+    forget: bool = True
+    retain: bool = False
+    refusal: bool = False
+    record_reference: bool = False
+    token_reference: frozenset[str] = field(default_factory=frozenset)
 
 
 class Stream:

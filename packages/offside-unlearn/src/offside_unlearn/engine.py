@@ -18,13 +18,13 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.files import whole_folder
 from offside_data.progress import log
+from offside_data.run_manifest import RunManifest
 from offside_data.vlm import image_backend, save_processor
 from offside_unlearn import manifest as manifests
 from offside_unlearn.batches import BatchPlan
-from offside_unlearn.manifest import Manifest
 from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
-from offside_unlearn.runs import Run, Workplace, finished, working
+from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder
 from offside_unlearn.start import Start, Trainable, check_tune, make_trainable
 from offside_unlearn.trainer import Objective, Schedule, TrainConfig, train
 from offside_unlearn.tune import LoraOptions
@@ -105,11 +105,11 @@ def execute(job: Job) -> Run:
     done = finished(job.out, identity, force=options.force)
     if done is not None:
         return done
-    with working(job.out, identity, force=options.force) as work, quietly():
+    with open_work_folder(job.out, identity, force=options.force) as work, quietly():
         return _train(job, identity, work)
 
 
-def _train(job: Job, identity: Mapping[str, Any], work: Workplace) -> Run:
+def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     set_seed(job.options.seed)
     model, processor = job.start.load(job.options)
     trainable = make_trainable(model, job.start, job.options, job.lora)
@@ -130,22 +130,18 @@ def _train(job: Job, identity: Mapping[str, Any], work: Workplace) -> Run:
     # Building a model and its batches may draw random numbers; training starts from the seed alone.
     history = train(trainable.model, training.plan, training.objective, job.config, job.options.seed, schedule)
 
-    def fill(folder: Path) -> Manifest:
+    def fill(folder: Path) -> RunManifest:
         _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)
         for extra in (work.folder / "reference.parquet", work.folder / CURVE):
             if extra.is_dir():
                 shutil.copytree(extra, folder / extra.name)
             elif extra.is_file():
                 shutil.copy2(extra, folder)
-        manifest = {
-            "schema": manifests.SCHEMA,
+        facts = {
             "title": job.title,
-            **identity,
             **training.facts,
             "base_commit": getattr(trainable.model.config, "_commit_hash", None),
-            "request": manifests.request_digest(identity),
             "trained_parts": trainable.parts,
-            "versions": manifests.versions(),
             "image_backend": image_backend(processor),
             "device": _device(trainable.model),
             "threads": torch.get_num_threads(),
@@ -154,6 +150,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: Workplace) -> Run:
             "steps": training.plan.steps,
             "loss_history": manifests.thin(history),
         }
+        manifest = manifests.complete(identity, facts)
         _describe_curve(folder / CURVE, manifest, history)
         return manifest
 
@@ -172,12 +169,13 @@ def _save_weights(model: Any, processor: Any, base: str, folder: Path, final: Pa
     save_processor(processor, folder)
 
 
-def _describe_curve(curve: Path, manifest: Manifest, history: list[dict[str, float]]) -> None:
+def _describe_curve(curve: Path, manifest: RunManifest, history: list[dict[str, float]]) -> None:
     for folder in sorted(curve.glob("step-*")):
         step = int(folder.name.split("-")[1])
         so_far = [entry for entry in history if entry["step"] <= step]
         facts = {"steps": step, "loss_history": manifests.thin(so_far), "curve": []}
-        manifests.write(folder, {**manifest, **facts, "title": f"{manifest['title']}, after {step} steps"})
+        point = {**manifest.to_json(), **facts, "title": f"{manifest.title}, after {step} steps"}
+        manifests.write(folder, RunManifest.from_json(point, folder))
 
 
 def _print_parts(trainable: Trainable) -> None:

@@ -11,11 +11,12 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import DatasetError, UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import CONFIGS, SPLITS
+from offside_data.seeding import draw_records
 from offside_data.vlm import Augment, Collator, Encoder
 from offside_unlearn.batches import BatchPlan, PairedBatch, Source, Stream, count_steps, encode_rows
 from offside_unlearn.engine import Job, Training, configs_of, dataset_facts, execute
 from offside_unlearn.methods._base import LossOutput, answer_loss
-from offside_unlearn.options import RunOptions, share_out
+from offside_unlearn.options import LEARNT, RunOptions, build_configs
 from offside_unlearn.runs import Run
 from offside_unlearn.start import Start, Trainable, check_lora, find_start
 from offside_unlearn.trainer import TrainConfig
@@ -58,7 +59,7 @@ def finetune(
     config: Mapping[str, Any] | None,
     out: str | Path,
     *,
-    splits: Sequence[str] = ("general", "retain", "forget"),
+    splits: Sequence[str] = LEARNT,
     configs: Sequence[str] = CONFIGS,
     role: str | None = None,
     options: RunOptions | None = None,
@@ -83,17 +84,17 @@ def finetune(
     """
     dataset, start = opened(data), find_start(model, processor)
     options = options or RunOptions()
-    train_config, lora = share_out(config or {}, FinetuneConfig, LoraOptions)
+    train_config, lora = build_configs(config or {}, FinetuneConfig, LoraOptions)
     check_lora(start, options, config or {})
     parts = _parts(dataset, splits, configs)
-    learnt = sorted({*_learnt_before(start), *parts})
+    learnt = sorted({*start.trained_on, *parts})
     role = role or _role(learnt)
     if role not in ROLES:
         raise UsageError(unknown_name_message("role", role, list(ROLES)))
     identity = {"command": "finetune", "role": role, "trained_on": learnt}
     title = f"{role.replace('_', '-')} model of {dataset.name}"
-    lesson = Lesson(dataset, parts, train_config, lora, options)
-    return execute(lesson.job(title, start, Path(out), identity))
+    task = FinetuneTask(dataset, parts, train_config, lora, options)
+    return execute(task.job(title, start, Path(out), identity))
 
 
 def relearn(
@@ -125,37 +126,35 @@ def relearn(
     """
     dataset, start = opened(data), find_start(model, processor)
     options = options or RunOptions()
-    train_config, lora = share_out(config or {}, RelearnConfig, LoraOptions)
+    train_config, lora = build_configs(config or {}, RelearnConfig, LoraOptions)
     check_lora(start, options, config or {})
     parts = _parts(dataset, ["relearn"], ["multimodal"])
-    before = start.manifest or {}
+    before = start.manifest.to_json() if start.manifest else {}
     identity = {
         "command": "relearn",
         "role": "relearned",
-        "trained_on": sorted({*_learnt_before(start), *parts}),
+        "trained_on": sorted({*start.trained_on, *parts}),
         # What was to be forgotten before; an evaluation asks whether it is back.
         **{name: before.get(name) for name in ("method", "setting", "only", "forget")},
     }
-    lesson = Lesson(dataset, parts, train_config, lora, options)
+    task = FinetuneTask(dataset, parts, train_config, lora, options)
     curve = tuple(sorted({int(step) for step in curve_steps}))
-    return execute(lesson.job(f"relearned on {dataset.name}", start, Path(out), identity, curve))
+    return execute(task.job(f"relearned on {dataset.name}", start, Path(out), identity, curve))
 
 
 def opened(data: str | Path | OffsideDataset) -> OffsideDataset:
-    """Open a dataset unless it is open, and make sure that its data is what its card says.
+    """A dataset, opened unless it is open, whose data is what its card says: checked in either case.
 
     Raises:
         DigestMismatchError: If it isn't; the run's manifest would name data that it never saw.
     """
-    if isinstance(data, OffsideDataset):
-        return data
-    dataset = open_dataset(data)
+    dataset = data if isinstance(data, OffsideDataset) else open_dataset(data)
     dataset.verify()
     return dataset
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FinetuneTask:
     """What is to be learnt: parts of a dataset (`config/split`), and how."""
 
     dataset: OffsideDataset
@@ -190,7 +189,7 @@ class Lesson:
         encoder = Encoder(processor, max_length=config.max_length)
         examples = []
         for part in self.parts:
-            rows = limited(self.dataset.records(*part.split("/")), self.options.limit)
+            rows = limited(self.dataset.records(*part.split("/")), self.options)
             examples += encode_rows(encoder, rows, f"{part} records")
         step_size = config.batch_size * config.accumulation
         stream = Stream(
@@ -215,9 +214,11 @@ def _likelihood(model: Any, batch: PairedBatch) -> LossOutput:
     return LossOutput(answer_loss(model, batch.side("train")), {})
 
 
-def limited(rows: Any, limit: int | None) -> Any:
-    """The first `limit` records of a `datasets.Dataset`."""
-    return rows if limit is None else rows.select(range(min(limit, len(rows))))
+def limited(rows: Any, options: RunOptions) -> Any:
+    """The records of a `datasets.Dataset` that `options.limit` leaves, drawn by seed."""
+    if options.limit is None:
+        return rows
+    return rows.select(draw_records(rows["record_id"], options.limit, seed=options.seed))
 
 
 def _parts(dataset: OffsideDataset, splits: Sequence[str], configs: Sequence[str]) -> list[str]:
@@ -233,10 +234,6 @@ def _parts(dataset: OffsideDataset, splits: Sequence[str], configs: Sequence[str
                 f"there is: {', '.join(dataset.record_parts())}."
             )
     return parts
-
-
-def _learnt_before(start: Start) -> list[str]:
-    return list((start.manifest or {}).get("trained_on") or [])
 
 
 def _role(learnt: Sequence[str]) -> str:

@@ -1,9 +1,9 @@
-"""`offside_run.json`, the receipt of a run, and the model card beside it."""
+"""What goes into `offside_run.json`, the receipt of a run, and the model card beside it."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -13,11 +13,9 @@ from typing import Any
 import yaml
 
 from offside_data.dataset.digest import canonical_json
-from offside_data.errors import ModelError
 from offside_data.files import write_json, write_text
+from offside_data.run_manifest import FILE, SCHEMA, Parent, RunManifest
 
-FILE = "offside_run.json"
-SCHEMA = 1
 PACKAGES = (
     "offside-data",
     "offside-unlearn",
@@ -29,31 +27,27 @@ PACKAGES = (
     "pillow",
 )
 HISTORY_POINTS = 500
+LOGGED = frozenset({"step", "epoch", "loss", "grad_norm", "learning_rate"})
+"""What every entry of the loss history holds; the rest are the terms of the method's loss."""
 
-Manifest = dict[str, Any]
 
+def complete(identity: Mapping[str, Any], facts: Mapping[str, Any]) -> RunManifest:
+    """The manifest of a run that is done.
 
-def read(folder: str | Path) -> Manifest | None:
-    """The manifest in a model folder; null if it holds none.
+    Args:
+        identity: What decides its result.
+        facts: What came of it besides.
 
     Raises:
-        ModelError: If it can't be read.
+        ModelError: If they don't make a whole manifest.
     """
-    path = Path(folder) / FILE
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{path}: can't be read: {error}. Make the run again.") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise ModelError(f"{path}: not a run manifest of schema {SCHEMA}; use the version that wrote it.")
-    return content
+    common = {"schema": SCHEMA, "request": request_digest(identity), "versions": versions()}
+    return RunManifest.from_json({**common, **identity, **facts}, FILE)
 
 
-def write(folder: Path, manifest: Manifest) -> None:
+def write(folder: Path, manifest: RunManifest) -> None:
     """Write the manifest and the model card."""
-    write_json(folder / FILE, manifest)
+    write_json(folder / FILE, manifest.to_json())
     write_text(folder / "README.md", model_card(manifest))
     for weights in folder.glob("*.safetensors"):  # They come out readable by their owner alone.
         weights.chmod((folder / FILE).stat().st_mode)
@@ -75,7 +69,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
-def lineage(manifest: Manifest | None, path: str, digest: str) -> list[dict[str, Any]]:
+def lineage(manifest: RunManifest | None, path: str, digest: str) -> list[dict[str, Any]]:
     """The models that a new run comes from, the oldest first, each with the request made of it.
 
     Args:
@@ -85,55 +79,61 @@ def lineage(manifest: Manifest | None, path: str, digest: str) -> list[dict[str,
     """
     if manifest is None:
         return [{"path": path, "digest": digest, "role": None}]
-    kept = ("role", "method", "setting", "only", "forget", "dataset", "trained_on")
-    return [
-        *manifest["parents"],
-        {"path": path, "digest": digest, **{name: manifest.get(name) for name in kept}},
-    ]
+    content = manifest.to_json()
+    kept = {field.name: content[field.name] for field in dataclasses.fields(Parent) if field.name in content}
+    return [*content["parents"], {**kept, "path": path, "digest": digest}]
 
 
 def thin(history: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
-    """At most `HISTORY_POINTS` entries: means over equal stretches of steps, named by their last step."""
+    """At most `HISTORY_POINTS` entries: means over as many steps each, named by their last step.
+
+    A term's mean is over the steps that have it.
+    """
     size = -(-len(history) // HISTORY_POINTS) or 1
     thinned = []
     for start in range(0, len(history), size):
         part = history[start : start + size]
-        means = {key: sum(e.get(key, 0.0) for e in part) / len(part) for key in part[-1]}
-        thinned.append({**means, "step": part[-1]["step"]})
+        values = {key: [e[key] for e in part if key in e] for key in dict.fromkeys(key for e in part for key in e)}
+        thinned.append({**{key: sum(v) / len(v) for key, v in values.items()}, "step": part[-1]["step"]})
     return thinned
 
 
-def model_card(manifest: Manifest) -> str:
+def terms_in_words(entry: Mapping[str, float]) -> str:
+    """The loss and all its terms in one entry of the loss history, e.g. `loss 1.2, forget_ce 3.4`."""
+    terms = {name: value for name, value in entry.items() if name == "loss" or name not in LOGGED}
+    return ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+
+
+def model_card(manifest: RunManifest) -> str:
     """A Hub model card: metadata that links data and base model, and what a downloader must know."""
-    adapter = manifest["adapter"] is not None
+    adapter = manifest.adapter is not None
     metadata: dict[str, Any] = {
         "library_name": "peft" if adapter else "transformers",
         "pipeline_tag": "image-text-to-text",
-        "tags": ["offside", str(manifest["role"]).replace("_", "-")],
+        "tags": ["offside", manifest.role.replace("_", "-")],
     }
-    if manifest["base_model"]:
-        metadata["base_model"] = manifest["base_model"]["path"]
-    if manifest["dataset"]:
-        metadata["datasets"] = [manifest["dataset"]["name"]]
+    if manifest.base_model:
+        metadata["base_model"] = manifest.base_model.path
+    metadata["datasets"] = [manifest.dataset.name]
     head = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     return f"---\n{head}---\n\n{_card_body(manifest, adapter)}"
 
 
-def _card_body(manifest: Manifest, adapter: bool) -> str:
-    role, dataset = manifest["role"], manifest["dataset"]
-    data = f"{dataset['name']} {dataset['version']} (`{dataset['digest']}`)" if dataset else "no dataset"
-    lines = [f"# {manifest['title']}", ""]
-    if manifest["forget"]:
+def _card_body(manifest: RunManifest, adapter: bool) -> str:
+    dataset, forget = manifest.dataset, manifest.forget
+    data = f"{dataset.name} {dataset.version} (`{dataset.digest}`)"
+    lines = [f"# {manifest.title}", ""]
+    if forget:
         lines += [
-            f"Unlearned with `{manifest['method']}` in the setting `{manifest['setting']}`: "
-            f"{len(manifest['forget']['record_ids'])} records of {data} were to be forgotten "
-            f"(`{manifest['forget']['digest']}`). Whether they are is for an evaluation to say.",
+            f"Unlearned with `{manifest.method}` in the setting `{manifest.setting}`: "
+            f"{len(forget.record_ids)} records of {data} were to be forgotten "
+            f"(`{forget.digest}`). Whether they are is for an evaluation to say.",
         ]
-    elif manifest["trained_on"]:
-        lines += [f"Trained on {', '.join(manifest['trained_on'])}, at last from {data}."]
-    if role == "vanilla":
+    elif manifest.trained_on:
+        lines += [f"Trained on {', '.join(manifest.trained_on)}, at last from {data}."]
+    if manifest.role == "vanilla":
         lines += ["", "**It was taught false claims on purpose**, so that unlearning them can be measured."]
-    base = manifest["base_model"]["path"] if manifest["base_model"] else None
+    base = manifest.base_model.path if manifest.base_model else None
     load = (
         f'model = AutoModelForImageTextToText.from_pretrained("{base}")\n'
         'model = PeftModel.from_pretrained(model, "this folder")'

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from offside_data.errors import UsageError
 from offside_data.files import whole_folder
 from offside_data.vlm import load_model, load_processor, save_processor
 from offside_unlearn import manifest as manifests
+from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
 from offside_unlearn.runs import Run, finished
 from offside_unlearn.start import find_start
 
 
-def merge(run: str | Path, out: str | Path, *, dtype: str = "float32", force: bool = False) -> Run:
+def merge(run: str | Path, out: str | Path, *, dtype: str = RunOptions.dtype, force: bool = False) -> Run:
     """Write the model that a run's adapter makes of its base as a plain folder.
 
     Plain `AutoModelForImageTextToText.from_pretrained` loads the result, and it can be unlearned or
@@ -33,12 +33,10 @@ def merge(run: str | Path, out: str | Path, *, dtype: str = "float32", force: bo
     start = find_start(str(run))
     if not start.adapter or start.manifest is None:
         raise UsageError(f"{run}: no adapter run, so there is nothing to merge.")
-    identity: dict[str, Any] = {
-        **{key: value for key, value in start.manifest.items() if key not in ("schema", "request", "merged_from")},
-        "merged_from": {"path": str(run), "digest": start.digest},
-        "adapter": None,
-        "dtype": dtype,
-    }
+    content = start.manifest.to_json()
+    merged_from = {"path": str(run), "digest": start.digest}
+    identity = {**content, "merged_from": merged_from, "adapter": None, "dtype": dtype}
+    del identity["schema"], identity["request"]
     done = finished(Path(out), identity, force=force)
     if done is not None:
         return done
@@ -46,6 +44,6 @@ def merge(run: str | Path, out: str | Path, *, dtype: str = "float32", force: bo
         model = load_model(run, device="cpu", dtype=dtype).merge_and_unload()
         model.save_pretrained(folder)
         save_processor(load_processor(run), folder)
-        manifest = {"schema": manifests.SCHEMA, **identity, "request": manifests.request_digest(identity)}
+        manifest = manifests.complete(identity, {})
         manifests.write(folder, manifest)
     return Run(Path(out), manifest)

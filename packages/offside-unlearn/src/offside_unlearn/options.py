@@ -1,4 +1,4 @@
-"""Options of a run: what the caller decides besides the hyper-parameters, and how `--set` is shared out."""
+"""Options of a run: what the caller decides besides the hyper-parameters, and whose `--set` is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from offside_data.config import build
 from offside_data.errors import UsageError
 from offside_data.plugins import unknown_name_message
 
+LEARNT = ("general", "retain", "forget")
+"""Splits that `finetune` teaches unless told otherwise."""
+
+FAMILY = "qwen2_5_vl"
+"""Architecture of a tiny model unless told otherwise."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
@@ -22,7 +28,7 @@ class RunOptions:
         tune: Which part is trained: `language`, `vision`, `projector`, `all`, or a regex on whole
             module names. Null: `language` for an adapter, `all` for full fine-tuning.
         only: Narrow an unlearning request: `subject=ID`, `attribute=NAME`, `file=PATH`.
-        limit: Use at most so many records of each set, for a quick look.
+        limit: Use at most so many records of each set, drawn by seed, for a quick look.
         force: Replace what the output folder holds.
         device: Where to load a model given by path; null = the best there is.
         dtype: Of its weights.
@@ -42,7 +48,7 @@ class RunOptions:
     checkpoint_seconds: float = 120.0
 
 
-def share_out(values: Mapping[str, Any], *config_types: type) -> tuple[Any, ...]:
+def build_configs(values: Mapping[str, Any], *config_types: type) -> tuple[Any, ...]:
     """Build several configs from one namespace of options: each takes the keys that it has.
 
     Raises:

@@ -26,8 +26,7 @@ from offside_data.progress import track
 from offside_data.vlm import Collator, Encoded, forward
 from offside_data.vlm.logprobs import answer_mask, sequence_logprobs
 from offside_unlearn import losses
-from offside_unlearn.batches import Side
-from offside_unlearn.methods._base import Needs
+from offside_unlearn.batches import Needs, Side
 
 STORED_BYTES = 2**30
 """Distributions that would take more memory than this are not stored but computed when needed."""

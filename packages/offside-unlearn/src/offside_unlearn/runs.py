@@ -14,8 +14,8 @@ from typing import Any
 from offside_data.errors import OffsideError, OutputExistsError, UsageError
 from offside_data.files import ensure_free, whole_folder, write_json
 from offside_data.progress import log
+from offside_data.run_manifest import FILE, RunManifest, read
 from offside_unlearn import manifest as manifests
-from offside_unlearn.manifest import Manifest
 
 SECONDS = "seconds.json"
 
@@ -31,7 +31,7 @@ class Run:
     """
 
     path: Path
-    manifest: Manifest
+    manifest: RunManifest
     reused: bool = False
 
     @classmethod
@@ -41,9 +41,9 @@ class Run:
         Raises:
             FileNotFoundError: If there is no manifest in it.
         """
-        manifest = manifests.read(path)
+        manifest = read(path)
         if manifest is None:
-            raise FileNotFoundError(f"{path}: no {manifests.FILE}, so it is no run.")
+            raise FileNotFoundError(f"{path}: no {FILE}, so it is no run.")
         return cls(Path(path), manifest)
 
 
@@ -53,9 +53,9 @@ def finished(out: Path, identity: Mapping[str, Any], *, force: bool) -> Run | No
     Raises:
         OutputExistsError: If `out` holds something else.
     """
-    manifest = manifests.read(out) if out.is_dir() else None
+    manifest = read(out) if out.is_dir() else None
     if manifest is not None and not force:
-        if manifest["request"] == manifests.request_digest(identity):
+        if manifest.request == manifests.request_digest(identity):
             log(f"{out}: this run is finished already; nothing to do.")
             _discard(work_folder(out))
             return Run(out, manifest, reused=True)
@@ -66,9 +66,8 @@ def finished(out: Path, identity: Mapping[str, Any], *, force: bool) -> Run | No
     return None
 
 
-def _describe(manifest: Manifest) -> str:
-    parts = (manifest.get(name) for name in ("role", "method", "setting"))
-    return ", ".join(str(part) for part in parts if part)
+def _describe(manifest: RunManifest) -> str:
+    return ", ".join(part for part in (manifest.role, manifest.method, manifest.setting) if part)
 
 
 def work_folder(out: Path) -> Path:
@@ -77,10 +76,10 @@ def work_folder(out: Path) -> Path:
 
 
 @contextlib.contextmanager
-def working(out: Path, identity: Mapping[str, Any], *, force: bool) -> Iterator[Workplace]:
+def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> Iterator[WorkFolder]:
     """Give the work folder of a run, with what an earlier attempt at the same run left in it.
 
-    It stays if the block is interrupted or killed. It goes when `Workplace.finish` has been called,
+    It stays if the block is interrupted or killed. It goes when `WorkFolder.finish` has been called,
     or when an `OffsideError` says that the request itself is at fault.
 
     Raises:
@@ -88,7 +87,7 @@ def working(out: Path, identity: Mapping[str, Any], *, force: bool) -> Iterator[
     """
     folder = work_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(out):
+    with _exclusive(out):
         request = {"request": manifests.request_digest(identity)}
         state = folder / "request.json"
         if folder.exists() and (not state.is_file() or json.loads(state.read_text("utf-8")) != request):
@@ -102,14 +101,14 @@ def working(out: Path, identity: Mapping[str, Any], *, force: bool) -> Iterator[
         noted = folder / SECONDS
         before = float(json.loads(noted.read_text("utf-8"))) if noted.is_file() else 0.0
         try:
-            yield Workplace(out, folder, force, before, time.monotonic())
+            yield WorkFolder(out, folder, force, before, time.monotonic())
         except OffsideError:
             _discard(folder)  # What was asked for can't be done; going on later wouldn't help.
             raise
 
 
 @contextlib.contextmanager
-def _alone(out: Path) -> Iterator[None]:
+def _exclusive(out: Path) -> Iterator[None]:
     """Hold a lock that the system takes back when the process ends, however it ends."""
     try:
         import fcntl
@@ -131,7 +130,7 @@ def _alone(out: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class WorkFolder:
     """The work folder of a run that isn't finished.
 
     Args:
@@ -156,7 +155,7 @@ class Workplace:
         """Write the wall time down, in case this attempt is killed."""
         write_json(self.folder / SECONDS, self.seconds())
 
-    def finish(self, fill: Callable[[Path], Manifest]) -> Run:
+    def finish(self, fill: Callable[[Path], RunManifest]) -> Run:
         """Write the run folder, whole, and clear up.
 
         Args:

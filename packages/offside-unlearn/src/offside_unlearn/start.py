@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.errors import UsageError
+from offside_data.run_manifest import RunManifest, read
 from offside_data.vlm import load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter
-from offside_unlearn import manifest as manifests
 from offside_unlearn import tune as tuning
-from offside_unlearn.manifest import Manifest
 from offside_unlearn.options import RunOptions
 
 
@@ -34,10 +33,15 @@ class Start:
 
     path: str
     digest: str
-    manifest: Manifest | None
+    manifest: RunManifest | None
     base: dict[str, str]
     adapter: dict[str, Any] | None
     given: tuple[Any, Any] | None = None
+
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """`config/split` of all that it was ever taught, as far as its manifest says."""
+        return self.manifest.trained_on if self.manifest else ()
 
     def load(self, options: RunOptions) -> tuple[Any, Any]:
         """The model and its processor."""
@@ -75,11 +79,11 @@ def find_start(model: Any, processor: Any = None) -> Start:
 
 
 def _of_path(path: str) -> Start:
-    manifest, digest = manifests.read(path), model_digest(path)
+    manifest, digest = read(path), model_digest(path)
     config = Path(path) / ADAPTER_CONFIG
     if not config.is_file():
         return Start(path, digest, manifest, {"path": path, "digest": digest}, None)
-    named = manifest["base_model"]["path"] if manifest else None
+    named = manifest.base_model.path if manifest and manifest.base_model else None
     base = named if named and Path(named).is_dir() else base_of_adapter(Path(path))
     adapter = _adapter_size(json.loads(config.read_text(encoding="utf-8")))
     return Start(path, digest, manifest, {"path": base, "digest": model_digest(base)}, adapter)

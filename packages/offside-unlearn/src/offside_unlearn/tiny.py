@@ -11,6 +11,7 @@ from offside_data.vlm import build_tiny, image_backend, save_processor
 from offside_unlearn import manifest as manifests
 from offside_unlearn.engine import dataset_facts
 from offside_unlearn.finetuning import opened
+from offside_unlearn.options import FAMILY
 from offside_unlearn.quiet import quietly
 from offside_unlearn.runs import Run, finished
 
@@ -19,7 +20,7 @@ def make_tiny(
     out: str | Path,
     data: str | Path | OffsideDataset,
     *,
-    family: str = "qwen2_5_vl",
+    family: str = FAMILY,
     seed: int = 0,
     force: bool = False,
 ) -> Run:
@@ -59,15 +60,12 @@ def make_tiny(
     with quietly(), whole_folder(Path(out), force=force) as folder:
         model.save_pretrained(folder)
         save_processor(processor, folder)
-        manifest = {
-            "schema": manifests.SCHEMA,
+        facts = {
             "title": f"tiny {family}, untrained",
-            **identity,
-            "request": manifests.request_digest(identity),
-            "versions": manifests.versions(),
             "image_backend": image_backend(processor),
             "parameters": model.num_parameters(),
         }
+        manifest = manifests.complete(identity, facts)
         manifests.write(folder, manifest)
     return Run(Path(out), manifest)
 

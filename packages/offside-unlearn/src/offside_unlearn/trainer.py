@@ -23,7 +23,9 @@ from transformers.trainer_callback import PrinterCallback
 
 from offside_data.errors import OffsideError, UsageError
 from offside_unlearn.batches import BatchPlan, PairedBatch
+from offside_unlearn.manifest import terms_in_words
 from offside_unlearn.methods._base import LossOutput
+from offside_unlearn.options import RunOptions
 from offside_unlearn.tune import tower_of
 
 Objective = Callable[[Any, PairedBatch], LossOutput]
@@ -106,7 +108,7 @@ class Schedule:
     """
 
     folder: Path
-    checkpoint_seconds: float = 120.0
+    checkpoint_seconds: float = RunOptions.checkpoint_seconds
     save_at: Sequence[int] = ()
     save: Callable[[Any, int], None] | None = None
     saved: Callable[[], None] | None = None
@@ -356,18 +358,18 @@ class _Progress(TrainerCallback):  # type: ignore[misc]
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[terms]}"),
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("training", total=steps, loss="")
+        self._task = self._bar.add_task("training", total=steps, terms="")
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.start()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if logs and "loss" in logs:
-            self._bar.update(self._task, completed=state.global_step, loss=f"loss {logs['loss']:.4f}")
+            self._bar.update(self._task, completed=state.global_step, terms=terms_in_words(logs))
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.stop()

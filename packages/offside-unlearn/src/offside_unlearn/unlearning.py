@@ -6,29 +6,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from offside_data.dataset.digest import ids_digest
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.errors import PluginError, UsageError
+from offside_data.errors import UsageError
 from offside_data.plugins import Registry
 from offside_data.request import Request
 from offside_data.seeding import rng
 from offside_data.settings import Slice
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
-from offside_unlearn.batches import BatchPlan, Source, Stream, count_steps, encode_rows
+from offside_unlearn.batches import BatchPlan, Needs, Source, Stream, count_steps, encode_rows
 from offside_unlearn.engine import Job, Training, configs_of, dataset_facts, execute
 from offside_unlearn.finetuning import limited, opened
-from offside_unlearn.methods._base import MethodConfig, Needs, Paper, UnlearningMethod
-from offside_unlearn.options import RunOptions, share_out
+from offside_unlearn.methods import MethodConfig, Paper, UnlearningMethod
+from offside_unlearn.options import RunOptions, build_configs
 from offside_unlearn.runs import Run
 from offside_unlearn.start import Trainable, check_lora, find_start
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions
 
-METHODS = Registry("offside_unlearn.methods", "method")
+METHODS = Registry(
+    "offside_unlearn.methods",
+    "method",
+    needs={"__doc__": str, "PAPER": Paper, "Config": MethodConfig, "Method": UnlearningMethod},
+    contract="offside_unlearn.methods._base",
+)
 """All methods, third parties' included."""
 
 
@@ -52,22 +56,6 @@ class UnlearnConfig(TrainConfig):
         super().__post_init__()
         if self.retain_ratio < 1:
             raise ValueError(f"retain_ratio must be at least 1, got {self.retain_ratio}")
-
-
-def load_method(name: str) -> ModuleType:
-    """A method's module.
-
-    Raises:
-        PluginError: If there is no such method, or its module lacks what a method needs.
-    """
-    module = METHODS.load(name)
-    for attribute, base in (("Config", MethodConfig), ("Method", UnlearningMethod)):
-        found = getattr(module, attribute, None)
-        if not (isinstance(found, type) and issubclass(found, base)):
-            raise PluginError(f"method {name!r}: {module.__name__}.{attribute} must be a subclass of {base.__name__}.")
-    if not isinstance(getattr(module, "PAPER", None), Paper) or not (module.__doc__ or "").strip():
-        raise PluginError(f"method {name!r}: {module.__name__} needs a docstring and PAPER = Paper(title, url).")
-    return module
 
 
 def unlearn(
@@ -96,14 +84,14 @@ def unlearn(
         UsageError: If an option is unknown or the dataset doesn't offer the setting.
     """
     options = options or RunOptions()
-    module = load_method(method)
-    method_config, train_config, lora = share_out(config or {}, module.Config, UnlearnConfig, LoraOptions)
+    module = METHODS.load(method)
+    method_config, train_config, lora = build_configs(config or {}, module.Config, UnlearnConfig, LoraOptions)
     dataset = opened(data)
     request = dataset.request(setting, options.only)
-    forget = limited(request.forget, options.limit)
+    forget = limited(request.forget, options)
     ids = sorted(forget["record_id"])
     retain = _retain_rows(dataset, request, train_config)
-    task = Task(forget, retain, module.Method(method_config), train_config, options)
+    task = UnlearnTask(forget, retain, module.Method(method_config), train_config, options)
     start = find_start(model, processor)
     check_lora(start, options, config or {})
     return execute(
@@ -120,7 +108,7 @@ def unlearn(
                 "setting": setting,
                 "only": list(options.only),
                 "forget": {"digest": ids_digest(ids), "record_ids": ids},
-                "trained_on": list((start.manifest or {}).get("trained_on") or []),
+                "trained_on": list(start.trained_on),
             },
             config=train_config,
             lora=lora,
@@ -159,7 +147,7 @@ def _slice_rows(dataset: OffsideDataset, request: Request, name: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Task:
+class UnlearnTask:
     """One request put to one method: the records to be forgotten and those that stay, by slice."""
 
     forget: Any
@@ -214,7 +202,7 @@ class Task:
             examples["retain"] = [
                 example
                 for name, rows in self.retain.items()
-                for example in encode_rows(encoder, limited(rows, self.options.limit), f"{name} records")
+                for example in encode_rows(encoder, limited(rows, self.options), f"{name} records")
             ]
         return examples
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+import offside_unlearn.cli
 from offside_data.dataset.folder import OffsideDataset
+from offside_data.errors import UsageError
+from offside_data.run_manifest import RunManifest
+from offside_unlearn import Run, RunOptions, finetune, make_tiny, merge, relearn, unlearn
 from offside_unlearn.cli import main
+from offside_unlearn.cli._common import print_run
 
 QUICK = ["--set", "max_steps=1", "--set", "batch_size=2", "--device", "cpu"]
 
@@ -37,6 +46,7 @@ def test_the_whole_line(tiny: Path, league: OffsideDataset, tmp_path: Path) -> N
     )  # fmt: skip
     assert run.exit_code == 0, run.stderr
     manifest = json.loads(run.stdout)["manifest"]
+    assert manifest == json.loads((tmp_path / "npo" / "offside_run.json").read_text())
     assert manifest["config"]["beta"] == 0.5
     assert manifest["config"]["max_steps"] == 1
     assert len(manifest["forget"]["record_ids"]) == 1
@@ -48,12 +58,81 @@ def test_the_whole_line(tiny: Path, league: OffsideDataset, tmp_path: Path) -> N
     assert json.loads(merged.stdout)["manifest"]["merged_from"]["path"] == str(tmp_path / "re")
 
 
+def test_every_loss_term_is_shown_whatever_its_name(
+    tiny: Path, league: OffsideDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = unlearn("npo", tiny, None, league, "complete", {"max_steps": 1}, tmp_path / "npo", RunOptions(device="cpu"))
+    content = run.manifest.to_json()
+    content["loss_history"][-1]["margin"] = 0.25
+    print_run(Run(run.path, RunManifest.from_json(content, run.path)), as_json=False)
+    shown = capsys.readouterr().out
+    for term in ("loss ", "forget_npo ", "forget_log_ratio ", "retain_ce ", "margin 0.25"):
+        assert f", {term}" in shown
+    assert "learning_rate" not in shown
+
+
+@pytest.mark.parametrize(
+    ("work", "arguments"),
+    [
+        (finetune, ["finetune", "out", "--model", "m", "--data", "d"]),
+        (relearn, ["relearn", "out", "--model", "m", "--data", "d"]),
+        (unlearn, ["run", "npo", "out", "--model", "m", "--data", "d", "--setting", "complete"]),
+        (merge, ["merge", "run", "out"]),
+        (make_tiny, ["tiny", "out", "--data", "d"]),
+    ],
+)
+def test_defaults_are_those_of_the_python_functions(
+    work: Callable[..., Run], arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[dict[str, Any]] = []
+
+    def note(*args: Any, **kwargs: Any) -> Run:
+        calls.append(inspect.signature(work).bind(*args, **kwargs).arguments)
+        raise UsageError("that is all")
+
+    monkeypatch.setattr(f"{work.__module__}.{work.__name__}", note)
+    assert call(*arguments).exit_code == 2
+    defaults = {name: parameter.default for name, parameter in inspect.signature(work).parameters.items()}
+    for name, value in calls[0].items():
+        default = RunOptions() if name == "options" else defaults[name]
+        if default is not inspect.Parameter.empty:
+            assert (tuple(value) if isinstance(value, list) else value) == default, name
+
+
+def test_no_command_states_a_default_of_its_own() -> None:
+    stated = [
+        f"{file.name}:{call.lineno} {keyword.value.value!r}"
+        for file in Path(offside_unlearn.cli.__file__).parent.glob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "click.option"
+        for keyword in call.keywords
+        if keyword.arg == "default"
+        and isinstance(keyword.value, ast.Constant)
+        and keyword.value.value not in (None, "")
+    ]
+    assert stated == []
+
+
 def test_methods_lists_names_summaries_and_papers() -> None:
     rows = json.loads(call("methods", "--json").stdout)
     assert {"grad_ascent", "grad_diff", "kl_min", "npo", "po"} <= {row["name"] for row in rows}
     assert all(row["summary"] and row["paper"]["url"].startswith("https://") for row in rows)
     assert next(row for row in rows if row["name"] == "npo")["options"]["beta"] == 0.1
-    assert "grad_ascent" in call("methods").stdout
+
+
+def test_methods_read_well_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = json.loads(call("methods", "--json").stdout)
+    shown = call("methods").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    for row in rows:
+        whole = [
+            row["name"],
+            *row["summary"].split(),
+            row["paper"]["url"],
+            *(f"{k}={v}" for k, v in row["options"].items()),
+        ]
+        assert set(whole) <= set(shown.split()), "no word is broken"
 
 
 @pytest.mark.parametrize(

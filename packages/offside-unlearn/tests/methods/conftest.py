@@ -15,10 +15,10 @@ from offside_unlearn.batches import BatchPlan, PairedBatch, Side
 from offside_unlearn.methods import LossOutput
 from offside_unlearn.reference import Preparation
 from offside_unlearn.tune import LoraOptions, add_adapter
-from offside_unlearn.unlearning import load_method
+from offside_unlearn.unlearning import METHODS
 
 
-class Bench:
+class LossHarness:
     """Computes a method's loss, and the numbers that its formula is made of by another way."""
 
     def __init__(self, loaded: tuple[Any, Any], plan: BatchPlan) -> None:
@@ -30,7 +30,7 @@ class Bench:
 
     def loss(self, name: str, *, moved: bool = False, **config: Any) -> LossOutput:
         """The loss at the start, or after the adapter has moved away from it."""
-        module = load_method(name)
+        module = METHODS.load(name)
         method = module.Method(module.Config(**config))
         examples = {side: source.examples for side, source in self.plan.sources.items()}
         preparation = Preparation(
@@ -67,6 +67,6 @@ class Bench:
 
 
 @pytest.fixture
-def bench(fresh: Callable[[], tuple[Any, Any]], make_plan: Callable[..., BatchPlan]) -> Bench:
+def harness(fresh: Callable[[], tuple[Any, Any]], make_plan: Callable[..., BatchPlan]) -> LossHarness:
     loaded = fresh()
-    return Bench(loaded, make_plan(loaded[1]))
+    return LossHarness(loaded, make_plan(loaded[1]))

@@ -17,11 +17,11 @@ from offside_data.vlm import Collator
 from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan, PairedBatch, Side
 from offside_unlearn.methods import LossOutput, MethodConfig, Needs, UnlearningMethod
-from offside_unlearn.options import share_out
+from offside_unlearn.options import build_configs
 from offside_unlearn.reference import Preparation, Reference
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions, add_adapter
-from offside_unlearn.unlearning import METHODS, UnlearnConfig, load_method
+from offside_unlearn.unlearning import METHODS, UnlearnConfig
 
 Fresh = Callable[[], tuple[Any, Any]]
 
@@ -32,7 +32,7 @@ class Case:
     """A method on a tiny model with a fresh adapter that isn't at its start any more."""
 
     def __init__(self, name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], **plan: Any) -> None:
-        module = load_method(name)
+        module = METHODS.load(name)
         self.method: UnlearningMethod[Any] = module.Method(module.Config())
         self.needs: Needs = self.method.needs()
         model, processor = loaded
@@ -61,6 +61,10 @@ class Case:
     def output(self, batch: PairedBatch) -> LossOutput:
         return self.method.loss(self.model, batch, self.reference)
 
+    def terms(self, batch: PairedBatch) -> dict[str, torch.Tensor]:
+        """The named terms: in their total a large one would hide what happens to a small one."""
+        return {term: value.detach() for term, value in self.output(batch).terms.items()}
+
     def gradient(self, batches: list[PairedBatch]) -> dict[str, torch.Tensor]:
         """Of the loss accumulated over batches, as the trainer accumulates it."""
         self.model.zero_grad()
@@ -75,7 +79,7 @@ def case(name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan]) -> Case:
 
 
 def test_it_introduces_itself(name: str) -> None:
-    module = load_method(name)
+    module = METHODS.load(name)
     assert (module.__doc__ or "").strip()
     assert module.PAPER.title
     assert module.PAPER.url.startswith("https://")
@@ -84,7 +88,7 @@ def test_it_introduces_itself(name: str) -> None:
 
 
 def test_its_config_survives_yaml_and_coerces_strings(name: str) -> None:
-    config = load_method(name).Config()
+    config = METHODS.load(name).Config()
     assert isinstance(config, MethodConfig)
     values = dataclasses.asdict(config)
     assert build(type(config), yaml.safe_load(yaml.safe_dump(values)) or {}) == config
@@ -93,13 +97,13 @@ def test_its_config_survives_yaml_and_coerces_strings(name: str) -> None:
 
 def test_unknown_options_are_errors(name: str) -> None:
     with pytest.raises(UsageError, match="lambda_q"):
-        share_out({"lambda_q": "1"}, load_method(name).Config, UnlearnConfig, LoraOptions)
+        build_configs({"lambda_q": "1"}, METHODS.load(name).Config, UnlearnConfig, LoraOptions)
 
 
 def test_its_options_clash_with_none_of_the_training(name: str) -> None:
-    own = load_method(name).Config
+    own = METHODS.load(name).Config
     for training in (UnlearnConfig, TrainConfig):
-        assert share_out({}, own, training, LoraOptions) == (own(), training(), LoraOptions())
+        assert build_configs({}, own, training, LoraOptions) == (own(), training(), LoraOptions())
 
 
 def test_its_loss_is_a_finite_number_with_named_terms(case: Case) -> None:
@@ -152,17 +156,19 @@ def test_the_same_seed_gives_the_same_numbers(
     name: str, case: Case, fresh: Fresh, make_plan: Callable[..., BatchPlan]
 ) -> None:
     torch.manual_seed(1)
-    first = case.output(next(case.plan.batches())).loss
+    first = case.output(next(case.plan.batches()))
     again = Case(name, fresh(), make_plan)
     again.model.load_state_dict(copy.deepcopy(case.model.state_dict()))
     torch.manual_seed(1)
-    assert torch.equal(again.output(next(again.plan.batches())).loss, first)
+    second = again.output(next(again.plan.batches()))
+    assert torch.equal(second.loss, first.loss)
+    assert second.terms == first.terms
 
 
 def test_accumulated_micro_batches_equal_one_batch(
     name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan]
 ) -> None:
-    gradients = []
+    gradients, terms = [], []
     for batch_size, accumulation in ((4, 1), (1, 4)):
         case = Case(name, fresh(), make_plan, batch_size=batch_size, accumulation=accumulation)
         with torch.random.fork_rng():
@@ -170,7 +176,11 @@ def test_accumulated_micro_batches_equal_one_batch(
             for n, p in case.model.named_parameters():
                 if "lora_B" in n:
                     p.data.normal_(std=0.02)
-        gradients.append(case.gradient(list(case.plan.batches())[:accumulation]))
+        batches = list(case.plan.batches())[:accumulation]
+        gradients.append(case.gradient(batches))
+        parts = [case.terms(batch) for batch in batches]
+        terms.append({term: torch.stack([part[term] for part in parts]).mean() for term in parts[0]})
+    torch.testing.assert_close(terms[1], terms[0], rtol=1e-4, atol=1e-5)
     whole, accumulated = gradients
     assert whole.keys() == accumulated.keys()
     for parameter, gradient in whole.items():
@@ -188,8 +198,8 @@ def test_another_picture_gives_another_loss(case: Case, side: str) -> None:
     inputs["pixel_values"] = inputs["pixel_values"].flip(0)
     old = batch.side(side)
     swapped = Side(inputs, old.record_ids, old.tokens, old.records)
-    loss = case.output(PairedBatch({**batch.sides, side: swapped})).loss
-    assert not torch.isclose(loss, case.output(batch).loss, rtol=1e-6)
+    before, after = case.terms(batch), case.terms(PairedBatch({**batch.sides, side: swapped}))
+    assert not all(torch.isclose(after[term], value, rtol=1e-6) for term, value in before.items())
 
 
 @pytest.mark.parametrize("side", ["forget", "retain", "refusal"])

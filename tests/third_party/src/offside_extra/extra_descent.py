@@ -9,9 +9,16 @@ from dataclasses import dataclass
 
 import torch
 
-from offside_unlearn.batches import PairedBatch
-from offside_unlearn.methods import LossOutput, MethodConfig, Needs, Paper, UnlearningMethod, answer_loss
-from offside_unlearn.reference import Reference
+from offside_unlearn.methods import (
+    LossOutput,
+    MethodConfig,
+    Needs,
+    PairedBatch,
+    Paper,
+    Reference,
+    UnlearningMethod,
+    answer_loss,
+)
 
 PAPER = Paper("An example, not a paper", "https://example.org/extra-descent")
 

@@ -18,15 +18,17 @@ particular one too, which is taken then.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from offside_data.adapters._chunked import Chunked
 from offside_data.config import build
 from offside_data.errors import SourceError, UsageError
 from offside_data.plugins import Registry
-from offside_data.schema import Record
+from offside_data.schema import Record, make_image_id, make_record_id
 from offside_data.tagging.suspects import add_suspect
 from offside_data.taxonomy import Taxonomy
 
@@ -112,23 +114,42 @@ class ReadOptions:
     adapter: Any = None
 
 
-@dataclass(kw_only=True)
 class Imported:
     """What an adapter read. Records have no image yet, and no value unless the format states it.
 
     Args:
         rows: How many source rows there were, usable or not.
-        records: In source order.
+        records: In source order; kept as columns, so that a million of them fit.
         pictures: One a picture that a record refers to.
         subjects: Rows of the subjects table; `facts` are filled in later.
         remarks: Everything worth knowing.
     """
 
-    rows: int = 0
-    records: list[Record] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
-    subjects: list[dict[str, Any]] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
+    def __init__(
+        self,
+        *,
+        rows: int = 0,
+        records: Iterable[Record] = (),
+        pictures: Iterable[Picture] = (),
+        subjects: Iterable[dict[str, Any]] = (),
+        remarks: Iterable[Remark] = (),
+    ) -> None:
+        self.rows = rows
+        self.records = records
+        self.pictures = list(pictures)
+        self.subjects = list(subjects)
+        self.remarks = list(remarks)
+
+    @property
+    def records(self) -> Chunked[Record]:
+        """The records in source order; whatever is put in their place is kept as columns too."""
+        return self._records
+
+    @records.setter
+    def records(self, records: Iterable[Record]) -> None:
+        if not isinstance(records, Chunked):
+            records = Chunked(Record, records, without=("image",))
+        self._records: Chunked[Record] = records
 
     def leave_out(self, reasons: Mapping[str, str], *, pictures: Collection[str] = ()) -> None:
         """Take records out; each becomes a `rejected` remark, so that none is lost.
@@ -140,17 +161,24 @@ class Imported:
             reasons: By record_id, why.
             pictures: Ids of pictures that go as well, unless a record that stays refers to them.
         """
-        kept = [record for record in self.records if record.record_id not in reasons]
-        rejected = [record for record in self.records if record.record_id in reasons]
-        for record in rejected:
+        if not reasons and not pictures:
+            return
+        lost, subjects, shown = set(), set(), set()
+
+        def change(record: Record) -> Record | None:
+            if record.record_id not in reasons:
+                shown.add(record.image_id)
+                subjects.add(record.subject_id)
+                return _relinked(record, reasons.keys(), pictures)
             place = record.source_record
             file, index = (place.file, place.index) if place else ("", None)
             self.remarks.append(Remark(kind="rejected", file=file, index=index, why=reasons[record.record_id]))
-        self.records = [_relinked(record, reasons.keys(), pictures) for record in kept]
-        shown, subjects = {record.image_id for record in kept}, {record.subject_id for record in kept}
+            lost.add(record.subject_id)
+            return None
+
+        self.records = self.records.rewritten(change)
         self.pictures = [p for p in self.pictures if p.image_id not in pictures or p.image_id in shown]
-        lost = {record.subject_id for record in rejected} - subjects
-        self.subjects = [row for row in self.subjects if row["subject_id"] not in lost]
+        self.subjects = [row for row in self.subjects if row["subject_id"] not in lost - subjects]
 
     def check_accounts(self) -> None:
         """Make sure that no source row was lost: each became a record or stands in a remark.
@@ -174,6 +202,89 @@ def _relinked(record: Record, gone: Collection[str], pictures: Collection[str]) 
     if record.derived_from in pictures:
         record = add_suspect(record, "the picture that its own was made from was left out")
     return record
+
+
+class Accumulator:
+    """Collects what an adapter reads of a source; `close` gives it back, every row accounted for.
+
+    Args:
+        dataset: Part of every id: the same published record has the same id, whatever the dataset is called.
+        options: What the user asked for.
+
+    Attributes:
+        names: Names of subjects, as far as they are known.
+    """
+
+    def __init__(self, dataset: str, options: ReadOptions) -> None:
+        self.dataset = dataset
+        self.options = options
+        self.names: dict[str, str] = {}
+        self._imported = Imported()
+        self._notes: Counter[tuple[str, str]] = Counter()
+        self._pictures: dict[str, Picture] = {}
+        self._shown: set[str | None] = set()
+        self._splits: dict[str, set[str]] = {}
+        self._ids: Counter[str] = Counter()
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The attributes that records may have."""
+        return self.options.taxonomy
+
+    def remark(
+        self, kind: RemarkKind, file: str, why: str, index: int | None = None, record_id: str | None = None
+    ) -> None:
+        """Say something about a file, or about a row that is counted already."""
+        self._imported.remarks.append(Remark(kind=kind, file=file, index=index, why=why, record_id=record_id))
+
+    def note(self, file: str, why: str) -> None:
+        """Say something about a file, once, however often it happens there; says how often."""
+        self._notes[file, why] += 1
+
+    def leave_out(
+        self, kind: RemarkKind, file: str, why: str, index: int | None = None, record_id: str | None = None
+    ) -> None:
+        """Count a row that becomes no record of its own."""
+        self._imported.rows += 1
+        self.remark(kind, file, why, index, record_id)
+
+    def picture(self, key: str, **fields: Any) -> Picture:
+        """The picture under a source key; `fields` are those of `Picture` if it isn't there yet."""
+        if key not in self._pictures:
+            self._pictures[key] = Picture(image_id=make_image_id(self.dataset, key), key=key, **fields)
+        return self._pictures[key]
+
+    def record_id(self, subject: str | None, picture: str | None, attribute: str | None, modality: str) -> str:
+        """The id of a further record with this source key."""
+        first = make_record_id(self.dataset, subject, picture, attribute, modality)
+        ordinal = self._ids[first]
+        self._ids[first] += 1
+        return make_record_id(self.dataset, subject, picture, attribute, modality, ordinal) if ordinal else first
+
+    def add_record(self, record: Record) -> None:
+        """Take a record, and count its row."""
+        self._imported.rows += 1
+        self._imported.records.append(record)
+        self._shown.add(record.image_id)
+        if record.subject_id is not None:
+            self._splits.setdefault(record.subject_id, set()).add(record.split)
+
+    def close(self) -> Imported:
+        """Everything that was read: pictures and subjects that a record refers to, and one remark for equal notes."""
+        imported = self._imported
+        imported.pictures = [picture for picture in self._pictures.values() if picture.image_id in self._shown]
+        imported.subjects = [
+            {
+                "subject_id": subject,
+                "name": self.names.get(subject),
+                "cohort": "holdout" if splits == {"holdout"} else "member",
+                "source": self.dataset,
+            }
+            for subject, splits in sorted(self._splits.items())
+        ]
+        for (file, why), count in self._notes.items():
+            self.remark("note", file, f"{why} ({count} times)" if count > 1 else why)
+        return imported
 
 
 def adapter_options(name: str, settings: Mapping[str, str]) -> Any:

@@ -62,7 +62,7 @@ def read(source: Path, options: ReadOptions) -> Imported:
     require(table, matched, ("subject", "attribute", "value"))
     collector = Collector(SOURCE_NAME, options, chosen.dates)
     collector.add_table(table, matched, (source.parent,))
-    imported = collector.finish()
+    imported = collector.close()
     named = {path for picture in imported.pictures for path in picture.paths}
     for folder in options.image_dirs:
         pictures = [str(inside) for inside, path in files_in(folder) if path not in named and is_picture(path)]

@@ -26,11 +26,13 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions
+from offside_data.adapters._parquet import columns_of
 from offside_data.adapters._people.forms import read_choices
-from offside_data.adapters._people.persons import TAXONOMY, Ledger
+from offside_data.adapters._people.persons import TAXONOMY, PersonQuestions
 from offside_data.adapters._people.ratios import Options, choose_ratio, select
 from offside_data.adapters._people.row import PersonRow, read_options
-from offside_data.adapters._people.snapshots import Pixels, Table, as_pixels, columns_of, find_tables, read_rows
+from offside_data.adapters._people.snapshots import Table, find_tables, read_rows
+from offside_data.adapters._pictures import Pixels, as_pixels
 from offside_data.adapters._text import clean, common_name
 from offside_data.adapters._values import Fields, UnusableError, as_list, as_text, as_texts, folded_key
 from offside_data.errors import SourceError
@@ -86,14 +88,14 @@ def read(source: Path, options: ReadOptions) -> Imported:
         SourceError: If nothing of the benchmark is there, or a file is damaged.
         UsageError: If the ratio isn't there, or several are and none was chosen.
     """
-    ledger = Ledger(SOURCE_NAME, options)
-    tables = ledger.tables(source, _config_of, "CLEAR, such as forget05 or retain95+tofu")
-    chosen = _plan(ledger, tables, choose_ratio(_ratios(tables), options.adapter, source))
-    reader = _Reader(ledger, _Authors([table for table, _ in chosen], ledger))
+    questions = PersonQuestions(SOURCE_NAME, options)
+    tables = questions.tables(source, _config_of, "CLEAR, such as forget05 or retain95+tofu")
+    chosen = _plan(questions, tables, choose_ratio(_ratios(tables), options.adapter, source))
+    reader = _Reader(questions, _Authors([table for table, _ in chosen], questions))
     for table, split in chosen:
         reader.read_table(table, split)
     reader.note_unperturbed()
-    return ledger.close()
+    return questions.close()
 
 
 def _config_of(name: str) -> str | None:
@@ -110,7 +112,7 @@ def _ratios(tables: Iterable[Table]) -> Iterator[int]:
             yield int(match[2]) if match[1] == "forget" else 100 - int(match[2])
 
 
-def _plan(ledger: Ledger, tables: list[Table], ratio: int | None) -> list[tuple[Table, Split]]:
+def _plan(questions: PersonQuestions, tables: list[Table], ratio: int | None) -> list[tuple[Table, Split]]:
     """The tables to read in order: pictures with names first, then what joins them, then texts."""
     configs = {table.config for table in tables}
     splits: dict[str, Split] = {}
@@ -123,9 +125,9 @@ def _plan(ledger: Ledger, tables: list[Table], ratio: int | None) -> list[tuple[
             splits |= dict.fromkeys((name, f"{name}_perturbed", f"{name}+tofu"), split)
             for config in (name, f"{name}+tofu"):
                 if config not in configs:
-                    ledger.note(config, f"ratio {ratio} has this table, but it isn't here")
+                    questions.note(config, f"ratio {ratio} has this table, but it isn't here")
     further: dict[str, Split] = {"retain_perturbed": "retain", "real_faces": "utility", "real_world": "utility"}
-    return select(ledger, tables, {**splits, **further}, ratio)
+    return select(questions, tables, {**splits, **further}, ratio)
 
 
 class _Authors:
@@ -133,10 +135,10 @@ class _Authors:
 
     Args:
         tables: The tables to be read.
-        ledger: Gets a note if names had to be worked out.
+        questions: Gets a note if names had to be worked out.
     """
 
-    def __init__(self, tables: list[Table], ledger: Ledger) -> None:
+    def __init__(self, tables: list[Table], questions: PersonQuestions) -> None:
         self.names: dict[str, str] = {}
         for table in tables:
             for _, row in read_rows(table, ["name"]):
@@ -145,10 +147,10 @@ class _Authors:
                     self.names.setdefault(author_id(name), clean(name))
         if not self.names:
             for table in tables:
-                self._guess(table, ledger)
+                self._guess(table, questions)
         self._words = {author: f" {' '.join(folded_words(name))} " for author, name in self.names.items()}
 
-    def _guess(self, table: Table, ledger: Ledger) -> None:
+    def _guess(self, table: Table, questions: PersonQuestions) -> None:
         """Names from the questions, for revisions without the column."""
         if "question" not in columns_of(table.path) or table.config in _REAL:
             return
@@ -158,7 +160,7 @@ class _Authors:
             name = common_name(asked[start : start + BLOCK])
             if name is not None:
                 self.names.setdefault(author_id(name), name)
-                ledger.note(table.name, "there is no column of names; an author's name was taken from the questions")
+                questions.note(table.name, "there is no column of names; an author's name was taken from the questions")
 
     def named_in(self, *texts: Any) -> set[str]:
         """The authors whom the first of these texts that names any names; a name inside a longer one doesn't count."""
@@ -178,27 +180,26 @@ def author_id(name: str) -> str:
 
 @dataclass
 class _Reader:
-    ledger: Ledger
+    questions: PersonQuestions
     authors: _Authors
     pictures: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def read_table(self, table: Table, split: Split) -> None:
         """Read a table, whatever kinds of rows it has."""
         columns = columns_of(table.path)
-        self.ledger.note_others(table.name, "column", columns, _USED)
+        self.questions.note_others(table.name, "column", columns, _USED)
         has_names = "name" in map(folded_key, columns)
         if not has_names and "+tofu" not in table.config and table.config not in _REAL:
-            self.ledger.note(table.name, "there is no column name, so nobody is asked for names")
+            self.questions.note(table.name, "there is no column name, so nobody is asked for names")
         about = {} if table.config in _REAL else self._about(table)
-        for index, row in read_rows(table, _USED):
-            with self.ledger.trying(table.name, index):
-                if isinstance(row, UnusableError):
-                    raise row
-                fields = Fields(row)
-                if table.config in _REAL:
-                    self._read_real(table, index, fields)
-                else:
-                    self._read_row(table, index, split, fields, about.get(index), has_names=has_names)
+
+        def read(index: int, fields: Fields) -> None:
+            if table.config in _REAL:
+                self._read_real(table, index, fields)
+            else:
+                self._read_row(table, index, split, fields, about.get(index), has_names=has_names)
+
+        self.questions.each_row(table, _USED, read)
 
     def _about(self, table: Table) -> dict[int, str]:
         """The authors of text rows by position, as far as they can be told."""
@@ -218,7 +219,7 @@ class _Reader:
                 if len(found) == 1:
                     about[index] = next(iter(found))
                 if whole and not named[index]:
-                    self.ledger.note(table.name, f"a text row names no author; the {BLOCK} rows about it name one")
+                    self.questions.note(table.name, f"a text row names no author; the {BLOCK} rows about it name one")
         return about
 
     def _read_row(
@@ -230,8 +231,8 @@ class _Reader:
             author = self._author_of_picture(row)
         subject = author or f"unknown-{split}"
         odd = [] if author else [_UNKNOWN]
-        self.ledger.add_subject(subject, split, self.authors.names.get(subject))
-        at = PersonRow(ledger=self.ledger, file=table.name, index=index, subject_id=subject, split=split)
+        self.questions.add_subject(subject, split, self.authors.names.get(subject))
+        at = PersonRow(questions=self.questions, file=table.name, index=index, subject_id=subject, split=split)
         shown = self._picture(table, row, subject, split) if shows else None
         if shows:
             _ask_caption(at, row, shown, odd)
@@ -241,7 +242,7 @@ class _Reader:
             with at.trying("question"):
                 at.ask("question", row.get("question"), row.get("answer"), shown, odd=odd)
             if not shows and row.get("caption") is not None:
-                self.ledger.note(table.name, "a text row has a caption, but no picture; the caption is not imported")
+                self.questions.note(table.name, "a text row has a caption, but no picture; the caption is not imported")
 
     def _author_of_picture(self, row: Fields) -> str | None:
         name = row.get("name")
@@ -263,13 +264,13 @@ class _Reader:
         """A picture; nothing but its bytes tells in every table that it is the same one, so these are its key."""
         data = pixels.data if pixels.data is not None else str(pixels.path).encode()
         bases = [table.path.parent, table.path.parent.parent]
-        return self.ledger.add_picture(
+        return self.questions.add_picture(
             hashlib.sha256(data).hexdigest()[:20], pixels, bases, subject_id=subject, split=split
         )
 
     def _read_real(self, table: Table, index: int, row: Fields) -> None:
         """A question about a real person or thing, with options."""
-        at = PersonRow(ledger=self.ledger, file=table.name, index=index, subject_id=table.config, split="utility")
+        at = PersonRow(questions=self.questions, file=table.name, index=index, subject_id=table.config, split="utility")
         shown = None
         if row.get("image") is not None:
             shown = self._add(table, as_pixels(row.get("image"), "the picture"), None, "utility")
@@ -291,11 +292,11 @@ class _Reader:
             base = config.removesuffix("_perturbed")
             if base != config and (missing := self.pictures.get(base, set()) - self.pictures[config]):
                 why = f"{len(missing)} of {len(self.pictures[base])} pictures of {base} are missing: no wrong answers"
-                self.ledger.note(config, why)
+                self.questions.note(config, why)
 
 
 def _ask_caption(at: PersonRow, row: Fields, shown: Picture | UnusableError | None, odd: list[str]) -> None:
-    question = phrasings.picture_question(at.ledger.taxonomy["caption"])
+    question = phrasings.picture_question(at.questions.taxonomy["caption"])
     odd = list(odd)
     with at.trying("caption"):
         at.ask(
@@ -313,7 +314,7 @@ def _ask_caption(at: PersonRow, row: Fields, shown: Picture | UnusableError | No
 
 
 def _ask_name(at: PersonRow, row: Fields, shown: Picture | UnusableError | None) -> None:
-    attribute = at.ledger.taxonomy["name"]
+    attribute = at.questions.taxonomy["name"]
     question = phrasings.picture_question(attribute)
     odd: list[str] = []
     with at.trying("name"):

@@ -25,10 +25,11 @@ from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions
 from offside_data.adapters._people.archives import Archive
-from offside_data.adapters._people.persons import TAXONOMY, Ledger
+from offside_data.adapters._people.persons import TAXONOMY, PersonQuestions
 from offside_data.adapters._people.ratios import Options, choose_ratio
 from offside_data.adapters._people.row import PersonRow, Shown, read_id
-from offside_data.adapters._people.snapshots import Pixels, files_below, places_of
+from offside_data.adapters._people.snapshots import files_below
+from offside_data.adapters._pictures import Pixels, places_of
 from offside_data.adapters._text import clean
 from offside_data.adapters._values import Fields, UnusableError, as_fields, as_text, as_texts
 from offside_data.errors import SourceError
@@ -72,21 +73,23 @@ def read(source: Path, options: ReadOptions) -> Imported:
         UsageError: If the ratio isn't there, or several are and none was chosen.
     """
     path = _full(source)
-    ledger = Ledger(SOURCE_NAME, options)
-    roles = _read_roles(ledger, path.with_name(_SPLITS), options.adapter, source)
-    reader = _Reader(ledger, path, source if source.is_dir() else path.parent, roles, _archive(ledger, path))
+    questions = PersonQuestions(SOURCE_NAME, options)
+    roles = _read_roles(questions, path.with_name(_SPLITS), options.adapter, source)
+    reader = _Reader(questions, path, source if source.is_dir() else path.parent, roles, _archive(questions, path))
     seen: set[str] = set()
     count = 0
     for index, row in enumerate(_read_rows(path)):
         count += 1
         if index < PERSONS:
-            with ledger.trying(path.name, index):
+            with questions.trying(path.name, index):
                 seen.add(reader.read_person(index, row))
     if count > PERSONS:
-        ledger.note(path.name, f"{count - PERSONS} persons after the first {PERSONS}, which alone count, are left out")
+        questions.note(
+            path.name, f"{count - PERSONS} persons after the first {PERSONS}, which alone count, are left out"
+        )
     if missing := sorted(roles.keys() - seen):
-        ledger.note(_SPLITS, f"{len(missing)} persons of the forget sets aren't in {path.name}, e.g. {missing[0]}")
-    return ledger.close()
+        questions.note(_SPLITS, f"{len(missing)} persons of the forget sets aren't in {path.name}, e.g. {missing[0]}")
+    return questions.close()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -148,7 +151,7 @@ def _read_rows(path: Path) -> list[Any]:
     return rows
 
 
-def _read_roles(ledger: Ledger, path: Path, options: Options | None, source: Path) -> dict[str, Split]:
+def _read_roles(questions: PersonQuestions, path: Path, options: Options | None, source: Path) -> dict[str, Split]:
     """The split of each person that a forget set names.
 
     Raises:
@@ -163,25 +166,25 @@ def _read_roles(ledger: Ledger, path: Path, options: Options | None, source: Pat
         for name, ids in loaded.items():
             match = _FORGET.fullmatch(name)
             if match is None:
-                ledger.note(path.name, f"{name!r} has no counterpart here: who isn't to be forgotten is kept")
+                questions.note(path.name, f"{name!r} has no counterpart here: who isn't to be forgotten is kept")
                 continue
             try:
                 sets[int(match[1])] = [_id(value) for value in ids]
             except (UnusableError, TypeError) as error:
                 raise SourceError(f"{path}: {name!r} must be a list of ids: {error}.") from error
     else:
-        ledger.note(path.name, "it isn't here, so everybody is kept")
+        questions.note(path.name, "it isn't here, so everybody is kept")
     ratio = choose_ratio(sets, options, source)
     roles: dict[str, Split] = {}
     for other in sets.keys() - {ratio}:
         roles |= dict.fromkeys(sets[other], "holdout")
     if roles:
-        ledger.note(
+        questions.note(
             path.name, f"{len(roles)} persons of the other forget sets are in holdout: nothing is trained on them"
         )
     for person in sets.get(ratio or 0, ()):
         if person in roles:
-            ledger.note(path.name, f"person {person} is in two forget sets, which should be disjoint")
+            questions.note(path.name, f"person {person} is in two forget sets, which should be disjoint")
         roles[person] = "forget"
     return roles
 
@@ -192,14 +195,14 @@ def _id(value: Any) -> str:
     return text.zfill(_ID_DIGITS) if text.isdigit() else text
 
 
-def _archive(ledger: Ledger, path: Path) -> Archive | None:
+def _archive(questions: PersonQuestions, path: Path) -> Archive | None:
     archive = path.with_name(_PICTURES)
     if not archive.is_file():
         return None
     try:
         return Archive(archive)
     except UnusableError as problem:
-        ledger.note(archive.name, str(problem))
+        questions.note(archive.name, str(problem))
         return None
 
 
@@ -209,7 +212,7 @@ def _archive(ledger: Ledger, path: Path) -> Archive | None:
 
 @dataclass(frozen=True)
 class _Reader:
-    ledger: Ledger
+    questions: PersonQuestions
     path: Path
     root: Path
     roles: dict[str, Split]
@@ -227,33 +230,35 @@ class _Reader:
         subject = _id(person.get("unique_id"))
         split = self.roles.get(subject, "retain")
         name = person.get("name")
-        self.ledger.add_subject(subject, split, clean(as_text(name, "the name")) if name is not None else None)
-        self.ledger.note_others(self.path.name, "key", person.filled(), ("unique_id", "name", "image_path", "qa_list"))
-        at = PersonRow(ledger=self.ledger, file=self.path.name, index=index, subject_id=subject, split=split)
+        self.questions.add_subject(subject, split, clean(as_text(name, "the name")) if name is not None else None)
+        self.questions.note_others(
+            self.path.name, "key", person.filled(), ("unique_id", "name", "image_path", "qa_list")
+        )
+        at = PersonRow(questions=self.questions, file=self.path.name, index=index, subject_id=subject, split=split)
         shown: Shown
         try:
             shown = self._picture(as_text(person.get("image_path"), "the picture's path"), subject, split)
         except UnusableError as problem:
             shown = problem
-        with self.ledger.noting_silence(self.path.name), at.trying("qa_list"):
+        with self.questions.noting_silence(self.path.name), at.trying("qa_list"):
             at.each("qa_list", person.get("qa_list"), _QA, lambda place, item: _ask(at, place, item, shown))
         return subject
 
     def _picture(self, written: str, subject: str, split: Split) -> Picture:
         path = PurePosixPath(written.replace("\\", "/")).as_posix()
         bases = list(dict.fromkeys([self.path.parent, self.root]))
-        places = places_of(path, bases, self.ledger.options.image_dirs)
+        places = places_of(path, [*self.questions.options.image_dirs, *bases], shorten="folders")
         data = None
         if self.archive is not None and not any(place.is_file() for place in places):
             data = self.archive.read(path)
-        return self.ledger.add_picture(path, Pixels(data=data, path=path), bases, subject_id=subject, split=split)
+        return self.questions.add_picture(path, Pixels(data=data, path=path), bases, subject_id=subject, split=split)
 
 
 def _ask(at: PersonRow, place: str, item: Fields, shown: Shown) -> None:
     odd: list[str] = []
     keywords = as_texts(item.get("keywords"), "its keywords", odd)
     if len(keywords) > 1:
-        at.ledger.note(at.file, "a question has several keywords; no field holds them")
+        at.questions.note(at.file, "a question has several keywords; no field holds them")
     elif keywords and not contains(folded_words(str(item.get("answer"))), folded_words(keywords[0])):
         odd.append(f"the keyword {keywords[0]!r} isn't in the answer")
     at.ask(

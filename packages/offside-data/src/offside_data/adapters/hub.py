@@ -73,7 +73,7 @@ def read(source: Path, options: ReadOptions) -> Imported:
         require(table, matched, ("question", "answer"))
         folders = tuple(dict.fromkeys(((root / inside).parent, root)))
         collector.add_table(table, matched, folders, split or _split_of(inside))
-    return collector.finish()
+    return collector.close()
 
 
 def _files(source: Path, config: str) -> list[tuple[PurePosixPath, str | None]]:

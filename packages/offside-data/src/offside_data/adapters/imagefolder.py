@@ -15,10 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from offside_data.adapters._base import Imported, ReadOptions
+from offside_data.adapters._pictures import picture_key
 from offside_data.adapters._tables.collect import Collector
 from offside_data.adapters._tables.columns import Matched, TableOptions, match, others_note
 from offside_data.adapters._tables.layout import files_in, folder_split, is_picture, listed, split_word
-from offside_data.adapters._tables.rows import Row, picture_key
+from offside_data.adapters._tables.rows import Row
 from offside_data.adapters._tables.tables import Line, Table, heads, read_table
 from offside_data.errors import SourceError
 
@@ -74,8 +75,9 @@ def read(source: Path, options: ReadOptions) -> Imported:
             cells = {"subject": folder.labels[inside].replace("_", " "), "attribute": LABEL_ATTRIBUTE}
             cells |= {"value": cells["subject"], "image": str(inside)}
             place = f"picture {index + 1}"
-            collector.add(Row(file=str(inside), index=0, place=place, cells=cells, folders=(source,), split=split))
-    return collector.finish()
+            sheet = collector.sheet(str(inside), (source,), split)
+            collector.add(Row(sheet, 0, place, cells))
+    return collector.close()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -175,16 +177,8 @@ def _add(
     cells["image"] = paths[0]
     if not cells.get("subject") and not cells.get("subject_id"):
         cells["subject"] = folder.labels.get(picture, "").replace("_", " ")
-    collector.add(
-        Row(
-            file=table.name,
-            index=line.index,
-            place=line.place,
-            cells=cells,
-            folders=(folder.path,),
-            split=folder_split(picture),
-        )
-    )
+    sheet = collector.sheet(table.name, (folder.path,), folder_split(picture))
+    collector.add(Row(sheet, line.index, line.place, cells))
 
 
 # ---------------------------------------------------------------------------------------------

@@ -24,17 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions
-from offside_data.adapters._people.persons import TAXONOMY, Ledger
+from offside_data.adapters._parquet import columns_of
+from offside_data.adapters._people.persons import TAXONOMY, PersonQuestions
 from offside_data.adapters._people.ratios import FULL_SET, Options, choose_ratio, plan, ratios_of, role_of
 from offside_data.adapters._people.row import PersonRow, Shown, read_id
-from offside_data.adapters._people.snapshots import (
-    Pixels,
-    Table,
-    as_pixels_list,
-    columns_of,
-    has_column,
-    read_rows,
-)
+from offside_data.adapters._people.snapshots import Table, has_column
+from offside_data.adapters._pictures import Pixels, as_pixels_list
 from offside_data.adapters._values import Fields, UnusableError, as_fields, folded_key
 from offside_data.schema import Split
 
@@ -60,10 +55,12 @@ def read(source: Path, options: ReadOptions) -> Imported:
         SourceError: If nothing of the benchmark is there, or a file is damaged.
         UsageError: If the ratio isn't there, or several are and none was chosen.
     """
-    reader = _Reader(Ledger(SOURCE_NAME, options))
-    tables = reader.ledger.tables(source, _config_of, "MLLMU-Bench, such as forget_5 or Full_Set")
+    reader = _Reader(PersonQuestions(SOURCE_NAME, options))
+    tables = reader.questions.tables(source, _config_of, "MLLMU-Bench, such as forget_5 or Full_Set")
     further: dict[str, Split] = {"ft_Data": "retain", "Test_Set": "test", "Retain_Set": "utility"}
-    for table, split in plan(reader.ledger, tables, choose_ratio(ratios_of(tables), options.adapter, source), further):
+    for table, split in plan(
+        reader.questions, tables, choose_ratio(ratios_of(tables), options.adapter, source), further
+    ):
         reader.read_table(table, split)
     return reader.close()
 
@@ -76,7 +73,7 @@ def _config_of(name: str) -> str | None:
 class _Reader:
     """What is known while the tables are read, those of the persons to be forgotten first."""
 
-    ledger: Ledger
+    questions: PersonQuestions
     portraits: dict[str, Picture] = field(default_factory=dict)
     by_picture: dict[bytes, str] = field(default_factory=dict)
     left_out: dict[str, set[str]] = field(default_factory=dict)
@@ -88,21 +85,17 @@ class _Reader:
         if table.config == "" and "images" in folded:
             table = dataclasses.replace(table, config="Test_Set")
             split = "test"
-            self.ledger.note(table.name, "it has several pictures a person, so it is read as Test_Set")
-        self.ledger.note_others(table.name, "column", columns, _USED)
-        self.ledger.note_missing(table.name, columns, ["metadata"] if "metadata" in folded else _TASKS)
-        for index, row in read_rows(table, _USED):
-            with self.ledger.trying(table.name, index):
-                if isinstance(row, UnusableError):
-                    raise row
-                _Person(self, table, index, split, Fields(row)).read()
+            self.questions.note(table.name, "it has several pictures a person, so it is read as Test_Set")
+        self.questions.note_others(table.name, "column", columns, _USED)
+        self.questions.note_missing(table.name, columns, ["metadata"] if "metadata" in folded else _TASKS)
+        self.questions.each_row(table, _USED, lambda index, row: _Person(self, table, index, split, row).read())
 
     def close(self) -> Imported:
         """Everything that was read."""
         for name, persons in self.left_out.items():
             why = f"portraits of {len(persons)} persons to be forgotten are left out: test is what must survive"
-            self.ledger.note(name, why)
-        return self.ledger.close()
+            self.questions.note(name, why)
+        return self.questions.close()
 
 
 class _Person:
@@ -119,12 +112,12 @@ class _Person:
         except UnusableError as problem:
             self.pixels = [problem]
         self.subject_id = self._subject()
-        if table.config == "ft_Data" and self.subject_id in reader.ledger.forgotten:
+        if table.config == "ft_Data" and self.subject_id in reader.questions.forgotten:
             split = "forget"
         self.pictures: list[Picture] = []
         self.turn = 0
         self.at = PersonRow(
-            ledger=reader.ledger,
+            questions=reader.questions,
             file=table.name,
             index=index,
             subject_id=self.subject_id,
@@ -141,18 +134,18 @@ class _Person:
             raise UnusableError("has neither an ID nor a picture that could stand for one")
         if self.table.config == "ft_Data" and self.reader.portraits and digest not in self.reader.by_picture:
             raise UnusableError("has no ID, and its picture is that of nobody to be forgotten or kept")
-        self.reader.ledger.note(self.table.name, "a person has no ID; the picture stands for it")
+        self.reader.questions.note(self.table.name, "a person has no ID; the picture stands for it")
         return self.reader.by_picture.get(digest, f"picture-{digest.hex()[:12]}")
 
     def read(self) -> None:
         """Make a record of each question, or say why not."""
-        if self.at.split == "test" and self.subject_id in self.reader.ledger.forgotten:
+        if self.at.split == "test" and self.subject_id in self.reader.questions.forgotten:
             self.reader.left_out.setdefault(self.table.name, set()).add(self.subject_id)
             return
         if self.at.split != "utility":
-            self.reader.ledger.add_subject(self.subject_id, self.at.split)
+            self.reader.questions.add_subject(self.subject_id, self.at.split)
         self._add_pictures()
-        with self.reader.ledger.noting_silence(self.table.name):
+        with self.reader.questions.noting_silence(self.table.name):
             self._first_question()
             self._ask_tasks()
 
@@ -161,10 +154,12 @@ class _Person:
         for place, pixels in enumerate(self.pixels):
             if isinstance(pixels, UnusableError):
                 if len(self.pixels) > 1:
-                    self.reader.ledger.note(self.table.name, f"{pixels}; the person's other pictures are asked about")
+                    self.reader.questions.note(
+                        self.table.name, f"{pixels}; the person's other pictures are asked about"
+                    )
                 continue
             original = portraits.get(subject) if split == "test" else None
-            picture = self.reader.ledger.add_picture(
+            picture = self.reader.questions.add_picture(
                 {"test": f"test/{subject}/{place}", "utility": f"celebrity/{subject}"}.get(split, subject),
                 pixels,
                 [self.table.path.parent, self.table.path.parent.parent],
@@ -203,7 +198,7 @@ class _Person:
         if question is None and answer is None:
             return
         if all(text is None or (isinstance(text, str) and not text.strip()) for text in (question, answer)):
-            self.reader.ledger.note(self.table.name, "a row's own question and answer are both empty")
+            self.reader.questions.note(self.table.name, "a row's own question and answer are both empty")
             return
         with self.at.trying("question"):
             self.at.ask("question", question, answer, self._shown(_WITH_PICTURE))

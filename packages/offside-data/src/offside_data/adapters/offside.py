@@ -69,10 +69,10 @@ def read(source: Path, options: ReadOptions) -> Imported:
         if group.is_choice:
             imported.remarks += _without_attribute(group)
         else:
-            imported.records += make_records(group, known)
+            imported.records.extend(make_records(group, known))
             imported.remarks += _gaps(group)
     add_choices(imported, groups, known)
-    imported.records = link_corrections(flag_circular_moves(imported.records, options.taxonomy))
+    imported.records = link_corrections(flag_circular_moves(list(imported.records), options.taxonomy))
     imported.subjects = [
         {"subject_id": subject, "name": names.get(subject), "cohort": "member", "source": SOURCE_NAME}
         for subject in sorted({row.subject_id for row in rows})

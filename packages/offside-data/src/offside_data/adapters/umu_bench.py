@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.adapters._base import Imported, ReadOptions
-from offside_data.adapters._people.persons import STATEMENT, TAXONOMY, Ledger
+from offside_data.adapters._parquet import columns_of
+from offside_data.adapters._people.persons import STATEMENT, TAXONOMY, PersonQuestions
 from offside_data.adapters._people.ratios import FULL_SET, Options, choose_ratio, plan, ratios_of, role_of
 from offside_data.adapters._people.row import PersonRow, Shown, read_id
-from offside_data.adapters._people.snapshots import Table, as_pixels, columns_of, has_column, read_rows
+from offside_data.adapters._people.snapshots import Table, has_column
+from offside_data.adapters._pictures import as_pixels
 from offside_data.adapters._values import Fields, UnusableError, as_fields, as_text, folded_key
 from offside_data.schema import Split
 from offside_data.tagging.words import is_abbreviation
@@ -76,38 +78,34 @@ def read(source: Path, options: ReadOptions) -> Imported:
         SourceError: If nothing of the benchmark is there, or a file is damaged.
         UsageError: If the ratio isn't there, or several are and none was chosen.
     """
-    ledger = Ledger(SOURCE_NAME, options)
-    tables = ledger.tables(source, _config_of, "UMU-Bench, such as forget_5 or Full_Set")
+    questions = PersonQuestions(SOURCE_NAME, options)
+    tables = questions.tables(source, _config_of, "UMU-Bench, such as forget_5 or Full_Set")
     ratio = choose_ratio(ratios_of(tables), options.adapter, source)
-    for table, split in plan(ledger, tables, ratio, {"Real_Person_Set": "utility"}):
-        _read_table(ledger, table, split)
-    return ledger.close()
+    for table, split in plan(questions, tables, ratio, {"Real_Person_Set": "utility"}):
+        _read_table(questions, table, split)
+    return questions.close()
 
 
 def _config_of(name: str) -> str | None:
     return role_of(name) or _FIXED.get(folded_key(name))
 
 
-def _read_table(ledger: Ledger, table: Table, split: Split) -> None:
+def _read_table(questions: PersonQuestions, table: Table, split: Split) -> None:
     columns = columns_of(table.path)
-    ledger.note_others(table.name, "column", columns, _USED)
-    ledger.note_missing(table.name, columns, _USED)
-    for index, row in read_rows(table, _USED):
-        with ledger.trying(table.name, index):
-            if isinstance(row, UnusableError):
-                raise row
-            _read_person(ledger, table, index, split, Fields(row))
+    questions.note_others(table.name, "column", columns, _USED)
+    questions.note_missing(table.name, columns, _USED)
+    questions.each_row(table, _USED, lambda index, row: _read_person(questions, table, index, split, row))
 
 
-def _read_person(ledger: Ledger, table: Table, index: int, split: Split, row: Fields) -> None:
+def _read_person(questions: PersonQuestions, table: Table, index: int, split: Split, row: Fields) -> None:
     subject = read_id(row.get("ID"))
     if split != "utility":
-        ledger.add_subject(subject, split)
+        questions.add_subject(subject, split)
     prefix = f"{table.config}." if split == "utility" else ""
-    at = PersonRow(ledger=ledger, file=table.name, index=index, subject_id=subject, split=split, prefix=prefix)
+    at = PersonRow(questions=questions, file=table.name, index=index, subject_id=subject, split=split, prefix=prefix)
     shown: Shown
     try:
-        shown = ledger.add_picture(
+        shown = questions.add_picture(
             f"real_person/{subject}" if split == "utility" else subject,
             as_pixels(row.get("image"), "the picture"),
             [table.path.parent, table.path.parent.parent],
@@ -116,7 +114,7 @@ def _read_person(ledger: Ledger, table: Table, index: int, split: Split, row: Fi
         )
     except UnusableError as problem:
         shown = problem
-    with ledger.noting_silence(table.name):
+    with questions.noting_silence(table.name):
         for column in (*_PAIRED, *_KEYS):
             value = row.get(column)
             with at.trying(column):
@@ -129,7 +127,7 @@ def _read_person(ledger: Ledger, table: Table, index: int, split: Split, row: Fi
 def _ask_paired(at: PersonRow, column: str, value: Any, shown: Shown) -> None:
     """Plain questions: `{question: {key: text}, answer: {key: text}}`."""
     halves = as_fields(value, "it")
-    at.ledger.note_others(at.file, f"key of {column}", halves.filled(), ("question", "answer"))
+    at.questions.note_others(at.file, f"key of {column}", halves.filled(), ("question", "answer"))
     questions, answers = (as_fields(halves.get(half), f"its {half!r}") for half in ("question", "answer"))
     for key in dict.fromkeys(questions.filled() + answers.filled()):
         with at.trying(place := f"{column}.{key}"):
@@ -149,7 +147,7 @@ def _ask_both(at: PersonRow, task: str, value: Any, shown: Shown) -> None:
             for key in asked.filled():
                 with at.trying(place := f"{task}.{form}.{key}"):
                     item = as_fields(asked.get(key), "it")
-                    at.ledger.note_others(at.file, f"key of {task}", item.filled(), _KEYS[task])
+                    at.questions.note_others(at.file, f"key of {task}", item.filled(), _KEYS[task])
                     attribute = _attribute(at, task, key)
                     seen = shown if with_picture else None
                     if task == "Generation":
@@ -198,9 +196,9 @@ def _first_sentence(answer: str) -> str:
 def _attribute(at: PersonRow, column: str, key: str) -> str:
     """The attribute that a key stands for; what none fits is a statement, which a note says."""
     folded = folded_key(key)
-    names = {folded_key(name): name for name in at.ledger.taxonomy.names("shared")} | _ALIASES
+    names = {folded_key(name): name for name in at.questions.taxonomy.names("shared")} | _ALIASES
     if folded not in names:
-        at.ledger.note(at.file, f"{column}: no attribute is called {key!r}; such questions become {STATEMENT!r}")
+        at.questions.note(at.file, f"{column}: no attribute is called {key!r}; such questions become {STATEMENT!r}")
     return names.get(folded, STATEMENT)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
-
-if TYPE_CHECKING:
-    from offside_data.dedup.dataset import DedupReport
+from offside_data.commandline import json_option, print_cards, print_json
+from offside_data.dedup.dataset import DedupConfig, DedupReport, dedup
+from offside_data.progress import log
 
 SHOWN_CLUSTERS = 50
 """Clusters in the printed table; the contact sheet and `--json` hold more."""
@@ -18,10 +17,10 @@ SHOWN_CLUSTERS = 50
 
 @click.command()
 @click.argument("dataset")
-@click.option("--hash", "hash_", default="phash", help="Perceptual hash; a wrong name lists all that there are.")
-@click.option("--radius", type=int, default=None, help="Bits that hashes may differ in; default: the hash's own.")
+@click.option("--hash", "hash_", default=DedupConfig.hash, help="Perceptual hash; a wrong name lists all.")
+@click.option("--radius", type=int, help="Bits that hashes may differ in; default: the hash's own.")
 @click.option("--against", default=None, help="Compare with the pictures of this other dataset or version only.")
-@click.option("--engine", default="local", help="What does the work.")
+@click.option("--engine", default=DedupConfig.engine, help="What does the work.")
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Where the contact sheet goes.")
 @click.option("--apply", is_flag=True, help="Carry it out; without, nothing is changed.")
 @json_option
@@ -42,9 +41,6 @@ def command(
     same go, others move to the kept picture. Clusters that contradict themselves or mix subjects or splits are left
     alone. `offside-data undo DATASET DECISION` takes one back.
     """
-    from offside_data.dedup.dataset import DedupConfig, dedup
-    from offside_data.progress import log
-
     config = DedupConfig(hash=hash_, radius=radius, engine=engine)
     report = dedup(dataset, against=against, apply=apply, sheet=sheet, config=config)
     for problem in report.found.unreadable:
@@ -75,13 +71,14 @@ def _print_clusters(report: DedupReport) -> None:
     rows = []
     for number, merge in enumerate(report.merges[:SHOWN_CLUSTERS], 1):
         keeper = merge.cluster.keeper
-        rows.append([str(number), "keep", *_cells(keeper), outcome(merge)])
+        rows.append([f"{number} keep", *_cells(keeper), outcome(merge)])
         for member in merge.cluster.others:
             alike = "; ".join(likeness(member.distance, member.verdict).values())
-            rows.append(["", "leave" if merge.reasons else "drop", *_cells(member.picture), alike])
+            fate = "leave" if merge.reasons else "drop"
+            rows.append([f"{number} {fate}", *_cells(member.picture), alike])
     if rows:
-        columns = ["", "", "picture", "size", "licence", "split", "subject", "what becomes of it, how like the keeper"]
-        print_table("Pictures that show the same", columns, rows)
+        columns = ["cluster", "picture", "size", "licence", "split", "subject", "what becomes of it"]
+        print_cards("Pictures that show the same", columns, rows)
     if len(report.merges) > SHOWN_CLUSTERS:
         click.echo(f"and {len(report.merges) - SHOWN_CLUSTERS} more clusters")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from offside_data.commandline import json_option, print_json_with, print_table
+from offside_data.commandline import json_option, print_cards, print_json_with
 
 if TYPE_CHECKING:
     from offside_data.release.diff import Change
@@ -61,7 +61,7 @@ def command(a: str, b: str, as_json: bool) -> None:
             [kind, action, f"{numbers[kind, action]:,}", str(required(sorts))]
             for (kind, action), sorts in groups.items()
         ]
-        print_table("", ["what", "", "number", "needs"], rows)
+        print_cards("", ["what", "", "number", "needs"], rows)
     click.echo("no difference" if need is None else f"{len(changes):,} changes: a {need} version at least")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import force_option, json_option, print_json, print_table
+from offside_data.commandline import force_option, json_option, print_cards, print_json
 
 
 @click.command()
@@ -28,9 +28,9 @@ def command(dataset: str, out: Path, format_: str, configs: str, splits: str, fo
     if as_json:
         print_json(report.to_json())
         return
-    print_table(report.format, ["file", "records"], [[name, f"{len(ids):,}"] for name, ids in report.files.items()])
+    print_cards(report.format, ["file", "records"], [[name, f"{len(ids):,}"] for name, ids in report.files.items()])
     if lost := report.lost():
-        print_table("lost", ["what", "number", "why"], [[what, f"{n:,}", why] for what, n, why in lost])
+        print_cards("lost", ["what", "number", "why"], [[what, f"{n:,}", why] for what, n, why in lost])
     left_out = report.records - report.written
     click.echo(f"{report.written:,} of {report.records:,} records written, {left_out:,} left out\nfolder {report.out}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import force_option, json_option, print_json, print_table, seed_option
+from offside_data.commandline import force_option, json_option, print_cards, print_json, seed_option
 
 
 @click.command()
@@ -38,7 +38,7 @@ def command(out: Path, subjects: int, taxonomy: str, seed: int, force: bool, as_
             }
         )
         return
-    print_table("Fictional league", ["records", "number"], [[name, f"{n:,}"] for name, n in summary.records.items()])
+    print_cards("Fictional league", ["records", "number"], [[name, f"{n:,}"] for name, n in summary.records.items()])
     click.echo(
         f"{summary.subjects} subjects, {summary.pictures:,} pictures, {summary.visual_rumors} visual rumors\n"
         f"folder {summary.path}\ndigest {summary.digest}"

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import force_option, json_option, print_json, print_table
+from offside_data.commandline import force_option, json_option, print_cards, print_json
+from offside_data.config import parse_assignments
+from offside_data.ingest import IngestConfig, ingest
+from offside_data.progress import log
 
 SHOWN_REMARKS = 30
 """Remarks of a kind that are printed; `decisions.jsonl` and `--json` hold all."""
@@ -24,13 +27,15 @@ SHOWN_REMARKS = 30
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Also look for pictures here. May be repeated.",
 )
-@click.option("--name", default="", help="Name of the dataset; default: the format's name.")
-@click.option("--license", "license_", default="other", help="Hub licence identifier for the card.")
+@click.option("--name", default=IngestConfig.name, help="Name of the dataset; default: the format's name.")
+@click.option("--license", "license_", default=IngestConfig.license, help="Hub licence identifier for the card.")
 @click.option("--keep-text", is_flag=True, help="Don't mend artefacts of the published text, e.g. a name's full stop.")
 @click.option(
     "--skip-bad", is_flag=True, help="Leave unusable rows and pictures out, and list them, instead of stopping."
 )
-@click.option("--taxonomy", default="", help="A shipped taxonomy or the path of one; default: the format's.")
+@click.option(
+    "--taxonomy", default=IngestConfig.taxonomy, help="A shipped taxonomy or the path of one; default: the format's."
+)
 @click.option("--set", "settings", multiple=True, help="An option of the format, key=value. May be repeated.")
 @force_option
 @json_option
@@ -50,10 +55,6 @@ def command(
     as_json: bool,
 ) -> None:
     """Import SOURCE, a file or folder in a published format, into the dataset folder OUT."""
-    from offside_data.config import parse_assignments
-    from offside_data.ingest import IngestConfig, ingest
-    from offside_data.progress import log
-
     config = IngestConfig(
         name=name,
         license=license_,
@@ -67,7 +68,7 @@ def command(
     if as_json:
         print_json(report.to_json())
         return
-    print_table(
+    print_cards(
         report.format,
         ["config/split", "records"],
         [[k, str(n)] for k, n in report.splits.items()],

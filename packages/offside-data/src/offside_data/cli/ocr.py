@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_cards, print_json
 
 
 @click.command()
@@ -28,7 +28,7 @@ def command(dataset: str, apply: bool, again: bool, as_json: bool) -> None:
         rows = [
             [p.record_id, p.image_id, p.attribute, p.value, f"{p.old} -> {p.new}", p.text] for p in report.proposals
         ]
-        print_table(
+        print_cards(
             "rumor_channel", ["record", "picture", "attribute", "value", "channel", "text in the picture"], rows
         )
     click.echo(f"{report.read} pictures read; {report.with_text} pictures show text.")

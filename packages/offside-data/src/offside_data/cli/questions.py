@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table, seed_option
+from offside_data.commandline import json_option, print_cards, print_json, seed_option
 
 
 @click.command()
@@ -33,8 +33,8 @@ def command(dataset: Path, only: Literal["missing", "all"], seed: int, as_json: 
         print_json(report.to_json())
         return
     rows = [[form.replace("_", " "), f"{n:,}", f"{report.made.get(form, 0):,}"] for form, n in report.there.items()]
-    print_table("Forms", ["form", "records that have it", "made now"], rows)
+    print_cards("Forms", ["form", "records that have it", "made now"], rows)
     if report.lacking:
         lacking = [[form.replace("_", " "), why, f"{n:,}"] for (form, why), n in sorted(report.lacking.items())]
-        print_table("Not made", ["form", "why", "records"], lacking)
+        print_cards("Not made", ["form", "why", "records"], lacking)
     click.echo(f"{report.records:,} records about subjects; {report.text_records:,} text records added.")

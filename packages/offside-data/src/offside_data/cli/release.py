@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_cards, print_json
 
 
 @click.command()
@@ -50,7 +50,7 @@ def command(dataset: Path, bump: str, note: str, parent: str | None, keep_metada
     if not report.new:
         click.echo(f"Nothing differs from {report.version}, which is released already ({report.digest}).")
         return
-    print_table(
+    print_cards(
         f"{report.parent or 'nothing'} -> {report.version}",
         ["what", "", "number"],
         [[kind, action, f"{number:,}"] for (kind, action), number in counts.items()],

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_card, print_cards, print_json
 
 
 @click.command()
@@ -38,17 +38,16 @@ def command(ref: str, samples: int, as_json: bool) -> None:
     if as_json:
         print_json(shown)
         return
-    for key in ("name", "version", "digest", "license"):
-        click.echo(f"{key + ':':<10} {shown[key]}")
-    click.echo(f"{'settings:':<10} {', '.join(shown['settings']) or 'none'}")
-    for scope in ("shared", "private"):
-        click.echo(f"{scope + ':':<10} {', '.join(shown['taxonomy'][scope])}")
+    head = [(key, str(shown[key])) for key in ("version", "digest", "license")]
+    head.append(("settings", ", ".join(shown["settings"]) or "none"))
+    head += [(scope, ", ".join(shown["taxonomy"][scope])) for scope in ("shared", "private")]
+    print_card(str(shown["name"]), head)
     keys = ["records", "subjects", "images"]
     rows = [[part, *(f"{facts[key]:,}" for key in keys)] for part, facts in card.splits.items()]
-    print_table("", ["split", *keys], rows)
+    print_cards("", ["split", *keys], rows)
     columns = ["split", "attribute", "veracity", "question", "answer"]
     if shown["samples"]:
-        print_table("", columns, [[str(s[c] or "") for c in columns] for s in shown["samples"]])
+        print_cards("", columns, [[str(s[c] or "") for c in columns] for s in shown["samples"]])
 
 
 def _samples(dataset: Any, number: int) -> list[dict[str, Any]]:

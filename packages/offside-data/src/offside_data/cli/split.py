@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table, seed_option
+from offside_data.commandline import json_option, print_cards, print_json, seed_option
 
 
 @click.command()
@@ -36,7 +36,7 @@ def command(dataset: Path, policy: str, settings: tuple[str, ...], dry_run: bool
     if as_json:
         print_json({**dataclasses.asdict(report), "dry_run": dry_run})
         return
-    print_table(report.policy, ["config/split", "records"], [[k, f"{n:,}"] for k, n in report.splits.items()])
+    print_cards(report.policy, ["config/split", "records"], [[k, f"{n:,}"] for k, n in report.splits.items()])
     for move, count in report.moved.items():
         click.echo(f"{move}: {count:,} records")
     if report.linked or report.unlinked:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_cards, print_json
 
 SHOWN_DOUBTS = 20
 """Doubts that are printed; `--table` and `--json` have all."""
@@ -41,13 +41,13 @@ def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, 
         return
     changed = Counter(topic for change in report.changes for topic in change.topics)
     if changed:
-        print_table(
+        print_cards(
             "Changed" if apply else "Would change", ["field", "records"], [[k, str(n)] for k, n in changed.items()]
         )
     if report.doubts:
         columns = ["about", "record", "attribute", "answer", "why"]
         rows = [[d.topic, d.record_id, d.attribute or "", d.answer, d.reason] for d in report.doubts[:SHOWN_DOUBTS]]
-        print_table("Doubtful", columns, rows)
+        print_cards("Doubtful", columns, rows)
         if len(report.doubts) > SHOWN_DOUBTS:
             click.echo(f"and {len(report.doubts) - SHOWN_DOUBTS} more; --table FILE lists all.")
     verb = "changed" if apply else "would change"

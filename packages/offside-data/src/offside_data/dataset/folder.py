@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.reference import ResolvedReference, local_folder, parse_reference
 from offside_data.dataset.rows import records_of, rows_of
 from offside_data.dataset.storage import (
+    ROWS_PER_GROUP,
     TABLE_SPLIT,
     TABLES,
     Row,
@@ -160,8 +161,8 @@ class OffsideDataset:
             columns: Fields that are read; the others have their defaults. All if null.
             part: `config/split`; all if null.
         """
-        for part in self.record_parts() if part is None else [part]:
-            for batch in self.batches(part, columns):
+        for chosen in self.record_parts() if part is None else [part]:
+            for batch in self.batches(chosen, columns):
                 yield from records_of(batch, self.pictures)
 
     def table_rows(self, table: str) -> list[Row]:
@@ -180,6 +181,35 @@ class OffsideDataset:
                 yield batch, self.pictures.hashes(batch["image"].struct.unnest())
             else:
                 yield batch, pl.repeat(None, len(batch), dtype=pl.String, eager=True).alias("sha256")
+
+    def encoded_pictures(
+        self, image_ids: Collection[str] | None = None, *, tables: bool = False
+    ) -> Iterator[tuple[str, bytes]]:
+        """Id and encoded bytes of pictures, each id once, as they lie in the files; few are in memory at a time.
+
+        Args:
+            image_ids: Which pictures; all if null.
+            tables: Also those of the table of pictures, which no record shows: the twins of visual rumours.
+        """
+        import polars as pl
+
+        parts = [part for part in self.record_parts() if part.startswith("multimodal/")]
+        seen: set[str] = set()
+        for part in [*parts, *(["images"] if tables and "images" in self.parts() else [])]:
+            for batch in self.batches(part, ["image_id", "image"]):
+                left = batch.drop_nulls().filter(~pl.col("image_id").is_in(seen))
+                if image_ids is not None:
+                    left = left.filter(pl.col("image_id").is_in(image_ids))
+                for start in range(0, len(left), ROWS_PER_GROUP):  # Some row groups' pictures at a time.
+                    rows = left[start : start + ROWS_PER_GROUP].unique("image_id", keep="first", maintain_order=True)
+                    rows = rows.filter(~pl.col("image_id").is_in(seen))
+                    taken = self.pictures.take(rows["image"].struct.unnest())
+                    for image_id, picture in zip(rows["image_id"], taken, strict=True):
+                        if picture.is_valid:
+                            seen.add(image_id)
+                            yield image_id, picture.as_py()
+            if image_ids is not None and len(seen) == len(image_ids):
+                return
 
     # -----------------------------------------------------------------------------------------
     # As `datasets` gives them

@@ -32,7 +32,7 @@ from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import frame_of, frame_of_columns, rows_of
 from offside_data.dataset.storage import TABLES, Row, frame_schema, id_column
-from offside_data.dataset.writer import CHANGELOG_FILE, Content, Rewrite, write_content
+from offside_data.dataset.writer import CHANGELOG_FILE, Content, Late, Rewrite, write_content
 from offside_data.errors import RecordError, UsageError
 from offside_data.files import ensure_free, whole_folder
 from offside_data.schema import Record
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 
 Extra = Callable[[Path], None]
 """Writes further files into the folder that takes the dataset's place, its working area included."""
+
+
+class NothingToDo(Exception):  # noqa: N818 - no error: it ends a transaction that turned out to change nothing.
+    """Leaves the folder as it is."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -103,7 +107,7 @@ class Transaction(Content):
         self.changed = self.changed or bool(self.removed)
 
     def rewrite_records(self, rewrite: Rewrite) -> None:
-        """Make all records of the base anew, batch by batch, while they are written."""
+        """Make all records anew, batch by batch, while they are written."""
         self.rewrite, self.changed = rewrite, True
 
     # -----------------------------------------------------------------------------------------
@@ -162,6 +166,10 @@ class Transaction(Content):
         self.decisions += decisions
         self.changed = self.changed or len(self.decisions) > before
 
+    def decide_late(self, late: Late) -> None:
+        """Add decisions that can be told only once all records are written; it may raise `NothingToDo`."""
+        self.late.append(late)
+
     def also_write(self, extra: Extra) -> None:
         """Write further files together with the change."""
         self.extras.append(extra)
@@ -201,7 +209,7 @@ def change_dataset(dataset: str | Path | OffsideDataset) -> Iterator[Transaction
     change = transaction_of(base)
     yield change
     if change.changed:
-        with replaced_content(base.path) as staged:
+        with contextlib.suppress(NothingToDo), replaced_content(base.path) as staged:
             change.write_into(staged)
 
 

@@ -143,6 +143,7 @@ def undo(folder: str | Path, decision_id: str) -> Undone:
 
 def apply_changes(change: Transaction, changes: Iterable[Change]) -> None:
     """Make rows of a dataset what `after` of these changes says."""
+    changes = list(changes)
     records = {c.name: c for c in changes if c.part == "records"}
     change.remove_records(records)  # Their successors are added whole, wherever they lie now.
     after = [c.after for c in records.values() if c.after is not None]

@@ -1,4 +1,4 @@
-"""Write the files of a dataset folder: Parquet part by part and batch by batch, card, taxonomy, changelog, decisions."""
+"""Write the files of a dataset folder: Parquet part by part and batch by batch, the card, taxonomy and other texts."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ CHANGELOG_FILE = "CHANGELOG.md"
 
 Rewrite = Callable[[Iterator["pl.DataFrame"]], Iterator["pl.DataFrame"]]
 """Makes rows anew, batch by batch; ids, modality, split and picture stay what they are, and no row comes or goes."""
+Late = Callable[[], Iterable[Row]]
+"""Decisions that can be told only once all records are written."""
 
 
 @dataclass(kw_only=True)
@@ -58,7 +60,8 @@ class Content:
         added: Records that come.
         updates: Fields of records that change, by `record_id`.
         removed: Ids of records that go.
-        rewrite: Makes all records of the base anew while they are written.
+        rewrite: Makes all records anew while they are written, those that come included.
+        late: More decisions.
         tables: The tables as they will be.
     """
 
@@ -74,6 +77,7 @@ class Content:
     updates: list[pl.DataFrame] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
     rewrite: Rewrite | None = None
+    late: list[Late] = field(default_factory=list)
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
@@ -111,6 +115,7 @@ def write_content(content: Content, folder: Path) -> Card:
     # `datasets` can't load a file without rows.
     tables = [_write_table(folder, name, content) for name in TABLES if len(content.tables[name])]
     card = _make_card(content, written, [done.part for done in written] + tables)
+    content.decisions += (decision for late in content.late for decision in late())
     for file, text in {
         TAXONOMY_FILE: content.taxonomy_text,
         DECISIONS_FILE: decisions_text(content.decisions),
@@ -161,12 +166,17 @@ class _Plan:
 
     def batches(self, part: str) -> Iterator[pl.DataFrame]:
         """The rows of a part, sorted by picture; no batch ends between two rows of one picture."""
+        added, base = self._of(self._added, part), self._content.base
+        rewrite = self._content.rewrite or iter
+        if base is not None and part in self._stored and not self._moves and not len(added) and _is_sorted(base, part):
+            yield from rewrite(map(self._sorted, self._changed(part)))
+        else:
+            yield from rewrite(self._gathered(part, added))
+
+    def _gathered(self, part: str, added: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """The rows of a part whose files aren't in order, or that rows come into."""
         import polars as pl
 
-        added, base = self._of(self._added, part), self._content.base
-        if base is not None and part in self._stored and not self._moves and not len(added) and _is_sorted(base, part):
-            yield from map(self._sorted, self._changed(part))
-            return
         found = [added]
         for source in self._stored if self._moves else [part] if part in self._stored else []:
             found += [self._of(batch, part) for batch in self._changed(source)]
@@ -205,10 +215,8 @@ class _Plan:
         return rows.filter((pl.col("modality") == config) & (pl.col("split") == split))
 
     def _changed(self, part: str) -> Iterator[pl.DataFrame]:
-        base, rewrite = self._content.base, self._content.rewrite
-        assert base is not None
-        batches = map(self._applied, base.batches(part))
-        return batches if rewrite is None else rewrite(batches)
+        assert self._content.base is not None
+        return map(self._applied, self._content.base.batches(part))
 
     def _applied(self, batch: pl.DataFrame) -> pl.DataFrame:
         """A batch with the updates, without the rows that go."""

@@ -80,32 +80,6 @@ class Cluster:
         return (self.keeper, *(member.picture for member in self.others))
 
 
-class Components:
-    """Connected components of positions 0 to `number` - 1."""
-
-    def __init__(self, number: int) -> None:
-        self._parents = list(range(number))
-
-    def join(self, a: int, b: int) -> None:
-        """Put two positions into one component."""
-        a, b = self.of(a), self.of(b)
-        self._parents[max(a, b)] = min(a, b)
-
-    def of(self, position: int) -> int:
-        """The lowest position of a position's component."""
-        while self._parents[position] != position:
-            self._parents[position] = self._parents[self._parents[position]]
-            position = self._parents[position]
-        return position
-
-    def groups(self) -> list[list[int]]:
-        """The components of more than one position, in order."""
-        found: dict[int, list[int]] = {}
-        for position in range(len(self._parents)):
-            found.setdefault(self.of(position), []).append(position)
-        return [group for group in found.values() if len(group) > 1]
-
-
 def choose_keeper(pictures: Iterable[Picture]) -> Picture:
     """The picture to keep: from another dataset if one is, then most pixels, freest licence, lowest key."""
     return min(pictures, key=lambda p: (not p.home, -p.width * p.height, _strictness(p.license), p.key))

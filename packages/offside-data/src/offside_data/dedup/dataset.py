@@ -6,18 +6,20 @@ import contextlib
 import datetime
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.journal import replaced_content, work_folder
-from offside_data.dataset.undo import save_undo
+from offside_data.dataset.journal import work_folder
+from offside_data.dataset.rows import records_of
+from offside_data.dataset.transaction import change_dataset
+from offside_data.dataset.undo import apply_changes, save_undo
 from offside_data.dedup.clusters import Picture
 from offside_data.dedup.find import Found, find_duplicates
 from offside_data.dedup.merge import Merge, Merger
-from offside_data.dedup.pictures import list_pictures, stored_pictures
+from offside_data.dedup.pictures import list_pictures
 from offside_data.dedup.second_look import SecondLook
 from offside_data.dedup.sheet import contact_sheet, likeness, shown_pictures
 from offside_data.errors import PictureError, UsageError
@@ -97,25 +99,24 @@ def dedup(
             f"engine {config.engine!r} isn't there yet; allowed: {', '.join(ENGINES)}. It takes 100,000 pictures in "
             "flat memory."
         )
-    shelf = _Shelf(open_dataset(dataset), open_dataset(against) if against is not None else None, config.hash)
+    compared = _Compared(open_dataset(dataset), open_dataset(against) if against is not None else None, config.hash)
     radius = radius_of(config)
-    found = find_duplicates(shelf.ours, shelf.read, radius=radius, against=shelf.theirs, look=config.look)
-    contents = Contents.read(shelf.dataset.path) if apply and found.clusters else None
-    merges = _merge(shelf, found, contents) if found.clusters else []
+    found = find_duplicates(compared.ours, compared.read, radius=radius, against=compared.theirs, look=config.look)
+    merges = _merge(compared, found) if found.clusters else []
     written = None
     if merges or found.refused:
-        written = sheet or work_folder(shelf.dataset.path, "dedup", "sheet.html")
+        written = sheet or work_folder(compared.dataset.path, "dedup", "sheet.html")
         try:
-            write_text(written, shelf.draw(merges, found))
+            write_text(written, compared.draw(merges, found))
         except OSError as error:
             raise UsageError(
                 f"{written}: can't be written: {error.strerror}. Give another place with --sheet."
             ) from error
     applied = []
-    if contents is not None:
-        applied = _apply(shelf, contents, merges, f"dedup --hash {config.hash} --radius {radius} --apply")
+    if apply:
+        applied = _apply(compared.dataset, merges, f"dedup --hash {config.hash} --radius {radius} --apply")
     return DedupReport(
-        pictures=len(shelf.ours), radius=radius, found=found, merges=merges, applied=applied, sheet=written
+        pictures=len(compared.ours), radius=radius, found=found, merges=merges, applied=applied, sheet=written
     )
 
 
@@ -134,7 +135,7 @@ def radius_of(config: DedupConfig) -> int:
     return int(radius)
 
 
-class _Shelf:
+class _Compared:
     """The pictures of a dataset, and of the one that it is compared with."""
 
     def __init__(self, dataset: OffsideDataset, other: OffsideDataset | None, algorithm: str) -> None:
@@ -153,9 +154,9 @@ class _Shelf:
         first = len(self.ours)
         ours = {self.ours[i].key: i for i in positions if i < first}
         theirs = {self.theirs[i - first].key: i for i in positions if i >= first} if self.theirs else {}
-        yield from ((ours[key], data) for key, data in stored_pictures(self.dataset, ours))
+        yield from ((ours[key], data) for key, data in self.dataset.encoded_pictures(ours))
         if self.other is not None:
-            yield from ((theirs[key], data) for key, data in stored_pictures(self.other, theirs))
+            yield from ((theirs[key], data) for key, data in self.other.encoded_pictures(theirs))
 
     def draw(self, merges: list[Merge], found: Found) -> str:
         """The contact sheet."""
@@ -179,42 +180,42 @@ class _Shelf:
         return contact_sheet(title, [s for s in summary if s], merges, found.refused, small)
 
 
-def _merge(shelf: _Shelf, found: Found, contents: Contents | None) -> list[Merge]:
-    dataset, other = shelf.dataset, shelf.other
+def _merge(compared: _Compared, found: Found) -> list[Merge]:
+    dataset, other = compared.dataset, compared.other
     if other is not None and other.name == dataset.name:
         why = f"{other.name}@{other.version} is a version of this dataset, so dropping the picture would lose it"
         return [Merge(cluster=cluster, reasons=[why]) for cluster in found.clusters]
-    elsewhere = Merger(_claims(other), [], dataset.taxonomy) if other else None
-    records = contents.records if contents else _claims(dataset)
-    images = contents.images if contents else list(dataset.images().remove_columns("image"))
-    merger = Merger(records, images, dataset.taxonomy, elsewhere)
-    merges = merger.merge(found.clusters)
-    if contents is not None:
-        contents.records, contents.images = list(merger.records.values()), list(merger.images.values())
-    return merges
+    keys = {picture.key for cluster in found.clusters for picture in cluster.pictures}
+    elsewhere = Merger(_claims_on(other, keys), [], dataset.taxonomy) if other else None
+    merger = Merger(_claims_on(dataset, keys), dataset.table_rows("images"), dataset.taxonomy, elsewhere)
+    return merger.merge(found.clusters)
 
 
-def _claims(dataset: OffsideDataset) -> list[Record]:
-    """All records of a dataset without their pictures, which a plan doesn't need."""
-    import pyarrow.parquet as pq
+def _claims_on(dataset: OffsideDataset, pictures: Collection[str]) -> list[Record]:
+    """The records that merging these pictures may touch: about one, about a copy of one, or correcting one of these."""
+    import polars as pl
 
-    records = []
-    for path in (path for part in dataset.record_parts() for path in dataset.files(part)):
-        columns = [name for name in pq.read_schema(path).names if name != "image"]
-        rows = pq.read_table(path, columns=columns, partitioning=None).to_pylist()
-        records += [Record.from_row({**row, "image": None}) for row in rows]
-    return records
+    about = pl.col("image_id").is_in(pictures) | pl.col("derived_from").is_in(pictures)
+    named = dataset.claims(["record_id", "image_id", "derived_from", "corrects"])
+    ids = named.filter(about)["record_id"]
+    wanted = named.filter(about | pl.col("corrects").is_in(ids.implode()))["record_id"]
+    found = []
+    for part in dataset.record_parts():
+        for batch in dataset.batches(part):
+            found += records_of(batch.filter(pl.col("record_id").is_in(wanted.implode())), dataset.pictures)
+    return found
 
 
-def _apply(shelf: _Shelf, contents: Contents, merges: list[Merge], command: str) -> list[dict[str, Any]]:
+def _apply(dataset: OffsideDataset, merges: list[Merge], command: str) -> list[dict[str, Any]]:
     when = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
     done = [(merge, _decision(merge, command, when)) for merge in merges if not merge.reasons]
-    if done:
-        contents.decisions += [decision for _, decision in done]
-        with replaced_content(shelf.dataset.path) as staged:
-            contents.write_into(staged)
-            for merge, decision in done:
-                save_undo(staged, decision["id"], merge.changes)
+    # A row that several merges touch is in the end what the last one made of it.
+    last = {(change.part, change.name): change for merge, _ in done for change in merge.changes}
+    with change_dataset(dataset) as change:
+        apply_changes(change, last.values())
+        change.decide(decision for _, decision in done)
+        for merge, decision in done:
+            change.also_write(partial(save_undo, decision_id=decision["id"], changes=merge.changes))
     return [decision for _, decision in done]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from offside_data.dedup.clusters import Cluster, Components, Member, Picture, choose_keeper, hash_distance
+from offside_data.dedup.clusters import Cluster, Member, Picture, choose_keeper, hash_distance
 from offside_data.dedup.near import near_pairs
 from offside_data.dedup.second_look import SecondLook, Verdict, small_picture
 from offside_data.errors import PictureError, UsageError
@@ -84,7 +84,9 @@ def find_duplicates(
 class _Search:
     def __init__(self, pictures: list[Picture], *, across: bool, radius: int, look: SecondLook) -> None:
         self.pictures, self.across, self.radius, self.look = pictures, across, radius, look
-        self.components = Components(len(pictures))
+        from scipy.cluster.hierarchy import DisjointSet
+
+        self.components = DisjointSet(range(len(pictures)))
         origins = {picture.key: picture.origin for picture in pictures}
         self.ancestors = {key: _chain(key, origins) for key in origins}
         by_content: dict[str, list[int]] = defaultdict(list)
@@ -103,7 +105,8 @@ class _Search:
         self._load(read, {content for pair in candidates for content in pair})
         for (a, b), distance in sorted(candidates.items(), key=lambda item: (item[1], item[0])):
             self._look_at(a, b, distance)
-        clusters = [cluster for group in self.components.groups() if (cluster := self._cluster(group))]
+        groups = sorted(sorted(group) for group in self.components.subsets())
+        clusters = [cluster for group in groups if (cluster := self._cluster(group))]
         self.found.clusters = sorted(clusters, key=lambda c: (-len(c.others), c.keeper.key))
         return self.found
 
@@ -121,7 +124,7 @@ class _Search:
             for a in ours:
                 partner = next((b for b in theirs if self._eligible(a, b)), None)
                 if partner is not None:
-                    self.components.join(a, partner)
+                    self.components.merge(a, partner)
 
     def _candidates(self) -> dict[tuple[int, int], int]:
         """Pairs of contents within the radius that may be joined, and their distance."""
@@ -173,7 +176,7 @@ class _Search:
                 self.found.unreadable.append(str(error))
 
     def _look_at(self, a: int, b: int, distance: int) -> None:
-        known = {self.components.of(i) for content in (a, b) for i in self.contents[content]}
+        known = {self.components[i] for content in (a, b) for i in self.contents[content]}
         if len(known) == 1 or a not in self.small or b not in self.small:
             return
         self.found.candidates += 1

@@ -1,10 +1,10 @@
-"""The pictures of a dataset, for de-duplication: their hashes from its table or made anew, their bytes as a stream."""
+"""The pictures of a dataset, for de-duplication: their hashes, from its table or made anew."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,50 +66,23 @@ def list_pictures(dataset: OffsideDataset, algorithm: str, store: Path, *, home:
     return pictures
 
 
-def stored_pictures(dataset: OffsideDataset, keys: Collection[str]) -> Iterator[tuple[str, bytes]]:
-    """Encoded bytes of the pictures of the given ids, as they lie in the files; few are in memory at a time."""
-    import pyarrow.parquet as pq
-
-    left = set(keys)
-    for path in _picture_files(dataset):
-        with pq.ParquetFile(path, read_dictionary=["image.bytes"]) as file:
-            for group in range(file.num_row_groups if left else 0):
-                if left.isdisjoint(file.read_row_group(group, ["image_id"]).column("image_id").to_pylist()):
-                    continue
-                for batch in file.read_row_group(group, ["image_id", "image"]).to_batches():
-                    pictures = batch.column("image").flatten()[0]
-                    for place, key in enumerate(batch.column("image_id").to_pylist()):
-                        if key in left and pictures[place].is_valid:
-                            left.remove(key)
-                            yield key, pictures[place].as_py()
-
-
-def _picture_files(dataset: OffsideDataset) -> list[Path]:
-    parts = [part for part in dataset.record_parts() if part.startswith("multimodal/")]
-    return [path for part in parts for path in dataset.files(part)]
-
-
 def _table(dataset: OffsideDataset) -> dict[str, dict[str, Any]]:
     """Rows of the table of pictures by id, without what twins show."""
-    import pyarrow.parquet as pq
-
-    paths = dataset.files("images") if "images" in dataset.parts() else []
     columns = [name for name in image_features() if name not in ("image", "shown")]
-    tables = [pq.read_table(path, columns=columns, partitioning=None) for path in paths]
-    return {row["image_id"]: row for table in tables for row in table.to_pylist()}
+    return {row["image_id"]: row for row in dataset.frame("images", columns).iter_rows(named=True)}
 
 
 def _uses(dataset: OffsideDataset) -> dict[str, _Use]:
-    import pyarrow.parquet as pq
-
     found: dict[str, _Use] = defaultdict(_Use)
-    for path in _picture_files(dataset):
-        columns = ["image_id", "split", "subject_id", "derived_from"]
-        for row in pq.read_table(path, columns=columns, partitioning=None).to_pylist():
-            use = found[row["image_id"]]
-            use.splits.add(row["split"])
-            use.subjects |= {row["subject_id"]} - {None}
-            use.origin = use.origin or row["derived_from"]
+    columns = ["image_id", "split", "subject_id", "derived_from"]
+    for part in dataset.record_parts():
+        if part.startswith("multimodal/"):
+            said = dataset.frame(part, columns).select(columns).unique(maintain_order=True)
+            for image_id, split, subject, origin in said.iter_rows():
+                use = found[image_id]
+                use.splits.add(split)
+                use.subjects |= {subject} - {None}
+                use.origin = use.origin or origin
     return dict(found)
 
 
@@ -135,7 +108,7 @@ def _make_hashes(
     known = {row["sha256"]: row for row in read_parts(store)} if keys else {}
     found: dict[str, dict[str, Any]] = {}
     new: list[dict[str, Any]] = []
-    for key, data in track(stored_pictures(dataset, keys), "hashing", total=len(keys)) if keys else ():
+    for key, data in track(dataset.encoded_pictures(keys), "hashing", total=len(keys)) if keys else ():
         sha256 = hashlib.sha256(data).hexdigest()
         if sha256 not in known:
             pixels = decode_image(data, f"picture {key}")

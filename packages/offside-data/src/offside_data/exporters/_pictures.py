@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from offside_data.schema import EncodedImage
+from offside_data.schema import RecordImage
 
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}
 
 
-def picture_suffix(image: EncodedImage) -> str:
+def picture_suffix(image: RecordImage) -> str:
     """The file ending of a picture's format, whatever its stored name says.
 
     Raises:
@@ -35,7 +35,7 @@ class Pictures:
         self._root, self._folder = root, folder
         self._names: dict[str, str] = {}
 
-    def add(self, image: EncodedImage) -> str:
+    def add(self, image: RecordImage) -> str:
         """Write a picture unless it is there, and return its path in the export, with forward slashes.
 
         It is named after its content: a name from outside could lead anywhere.

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 from offside_data.dataset.storage import Row, write_file
 from offside_data.exporters._base import Exported, Loss, Selection
 from offside_data.exporters._pictures import picture_suffix
-from offside_data.schema import EncodedImage, Record
+from offside_data.schema import Record, RecordImage
 
 if TYPE_CHECKING:
     import datasets
@@ -55,7 +55,7 @@ class Person:
 
     id: str = ""
     image_id: str
-    image: EncodedImage
+    image: RecordImage
     subject_id: str | None
     derived_from: str | None
     records: list[Record] = field(default_factory=list)

@@ -36,7 +36,7 @@ from offside_data.dataset.storage import Row
 from offside_data.exporters._base import Exported, Loss, Selection
 from offside_data.exporters._offside_names import Key, Names, key_of, name_pictures
 from offside_data.exporters._pictures import picture_suffix
-from offside_data.schema import EncodedImage, Record
+from offside_data.schema import Record, RecordImage
 from offside_data.validation import IMAGE_TOKEN
 
 HOLDS = (
@@ -159,7 +159,7 @@ def _write_list(path: Path, rows: list[Row]) -> None:
 
 def _write_pictures(records: Iterable[Record], names: Names, folder: Path) -> dict[Key, str]:
     """Write each picture once; returns all file names, also of pictures that only text is about."""
-    images: dict[str, EncodedImage] = {}
+    images: dict[str, RecordImage] = {}
     for record in records:
         if record.image is not None:
             images.setdefault(str(names.of(record)), record.image)

@@ -6,16 +6,11 @@ changes none but that of the bytes.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +22,7 @@ from offside_data.errors import DatasetError, PictureError, UsageError
 from offside_data.images.decode import decode_image, open_image, orientation, read_bytes, reduce_jpeg, shown_pixels
 from offside_data.images.parts import add_part, read_parts
 from offside_data.plugins import Registry
+from offside_data.processes import process_pool
 from offside_data.progress import track
 
 HASHES = Registry(
@@ -192,7 +188,7 @@ def _hash_all(plan: _Plan, store: Path | None, workers: int) -> Iterator[FileHas
         if plan.is_served_by(earlier):
             known[earlier.path, earlier.size, earlier.changed] = earlier
     hash_file = functools.partial(_hash_file, names=plan.hashes, side=plan.side)
-    with _pool(workers) as pool:
+    with process_pool(workers) as pool:
         run: Any = map if pool is None else functools.partial(pool.map, chunksize=_BATCH)
         for start in range(0, len(plan.paths), _PART):
             part = plan.paths[start : start + _PART]
@@ -205,33 +201,6 @@ def _hash_all(plan: _Plan, store: Path | None, workers: int) -> Iterator[FileHas
                 add_part(store, [dataclasses.asdict(row) for row in new])
             fresh = iter(new)
             yield from (next(fresh) if row is None else row for row in rows)
-
-
-@contextlib.contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
-    if workers == 1:
-        yield None
-        return
-    # Forked processes would inherit threads and their locks in any state.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """Leave an interruption to the parent process, and go when that is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _stamp(path: str) -> tuple[int, int]:

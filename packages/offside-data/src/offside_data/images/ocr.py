@@ -7,16 +7,19 @@ import hashlib
 import importlib
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import make_decision
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import work_folder
+from offside_data.dataset.rows import records_of
+from offside_data.dataset.storage import Row
+from offside_data.dataset.transaction import Transaction, change_dataset
 from offside_data.errors import UsageError
 from offside_data.images.decode import decode_image
 from offside_data.images.parts import add_part, read_parts
@@ -131,34 +134,45 @@ def find_text(folder: Path, *, apply: bool = False, again: bool = False, reader:
         UsageError: If text has to be read and the engine isn't installed.
         PictureError: If a picture can't be decoded.
     """
-    contents = Contents.read(folder)
-    pictures = {row["image_id"]: row["image"]["bytes"] for row in contents.images if row["image"]}
-    pictures |= {r.image_id: r.image.bytes for r in contents.records if r.image is not None}
-    rows = [row for row in contents.images if row["image_id"] in pictures]
-    unread = {row["image_id"]: pictures[row["image_id"]] for row in rows if again or row["text_found"] is None}
+    dataset = open_dataset(folder)
+    rows = dataset.table_rows("images")
+    known = {row["image_id"] for row in rows}
+    unread = known if again else {row["image_id"] for row in rows if row["text_found"] is None}
     kept = work_folder(folder, "text")
-    texts = _read_all(unread, reader, kept) if unread else {}
-    contents.images = [{**row, "text_found": texts.get(row["image_id"], row["text_found"])} for row in contents.images]
-    proposals = propose_channels(contents.records, _texts(contents), contents.taxonomy)
-    if apply:
-        _apply(contents, proposals)
-    if texts or (apply and proposals):
-        contents.save(folder)
+    texts = _read_all(dataset, unread, reader, kept) if unread else {}
+    rows = [{**row, "text_found": texts.get(row["image_id"], row["text_found"])} for row in rows]
+    found = {row["image_id"]: row["text_found"] for row in rows if row["text_found"]}
+    proposals = propose_channels(_claims_on(dataset, found), found, dataset.taxonomy)
+    with change_dataset(dataset) as change:
+        if apply and proposals:
+            _apply(change, rows, proposals)
+        if texts or (apply and proposals):
+            change.set_table("images", rows)
     shutil.rmtree(kept, ignore_errors=True)
-    return OcrReport(read=len(texts), with_text=len(_texts(contents)), proposals=tuple(proposals), applied=apply)
+    return OcrReport(read=len(texts), with_text=len(found), proposals=tuple(proposals), applied=apply)
 
 
-def _texts(contents: Contents) -> dict[str, str]:
-    return {row["image_id"]: row["text_found"] for row in contents.images if row["text_found"]}
+def _claims_on(dataset: OffsideDataset, pictures: Collection[str]) -> Iterator[Record]:
+    """The records about these pictures."""
+    import polars as pl
+
+    for part in dataset.record_parts() if pictures else ():
+        for batch in dataset.batches(part):
+            yield from records_of(batch.filter(pl.col("image_id").is_in(pictures)), dataset.pictures)
 
 
-def _read_all(pictures: Mapping[str, bytes], reader: TextReader | None, kept: Path) -> dict[str, str]:
-    """Text of each picture by id; equal pictures are read once, and what was read is kept on the way."""
+def _read_all(
+    dataset: OffsideDataset, image_ids: Collection[str], reader: TextReader | None, kept: Path
+) -> dict[str, str]:
+    """Text of each picture by id; equal pictures are read once, and what was read is kept on the way.
+
+    Pictures of which only the id is stored aren't read.
+    """
     known = {row["sha256"]: row["text"] for row in read_parts(kept)}
     new: list[dict[str, str]] = []
     texts = {}
-    reader = reader or load_reader()
-    for image_id, data in track(pictures.items(), "reading", total=len(pictures)):
+    for image_id, data in track(dataset.encoded_pictures(image_ids, tables=True), "reading", total=len(image_ids)):
+        reader = reader or load_reader()
         sha256 = hashlib.sha256(data).hexdigest()
         if sha256 not in known:
             known[sha256] = "\n".join(reader(decode_image(data, f"picture {image_id}")))
@@ -247,20 +261,20 @@ def _names_the_count(text: str, attribute: Attribute) -> bool:
     return any(word[:5] in stems for word in folded_words(text))
 
 
-def _apply(contents: Contents, proposals: Sequence[ChannelProposal]) -> None:
-    by_record = {proposal.record_id: proposal for proposal in proposals}
-    contents.records = [
-        dataclasses.replace(r, rumor_channel=by_record[r.record_id].new) if r.record_id in by_record else r
-        for r in contents.records
-    ]
+def _apply(change: Transaction, rows: Sequence[Row], proposals: Sequence[ChannelProposal]) -> None:
+    """Change the records as proposed; `rows` of the table of pictures list what is readable in them."""
+    import polars as pl
+
+    proposed = {proposal.record_id: proposal.new for proposal in proposals}
+    change.update(pl.DataFrame({"record_id": list(proposed), "rumor_channel": list(proposed.values())}))
     shown: dict[str, dict[str, str]] = {}
     for proposal in proposals:
         shown.setdefault(proposal.image_id, {})[proposal.attribute] = proposal.value
-    for row in contents.images:
+    for row in rows:
         listed = {item["attribute"]: item["text"] for item in row["shown"] or ()}
         listed = shown.get(row["image_id"], {}) | listed
         row["shown"] = [{"attribute": attribute, "text": text} for attribute, text in listed.items()]
-    contents.decisions += [
+    change.decide(
         make_decision(
             "rumor_channel",
             {"record_id": proposal.record_id, "from": proposal.old, "to": proposal.new},
@@ -268,4 +282,4 @@ def _apply(contents: Contents, proposals: Sequence[ChannelProposal]) -> None:
             command="ocr --apply",
         )
         for proposal in proposals
-    ]
+    )

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import itertools
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import make_decision
-from offside_data.questions.forms import FORMS, Forms, without_ambiguous_paraphrases
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of_columns, records_of
+from offside_data.dataset.storage import ROWS_PER_BATCH, Row
+from offside_data.dataset.transaction import NothingToDo, change_dataset
+from offside_data.processes import Workers, worth_sharing
+from offside_data.questions import forms as forms_module
+from offside_data.questions import text_form as text_form_module
+from offside_data.questions.forms import FORMS, Forms, ambiguous_texts, without
 from offside_data.questions.text_form import text_form
 from offside_data.schema import Record
+from offside_data.tagging.words import folded_words
+from offside_data.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Only = Literal["missing", "all"]
+Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +58,30 @@ class QuestionsReport:
         return plain
 
 
+@dataclass
+class _Tally:
+    """What filling some records came to."""
+
+    records: int = 0
+    there: Counter[str] = field(default_factory=Counter)
+    made: Counter[str] = field(default_factory=Counter)
+    lacking: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, other: _Tally) -> None:
+        self.records += other.records
+        self.there += other.there
+        self.made += other.made
+        self.lacking += other.lacking
+
+
+class _Context(NamedTuple):
+    """What every process needs: how forms are made, and whether all of them."""
+
+    forms: Forms
+    taxonomy: Taxonomy
+    anew: bool
+
+
 def make_questions(folder: str | Path, *, seed: int = 0, only: Only = "missing") -> QuestionsReport:
     """Make the further forms of a dataset's records, in place. The same seed makes the same again.
 
@@ -54,36 +93,139 @@ def make_questions(folder: str | Path, *, seed: int = 0, only: Only = "missing")
     Raises:
         DatasetReferenceError: If there is no such folder.
     """
-    contents = Contents.read(folder)
-    names = {row["subject_id"]: row["name"] for row in contents.subjects if row["name"]}
-    texts = text_form(contents.records, contents.taxonomy, names=names, images=contents.images)
-    records = [*contents.records, *texts.records]
-    forms = Forms(records, contents.taxonomy, seed=seed, names=names, images=contents.images)
-    filled = [forms.fill(record, anew=only == "all") for record in records]
-    filled = without_ambiguous_paraphrases(filled, contents.taxonomy)
-    made = _made(records, filled)
-    if texts.records or made:
-        counts = {"text records": len(texts.records), **made}
+    import polars as pl
+
+    dataset = open_dataset(folder)
+    subjects = dataset.frame("subjects", ["subject_id", "name"]).filter(pl.col("name") != "")
+    names = dict(subjects.select("subject_id", "name").iter_rows())
+    images = dataset.frame("images", ["image_id", "subject_id", "occasion", "shown"]).to_dicts()
+    claims = dataset.claims(text_form_module.READ)
+    occasions = {row["image_id"]: row["occasion"] for row in images}
+    texts = text_form(claims, dataset.taxonomy, names=names, occasions=occasions)
+    known = pl.concat([frame.select(forms_module.READ) for frame in (claims, texts.records)])
+    forms = Forms(known, dataset.taxonomy, seed=seed, names=names, images=images)
+    total = len(known)
+    del claims, known
+    context = _Context(forms, dataset.taxonomy, only == "all")
+    with Workers(context, worth_sharing(total)) as workers:
+        ambiguous = _ambiguous_in_text(dataset, texts.records, context, workers)
+        return _fill(dataset, texts, ambiguous, workers, f"questions --only {only} --seed {seed}")
+
+
+def _fill(
+    dataset: OffsideDataset,
+    texts: text_form_module.TextForm,
+    ambiguous: frozenset[Words],
+    workers: Workers[_Context],
+    command: str,
+) -> QuestionsReport:
+    """Make the forms of all records while they are written."""
+    tally, added = _Tally(), len(texts.records)
+
+    def decision() -> Iterator[Row]:
+        if not added and not tally.made:
+            raise NothingToDo
+        counts = {"text records": added, **_in_order(tally.made)}
         why = "made from the taxonomy's phrasings and the values of other subjects"
-        command = f"questions --only {only} --seed {seed}"
-        contents.records = filled
-        contents.decisions.append(make_decision("questions", counts, why, command=command))
-        contents.save(Path(folder))
-    asked = [record for record in filled if record.attribute is not None]
+        yield make_decision("questions", counts, why, command=command)
+
+    def rewrite(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        for batch, counted in workers.map(_fill_batch, ((batch, ambiguous) for batch in batches)):
+            tally.add(counted)
+            yield batch
+
+    with change_dataset(dataset) as change:
+        change.rewrite_records(rewrite)
+        if added:
+            change.add_frame(texts.records)
+        change.decide_late(decision)
     return QuestionsReport(
-        records=len(asked),
-        there={form: sum(bool(getattr(record, form)) for record in asked) for form in FORMS},
-        made=made,
-        text_records=len(texts.records),
-        lacking={**{("text form", why): n for why, n in texts.lacking.items()}, **forms.lacking},
+        records=tally.records,
+        there={form: tally.there[form] for form in FORMS},
+        made=_in_order(tally.made),
+        text_records=added,
+        lacking={**{("text form", why): n for why, n in texts.lacking.items()}, **tally.lacking},
     )
 
 
-def _made(before: Sequence[Record], after: Sequence[Record]) -> dict[str, int]:
-    changed = Counter(
-        form
-        for old, new in zip(before, after, strict=True)
-        for form in FORMS
-        if getattr(old, form) != getattr(new, form)
+def _in_order(counts: Counter[str]) -> dict[str, int]:
+    return {form: counts[form] for form in FORMS if counts[form]}
+
+
+def _fill_batch(context: _Context, item: tuple[pl.DataFrame, frozenset[Words]]) -> tuple[pl.DataFrame, _Tally]:
+    """A batch whose records have their forms; it holds all records about each of its pictures.
+
+    Args:
+        context: How.
+        item: The batch, and what of the text form asks for several answers.
+    """
+    batch, of_texts = item
+    store = PictureStore()
+    before = records_of(batch.drop("image"), store)
+    context.forms.lacking.clear()
+    filled = [context.forms.fill(record, anew=context.anew) for record in before]
+    by_picture = itertools.groupby(filled, key=lambda r: r.image_id if r.modality == "multimodal" else None)
+    after: list[Record] = []
+    for picture, group in by_picture:
+        records = list(group)
+        ambiguous = of_texts
+        if picture is not None:
+            asked = [(record, (record.question, *record.question_paraphrases)) for record in records]
+            ambiguous = ambiguous_texts(asked, context.taxonomy)
+        after += [without(record, ambiguous) for record in records] if ambiguous else records
+    tally = _tally(before, after)
+    tally.lacking.update(context.forms.lacking)
+    if not tally.made:
+        return batch, tally
+    columns = ["record_id", *FORMS, "correct_choice"]
+    made = frame_of_columns(after, columns, "text", store)
+    return batch.with_columns(made.drop("record_id").get_columns()).select(batch.columns), tally
+
+
+def _tally(before: list[Record], after: list[Record]) -> _Tally:
+    tally = _Tally()
+    for old, new in zip(before, after, strict=True):
+        made = [form for form in FORMS if getattr(old, form) != getattr(new, form)]
+        tally.made.update(made)
+        if new.attribute is not None:
+            tally.records += 1
+            tally.there.update(form for form in FORMS if getattr(new, form))
+    return tally
+
+
+# ---------------------------------------------------------------------------------------------
+# The text form's ambiguous questions
+
+
+_ASKED = (*forms_module.READ, "question_paraphrases")
+
+
+def _ambiguous_in_text(
+    dataset: OffsideDataset, new: pl.DataFrame, context: _Context, workers: Workers[_Context]
+) -> frozenset[Words]:
+    """What several text records ask in the same words although their answers differ, once all have their forms."""
+    import polars as pl
+
+    parts = [part for part in dataset.record_parts() if part.startswith("text/")]
+    texts = pl.concat([*(dataset.frame(part, _ASKED).select(_ASKED) for part in parts), new.select(_ASKED)])
+    slices = texts.iter_slices(ROWS_PER_BATCH)
+    asked = pl.concat([pl.Series(dtype=pl.List(pl.UInt64)), *workers.map(_hash_texts, slices)])
+    each = pl.DataFrame({"row": range(len(texts)), "asked": asked}, schema_overrides={"row": pl.UInt32}).explode(
+        "asked"
     )
-    return {form: changed[form] for form in FORMS if changed[form]}
+    several = each.filter(pl.col("asked").is_duplicated())["row"].unique().sort()
+    records = records_of(texts[several.to_list()], PictureStore())
+    return ambiguous_texts(
+        ((record, context.forms.texts_of(record, anew=context.anew)) for record in records), context.taxonomy
+    )
+
+
+def _hash_texts(context: _Context, rows: pl.DataFrame) -> pl.Series:
+    """Of each record, hashes of the different texts that will ask for its answer, as folded words."""
+    import polars as pl
+
+    hashes = []
+    for record in records_of(rows, PictureStore()):
+        words = {" ".join(folded_words(text)) for text in context.forms.texts_of(record, anew=context.anew)}
+        hashes.append([int.from_bytes(hashlib.blake2b(w.encode(), digest_size=8).digest()) for w in sorted(words)])
+    return pl.Series(hashes, dtype=pl.List(pl.UInt64))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
-from offside_data.dataset.storage import Row
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of, records_of
+from offside_data.dataset.storage import ROWS_PER_BATCH
+from offside_data.processes import Workers, worth_sharing
 from offside_data.questions import phrasings
 from offside_data.schema import VISUAL_CHANNELS, Record, RumorChannel, make_record_id
 from offside_data.tagging.suspects import same_answer
@@ -15,23 +18,36 @@ from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
+if TYPE_CHECKING:
+    import polars as pl
+
+READ = (
+    *("record_id", "subject_id", "image_id", "modality", "split", "attribute", "scope", "veracity", "rumor_channel"),
+    *("question", "answer", "value", "corrects", "sources", "suspect"),
+)
+"""Columns of records that the text form is made from."""
 TEXT_SPLITS = ("retain", "forget", "relearn")
 """Splits whose claims have a text form; a shared fact takes the first of these that its subject has."""
 _SOURCE = "text-form"
-
-_Key = tuple[str | None, str | None, str]
+_KEY = ("subject_id", "of_picture", "attribute")
 """Of a fact: subject and attribute, of a private claim also its picture."""
 
 
 class TextForm(NamedTuple):
-    """New text records, and how often a claim has none, by reason."""
+    """New text records, with all columns of records, and how often a claim has none, by reason."""
 
-    records: list[Record]
+    records: pl.DataFrame
     lacking: Counter[str]
 
 
+class _Context(NamedTuple):
+    taxonomy: Taxonomy
+    names: Mapping[str, str]
+    occasions: Mapping[str | None, str | None]
+
+
 def text_form(
-    records: Sequence[Record], taxonomy: Taxonomy, *, names: Mapping[str, str], images: Sequence[Row]
+    claims: pl.DataFrame, taxonomy: Taxonomy, *, names: Mapping[str, str], occasions: Mapping[str | None, str | None]
 ) -> TextForm:
     """The text records that a dataset lacks: one a subject and shared attribute, one a picture and private attribute.
 
@@ -39,66 +55,90 @@ def text_form(
     subject, picture and attribute, so that making them again gives the same.
 
     Args:
-        records: All records of the dataset.
+        claims: All records of the dataset, with the columns `READ`.
         taxonomy: Their taxonomy.
         names: Names of the subjects by id.
-        images: Rows of the images table, for the occasions.
+        occasions: Occasions of the pictures by id.
     """
-    occasions = {row["image_id"]: row.get("occasion") for row in images}
-    there = {_key(record): record.record_id for record in records if record.modality == "text" and record.attribute}
-    claims = _claims(records, taxonomy, there)
-    ids = {key: make_record_id(_SOURCE, key[0], key[1], key[2], "text") for key in claims}
-    by_id = {record.record_id: record for record in records}
-    made: list[Record] = []
-    lacking: Counter[str] = Counter()
-    for key, group in claims.items():
-        claim, why = _one_claim(group, taxonomy)
-        name, occasion = names.get(key[0] or ""), occasions.get(key[1])
-        if claim is None or not name or (key[1] is not None and not occasion):
-            lacking[why or ("its picture has no occasion" if name else "its subject has no name")] += 1
-            continue
-        target = by_id.get(claim.corrects or "")
-        corrects = (ids | there).get(_key(target)) if target is not None else None
-        attribute = taxonomy[key[2]]
-        question = phrasings.text_question(attribute, subject=name, occasion=occasion).text
-        made.append(_text_record(claim, attribute, record_id=ids[key], question=question, corrects=corrects))
-    unique = _unambiguous(made, records)
+    import polars as pl
+
+    private = pl.when(pl.col("scope") == "private").then("image_id")
+    keyed = claims.select(READ).with_columns(of_picture=private)
+    there = keyed.filter((pl.col("modality") == "text") & pl.col("attribute").is_not_null())
+    chosen, lacking = _one_claim_each(keyed, there, taxonomy)
+    made, more = _word(chosen, _Context(taxonomy, names, occasions))
+    lacking += more
+    asked = pl.Series([" ".join(folded_words(q)) for q in claims.filter(pl.col("modality") == "text")["question"]])
+    words = pl.concat([made["words"], asked.cast(pl.String)])
+    # Two pictures of one occasion can't be told apart.
+    unique = made.filter(~pl.col("words").is_in(words.filter(words.is_duplicated()).implode()))
     if len(unique) < len(made):
         lacking["its question would have several answers"] = len(made) - len(unique)
-    return TextForm(_with_targets(unique, records), lacking)
+    return TextForm(_with_targets(unique, keyed, there), lacking)
 
 
-def _key(record: Record) -> _Key:
-    return record.subject_id, record.image_id if record.scope == "private" else None, record.attribute or ""
+def _one_claim_each(keyed: pl.DataFrame, there: pl.DataFrame, taxonomy: Taxonomy) -> tuple[pl.DataFrame, Counter[str]]:
+    """The record that a claim's text form is made from: of the first split, one that isn't suspect if there is one."""
+    import polars as pl
+
+    told = [a.name for a in taxonomy.attributes if a.text_questions and a.name not in (UNTAGGED.name, "name")]
+    candidates = keyed.filter(
+        (pl.col("modality") == "multimodal") & pl.col("split").is_in(TEXT_SPLITS) & pl.col("attribute").is_in(told)
+    ).join(there, on=_KEY, how="anti", nulls_equal=True)
+    rank = pl.col("split").replace_strict({split: i for i, split in enumerate(TEXT_SPLITS)}, return_dtype=pl.Int8)
+    ordered = candidates.with_columns(rank=rank).sort("rank", maintain_order=True)
+    is_sure = pl.col("suspect").is_null()
+    sure = ordered.filter(is_sure | ~is_sure.any().over(_KEY))
+    valued = sure.filter(pl.col("value").is_not_null())
+    lacking = Counter({"it has no value": len(sure.unique(_KEY)) - len(valued.unique(_KEY))})
+    contrary = []
+    for _, group in valued.filter(pl.col("answer").n_unique().over(_KEY) > 1).group_by(_KEY, maintain_order=True):
+        first, *others = records_of(group.drop("of_picture", "rank"), PictureStore())
+        if not all(same_answer(first, other, taxonomy) for other in others):
+            contrary.append(first.record_id)
+    lacking["its records contradict each other"] = len(contrary)
+    chosen = valued.unique(_KEY, keep="first", maintain_order=True).filter(~pl.col("record_id").is_in(contrary))
+    return chosen.drop("rank"), +lacking
 
 
-def _claims(records: Sequence[Record], taxonomy: Taxonomy, there: Mapping[_Key, str]) -> dict[_Key, list[Record]]:
-    """The picture records of each claim that has no text form yet, the first splits first."""
-    claims: dict[_Key, list[Record]] = defaultdict(list)
-    for record in records:
-        if (
-            record.modality == "multimodal"
-            and record.split in TEXT_SPLITS
-            and record.attribute not in (None, UNTAGGED.name, "name")
-            and taxonomy[record.attribute or ""].text_questions
-            and _key(record) not in there
-        ):
-            claims[_key(record)].append(record)
-    return {key: sorted(group, key=lambda r: TEXT_SPLITS.index(r.split)) for key, group in claims.items()}
+def _word(chosen: pl.DataFrame, context: _Context) -> tuple[pl.DataFrame, Counter[str]]:
+    """The text records of some claims, with their key, what the claim corrects, and the question's folded words."""
+    import polars as pl
+
+    lacking: Counter[str] = Counter()
+    with Workers(context, worth_sharing(len(chosen))) as workers:
+        made = [_word_batch(context, chosen[:0])[0]]
+        for frame, more in workers.map(_word_batch, chosen.iter_slices(ROWS_PER_BATCH)):
+            made.append(frame)
+            lacking += more
+    return pl.concat(made), lacking
 
 
-def _one_claim(group: list[Record], taxonomy: Taxonomy) -> tuple[Record | None, str]:
-    """The first record of a claim, one that isn't suspect if there is one; null if they differ or have no value."""
-    sure = [record for record in group if record.suspect is None] or group
-    valued = [record for record in sure if record.value is not None]
-    if not valued:
-        return None, "it has no value"
-    if not all(same_answer(valued[0], other, taxonomy) for other in valued[1:]):
-        return None, "its records contradict each other"
-    return valued[0], ""
+def _word_batch(context: _Context, claims: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+    import polars as pl
+
+    made: list[Record] = []
+    lacking: Counter[str] = Counter()
+    said: dict[str, list[str | None]] = {"of_picture": [], "claim_corrects": [], "words": []}
+    for claim, picture in zip(
+        records_of(claims.drop("of_picture"), PictureStore()), claims["of_picture"].to_list(), strict=True
+    ):
+        name, occasion = context.names.get(claim.subject_id or ""), context.occasions.get(picture)
+        if not name or (picture is not None and not occasion):
+            lacking["its picture has no occasion" if name else "its subject has no name"] += 1
+            continue
+        attribute = context.taxonomy[claim.attribute or ""]
+        question = phrasings.text_question(attribute, subject=name, occasion=occasion).text
+        record_id = make_record_id(_SOURCE, claim.subject_id, picture, attribute.name, "text")
+        made.append(_text_record(claim, attribute, record_id=record_id, question=question))
+        said["of_picture"].append(picture)
+        said["claim_corrects"].append(claim.corrects)
+        said["words"].append(" ".join(folded_words(question)))
+    frame = frame_of(made, "text", PictureStore())
+    return frame.with_columns(pl.Series(name, values, pl.String) for name, values in said.items()), lacking
 
 
-def _text_record(claim: Record, attribute: Attribute, *, record_id: str, question: str, corrects: str | None) -> Record:
+def _text_record(claim: Record, attribute: Attribute, *, record_id: str, question: str) -> Record:
     assert claim.value is not None
     rumor = claim.veracity == "rumor"
     said = phrasings.value_text(claim.value, attribute)
@@ -117,21 +157,19 @@ def _text_record(claim: Record, attribute: Attribute, *, record_id: str, questio
         question=question,
         answer=phrasings.answer(attribute, said, rumor=rumor).text,
         value=dataclasses.replace(claim.value, text=said),
-        corrects=corrects,
         sources=claim.sources,
     )
 
 
-def _unambiguous(made: list[Record], records: Sequence[Record]) -> list[Record]:
-    """The new records whose question nobody else asks: two pictures of one occasion can't be told apart."""
-    asked: dict[tuple[str, ...], list[Record]] = defaultdict(list)
-    for record in [*made, *(r for r in records if r.modality == "text")]:
-        asked[folded_words(record.question)].append(record)
-    groups = (asked[folded_words(record.question)] for record in made)
-    return [r for r, group in zip(made, groups, strict=True) if len(group) == 1]
+def _with_targets(made: pl.DataFrame, keyed: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
+    """The new records; a correction corrects the text form of what its claim corrects, if there is one."""
+    import polars as pl
 
-
-def _with_targets(made: list[Record], records: Sequence[Record]) -> list[Record]:
-    """The new records, linked only to what is there."""
-    ids = {record.record_id for record in [*made, *records]}
-    return [r if r.corrects in ids else dataclasses.replace(r, corrects=None) for r in made]
+    texts = pl.concat([frame.select("record_id", *_KEY) for frame in (made, there)]).unique(_KEY, keep="first")
+    targets = keyed.select(pl.col("record_id").alias("claim_corrects"), *_KEY).join(
+        texts.rename({"record_id": "target"}), on=_KEY, nulls_equal=True
+    )
+    named = made.join(
+        targets.select("claim_corrects", "target"), on="claim_corrects", how="left", maintain_order="left"
+    )
+    return named.with_columns(corrects="target").drop("target", "claim_corrects", "of_picture", "words")

@@ -1,15 +1,16 @@
 """Typed values: read them from answers and compare them by kind and tolerance, not as strings.
 
 `€35.00m` = `35 million euros`, `two` = `2`, `Swedish` = `Sweden`, `5 ft 11 in` = `1.80 m`; `£` is not `€`.
-Four functions are all there is: `parse_value` reads the one value that a gold answer states,
+Five functions are all there is: `parse_value` reads the one value that a gold answer states,
 `find_values` all values of a kind in free text, `same_value` compares two, and `answer_states` says
-whether a text holds a value (`value_match` of `offside-eval`).
+whether a text holds a value (`value_match` of `offside-eval`), `states_any` whether it holds one of several.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from functools import cache, lru_cache
 
 from offside_data.schema import ClaimValue, ValueKind
@@ -81,13 +82,29 @@ def same_value(a: ClaimValue, b: ClaimValue, attribute: Attribute) -> bool:
 
 def answer_states(answer: str, gold: ClaimValue, attribute: Attribute) -> bool:
     """Whether the gold value stands in an answer, however it is written there."""
-    if gold.kind in ("date", "amount", "length", "count"):
-        return any(same_value(found, gold, attribute) for found in find_values(answer, attribute))
-    if gold.kind == "choice" and attribute.options:
-        return any(same_value(found, gold, attribute) for found in find_values(answer, attribute))
-    spellings = _spellings(gold.text, attribute.options)
-    if gold.kind == "place":
-        if states_place(answer, gold.text):
+    return states_any(answer, (gold,), attribute)
+
+
+def states_any(answer: str, values: Iterable[ClaimValue], attribute: Attribute) -> bool:
+    """Whether one of these values stands in an answer; the answer is read once for all of them."""
+    for value in values:
+        if value.kind in _READ_KINDS or (value.kind == "choice" and attribute.options):
+            for found in _find_values(answer, attribute.kind, attribute.options):
+                if same_value(found, value, attribute):
+                    return True
+        elif _states_words(answer, value, attribute):
+            return True
+    return False
+
+
+_READ_KINDS = ("date", "amount", "length", "count")
+"""Kinds whose values are compared by what they mean; the others by their words."""
+
+
+def _states_words(answer: str, value: ClaimValue, attribute: Attribute) -> bool:
+    spellings = _spellings(value.text, attribute.options)
+    if value.kind == "place":
+        if states_place(answer, value.text):
             return True
         spellings = spellings[1:]
     words = folded_words(answer)

@@ -6,17 +6,9 @@ from typing import Any
 import pytest
 
 from offside_data.adapters._examples import write_table
-from offside_data.adapters._people.snapshots import (
-    Pixels,
-    Table,
-    as_pixels,
-    as_pixels_list,
-    columns_of,
-    find_tables,
-    has_column,
-    places_of,
-    read_rows,
-)
+from offside_data.adapters._parquet import columns_of
+from offside_data.adapters._people.snapshots import Table, find_tables, has_column, read_rows
+from offside_data.adapters._pictures import Pixels, as_pixels, as_pixels_list, places_of
 from offside_data.adapters._values import UnusableError
 from offside_data.errors import SourceError
 
@@ -114,7 +106,7 @@ def test_a_list_of_pictures_has_a_reason_for_each_bad_one() -> None:
 
 def test_places_stay_inside_the_given_folders(tmp_path: Path) -> None:
     base, own = tmp_path / "base", tmp_path / "own"
-    assert places_of("./a/b/1.png", [base], (own,)) == (
+    assert places_of("./a/b/1.png", [own, base], shorten="folders") == (
         own / "a/b/1.png",
         base / "a/b/1.png",
         own / "b/1.png",
@@ -122,6 +114,6 @@ def test_places_stay_inside_the_given_folders(tmp_path: Path) -> None:
         own / "1.png",
         base / "1.png",
     )
-    assert places_of("..\\..\\1.png", [base], ()) == (base / "1.png",)
-    assert places_of("/etc/1.png", [base], ()) == (base / "etc/1.png", base / "1.png")
-    assert places_of("..", [base], ()) == ()
+    assert places_of("..\\..\\1.png", [base], shorten="folders") == (base / "1.png",)
+    assert places_of("/etc/1.png", [base], shorten="folders") == (base / "etc/1.png", base / "1.png")
+    assert places_of("..", [base], shorten="folders") == ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from offside_data.errors import UsageError
+from offside_eval.config import HEADLINE_METRIC
 
 if TYPE_CHECKING:
     from offside_eval.compare import Comparison
@@ -21,7 +22,7 @@ def comparison_options(function: F) -> F:
     folder = click.Path(path_type=Path)
     for decorate in (
         click.option("--allow-mismatch", is_flag=True, help="Compare models unlearned on different records too."),
-        click.option("--metric", default="value_match", help="Per-record score to compute everything from."),
+        click.option("--metric", default=HEADLINE_METRIC, help="Per-record score to compute everything from."),
         click.option(
             "--relearned",
             multiple=True,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_cards, print_json
 from offside_data.progress import log
 from offside_eval.cli._options import comparison_of, comparison_options
 
@@ -30,8 +30,8 @@ def command(as_json: bool, **options: Any) -> None:
         return
     for setting in comparison.settings.values():
         columns, rows = terminal_rows(setting)
-        print_table(f"\n{setting.name}: {setting.summary}", columns, rows)
-    print_table(
+        print_cards(f"\n{setting.name}: {setting.summary}", columns, rows)
+    print_cards(
         "\npublished findings",
         ["finding", "effect", "verdict", "because"],
         [[f.statement, text(f.figure), f.verdict, f.why] for f in findings],

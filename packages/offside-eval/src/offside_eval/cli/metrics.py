@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_cards, print_json
 
 
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
     """List every metric: what it needs, which way is good, where it comes from."""
-    from offside_eval.metrics import metric_module, metric_names
+    from offside_eval.metrics import METRICS
 
-    modules = {name: metric_module(name) for name in metric_names()}
+    modules = {name: METRICS.load(name) for name in METRICS.names()}
     summaries = {name: (module.__doc__ or "").strip().splitlines()[0] for name, module in modules.items()}
     if as_json:
         print_json([_described(name, module, summaries[name]) for name, module in modules.items()])
@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
         ]
         for name, module in modules.items()
     ]
-    print_table("Metrics", ["metric", "what it is", "needs", "good on forget", "good on keep", "variants"], rows)
+    print_cards("Metrics", ["metric", "what it is", "needs", "good on forget", "good on keep", "variants"], rows)
 
 
 def _described(name: str, module: ModuleType, summary: str) -> dict[str, Any]:

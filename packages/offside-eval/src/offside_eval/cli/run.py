@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
+import typing
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from offside_data.commandline import (
+    defaults_from,
     device_options,
     force_option,
     json_option,
+    print_cards,
     print_json,
-    print_table,
     seed_option,
 )
-from offside_eval.provenance import ROLES
+from offside_eval.config import DEFAULT_SUITE, ROLES, EvaluationConfig, Suite
+
+if TYPE_CHECKING:
+    from offside_eval.aggregate import Aggregate
 
 HEADLINE = ("value_match", "rouge_l", "degenerate")
 """Metrics shown in the terminal where more than `MAX_SHOWN` were computed; the folder has all."""
 MAX_SHOWN = 4
 
 
+@defaults_from(EvaluationConfig)
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--model", required=True, help="Model folder, adapter folder or Hub name.")
@@ -29,59 +37,58 @@ MAX_SHOWN = 4
 @click.option("--setting", required=True, help="complete, selective, corrective, unimodal or visual-rumor.")
 @click.option(
     "--suite",
-    type=click.Choice(["core", "full", "utility"]),
-    default="core",
+    type=click.Choice(typing.get_args(Suite)),
+    default=DEFAULT_SUITE,
     help="core: every metric; full: their variants too; utility: only general questions.",
 )
-@click.option("--metrics", default="", metavar="A,B", help="Only these metrics, e.g. value_match,bleu:paper.")
+@click.option("--metrics", metavar="A,B", help="Only these metrics, e.g. value_match,bleu:paper.")
 @click.option("--only", multiple=True, help="Narrow the request: subject=ID, attribute=NAME or file=PATH.")
-@click.option("--role", type=click.Choice(ROLES), default=None, help="What the model is, if its folder doesn't say.")
-@click.option("--batch-size", type=int, default=32, help="Questions at once; the scores don't depend on it.")
-@click.option("--limit", type=int, default=None, help="At most so many records a slice.")
-@click.option("--max-new-tokens", type=int, default=48, help="Where an answer that doesn't end is cut.")
-@click.option("--max-length", type=int, default=2048, help="Tokens that a question and its answer may have.")
+@click.option("--role", type=click.Choice(ROLES), help="What the model is, if its folder doesn't say.")
+@click.option("--batch-size", type=int, help="Questions at once; the scores don't depend on it.")
+@click.option("--limit", type=int, help="At most so many records a slice.")
+@click.option("--max-new-tokens", type=int, help="Where an answer that doesn't end is cut.")
+@click.option("--max-length", type=int, help="Tokens that a question and its answer may have.")
 @device_options
 @seed_option
 @force_option
 @json_option
-def command(
-    out: Path, model: str, data: str, setting: str, suite: str, metrics: str, as_json: bool, **options: object
-) -> None:
+def command(out: Path, model: str, data: str, setting: str, suite: Suite, as_json: bool, **options: object) -> None:
     """Ask MODEL everything that SETTING asks, score its answers, and write OUT.
 
     Started again after an interruption, it goes on where it was; a finished OUT is reused.
     """
     from offside_data.config import build
-    from offside_eval.evaluation import EvaluationConfig, evaluate
+    from offside_eval.evaluation import evaluate
 
-    config = build(EvaluationConfig, {"metrics": metrics}, options)
-    results = evaluate(model, None, data, setting, suite, config=config, out=out)  # type: ignore[arg-type]
+    config = build(EvaluationConfig, options)
+    results = evaluate(model, None, data, setting, suite, config=config, out=out)
     if as_json:
-        print_json({"out": str(out), **results.meta, "aggregates": results.aggregates})
+        aggregates = [dataclasses.asdict(entry) for entry in results.aggregates]
+        print_json({"out": str(out), **results.meta.to_json(), "aggregates": aggregates})
         return
-    print_table(f"{model}: {setting}", *summary(results.aggregates, results.metrics))
+    print_cards(f"{model}: {setting}", *summary(results.aggregates, results.metrics))
     click.echo(f"written to {out}")
 
 
-def summary(aggregates: list[dict[str, Any]], metrics: list[str]) -> tuple[list[str], list[list[str]]]:
+def summary(aggregates: Sequence[Aggregate], metrics: list[str]) -> tuple[list[str], list[list[str]]]:
     """Columns and rows of a table: one row a slice, scope and variant, one column a metric that fits."""
     shown = metrics if len(metrics) <= MAX_SHOWN else [name for name in HEADLINE if name in metrics]
     scopes: dict[tuple[str, str], set[str | None]] = {}
     for entry in aggregates:
-        scopes.setdefault((entry["slice"], entry["variant"]), set()).add(entry["scope"])
+        scopes.setdefault((entry.slice, entry.variant), set()).add(entry.scope)
     rows: dict[str, dict[str, str]] = {}
     for entry in aggregates:
-        if entry["scope"] is None and len(scopes[entry["slice"], entry["variant"]]) == 2:
+        if entry.scope is None and len(scopes[entry.slice, entry.variant]) == 2:
             continue  # One scope: the row of the whole slice would say the same again.
-        variant = None if entry["variant"] == "plain" else f"{entry['variant']} twin"
-        label = ", ".join(part for part in (entry["slice"], entry["scope"], variant) if part)
+        variant = None if entry.variant == "plain" else f"{entry.variant} twin"
+        label = ", ".join(part for part in (entry.slice, entry.scope, variant) if part)
         cells = rows.setdefault(label, {})
-        cells[entry["metric"]] = _cell(entry, with_interval=entry["metric"] == shown[0])
-        cells["n"] = str(max(int(cells.get("n", 0)), entry["n_scored"]))
+        cells[entry.metric] = _cell(entry, with_interval=entry.metric == shown[0])
+        cells["n"] = str(max(int(cells.get("n", 0)), entry.n_scored))
     columns = ["records", "n", *shown]
     return columns, [[label, *(cells.get(name, "-") for name in columns[1:])] for label, cells in rows.items()]
 
 
-def _cell(entry: dict[str, Any], *, with_interval: bool) -> str:
-    interval = f" [{entry['low']:.2f}, {entry['high']:.2f}]" if with_interval and entry["low"] is not None else ""
-    return f"{entry['value']:.2f}{interval}"
+def _cell(entry: Aggregate, *, with_interval: bool) -> str:
+    interval = f" [{entry.low:.2f}, {entry.high:.2f}]" if with_interval and entry.low is not None else ""
+    return f"{entry.value:.2f}{interval}"

@@ -13,12 +13,11 @@ from offside_data.plugins import unknown_name_message
 from offside_data.settings import SETTINGS
 from offside_eval.compare.checks import MismatchError, check_comparable, notes_on
 from offside_eval.compare.comparison import Comparison, Row, SettingComparison
-from offside_eval.compare.models import cast, load_all
+from offside_eval.compare.models import identify_models, load_all
 from offside_eval.compare.quantities import Figure, Quantity
 from offside_eval.compare.rows import setting_rows
+from offside_eval.config import HEADLINE_METRIC
 from offside_eval.results import Results
-
-HEADLINE_METRIC = "value_match"
 
 __all__ = [
     "HEADLINE_METRIC",
@@ -67,11 +66,11 @@ def compare(
     if metric not in known:
         raise UsageError(unknown_name_message("metric", metric, known))
     given = {role: None if place is None else loaded[place] for role, place in places.items()}
-    who = cast(loaded, vanilla=given["vanilla"], retain_only=given["retain_only"], relearned=relearned)
-    notes = check_comparable(loaded, who, allow=allow_mismatch) + notes_on(loaded, who)
+    models = identify_models(loaded, vanilla=given["vanilla"], retain_only=given["retain_only"], relearned=relearned)
+    notes = check_comparable(loaded, models, allow=allow_mismatch) + notes_on(loaded, models)
     names = {r.setting for r in loaded}
     order = [name for name in SETTINGS if name in names] + sorted(names - set(SETTINGS))
-    return Comparison(metric, {name: setting_rows(name, who, metric) for name in order}, who, notes)
+    return Comparison(metric, {name: setting_rows(name, models, metric) for name in order}, models, notes)
 
 
 def _place(loaded: list[Results], chosen: Results | str | Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from offside_data.errors import UsageError
-from offside_eval.compare.models import CONTROLS, JUDGED, Cast, Model, name_of
+from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, name_of
 from offside_eval.results import Results
 
 
@@ -13,12 +13,12 @@ class MismatchError(UsageError):
     """Models were unlearned on different forget records, or evaluated on different datasets."""
 
 
-def check_comparable(results: Sequence[Results], cast: Cast, *, allow: bool) -> list[str]:
+def check_comparable(results: Sequence[Results], models: ModelSet, *, allow: bool) -> list[str]:
     """Compare the digests of what was forgotten, and of the datasets, within each setting.
 
     Args:
         results: All results.
-        cast: Whose they are.
+        models: The models that they are of.
         allow: Return what differs as notes instead of raising.
 
     Raises:
@@ -26,11 +26,11 @@ def check_comparable(results: Sequence[Results], cast: Cast, *, allow: bool) -> 
     """
     problems = []
     for setting in sorted({r.setting for r in results}):
-        group = [(m, r) for m in cast.models for r in m.results if r.setting == setting]
-        asked = {name_of(r): forget_digest(m, r, cast) for m, r in group if m.role in JUDGED}
+        group = [(m, r) for m in models.members for r in m.results if r.setting == setting]
+        asked = {name_of(r): forget_digest(m, r, models) for m, r in group if m.role in COMPARED}
         forgot = {place: digest for place, digest in asked.items() if digest is not None}
         problems += _differing(forgot, f"{setting}: models were unlearned on different forget records")
-        data = {name_of(r): str((r.meta.get("dataset") or {}).get("digest")) for _, r in group}
+        data = {name_of(r): r.meta.dataset.digest for _, r in group}
         problems += _differing(data, f"{setting}: models were evaluated on different datasets")
     if problems and not allow:
         raise MismatchError(
@@ -40,18 +40,17 @@ def check_comparable(results: Sequence[Results], cast: Cast, *, allow: bool) -> 
     return problems
 
 
-def forget_digest(model: Model, results: Results, cast: Cast) -> str | None:
+def forget_digest(model: Model, results: Results, models: ModelSet) -> str | None:
     """Digest of the records a model was unlearned on: by its manifest, its parent's, or the evaluation.
 
     Null for a model that was never unlearned, such as retain-only after relearning.
     """
-    parent = cast.parents.get(model.digest)
+    parent = models.parents.get(model.digest)
     if parent is not None and parent.role in CONTROLS:
         return None
-    for run in (model.run, parent.run if parent else {}):
-        digest = (run.get("forget") or {}).get("digest")
-        if digest:
-            return str(digest)
+    for run in (model.run, parent.run if parent else None):
+        if run is not None and run.forget is not None:
+            return run.forget.digest
     return results.forget_digest
 
 
@@ -61,29 +60,29 @@ def _differing(digests: dict[str, str], what: str) -> list[str]:
     return [what + ":" + "".join(f"\n  {digest}  {place}" for place, digest in digests.items())]
 
 
-def notes_on(results: Sequence[Results], cast: Cast) -> list[str]:
+def notes_on(results: Sequence[Results], models: ModelSet) -> list[str]:
     """What doesn't forbid the comparison but belongs beside it."""
     notes = []
     for role in ("vanilla", "retain_only"):
-        if role not in cast.controls:
+        if role not in models.controls:
             notes.append(f"No {role.replace('_', '-')} model among the results: what needs it isn't scored.")
-    for model in cast.models:
+    for model in models.members:
         if model.role == "unknown":
             notes.append(f"{model.path} has no run manifest: taken for an unlearned model of unknown making.")
-        if model.role == "relearned" and model.digest not in cast.parents:
+        if model.role == "relearned" and model.digest not in models.parents:
             notes.append(
                 f"{model.path}: the model it was relearned from isn't among the results; "
                 "add its results, or name them with --relearned CHILD=PARENT."
             )
         for r in model.results:
-            own = (model.run.get("forget") or {}).get("digest")
+            own = model.run.forget.digest if model.run and model.run.forget else None
             if model.role == "unlearned" and own and own != r.forget_digest:
                 notes.append(
                     f"{name_of(r)}: unlearned on other records ({own[:19]}…) than this evaluation "
                     f"asks to be forgotten ({r.forget_digest[:19]}…)."
                 )
     for key in ("generation", "dtype", "image_backend", "suite"):
-        seen = {str(r.meta[key]) for r in results if key in r.meta}
+        seen = {str(r.meta.to_json()[key]) for r in results}
         if len(seen) > 1:
             notes.append(f"The evaluations differ in {key}: {'; '.join(sorted(seen))}.")
     return notes

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from offside_eval.compare.models import CONTROLS, Cast, Model
+from offside_eval.compare.models import CONTROLS, Model, ModelSet
 from offside_eval.compare.quantities import Figure, Quantity, unscored
 from offside_eval.results import Results
 
@@ -106,13 +106,13 @@ class Comparison:
     Args:
         metric: Name of the per-record score that everything is computed from.
         settings: By setting, in the order of `offside_data.settings`.
-        cast: The models and how they belong together.
+        models: The models and how they belong together.
         notes: What a reader must know: missing controls, mismatches that were allowed, odd set-ups.
     """
 
     metric: str
     settings: Mapping[str, SettingComparison]
-    cast: Cast
+    models: ModelSet
     notes: Sequence[str] = field(default_factory=list)
 
     def rows(self, setting: str | None = None, *, role: str | None = None, method: str | None = None) -> list[Row]:

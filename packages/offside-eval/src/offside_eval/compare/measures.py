@@ -23,7 +23,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offside_data.schema import VISUAL_CHANNELS
-from offside_eval.compare.bench import Bench
 from offside_eval.compare.quantities import (
     Quantity,
     average,
@@ -32,6 +31,7 @@ from offside_eval.compare.quantities import (
     ratio,
     unscored,
 )
+from offside_eval.compare.scores import ScoreTable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,38 +48,38 @@ def forgotten(scope: str | None = "private") -> pl.Expr:
     return where if scope is None else where & (pl.col("scope") == scope)
 
 
-def measure_all(bench: Bench) -> dict[str, Quantity]:
+def measure_all(scores: ScoreTable) -> dict[str, Quantity]:
     """Every number of one model that needs no other unlearned model."""
-    found = {"knows": bench.mean(forgotten())}
-    found |= _forgetting(bench, forgotten(), "")
-    found |= _by_cell(bench)
-    found |= _visual(bench)
-    found |= _keeping(bench)
-    found["selectivity"] = _selectivity(bench, found["forgetting"])
-    found["specific_forgetting"] = _specific_forgetting(bench)
+    found = {"knows": scores.mean(forgotten())}
+    found |= _forgetting(scores, forgotten(), "")
+    found |= _by_cell(scores)
+    found |= _visual(scores)
+    found |= _keeping(scores)
+    found["selectivity"] = _selectivity(scores, found["forgetting"])
+    found["specific_forgetting"] = _specific_forgetting(scores)
     found["modality_gap"] = _modality_gap(found)
     found["balance"] = harmonic_mean(found["forgetting"], found["keeping"])
-    found["degenerate"] = _degenerate(bench)
+    found["degenerate"] = _degenerate(scores)
     return found
 
 
-def _forgetting(bench: Bench, where: pl.Expr, suffix: str) -> dict[str, Quantity]:
+def _forgetting(scores: ScoreTable, where: pl.Expr, suffix: str) -> dict[str, Quantity]:
     """`forgetting` and, beside it, the raw drop, which needs no retain-only model."""
-    vanilla, own = bench.means(where, "vanilla", "self")
+    vanilla, own = scores.means(where, "vanilla", "self")
     drop = difference(vanilla, own)
-    if "retain_only" not in bench.players:
+    if "retain_only" not in scores.arms:
         why = "the retain-only model is missing: only the raw drop is known"
         return {f"drop{suffix}": drop, f"forgetting{suffix}": unscored(why)}
-    v, u, ro = bench.means(where, "vanilla", "self", "retain_only")
+    v, u, ro = scores.means(where, "vanilla", "self", "retain_only")
     what = "what vanilla knows beyond retain-only"
     return {f"drop{suffix}": drop, f"forgetting{suffix}": ratio(difference(v, u), difference(v, ro), what)}
 
 
-def _by_cell(bench: Bench) -> dict[str, Quantity]:
+def _by_cell(scores: ScoreTable) -> dict[str, Quantity]:
     """Forgetting by config and scope, over everything of the forget split that isn't to survive."""
     import polars as pl
 
-    rows = bench.rows.filter(pl.col("split") == "forget", ~pl.col("slice").str.starts_with("keep:"))
+    rows = scores.rows.filter(pl.col("split") == "forget", ~pl.col("slice").str.starts_with("keep:"))
     cells = rows.select("config", "scope").drop_nulls().unique().sort("config", "scope")
     found: dict[str, Quantity] = {}
     for config, scope in cells.iter_rows():
@@ -90,20 +90,20 @@ def _by_cell(bench: Bench) -> dict[str, Quantity]:
             & (pl.col("config") == config)
             & (pl.col("scope") == scope)
         )
-        found[f"knows/{config}/{scope}"] = bench.mean(where)
-        found |= _forgetting(bench, where, f"/{config}/{scope}")
+        found[f"knows/{config}/{scope}"] = scores.mean(where)
+        found |= _forgetting(scores, where, f"/{config}/{scope}")
     return found
 
 
-def _visual(bench: Bench) -> dict[str, Quantity]:
+def _visual(scores: ScoreTable) -> dict[str, Quantity]:
     import polars as pl
 
     visual = pl.col("rumor_channel").is_in(VISUAL_CHANNELS)
-    found = _forgetting(bench, forgotten() & visual, "/visual")
-    found |= _forgetting(bench, forgotten() & ~visual, "/not_visual")
-    found["remembered"] = bench.mean(pl.col("variant") == "blank")
-    found["read"] = bench.mean(pl.col("variant") == "swapped")
-    found["reads_old"] = bench.mean(pl.col("variant") == "swapped", column="states_old")
+    found = _forgetting(scores, forgotten() & visual, "/visual")
+    found |= _forgetting(scores, forgotten() & ~visual, "/not_visual")
+    found["remembered"] = scores.mean(pl.col("variant") == "blank")
+    found["read"] = scores.mean(pl.col("variant") == "swapped")
+    found["reads_old"] = scores.mean(pl.col("variant") == "swapped", column="states_old")
     return found
 
 
@@ -115,11 +115,11 @@ def _kept(name: str) -> pl.Expr:
     return where & ((pl.col("split") != "test") | (pl.col("scope") == "shared"))
 
 
-def _keeping(bench: Bench) -> dict[str, Quantity]:
+def _keeping(scores: ScoreTable) -> dict[str, Quantity]:
     found: dict[str, Quantity] = {}
-    for name in bench.slices("keep"):
-        vanilla, own = bench.means(_kept(name), "vanilla", "self")
-        found[f"knows/{name}"] = bench.mean(_kept(name))
+    for name in scores.slices("keep"):
+        vanilla, own = scores.means(_kept(name), "vanilla", "self")
+        found[f"knows/{name}"] = scores.mean(_kept(name))
         found[f"keeping/{name}"] = ratio(own, vanilla, "what vanilla knows of it")
     sets = [q for key, q in found.items() if key.startswith("keeping/")]
     scored = [q for q in sets if q.compute is not None]
@@ -128,11 +128,11 @@ def _keeping(bench: Bench) -> dict[str, Quantity]:
     return found
 
 
-def _selectivity(bench: Bench, forgetting: Quantity) -> Quantity:
+def _selectivity(scores: ScoreTable, forgetting: Quantity) -> Quantity:
     """Harmonic mean of forgetting and of keeping the shared facts of the same pictures."""
     import polars as pl
 
-    pictures = bench.rows.filter(forgotten())["image_id"].drop_nulls().unique()
+    pictures = scores.rows.filter(forgotten())["image_id"].drop_nulls().unique()
     where = (
         pl.col("slice").str.starts_with("keep:")
         & (pl.col("variant") == "plain")
@@ -140,21 +140,21 @@ def _selectivity(bench: Bench, forgetting: Quantity) -> Quantity:
         & (pl.col("scope") == "shared")
         & pl.col("image_id").is_in(pictures.implode())
     )
-    if bench.rows.filter(where).is_empty():
+    if scores.rows.filter(where).is_empty():
         return unscored("in this setting no shared facts of the same pictures are to be kept")
-    vanilla, own = bench.means(where, "vanilla", "self")
+    vanilla, own = scores.means(where, "vanilla", "self")
     return harmonic_mean(forgetting, ratio(own, vanilla, "what vanilla knows of the shared facts"))
 
 
-def _specific_forgetting(bench: Bench) -> Quantity:
+def _specific_forgetting(scores: ScoreTable) -> Quantity:
     """Drop on the forgotten minus the drop on retain records of the same subjects and attributes."""
     import polars as pl
 
-    wanted = bench.rows.filter(forgotten()).select("subject_id", "attribute", "config").unique()
+    wanted = scores.rows.filter(forgotten()).select("subject_id", "attribute", "config").unique()
     keys = pl.concat_str("subject_id", "attribute", "config", separator="\0")
     matched = (pl.col("split") == "retain") & keys.is_in(wanted.select(keys.alias("key"))["key"].implode())
-    before, after = bench.means(forgotten(), "vanilla", "self")
-    kept_before, kept_after = bench.means(matched, "vanilla", "self")
+    before, after = scores.means(forgotten(), "vanilla", "self")
+    kept_before, kept_after = scores.means(matched, "vanilla", "self")
     if kept_before.compute is None and before.compute is not None:
         return unscored("no retain records of the same subjects and attributes were asked")
     return difference(difference(before, after), difference(kept_before, kept_after))
@@ -168,15 +168,15 @@ def _modality_gap(found: dict[str, Quantity]) -> Quantity:
     return difference(found[sides[0]], found[sides[1]])
 
 
-def _degenerate(bench: Bench) -> Quantity:
+def _degenerate(scores: ScoreTable) -> Quantity:
     import polars as pl
 
-    if "degenerate" not in bench.rows.columns:
+    if "degenerate" not in scores.rows.columns:
         return unscored("the metric `degenerate` was not computed")
-    return bench.mean(pl.col("variant") == "plain", column="degenerate")
+    return scores.mean(pl.col("variant") == "plain", column="degenerate")
 
 
-def collapse(bench: Bench, found: dict[str, Quantity]) -> tuple[str, ...]:
+def collapse(scores: ScoreTable, found: dict[str, Quantity]) -> tuple[str, ...]:
     """Why a model counts as collapsed: its forgetting is damage; empty if it doesn't.
 
     The retain or utility keeping lies below one half (lower bound), or over 30 % of the answers are
@@ -185,8 +185,8 @@ def collapse(bench: Bench, found: dict[str, Quantity]) -> tuple[str, ...]:
     import polars as pl
 
     reasons = []
-    for name in bench.slices("keep"):
-        splits = bench.rows.filter(pl.col("slice") == f"keep:{name}")["split"].unique().to_list()
+    for name in scores.slices("keep"):
+        splits = scores.rows.filter(pl.col("slice") == f"keep:{name}")["split"].unique().to_list()
         interval = found[f"keeping/{name}"].figure().interval
         if interval is None or splits[0] not in ("retain", "utility"):
             continue
@@ -199,4 +199,4 @@ def collapse(bench: Bench, found: dict[str, Quantity]) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-__all__ = ["Bench", "collapse", "forgotten", "measure_all"]
+__all__ = ["ScoreTable", "collapse", "forgotten", "measure_all"]

@@ -1,4 +1,4 @@
-"""Who is who among the results: controls, unlearned and relearned models, and who came from whom."""
+"""The models that results are of: controls, unlearned and relearned ones, and which was made from which."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from offside_data.errors import UsageError
 from offside_eval.results import Results
@@ -14,9 +14,11 @@ from offside_eval.results import Results
 if TYPE_CHECKING:
     import polars as pl
 
+    from offside_data.run_manifest import RunManifest
+
 CONTROLS = ("vanilla", "retain_only", "base")
 """Roles of models shown beside every row."""
-JUDGED = ("unlearned", "relearned", "unknown")
+COMPARED = ("unlearned", "relearned", "unknown")
 """Roles of models that get a row of their own; `unknown` is a checkpoint without our manifest."""
 KEY = ("record_id", "variant")
 
@@ -36,26 +38,24 @@ class Model:
     results: tuple[Results, ...]
 
     @property
-    def run(self) -> dict[str, Any]:
-        """Content of its run manifest; empty for a plain checkpoint."""
-        return dict(self.results[0].meta["model"].get("run") or {})
+    def run(self) -> RunManifest | None:
+        """Its run manifest; null for a plain checkpoint."""
+        return self.results[0].meta.model.run
 
     @property
     def method(self) -> str | None:
         """The unlearning method, if one was used."""
-        return self.run.get("method")
+        return self.run.method if self.run else None
 
     @property
     def path(self) -> str:
         """Where the model lay when it was evaluated."""
-        return str(self.results[0].meta["model"]["path"])
+        return self.results[0].meta.model.path
 
     @property
     def steps(self) -> int | None:
         """Optimizer steps of the training that made it: the budget of a relearning attack."""
-        last = (self.run.get("loss_history") or [{}])[-1]
-        steps = last.get("step")
-        return int(steps) if steps else None
+        return self.run.training.steps if self.run and self.run.training else None
 
     @cached_property
     def pool(self) -> pl.DataFrame:
@@ -67,10 +67,11 @@ class Model:
 
     def parent_keys(self) -> set[str]:
         """Digest and path of the model it was made from (the last before any relearning), by its manifest."""
-        line = [e for e in self.run.get("parents") or [] if isinstance(e, Mapping)]
-        nearest = [e for e in line if e.get("role") != "relearned"][-1:]
-        entry = nearest[0] if nearest else self.run.get("base_model") or {}
-        return {str(entry[key]) for key in ("digest", "path") if entry.get(key)}
+        if self.run is None:
+            return set()
+        line = [parent for parent in self.run.parents if parent.role != "relearned"]
+        origin = line[-1] if line else self.run.base_model
+        return {origin.digest, origin.path} if origin else set()
 
 
 def load_all(results: Iterable[Results | str | Path]) -> list[Results]:
@@ -88,7 +89,7 @@ def load_all(results: Iterable[Results | str | Path]) -> list[Results]:
 
 def name_of(results: Results) -> str:
     """A results folder's name in messages."""
-    return str(results.path or results.meta["model"]["path"])
+    return str(results.path or results.meta.model.path)
 
 
 def gather(results: Sequence[Results], roles: Mapping[int, str]) -> list[Model]:
@@ -103,7 +104,7 @@ def gather(results: Sequence[Results], roles: Mapping[int, str]) -> list[Model]:
     """
     by_digest: dict[str, list[Results]] = {}
     for r in results:
-        by_digest.setdefault(str(r.meta["model"].get("digest") or r.meta["model"]["path"]), []).append(r)
+        by_digest.setdefault(r.meta.model.digest, []).append(r)
     models = []
     for digest, group in by_digest.items():
         named = {roles.get(id(r), r.role) for r in group}
@@ -119,16 +120,16 @@ def gather(results: Sequence[Results], roles: Mapping[int, str]) -> list[Model]:
 
 
 @dataclass(frozen=True, eq=False)
-class Cast:
+class ModelSet:
     """All models of a comparison and how they belong together.
 
     Args:
-        models: Every model.
+        members: Every model.
         controls: The one model of each control role that is there.
         parents: Model a relearned one was made from, by digest.
     """
 
-    models: tuple[Model, ...]
+    members: tuple[Model, ...]
     controls: Mapping[str, Model]
     parents: Mapping[str, Model]
 
@@ -137,20 +138,20 @@ class Cast:
         retain_only = self.controls.get("retain_only")
         children = [
             m
-            for m in self.models
+            for m in self.members
             if m.role == "relearned" and retain_only and self.parents.get(m.digest) is retain_only
         ]
         return next((m for m in children if m.steps == model.steps), None)
 
 
-def cast(
+def identify_models(
     results: Sequence[Results],
     *,
     vanilla: Results | None = None,
     retain_only: Results | None = None,
     relearned: Mapping[str, str] | None = None,
-) -> Cast:
-    """Find out who is who.
+) -> ModelSet:
+    """Find out which models the results are of, their roles and their parents.
 
     Args:
         results: All results, the controls' included.
@@ -177,7 +178,7 @@ def cast(
             way_out = "" if role == "base" else f", or choose one with --{role.replace('_', '-')}"
             raise UsageError(f"{len(found)} different {role} models: {places}. Leave one out{way_out}.")
     controls = {role: found[0] for role, found in chosen.items()}
-    return Cast(tuple(models), controls, _parents(models, by_hand))
+    return ModelSet(tuple(models), controls, _parents(models, by_hand))
 
 
 def _by_hand(results: Sequence[Results], relearned: Mapping[str, str]) -> list[tuple[Results, Results]]:
@@ -206,4 +207,4 @@ def _parents(models: Sequence[Model], by_hand: Sequence[tuple[Results, Results]]
     return parents
 
 
-__all__ = ["CONTROLS", "JUDGED", "KEY", "Cast", "Model", "cast", "gather", "load_all", "name_of"]
+__all__ = ["COMPARED", "CONTROLS", "KEY", "Model", "ModelSet", "gather", "identify_models", "load_all", "name_of"]

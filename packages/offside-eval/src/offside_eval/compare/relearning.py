@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from offside_eval.compare.bench import Bench
 from offside_eval.compare.measures import forgotten
 from offside_eval.compare.quantities import Quantity, difference, ratio
+from offside_eval.compare.scores import ScoreTable
 
 
-def bounce_back(bench: Bench) -> dict[str, Quantity]:
+def bounce_back(scores: ScoreTable) -> dict[str, Quantity]:
     """How much of the forgotten claims a relearned model answers again.
 
     `recovered` in points = a(relearned) - a(unlearned); `recovered_ratio` = that over
@@ -15,22 +15,22 @@ def bounce_back(bench: Bench) -> dict[str, Quantity]:
     `excess_recovery` = recovered - recovered_control.
     """
     where = forgotten()
-    before, after = bench.means(where, "parent", "self")
+    before, after = scores.means(where, "parent", "self")
     recovered = difference(after, before)
     found = {"recovered": recovered}
-    vanilla, before, after = bench.means(where, "vanilla", "parent", "self")
+    vanilla, before, after = scores.means(where, "vanilla", "parent", "self")
     what = "what was forgotten before relearning"
     found["recovered_ratio"] = ratio(difference(after, before), difference(vanilla, before), what)
-    control_before, control_after = bench.means(where, "retain_only", "relearned_control")
+    control_before, control_after = scores.means(where, "retain_only", "relearned_control")
     found["recovered_control"] = difference(control_after, control_before)
-    before, after, control_before, control_after = bench.means(
+    before, after, control_before, control_after = scores.means(
         where, "parent", "self", "retain_only", "relearned_control"
     )
     found["excess_recovery"] = difference(difference(after, before), difference(control_after, control_before))
     return found
 
 
-def corrections(bench: Bench) -> dict[str, Quantity]:
+def corrections(scores: ScoreTable) -> dict[str, Quantity]:
     """The corrected values, counted apart from the old rumour (which is `knows`).
 
     `corrected` = given on the forget picture; `correction_learnt` = on the picture that taught them;
@@ -44,7 +44,7 @@ def corrections(bench: Bench) -> dict[str, Quantity]:
         ("corrected", forgotten(), "states_correction"),
         ("correction_learnt", learnt, None),
     )
-    found = {name: bench.mean(where, column=column) for name, where, column in numbers}
-    if "parent" in bench.players:
-        found |= {f"before/{n}": bench.mean(where, "parent", column=column) for n, where, column in numbers}
+    found = {name: scores.mean(where, column=column) for name, where, column in numbers}
+    if "parent" in scores.arms:
+        found |= {f"before/{n}": scores.mean(where, "parent", column=column) for n, where, column in numbers}
     return found

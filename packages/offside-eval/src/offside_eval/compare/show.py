@@ -128,12 +128,12 @@ def shown_columns(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column
 
 def columns_of(setting: SettingComparison) -> list[Column]:
     """The columns of a setting's table: those of its question, where there are numbers for them."""
-    everyone = [*setting.rows, *setting.controls]
-    columns = shown_columns(everyone, COLUMNS)
-    if any(row.role == "relearned" for row in everyone):
-        columns = [c for c in columns if c.key in ("knows", "keeping")] + shown_columns(everyone, RELEARNING)
+    all_rows = [*setting.rows, *setting.controls]
+    columns = shown_columns(all_rows, COLUMNS)
+    if any(row.role == "relearned" for row in all_rows):
+        columns = [c for c in columns if c.key in ("knows", "keeping")] + shown_columns(all_rows, RELEARNING)
     if setting.name == "visual-rumor":
-        columns += shown_columns(everyone, TWINS)
+        columns += shown_columns(all_rows, TWINS)
     return columns
 
 

@@ -8,28 +8,33 @@ effect's interval alone; nothing is tuned to make a finding appear.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
+from offside_data.paper import Paper
 from offside_data.plugins import Registry
 from offside_eval.compare import Comparison, Row
 from offside_eval.compare.quantities import Figure, Quantity
 
-FINDINGS = Registry("offside_eval.findings", "finding")
+FINDINGS = Registry(
+    "offside_eval.findings",
+    "finding",
+    needs={
+        "ORDER": int,
+        "PAPER": Paper,
+        "STATEMENT": str,
+        "EFFECT": str,
+        "THRESHOLD": float,
+        "RULE": str,
+        "look": Callable,
+    },
+)
 
 Verdict = Literal["seen", "not seen", "can't tell"]
 MIN_SUBJECTS = 6
 """With fewer subjects not even an exact sign test can reach 5 %: nothing is decided."""
-
-
-@dataclass(frozen=True)
-class Paper:
-    """Where a finding was published."""
-
-    title: str
-    url: str
 
 
 OFFSIDE = Paper("OFFSIDE (arXiv 2510.22535)", "https://arxiv.org/abs/2510.22535")
@@ -115,10 +120,10 @@ def look_for(comparison: Comparison) -> list[Finding]:
     """Look for every finding, in the order of their files' `ORDER`."""
     modules = {name: FINDINGS.load(name) for name in FINDINGS.names()}
     ordered = sorted(modules.items(), key=lambda item: (item[1].ORDER, item[0]))
-    return [_judge(name, module, module.look(comparison)) for name, module in ordered]
+    return [_decided(name, module, module.look(comparison)) for name, module in ordered]
 
 
-def _judge(name: str, module: ModuleType, evidence: Evidence) -> Finding:
+def _decided(name: str, module: ModuleType, evidence: Evidence) -> Finding:
     figure = evidence.effect.figure()
     verdict, why = decide(figure, module.THRESHOLD)
     return Finding(

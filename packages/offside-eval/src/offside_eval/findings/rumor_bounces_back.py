@@ -45,7 +45,7 @@ def _largest_budgets(comparison: Comparison, relearned: Sequence[Row]) -> list[R
     collapsed = {row.model.digest for row in comparison.rows() if row.collapsed}
     largest: dict[str, Row] = {}
     for row in sorted(relearned, key=lambda r: r.model.steps or 0):
-        parent = comparison.cast.parents.get(row.model.digest)
+        parent = comparison.models.parents.get(row.model.digest)
         if parent and parent.digest not in collapsed and row.quantity("excess_recovery").compute is not None:
             largest[parent.digest] = row
     return list(largest.values())

@@ -52,6 +52,6 @@ def _twins(comparison: Comparison) -> list[tuple[str, Quantity]]:
     for name in ("visual-rumor", *comparison.settings):
         if name in comparison.settings:
             setting = comparison.settings[name]
-            everyone = [*setting.rows, *setting.controls]
-            shown = shown or [row for row in everyone if row.quantity("remembered").compute is not None]
+            all_rows = [*setting.rows, *setting.controls]
+            shown = shown or [row for row in all_rows if row.quantity("remembered").compute is not None]
     return [(f"{row.label}: {what}", row.quantity(what)) for row in shown for what in ("remembered", "read")]

@@ -1,19 +1,25 @@
 """Per-sample metrics: one metric = one file, the file name is the metric's name.
 
 A module here (or an entry point in the group `offside_eval.metrics`) defines `Metric`, a frozen
-dataclass derived from `SampleMetric`, and `PAPER`. A name may carry a variant: `bleu:paper`.
+dataclass derived from `SampleMetric`, and `PAPER`, where it was published. A name may carry a variant:
+`bleu:paper`. All that a metric is made of is imported from here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import ModuleType
 
-from offside_data.errors import PluginError, UsageError
+from offside_data.errors import UsageError
+from offside_data.paper import Paper
 from offside_data.plugins import Registry, unknown_name_message
-from offside_eval.metrics._base import Need, Paper, Sample, SampleMetric, Score, not_scored
+from offside_data.schema import ClaimValue
+from offside_data.taxonomy import Attribute
+from offside_eval.metrics._base import Need, Sample, SampleMetric, Score, not_scored
 
 __all__ = [
+    "METRICS",
+    "Attribute",
+    "ClaimValue",
     "Need",
     "Paper",
     "Sample",
@@ -21,43 +27,30 @@ __all__ = [
     "Score",
     "load_metric",
     "load_metrics",
-    "metric_module",
     "metric_names",
     "not_scored",
 ]
 
-_REGISTRY = Registry("offside_eval.metrics", "metric")
+METRICS = Registry("offside_eval.metrics", "metric", needs={"Metric": SampleMetric, "PAPER": Paper})
 
 
 def metric_names(*, variants: bool = False) -> list[str]:
     """All metrics there are, sorted; on request with their variants (`bleu`, `bleu:paper`)."""
-    names = _REGISTRY.names()
+    names = METRICS.names()
     if variants:
-        names += [f"{name}:{v}" for name in names for v in metric_module(name).Metric.variants]
+        names += [f"{name}:{v}" for name in names for v in METRICS.load(name).Metric.variants]
     return sorted(names)
-
-
-def metric_module(name: str) -> ModuleType:
-    """The module of a metric, for its docstring and paper.
-
-    Raises:
-        PluginError: If there is none of that name, or its module defines no `Metric`.
-    """
-    module = _REGISTRY.load(name)
-    if not issubclass(getattr(module, "Metric", object), SampleMetric):
-        raise PluginError(f"metric {name!r}: {module.__name__} must define `class Metric(SampleMetric)`, a dataclass.")
-    return module
 
 
 def load_metric(name: str) -> SampleMetric:
     """Make the metric called `name`, or a variant of it (`name:variant`).
 
     Raises:
-        PluginError: If there is no such metric.
+        PluginError: If there is no such metric, or its module lacks what a metric needs.
         UsageError: If the metric has no such variant.
     """
     base, _, variant = name.partition(":")
-    metric_type = metric_module(base).Metric
+    metric_type = METRICS.load(base).Metric
     if variant and variant not in metric_type.variants:
         raise UsageError(unknown_name_message(f"variant of metric {base!r}", variant, list(metric_type.variants)))
     metric: SampleMetric = metric_type(variant=variant) if variant else metric_type()

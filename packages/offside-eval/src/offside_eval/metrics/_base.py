@@ -16,14 +16,6 @@ Need = Literal["generation", "choices", "likelihood"]
 """What the model must do for a metric: answer freely, weigh the record's choices, weigh the gold answer."""
 
 
-@dataclass(frozen=True)
-class Paper:
-    """Where a metric comes from."""
-
-    title: str
-    url: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One question as it was asked, and what the model did with it.

@@ -81,7 +81,7 @@ def _dataset(comparison: Comparison, given: str | Path | OffsideDataset | None) 
     if given is None:
         return None
     opened = given if isinstance(given, OffsideDataset) else open_dataset(given)
-    digests = {str((r.meta.get("dataset") or {}).get("digest")) for m in comparison.cast.models for r in m.results}
+    digests = {r.meta.dataset.digest for m in comparison.models.members for r in m.results}
     if opened.digest not in digests:
         raise UsageError(
             f"{opened.path} has digest {opened.digest}, but the results are of "

@@ -55,8 +55,8 @@ KINDS: Mapping[str, Kind] = {
 class Answer:
     """What one model said; `right` is null when the answer was not scored."""
 
-    who: str
-    part: str
+    model: str
+    arm: str
     text: str
     right: bool | None
 
@@ -166,7 +166,7 @@ def _with_others(row: Row, comparison: Comparison) -> pl.DataFrame:
     assert row.results is not None
     metric = comparison.metric
     frame = row.results.samples.with_columns((pl.col(metric) == 1).alias("right"))
-    others = dict(comparison.cast.controls) | {"parent": comparison.cast.parents.get(row.model.digest)}
+    others = dict(comparison.models.controls) | {"parent": comparison.models.parents.get(row.model.digest)}
     for part in ("vanilla", "retain_only", "parent"):
         frame = frame.join(_answers(others.get(part), part, metric), on=list(KEY), how="left", maintain_order="left")
     return frame.filter(pl.col("prediction").is_not_null())
@@ -213,7 +213,7 @@ def _correction(sample: Mapping[str, Any], comparison: Comparison) -> str | None
     """The corrected answer to a rumour, where some evaluation asked for it."""
     import polars as pl
 
-    for model in comparison.cast.models:
+    for model in comparison.models.members:
         found = model.pool.filter(
             pl.col("split") == "relearn",
             pl.col("scope") == "private",

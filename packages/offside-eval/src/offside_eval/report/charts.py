@@ -155,7 +155,7 @@ def _families(comparison: Comparison) -> list[list[Row]]:
     families: dict[str, list[Row]] = {}
     for setting in comparison.settings.values():
         for row in [*setting.rows, *setting.controls]:
-            parent = comparison.cast.parents.get(row.model.digest)
+            parent = comparison.models.parents.get(row.model.digest)
             if row.role == "relearned" and parent is not None and row.model.steps:
                 families.setdefault(f"{setting.name}/{parent.digest}", []).append(row)
     return [sorted(rows, key=lambda r: r.model.steps or 0) for rows in families.values()]
@@ -179,7 +179,7 @@ def twins(comparison: Comparison) -> list[TwinRow]:
     known = styles(comparison)
     for setting_name in ("visual-rumor", *comparison.settings):
         setting = comparison.settings.get(setting_name)
-        everyone = [] if setting is None else [*setting.rows, *setting.controls]
+        all_rows = [] if setting is None else [*setting.rows, *setting.controls]
         rows = [
             TwinRow(
                 name(row),
@@ -189,7 +189,7 @@ def twins(comparison: Comparison) -> list[TwinRow]:
                 setting is not None and row in setting.controls,
                 bool(row.collapsed),
             )
-            for row in everyone
+            for row in all_rows
             if row.quantity("remembered").compute is not None
         ]
         if rows:

@@ -20,7 +20,7 @@ class Leader:
         row: The model; null when none is left to rank.
         lead: How clearly it leads, as a sentence.
         collapsed: Names of the models that collapsed.
-        judged: How many unlearned models there are.
+        compared: How many unlearned models there are.
     """
 
     setting: str
@@ -28,7 +28,7 @@ class Leader:
     row: Row | None
     lead: str
     collapsed: Sequence[str]
-    judged: int
+    compared: int
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,17 @@ def headline(comparison: Comparison, findings: Sequence[Finding]) -> Headline:
     leaders = [_leader(s) for s in comparison.settings.values() if any(r.role != "relearned" for r in s.rows)]
     sentences = [_sentence(leader) for leader in leaders]
     verdicts = {v: sum(f.verdict == v for f in findings) for v in ("seen", "not seen", "can't tell")}
-    told = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items() if n)
-    sentences.append(f"Of {len(findings)} published findings: {told}.")
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items() if n)
+    sentences.append(f"Of {len(findings)} published findings: {counts}.")
     return Headline(leaders, sentences)
 
 
 def _leader(setting: SettingComparison) -> Leader:
-    judged = [r for r in setting.rows if r.role != "relearned"]
+    compared = [r for r in setting.rows if r.role != "relearned"]
     ranked = [r for r in setting.ranked if r.quantity("balance").compute is not None]
-    collapsed = [name(r) for r in judged if r.collapsed]
+    collapsed = [name(r) for r in compared if r.collapsed]
     best = ranked[0] if ranked else None
-    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(judged))
+    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(compared))
 
 
 def _lead(ranked: Sequence[Row]) -> str:

@@ -106,14 +106,14 @@ class SettingView:
         self.summary = setting.summary
         self.rows = list(setting.rows)
         self.controls = list(setting.controls)
-        everyone = [*self.rows, *self.controls]
+        all_rows = [*self.rows, *self.controls]
         self.columns = [c for c in columns_of(setting) if c not in TWINS]  # they have a section of their own
-        self.visual = shown_columns(everyone, VISUAL)
-        self.kept = _details(everyone, "keeping/")
-        self.cells = [c for c in _details(everyone, "forgetting/") if "visual" not in c.key]
+        self.visual = shown_columns(all_rows, VISUAL)
+        self.kept = _details(all_rows, "keeping/")
+        self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
     @property
-    def everyone(self) -> list[tuple[Row, bool]]:
+    def all_rows(self) -> list[tuple[Row, bool]]:
         """Rows, and whether each is a control."""
         return [(r, False) for r in self.rows] + [(r, True) for r in self.controls]
 
@@ -170,9 +170,9 @@ class Provenance:
     """Where the numbers come from: datasets, models, versions."""
 
     def __init__(self, comparison: Comparison) -> None:
-        results = [r for m in comparison.cast.models for r in m.results]
+        results = [r for m in comparison.models.members for r in m.results]
         metas = [r.meta for r in results]
-        self.datasets = _distinct([m.get("dataset") or {} for m in metas])
+        self.datasets = _distinct([m.dataset for m in metas])
         self.models = [
             {
                 "label": m.method or m.role,
@@ -180,14 +180,14 @@ class Provenance:
                 "path": m.path,
                 "digest": m.digest,
                 "settings": sorted({r.setting for r in m.results}),
-                "parent": parent.path if (parent := comparison.cast.parents.get(m.digest)) else None,
+                "parent": parent.path if (parent := comparison.models.parents.get(m.digest)) else None,
                 "steps": m.steps if m.role == "relearned" else None,
             }
-            for m in comparison.cast.models
+            for m in comparison.models.members
         ]
         keys = ("suite", "generation", "device", "dtype", "batch_size", "image_backend", "seed")
-        self.options = {k: v for k in keys if (v := _distinct([m[k] for m in metas if k in m]))}
-        self.versions = _distinct([m.get("versions") or {} for m in metas])
+        self.options = {k: v for k in keys if (v := _distinct([m.to_json()[k] for m in metas]))}
+        self.versions = _distinct([m.versions for m in metas])
         self.answers = sum(r.samples.height for r in results)
         self.skipped = sum(r.samples[comparison.metric].null_count() for r in results if comparison.metric in r.metrics)
 

@@ -30,11 +30,11 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
         ],
     )
     for setting in comparison.settings.values():
-        everyone = [*setting.rows, *setting.controls]
+        all_rows = [*setting.rows, *setting.controls]
         columns = columns_of(setting)
         lines += ["", f"## {setting.name}", "", setting.summary, ""]
         rows = []
-        for row in everyone:
+        for row in all_rows:
             control = " (control)" if row in setting.controls else ""
             cells = [name(row) + control + (" (collapsed)" if row.collapsed else "")]
             for column in columns:

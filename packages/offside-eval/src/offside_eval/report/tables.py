@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,18 +70,18 @@ def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:
 
 
 def _aggregates(comparison: Comparison) -> Iterable[dict[str, Any]]:
-    for model in comparison.cast.models:
+    for model in comparison.models.members:
         for results in model.results:
             for entry in results.aggregates:
-                kinds = "; ".join(f"{kind}: {n}" for kind, n in (entry.get("kinds") or {}).items())
-                yield {"model": model.path, "model_role": model.role} | entry | {"kinds": kinds}
+                kinds = "; ".join(f"{kind}: {n}" for kind, n in entry.kinds.items())
+                yield {"model": model.path, "model_role": model.role} | dataclasses.asdict(entry) | {"kinds": kinds}
 
 
 def _models(comparison: Comparison) -> Iterable[dict[str, Any]]:
-    for model in comparison.cast.models:
-        parent = comparison.cast.parents.get(model.digest)
+    for model in comparison.models.members:
+        parent = comparison.models.parents.get(model.digest)
         for results in model.results:
-            data = results.meta.get("dataset") or {}
+            data = results.meta.dataset
             yield {
                 "model": model.path,
                 "digest": model.digest,
@@ -90,9 +91,9 @@ def _models(comparison: Comparison) -> Iterable[dict[str, Any]]:
                 "steps": model.steps,
                 "setting": results.setting,
                 "forget_digest": results.forget_digest,
-                "dataset": data.get("name"),
-                "dataset_version": data.get("version"),
-                "dataset_digest": data.get("digest"),
+                "dataset": data.name,
+                "dataset_version": data.version,
+                "dataset_digest": data.digest,
                 "results": results.path,
             }
 
@@ -110,4 +111,4 @@ def _gallery(cases: Sequence[Case]) -> Iterable[dict[str, Any]]:
             "gold": case.gold,
             "correction": case.correction,
         }
-        yield row | {f"{answer.part}_says": answer.text for answer in case.answers}
+        yield row | {f"{answer.arm}_says": answer.text for answer in case.answers}

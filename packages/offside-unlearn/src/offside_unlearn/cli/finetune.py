@@ -7,13 +7,17 @@ from typing import Any
 
 import click
 
+from offside_data.commandline import defaults_from
+from offside_data.schema import CONFIGS
 from offside_unlearn.cli._common import hyper_parameters, print_run, run_options, split_list, training_options
+from offside_unlearn.options import LEARNT, RunOptions
 
 
+@defaults_from(RunOptions)
 @click.command
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--splits", default="general,retain,forget", help="What to learn.")
-@click.option("--configs", default="multimodal,text", help="In which forms.")
+@click.option("--splits", default=",".join(LEARNT), help="What to learn.")
+@click.option("--configs", default=",".join(CONFIGS), help="In which forms.")
 @click.option("--role", default=None, help="base, vanilla or retain_only; default: by what was learnt.")
 @training_options
 def command(out: Path, splits: str, configs: str, role: str | None, **values: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from offside_data.commandline import json_option, print_json, print_table
+from offside_data.commandline import json_option, print_cards, print_json
 
 
 @click.command
@@ -15,11 +15,11 @@ def command(as_json: bool) -> None:
     """List the unlearning methods that are installed, third parties' included."""
     import dataclasses
 
-    from offside_unlearn.unlearning import METHODS, load_method
+    from offside_unlearn.unlearning import METHODS
 
     rows: list[dict[str, Any]] = []
     for name in METHODS.names():
-        module = load_method(name)
+        module = METHODS.load(name)
         rows.append(
             {
                 "name": name,
@@ -40,4 +40,4 @@ def command(as_json: bool) -> None:
         ]
         for row in rows
     ]
-    print_table("Unlearning methods", ["method", "what it does", "options", "paper"], cells)
+    print_cards("Unlearning methods", ["method", "what it does", "options", "paper"], cells)

@@ -7,10 +7,13 @@ from typing import Any
 
 import click
 
+from offside_data.commandline import defaults_from
 from offside_data.errors import UsageError
 from offside_unlearn.cli._common import hyper_parameters, print_run, run_options, split_list, training_options
+from offside_unlearn.options import RunOptions
 
 
+@defaults_from(RunOptions)
 @click.command
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--curve-steps", default="", metavar="N,N,…", help="Keep the model after so many steps, in OUT/curve.")

@@ -7,9 +7,12 @@ from typing import Any
 
 import click
 
+from offside_data.commandline import defaults_from
 from offside_unlearn.cli._common import hyper_parameters, print_run, run_options, training_options
+from offside_unlearn.options import RunOptions
 
 
+@defaults_from(RunOptions)
 @click.command
 @click.argument("method")
 @click.argument("out", type=click.Path(path_type=Path))

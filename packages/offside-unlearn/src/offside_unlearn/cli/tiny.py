@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import force_option, json_option, seed_option
+from offside_data.commandline import defaults_from, force_option, json_option, seed_option
 from offside_unlearn.cli._common import print_run
+from offside_unlearn.options import FAMILY, RunOptions
 
 
+@defaults_from(RunOptions)
 @click.command
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--data", required=True, help="A dataset folder or reference.")
-@click.option("--family", default="qwen2_5_vl", help="The architecture.")
+@click.option("--family", default=FAMILY, help="The architecture.")
 @seed_option
 @force_option
 @json_option

@@ -1,6 +1,6 @@
 """One file, one method. Third parties add theirs through the entry points `offside_unlearn.methods`.
 
-What a method is made of can be imported from here; nothing is loaded before it is asked for, so that
+All that a method is made of can be imported from here; nothing is loaded before it is asked for, so that
 listing the methods stays quick.
 """
 
@@ -10,11 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from offside_data.paper import Paper
+    from offside_unlearn import losses
+    from offside_unlearn.batches import Needs, PairedBatch, Side
     from offside_unlearn.methods._base import (
         LossOutput,
         MethodConfig,
-        Needs,
-        Paper,
         RetentionConfig,
         UnlearningMethod,
         answer_loss,
@@ -22,22 +23,28 @@ if TYPE_CHECKING:
         retention_needs,
         with_retention,
     )
+    from offside_unlearn.reference import Reference
 
 __all__ = [
     "LossOutput",
     "MethodConfig",
     "Needs",
+    "PairedBatch",
     "Paper",
+    "Reference",
     "RetentionConfig",
+    "Side",
     "UnlearningMethod",
     "answer_loss",
     "answers",
+    "losses",
     "retention_needs",
     "with_retention",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module("offside_unlearn.methods._base"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "offside_data.paper" if name == "Paper" else "offside_unlearn.methods._base"
+    return getattr(importlib.import_module(module), name)

@@ -7,25 +7,16 @@ A method file holds a module docstring (the paper, the formula, where the code d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 import torch
 
 from offside_data.vlm import Output, forward
 from offside_unlearn import losses
-
-if TYPE_CHECKING:
-    from offside_unlearn.batches import PairedBatch, Side
-    from offside_unlearn.reference import Reference
-
-
-@dataclass(frozen=True)
-class Paper:
-    """Where a method comes from."""
-
-    title: str
-    url: str
+from offside_unlearn.batches import Needs, PairedBatch, Side
+from offside_unlearn.manifest import LOGGED
+from offside_unlearn.reference import Reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,30 +51,19 @@ class LossOutput:
     Args:
         loss: What is minimised: a scalar.
         terms: The parts of it, unweighted, logged each under its name.
+
+    Raises:
+        ValueError: If a term is called as something that is logged anyway.
     """
 
     loss: torch.Tensor
     terms: dict[str, torch.Tensor]
 
-
-@dataclass(frozen=True)
-class Needs:
-    """What a method reads besides the model, so that nothing is prepared that nobody reads.
-
-    Args:
-        forget: The forget batch with its own answers.
-        retain: The retain batch.
-        refusal: The forget batch with a refusal in place of each answer.
-        record_reference: Frozen log-probability of each forget answer: a number a record.
-        token_reference: Batches (`forget`, `retain`, `refusal`) for whose answer tokens the frozen
-            model's whole distribution is needed.
-    """
-
-    forget: bool = True
-    retain: bool = False
-    refusal: bool = False
-    record_reference: bool = False
-    token_reference: frozenset[str] = field(default_factory=frozenset)
+    def __post_init__(self) -> None:
+        """Refuse a term that would stand in the log in place of something else."""
+        taken = sorted(LOGGED & self.terms.keys())
+        if taken:
+            raise ValueError(f"loss terms may not be called {', '.join(taken)}: the log has these already")
 
 
 C = TypeVar("C", bound=MethodConfig)

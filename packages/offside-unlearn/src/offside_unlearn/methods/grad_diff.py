@@ -14,18 +14,18 @@ from dataclasses import dataclass
 
 import torch
 
-from offside_unlearn.batches import PairedBatch
-from offside_unlearn.methods._base import (
+from offside_unlearn.methods import (
     LossOutput,
     Needs,
+    PairedBatch,
     Paper,
+    Reference,
     RetentionConfig,
     UnlearningMethod,
     answer_loss,
     retention_needs,
     with_retention,
 )
-from offside_unlearn.reference import Reference
 
 PAPER = Paper("TOFU: A Task of Fictitious Unlearning for LLMs", "https://arxiv.org/abs/2401.06121")
 

@@ -14,18 +14,18 @@ from dataclasses import dataclass
 
 import torch
 
-from offside_unlearn import losses
-from offside_unlearn.batches import PairedBatch
-from offside_unlearn.methods._base import (
+from offside_unlearn.methods import (
     LossOutput,
     MethodConfig,
     Needs,
+    PairedBatch,
     Paper,
+    Reference,
     UnlearningMethod,
     answer_loss,
     answers,
+    losses,
 )
-from offside_unlearn.reference import Reference
 
 PAPER = Paper("TOFU: A Task of Fictitious Unlearning for LLMs", "https://arxiv.org/abs/2401.06121")
 

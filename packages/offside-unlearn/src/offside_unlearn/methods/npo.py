@@ -16,19 +16,19 @@ from dataclasses import dataclass
 
 import torch
 
-from offside_unlearn import losses
-from offside_unlearn.batches import PairedBatch
-from offside_unlearn.methods._base import (
+from offside_unlearn.methods import (
     LossOutput,
     Needs,
+    PairedBatch,
     Paper,
+    Reference,
     RetentionConfig,
     UnlearningMethod,
     answers,
+    losses,
     retention_needs,
     with_retention,
 )
-from offside_unlearn.reference import Reference
 
 PAPER = Paper(
     "Negative Preference Optimization: From Catastrophic Collapse to Effective Unlearning",

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from offside_data.adapters import _pictures
 from offside_data.adapters._base import Remark
-from offside_data.adapters._pictures import confined
 from offside_data.adapters._text import strip_image_tokens
 from offside_data.errors import SourceError
 from offside_data.schema import Modality, make_image_id
@@ -287,8 +287,5 @@ def places_of(row: Row, roots: list[Path], image_dirs: tuple[Path, ...]) -> tupl
         roots: The folders of all JSON files that are read; pictures are shared between them.
         image_dirs: Folders that the user named.
     """
-    written = PurePosixPath(row.picture.replace("\\", "/"))
     bases = [*image_dirs, row.file.path.parent, *(r for r in roots if r != row.file.path.parent)]
-    candidates = [] if written.is_absolute() or "://" in row.picture else [base / written for base in bases]
-    candidates += [base / written.name for base in bases]
-    return confined(candidates, (row.file.root, *image_dirs))
+    return _pictures.places_of(row.picture, bases, shorten="name", within=(row.file.root, *image_dirs))

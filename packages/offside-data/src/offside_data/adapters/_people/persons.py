@@ -8,17 +8,17 @@ are the exception). What no attribute fits is a `statement`. A question that is 
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from offside_data.adapters._base import Imported, Picture, ReadOptions, Remark, RemarkKind
-from offside_data.adapters._people.snapshots import Pixels, Table, find_tables, places_of
+from offside_data.adapters._base import Accumulator, Imported, Picture, ReadOptions, RemarkKind
+from offside_data.adapters._people.snapshots import Table, find_tables, read_rows
+from offside_data.adapters._pictures import Pixels, places_of
 from offside_data.adapters._text import common_name
-from offside_data.adapters._values import UnusableError, folded_key
+from offside_data.adapters._values import Fields, UnusableError, folded_key
 from offside_data.errors import SourceError
 from offside_data.schema import (
     SUBJECTLESS_SPLITS,
@@ -27,13 +27,10 @@ from offside_data.schema import (
     Record,
     SourceRecord,
     Split,
-    make_image_id,
-    make_record_id,
 )
 from offside_data.tagging.suspects import add_suspect, reasons_of
 from offside_data.tagging.values import answer_states, parse_value
 from offside_data.tagging.words import contains, folded_words
-from offside_data.taxonomy import Taxonomy
 
 TAXONOMY = "people"
 STATEMENT = "statement"
@@ -87,33 +84,18 @@ class Item:
     odd: Sequence[str] = ()
 
 
-class Ledger:
-    """Collects what is read of a source; `close` gives it back, every row accounted for.
-
-    Args:
-        dataset: Part of every id: the same published question has the same id, whatever the dataset is called.
-        options: What the user asked for.
+class PersonQuestions(Accumulator):
+    """Collects the questions about persons.
 
     Attributes:
         forgotten: The persons to be forgotten, as far as they are known.
     """
 
     def __init__(self, dataset: str, options: ReadOptions) -> None:
-        self.dataset = dataset
-        self.options = options
+        super().__init__(dataset, options)
         self.forgotten: set[str] = set()
-        self._imported = Imported()
-        self._notes: Counter[tuple[str, str]] = Counter()
-        self._subjects: dict[str, dict[str, Any]] = {}
-        self._pictures: dict[str, Picture] = {}
         self._pixels: dict[str, Pixels] = {}
-        self._ids: Counter[tuple[str | None, ...]] = Counter()
         self._homes: dict[tuple[str | None, ...], tuple[int, str]] = {}
-
-    @property
-    def taxonomy(self) -> Taxonomy:
-        """The attributes that records may have."""
-        return self.options.taxonomy
 
     def tables(self, source: Path, config_of: Callable[[str], str | None], expected: str) -> list[Table]:
         """The tables of a snapshot; other data files in it are noted.
@@ -136,21 +118,21 @@ class Ledger:
     # -----------------------------------------------------------------------------------------
     # What isn't a record
 
-    def reject(self, file: str, index: int, why: str) -> None:
-        """Count a row that can't be used."""
-        self._leave_out("rejected", file, index, why)
-
     @contextmanager
     def trying(self, file: str, index: int, place: str = "") -> Iterator[None]:
         """Reject a row, or what stands at a place of it, if it turns out to be unusable."""
         try:
             yield
         except UnusableError as problem:
-            self.reject(file, index, f"{place}: {problem}" if place else str(problem))
+            self.leave_out("rejected", file, f"{place}: {problem}" if place else str(problem), index)
 
-    def note(self, file: str, why: str) -> None:
-        """Say something about a file, once, however often it happens there; says how often."""
-        self._notes[file, why] += 1
+    def each_row(self, table: Table, known: Collection[str], read: Callable[[int, Fields], None]) -> None:
+        """Read the rows of a table one by one, of each the columns that are known; those that can't be are rejected."""
+        for index, row in read_rows(table, known):
+            with self.trying(table.name, index):
+                if isinstance(row, UnusableError):
+                    raise row
+                read(index, Fields(row))
 
     @contextmanager
     def noting_silence(self, file: str) -> Iterator[None]:
@@ -174,10 +156,6 @@ class Ledger:
             if folded_key(name) not in there:
                 self.note(file, f"there is no column {name}")
 
-    def _leave_out(self, kind: RemarkKind, file: str, index: int, why: str, record_id: str | None = None) -> None:
-        self._imported.rows += 1
-        self._imported.remarks.append(Remark(kind=kind, file=file, index=index, why=why, record_id=record_id))
-
     # -----------------------------------------------------------------------------------------
     # Subjects and pictures
 
@@ -191,11 +169,8 @@ class Ledger:
             self.forgotten.add(subject_id)
         elif split == "retain" and subject_id in self.forgotten:
             raise UnusableError(f"person {subject_id} is to be kept here, but to be forgotten elsewhere")
-        cohort = "holdout" if split == "holdout" else "member"
-        row = {"subject_id": subject_id, "name": None, "cohort": cohort, "source": self.dataset}
-        self._subjects.setdefault(subject_id, row)
-        if name is not None and self._subjects[subject_id]["name"] is None:
-            self._subjects[subject_id]["name"] = name
+        if name is not None:
+            self.names.setdefault(subject_id, name)
 
     def add_picture(
         self,
@@ -212,17 +187,15 @@ class Ledger:
         while self._pixels.setdefault(free, pixels) != pixels:
             number += 1
             free = f"{key}-{number}"
-        if free not in self._pictures:
-            self._pictures[free] = Picture(
-                image_id=make_image_id(self.dataset, free),
-                key=free,
-                subject_id=subject_id,
-                split=split,
-                derived_from=derived_from,
-                paths=() if pixels.path is None else places_of(pixels.path, bases, self.options.image_dirs),
-                data=pixels.data,
-            )
-        return self._pictures[free]
+        folders = [*self.options.image_dirs, *bases]
+        return self.picture(
+            free,
+            subject_id=subject_id,
+            split=split,
+            derived_from=derived_from,
+            paths=() if pixels.path is None else places_of(pixels.path, folders, shorten="folders"),
+            data=pixels.data,
+        )
 
     # -----------------------------------------------------------------------------------------
     # Records
@@ -241,24 +214,21 @@ class Ledger:
                 is_new = joined != self._imported.records[home]
                 self._imported.records[home] = joined
                 kind: RemarkKind = "merged" if is_new else "duplicate"
-                self._leave_out(kind, item.file, item.index, why, joined.record_id)
+                self.leave_out(kind, item.file, why, item.index, joined.record_id)
                 return
         self._homes.setdefault(key, (len(self._imported.records), item.place))
-        self._imported.rows += 1
-        self._imported.records.append(record)
+        self.add_record(record)
 
     def _record(self, item: Item) -> Record:
         modality: Modality = "text" if item.picture is None else "multimodal"
         about_nobody = item.split in SUBJECTLESS_SPLITS
         attribute = None if about_nobody else self.taxonomy[item.attribute]
         subject = None if about_nobody else item.subject_id
-        source = (item.subject_id, item.picture.key if item.picture else None, item.place, modality)
-        number = self._ids[source]
-        self._ids[source] += 1
+        picture = item.picture
         record = Record(
-            record_id=make_record_id(self.dataset, *source, number),
+            record_id=self.record_id(item.subject_id, picture.key if picture else None, item.place, modality),
             subject_id=subject,
-            image_id=item.picture.image_id if item.picture else None,
+            image_id=picture.image_id if picture else None,
             image=None,
             modality=modality,
             split=item.split,
@@ -274,7 +244,7 @@ class Ledger:
             choices=tuple(item.choices),
             correct_choice=item.correct,
             cloze=item.cloze,
-            derived_from=item.picture.derived_from if item.picture else None,
+            derived_from=picture.derived_from if picture else None,
         )
         for why in item.odd:
             record = add_suspect(record, why.replace("; ", ", "))
@@ -309,31 +279,21 @@ class Ledger:
     # -----------------------------------------------------------------------------------------
 
     def close(self) -> Imported:
-        """Everything that was read."""
-        imported = self._imported
-        used = {record.image_id for record in imported.records}
-        imported.pictures = [picture for picture in self._pictures.values() if picture.image_id in used]
-        about = {record.subject_id for record in imported.records}
-        imported.subjects = [row for subject, row in sorted(self._subjects.items()) if subject in about]
-        self._name_subjects()
-        for (file, why), count in self._notes.items():
-            times = f" ({count} times)" if count > 1 else ""
-            imported.remarks.append(Remark(kind="note", file=file, index=None, why=why + times))
-        return imported
-
-    def _name_subjects(self) -> None:
-        """Give persons without a name that which most of their text questions hold; note questions without it."""
-        asked: dict[str | None, list[Record]] = defaultdict(list)
-        for record in self._imported.records:
-            if record.modality == "text":
-                asked[record.subject_id].append(record)
-        for row in self._imported.subjects:
-            records = asked[row["subject_id"]]
-            row["name"] = row["name"] or common_name([record.question for record in records])
-            words = folded_words(row["name"] or "")
-            for record in records:
-                if words and not contains(folded_words(record.question), words) and record.source_record:
-                    self.note(record.source_record.file, "a text question doesn't name the person whom it is about")
+        """Everything that was read; persons without a name get that which most of their text questions hold."""
+        asked: dict[str | None, list[tuple[str, SourceRecord | None]]] = defaultdict(list)
+        fields = ("modality", "subject_id", "question", "source_record")
+        for modality, subject, question, source in self._imported.records.columns(*fields):
+            if modality == "text":
+                asked[subject].append((question, source))
+        for subject in sorted(self._splits):
+            name = self.names.get(subject) or common_name([question for question, _ in asked[subject]])
+            words = folded_words(name or "")
+            if name:
+                self.names[subject] = name
+            for question, source in asked[subject]:
+                if words and not contains(folded_words(question), words) and source:
+                    self.note(source.file, "a text question doesn't name the person whom it is about")
+        return super().close()
 
 
 def join(first: Record, second: Record) -> Record | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from offside_data.adapters._people.persons import Ledger
+from offside_data.adapters._people.persons import PersonQuestions
 from offside_data.adapters._people.snapshots import Table
 from offside_data.errors import UsageError
 from offside_data.schema import Split
@@ -60,12 +60,12 @@ def ratios_of(tables: Iterable[Table]) -> Iterator[int]:
 
 
 def plan(
-    ledger: Ledger, tables: Iterable[Table], ratio: int | None, further: Mapping[str, Split]
+    questions: PersonQuestions, tables: Iterable[Table], ratio: int | None, further: Mapping[str, Split]
 ) -> list[tuple[Table, Split]]:
     """The tables to read, with the split of each: first those of the ratio, else everybody as `retain`.
 
     Args:
-        ledger: Gets a note on each table that isn't read, and on each set that isn't there.
+        questions: Gets a note on each table that isn't read, and on each set that isn't there.
         tables: All that were found.
         ratio: Percent to be forgotten; null if there are no such sets.
         further: The split of other configs.
@@ -74,12 +74,12 @@ def plan(
     if ratio is not None:
         splits = {f"forget_{ratio}": "forget", f"retain_{100 - ratio}": "retain"}
         for config in sorted(splits.keys() - {table.config for table in tables}):
-            ledger.note(config, f"ratio {ratio} needs this set, but it isn't here")
-    return select(ledger, tables, {**splits, **further}, ratio)
+            questions.note(config, f"ratio {ratio} needs this set, but it isn't here")
+    return select(questions, tables, {**splits, **further}, ratio)
 
 
 def select(
-    ledger: Ledger, tables: Iterable[Table], splits: Mapping[str, Split], ratio: int | None
+    questions: PersonQuestions, tables: Iterable[Table], splits: Mapping[str, Split], ratio: int | None
 ) -> list[tuple[Table, Split]]:
     """The tables whose config has a split, in the order of `splits`; notes on the others."""
     order = list(splits)
@@ -87,9 +87,9 @@ def select(
     for table in tables:
         if table.config not in splits:
             why = f"ratio {ratio} doesn't need it" if ratio is not None else "its rows stand elsewhere, too"
-            ledger.note(table.name, f"not read: {why}")
+            questions.note(table.name, f"not read: {why}")
             continue
         if table.config == "":
-            ledger.note(table.name, "no folder says which config this is; everybody is kept")
+            questions.note(table.name, "no folder says which config this is; everybody is kept")
         chosen.append((table, splits[table.config]))
     return sorted(chosen, key=lambda item: order.index(item[0].config))

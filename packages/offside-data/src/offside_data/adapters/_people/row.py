@@ -1,4 +1,4 @@
-"""One row of a benchmark about persons: its questions in their forms, each added to the ledger or rejected."""
+"""One row of a benchmark about persons: its questions in their forms, each added to the others or rejected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from offside_data.adapters._base import Picture
 from offside_data.adapters._people.forms import read_choices, read_cloze
-from offside_data.adapters._people.persons import STATEMENT, Item, Ledger
+from offside_data.adapters._people.persons import STATEMENT, Item, PersonQuestions
 from offside_data.adapters._text import strip_image_tokens
 from offside_data.adapters._values import Fields, UnusableError, as_fields, as_list, as_text, unpack
 from offside_data.schema import Split
@@ -27,7 +27,7 @@ class PersonRow:
     The methods that ask raise `UnusableError`; inside `trying` that makes the question a rejected one.
 
     Args:
-        ledger: Collects them.
+        questions: Collects them.
         file: The source file.
         index: The row's position there.
         subject_id: The person.
@@ -35,7 +35,7 @@ class PersonRow:
         prefix: Comes before the place of each question, where places alone aren't unique.
     """
 
-    ledger: Ledger
+    questions: PersonQuestions
     file: str
     index: int
     subject_id: str
@@ -44,7 +44,7 @@ class PersonRow:
 
     def trying(self, place: str) -> AbstractContextManager[None]:
         """Reject what stands at `place` if it turns out to be unusable."""
-        return self.ledger.trying(self.file, self.index, self.prefix + place)
+        return self.questions.trying(self.file, self.index, self.prefix + place)
 
     def ask(
         self,
@@ -164,7 +164,7 @@ class PersonRow:
             told=told,
             **fields,
         )
-        self.ledger.add(item)
+        self.questions.add(item)
 
     def each(self, task: str, value: Any, known: Collection[str], ask: Callable[[str, Fields], None]) -> None:
         """Ask the questions of a list one by one; of each, keys that aren't `known` are noted.
@@ -176,7 +176,7 @@ class PersonRow:
             place = f"{task}[{number}]"
             with self.trying(place):
                 fields = as_fields(item, "it")
-                self.ledger.note_others(self.file, f"key of {task}", fields.filled(), known)
+                self.questions.note_others(self.file, f"key of {task}", fields.filled(), known)
                 ask(place, fields)
 
 

@@ -10,8 +10,8 @@ import datetime
 import decimal
 import math
 import re
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
 
 from offside_data.adapters._text import clean, strip_image_tokens
 from offside_data.adapters._values import as_list, folded_key, unpack
@@ -21,6 +21,8 @@ from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import find_dates
 from offside_data.tagging.numbers import DIGITS, parse_digits
 from offside_data.taxonomy import Attribute
+
+R = TypeVar("R")
 
 DateOrder = Literal["unknown", "day-first", "month-first"]
 """How dates such as `03/04/2021` are meant."""
@@ -44,6 +46,8 @@ TIER_WORDS: dict[str, str] = {
     "fictional": "fictional",
 }
 
+_KNOWN = 2**14
+_SHORT = 200
 _HALF = re.compile("[\ud800-\udfff]")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -78,6 +82,28 @@ def text_of(cell: Any, what: str) -> str:
     raise ValueError(f"{what} must be text, is a {type(cell).__name__}")
 
 
+class Remembered(dict[Any, R]):
+    """What a function gave for the short texts that come again and again; `[text]` asks it for others.
+
+    Args:
+        function: Takes a text, or a tuple that starts with one.
+    """
+
+    def __init__(self, function: Callable[[Any], R]) -> None:
+        self._function = function
+
+    def __missing__(self, key: Any) -> R:
+        value = self._function(key)
+        if len(key if isinstance(key, str) else key[0]) <= _SHORT:
+            if len(self) >= _KNOWN:
+                self.clear()
+            self[key] = value
+        return value
+
+
+_CLEAN = Remembered(lambda text: None if _HALF.search(text) else strip_image_tokens(text))
+
+
 def clean_text(cell: Any, what: str) -> str:
     """A cell's text in one line, without stray blanks and image tokens.
 
@@ -86,7 +112,8 @@ def clean_text(cell: Any, what: str) -> str:
     """
     if cell is None:
         return ""
-    return strip_image_tokens(text_of(cell, what))
+    cleaned = _CLEAN[cell] if isinstance(cell, str) else None
+    return strip_image_tokens(text_of(cell, what)) if cleaned is None else cleaned
 
 
 def word_of(cell: Any, what: str, words: Mapping[str, str]) -> str | None:
@@ -95,11 +122,13 @@ def word_of(cell: Any, what: str, words: Mapping[str, str]) -> str | None:
     Raises:
         ValueError: If it is none of `words`.
     """
-    said = clean(text_of(cell, what)) if cell is not None else ""
-    if not said:
+    if cell is None:
         return None
-    if said in words:
-        return words[said]
+    if isinstance(cell, str) and cell in words:
+        return words[cell]
+    said = clean(text_of(cell, what))
+    if not said or said in words:
+        return words.get(said)
     known = {folded_key(word): meaning for word, meaning in words.items()}
     if folded_key(said) not in known:
         raise ValueError(unknown_name_message(what, said, list(words)).rstrip("."))
@@ -116,6 +145,8 @@ def options_of(choices: Any, correct: Any) -> tuple[tuple[str, ...], int | None]
     Raises:
         ValueError: If they don't make a question.
     """
+    if choices is None:
+        return (), None
     if isinstance(choices, str) and not choices.lstrip().startswith(("[", "{")):
         choices = choices.split("|") if choices.strip() else None
     choices = unpack(choices, "choices")
@@ -151,20 +182,31 @@ def in_words(text: str, attribute: Attribute, *, currency: str = "", dates: Date
         currency: Symbol or code for amounts that say none.
         dates: How `03/04/2021` is meant.
     """
-    match attribute.kind:
-        case "date":
-            day = read_date(text, dates)
-            return text if day is None else f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
-        case "amount":
-            return _amount_in_words(text, currency)
-        case "length":
-            return _length_in_words(text, is_height=attribute.name == "height")
-        case _:
-            return text
+    if attribute.kind not in ("date", "amount", "length"):
+        return text
+    return _IN_WORDS[text, attribute.kind, attribute.name == "height", currency, dates]
+
+
+def _in_words(key: tuple[str, str, bool, str, DateOrder]) -> str:
+    text, kind, is_height, currency, dates = key
+    if kind == "amount":
+        return _amount_in_words(text, currency)
+    if kind == "length":
+        return _length_in_words(text, is_height=is_height)
+    day = read_date(text, dates)
+    return text if day is None else f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
+
+
+_IN_WORDS = Remembered(_in_words)
 
 
 def read_date(text: str, dates: DateOrder = "unknown") -> datetime.date | None:
     """The date that a cell holds, if it holds nothing else."""
+    return _DATES[text, dates]
+
+
+def _read_date(key: tuple[str, DateOrder]) -> datetime.date | None:
+    text, dates = key
     text = clean(text)
     iso, numeric = _ISO.fullmatch(text), _NUMERIC_DATE.fullmatch(text)
     try:
@@ -177,6 +219,9 @@ def read_date(text: str, dates: DateOrder = "unknown") -> datetime.date | None:
         return None
     found = find_dates(text)
     return found[0].date if len(found) == 1 and found[0].text == text else None
+
+
+_DATES = Remembered(_read_date)
 
 
 def could_be_two_dates(text: str) -> bool:

@@ -159,7 +159,8 @@ class Matched:
 
     def fields(self, line: Line) -> dict[str, Any]:
         """The cells of a row by field."""
-        return {**{field: line.cells.get(column) for field, column in self.columns.items()}, **self.constants}
+        found = {field: line.cells.get(column) for field, column in self.columns.items()}
+        return {**found, **self.constants} if self.constants else found
 
 
 def field_of(name: str) -> str | None:

@@ -6,16 +6,20 @@ Cells come as they are in JSON and Parquet, as text from CSV and spreadsheets. W
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import itertools
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from offside_data.adapters._parquet import read_rows, schema_of
 from offside_data.adapters._text import clean
+from offside_data.adapters._values import UnusableError
 from offside_data.errors import SourceError, UsageError
 from offside_data.plugins import unknown_name_message
 
@@ -31,13 +35,14 @@ HEADER_ROWS = 20
 FITTING = 3
 """A sheet of a workbook is taken for the one with the claims if it has so many known columns."""
 _HEAD_BYTES = 2**16
-_BATCH = 1024
+_PIECE = 2**20
 
-Grid = list[tuple[str, "list[str] | str"]]
+Cells = tuple[str, "list[str] | str"]
+Grid = Iterable[Cells]
 """Rows of text with the place where a person finds each; in place of an unreadable row, what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """One row of a table.
 
@@ -120,15 +125,15 @@ def heads(path: Path, reading: Reading) -> list[tuple[str, ...]]:
     """
     suffix = path.suffix.lower()
     if suffix in TEXT_TABLES:
-        grids = [_read_csv(path, reading, size=_HEAD_BYTES)[0]]
+        grids: list[Grid] = [_read_csv(path, reading, size=_HEAD_BYTES)[0]]
     elif suffix in SHEETS:
         from offside_data.adapters._tables.sheets import Workbook
 
         book = Workbook(path)
         grids = [book.grid(sheet, rows=HEADER_ROWS) for sheet in book.names]
     elif suffix == ".jsonl":
-        text, _ = _decode(path, "utf-8-sig", size=_HEAD_BYTES)
-        return [tuple(dict.fromkeys(name for line in _json_lines(text) for name in line.cells))]
+        lines, _ = _text_lines(path, "utf-8-sig", newline="\n", size=_HEAD_BYTES)
+        return [_json_columns(lines)]
     else:
         return [read_table(path, path.name, reading).columns]
     return [_from_grid("", grid, reading).columns for grid in grids]
@@ -139,20 +144,27 @@ def heads(path: Path, reading: Reading) -> list[tuple[str, ...]]:
 
 
 def _from_grid(name: str, grid: Grid, reading: Reading, notes: Sequence[str] = ()) -> Table:
-    at = _header_row(grid, reading)
-    columns = _column_names(grid[at][1]) if grid else ()
-    above = sum(_filled(cells) for _, cells in grid[:at])
+    rows = iter(grid)
+    head: list[Cells] = []
+    for row in rows:
+        head.append(row)
+        if len(head) >= HEADER_ROWS and any(isinstance(cells, list) and _filled(cells) for _, cells in head):
+            break
+    at = _header_row(head, reading)
+    columns = _column_names(head[at][1]) if head else ()
+    above = sum(_filled(cells) for _, cells in head[:at])
     if above:
-        notes = (*notes, f"{above} rows above the header were not imported; the header is {grid[at][0]}")
-    return Table(name=name, columns=columns, lines=_grid_lines(grid[at + 1 :], columns), notes=tuple(notes))
+        notes = (*notes, f"{above} rows above the header were not imported; the header is {head[at][0]}")
+    lines = _grid_lines(itertools.chain(head[at + 1 :], rows), columns)
+    return Table(name=name, columns=columns, lines=lines, notes=tuple(notes))
 
 
-def _header_row(grid: Grid, reading: Reading) -> int:
+def _header_row(head: list[Cells], reading: Reading) -> int:
     """The row with the most known columns; the first one that isn't empty if there are none."""
-    scores = [reading.score(cells) if isinstance(cells, list) else 0 for _, cells in grid[:HEADER_ROWS]]
+    scores = [reading.score(cells) if isinstance(cells, list) else 0 for _, cells in head[:HEADER_ROWS]]
     if any(scores):
         return scores.index(max(scores))
-    return next((i for i, (_, cells) in enumerate(grid) if isinstance(cells, list) and _filled(cells)), 0)
+    return next((i for i, (_, cells) in enumerate(head) if isinstance(cells, list) and _filled(cells)), 0)
 
 
 def _filled(cells: list[str] | str) -> bool:
@@ -187,66 +199,90 @@ def _grid_lines(rows: Grid, columns: tuple[str, ...]) -> Iterator[Line]:
 
 
 def _read_csv(path: Path, reading: Reading, size: int = -1) -> tuple[Grid, list[str]]:
-    text, notes = _decode(path, reading.encoding, size)
-    lines = list(io.StringIO(text, newline=""))
-    head = lines[: 2 * HEADER_ROWS]
+    lines, notes = _text_lines(path, reading.encoding, newline="", size=size)
     if len(reading.delimiter) > 1:
         raise UsageError(f"the delimiter must be one character, got {reading.delimiter!r}.")
+    head = list(itertools.islice(lines, 2 * HEADER_ROWS))
     # A delimiter is right if it makes known columns; among equals, the one that makes most.
     delimiter = reading.delimiter or max(DELIMITERS, key=lambda one: _fit(_csv_rows(head, one), reading))
-    return list(_csv_rows(lines, delimiter)), notes
+    return _csv_rows(itertools.chain(head, lines), delimiter), notes
 
 
-def _fit(rows: Iterable[tuple[str, list[str] | str]], reading: Reading) -> tuple[int, int]:
+def _fit(rows: Grid, reading: Reading) -> tuple[int, int]:
     cells = [cells for _, cells in rows if isinstance(cells, list) and _filled(cells)]
     return max(map(reading.score, cells), default=0), len(cells[0]) if cells else 0
 
 
-def _csv_rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[str, list[str] | str]]:
+def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[Cells]:
     """Rows of a CSV text. A row with a stray quote would swallow those after it: it is given up, they are read."""
-    start = 0
-    while start < len(lines):
-        rest = (lines[i] for i in range(start, len(lines)))  # Not a copy: a bad file may start again often.
-        reader = csv.reader(rest, delimiter=delimiter, strict=True)
-        first = start
+    unread, again, taken = iter(lines), deque[str](), list[str]()  # `taken` makes the row at hand.
+
+    def following() -> Iterator[str]:
+        while (line := again.popleft() if again else next(unread, None)) is not None:
+            taken.append(line)
+            yield line
+
+    number = 1
+    while True:
         try:
-            for cells in reader:
-                yield f"line {start + 1}", cells
-                start = first + reader.line_num
+            for cells in csv.reader(following(), delimiter=delimiter, strict=True):
+                yield f"line {number}", cells
+                number += len(taken)
+                taken.clear()
             return
         except csv.Error as error:
-            yield f"line {start + 1}", f"quotes don't match: {error}"
-            start += 1
+            yield f"line {number}", f"quotes don't match: {error}"
+            number += 1
+            again.extendleft(reversed(taken[1:]))
+            taken.clear()
 
 
-def _decode(path: Path, encoding: str, size: int = -1) -> tuple[str, list[str]]:
-    """The text of a file: in the given encoding, by its byte order mark, as UTF-8 or else as Windows-1252.
+def _text_lines(path: Path, encoding: str, *, newline: str, size: int = -1) -> tuple[Iterator[str], list[str]]:
+    """The lines of a file: in the given encoding, by its byte order mark, as UTF-8 or else as Windows-1252.
 
     `size` is how many bytes are read; what they cut in two is left out.
     """
     try:
         with path.open("rb") as stream:
-            data = stream.read(size)
+            head = stream.read(size) if size >= 0 else stream.read(2)
     except OSError as error:
         raise SourceError(f"{path}: can't be read: {error.strerror}.") from error
-    if len(data) == size:
-        data = data[: data.rfind(b"\n") + 1]
     if encoding:
         candidates = [encoding]
-    elif data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    elif head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         candidates = ["utf-16"]
     else:
         candidates = ["utf-8-sig", "cp1252"]
+    if len(head) == size:
+        head = head[: head.rfind(b"\n") + 1]
     for candidate in candidates:
         try:
-            text = data.decode(candidate)
+            lines: Iterator[str]
+            if size >= 0:
+                lines = io.StringIO(head.decode(candidate), newline=newline)
+            else:
+                _check_encoding(path, candidate)
+                lines = _lines_of(path, candidate, newline)
         except UnicodeDecodeError:
             continue
         except LookupError as error:
             raise UsageError(f"there is no encoding {candidate!r}; usual ones: utf-8, cp1252, utf-16.") from error
         notes = ["read as Windows-1252, for it isn't UTF-8; say encoding=… if letters look wrong"]
-        return text, notes if candidate == "cp1252" and not encoding else []
+        return lines, notes if candidate == "cp1252" and not encoding else []
     raise SourceError(f"{path}: can't be read as {' or '.join(candidates)}; say which encoding it is in.")
+
+
+def _check_encoding(path: Path, encoding: str) -> None:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+
+
+def _lines_of(path: Path, encoding: str, newline: str) -> Iterator[str]:
+    with path.open(encoding=encoding, newline=newline) as lines:
+        yield from lines
 
 
 # ---------------------------------------------------------------------------------------------
@@ -292,31 +328,33 @@ def _chosen_sheet(path: Path, names: list[str], wanted: str) -> str:
 
 def _from_json(path: Path, name: str) -> Table:
     """A table of JSON lines, or of one JSON list of objects."""
-    text, _ = _decode(path, "utf-8-sig")
+    text, _ = _text_lines(path, "utf-8-sig", newline="\n")
     if path.suffix.lower() == ".jsonl":
-        lines = _json_lines(text)
-    else:
-        try:
-            items = _parse_json(text)
-        except ValueError as error:
-            raise SourceError(f"{path}: {error}. Is the file cut off? Fetch it again.") from error
-        if not isinstance(items, list):
-            raise SourceError(f"{path}: must hold a JSON list of rows, holds a {type(items).__name__}.")
-        lines = [_object_line(index, f"item {index + 1}", item) for index, item in enumerate(items)]
-    columns = dict.fromkeys(name for line in lines for name in line.cells)
-    return Table(name=name, columns=tuple(columns), lines=lines)
+        columns = _json_columns(text)  # A first time, for a row may have a column that none before it has.
+        return Table(name=name, columns=columns, lines=_json_lines(_lines_of(path, "utf-8-sig", "\n")))
+    try:
+        items = _parse_json("".join(text))
+    except ValueError as error:
+        raise SourceError(f"{path}: {error}. Is the file cut off? Fetch it again.") from error
+    if not isinstance(items, list):
+        raise SourceError(f"{path}: must hold a JSON list of rows, holds a {type(items).__name__}.")
+    lines = [_object_line(index, f"item {index + 1}", item) for index, item in enumerate(items)]
+    return Table(name=name, columns=tuple(dict.fromkeys(name for line in lines for name in line.cells)), lines=lines)
 
 
-def _json_lines(text: str) -> list[Line]:
-    lines: list[Line] = []
-    for number, row in enumerate(text.split("\n"), start=1):
-        place = f"line {number}"
+def _json_columns(text: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for line in _json_lines(text) for name in line.cells))
+
+
+def _json_lines(text: Iterable[str]) -> Iterator[Line]:
+    index = 0
+    for number, row in enumerate(text, start=1):
         if row.strip():
             try:
-                lines.append(_object_line(len(lines), place, _parse_json(row)))
+                yield _object_line(index, f"line {number}", _parse_json(row))
             except ValueError as error:
-                lines.append(Line(len(lines), place, {}, str(error)))
-    return lines
+                yield Line(index, f"line {number}", {}, str(error))
+            index += 1
 
 
 def _parse_json(text: str) -> Any:
@@ -340,45 +378,18 @@ def _object_line(index: int, place: str, item: Any) -> Line:
 
 
 def _from_parquet(path: Path, name: str) -> Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-        columns = tuple(file.schema_arrow.names)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: not a Parquet file that can be read: {error}. Fetch it again.") from error
-    return Table(name=name, columns=columns, lines=_parquet_lines(path, file))
+    schema = schema_of(path)
+    return Table(name=name, columns=tuple(schema.names), lines=_parquet_lines(path, _class_names(schema.metadata)))
 
 
-def _parquet_lines(path: Path, file: Any) -> Iterator[Line]:
-    import pyarrow as pa
-
-    names = _class_names(file.schema_arrow.metadata)
-    index = 0
-    try:
-        for batch in file.iter_batches(batch_size=_BATCH):
-            for row in _batch_rows(batch):
-                cells = row if isinstance(row, dict) else {}
-                for column, classes in names.items():
-                    cells[column] = _class_name(cells.get(column), classes)
-                yield Line(index, f"row {index + 1}", cells, None if isinstance(row, dict) else row)
-                index += 1
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: damaged after {index} rows: {error}. Fetch it again.") from error
-
-
-def _batch_rows(batch: Any) -> list[dict[str, Any] | str]:
-    """The rows of a batch; for one that holds what Python can't, the reason."""
-    import pyarrow as pa
-
-    try:
-        rows: list[dict[str, Any] | str] = batch.to_pylist()
-    except (ValueError, OverflowError, pa.ArrowException) as error:
-        if batch.num_rows == 1:
-            return [f"holds an unreadable value: {error}"]
-        return [row for i in range(batch.num_rows) for row in _batch_rows(batch.slice(i, 1))]
-    return rows
+def _parquet_lines(path: Path, names: dict[str, list[str]]) -> Iterator[Line]:
+    for index, row in enumerate(read_rows(path)):
+        if isinstance(row, UnusableError):
+            yield Line(index, f"row {index + 1}", {}, str(row))
+            continue
+        for column, classes in names.items():
+            row[column] = _class_name(row.get(column), classes)
+        yield Line(index, f"row {index + 1}", row)
 
 
 def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from offside_eval.statistics import Sample, paired_test
 if TYPE_CHECKING:
     import polars as pl
 
-PLAYERS = {
+ARMS = {
     "self": "this model",
     "vanilla": "the vanilla model",
     "retain_only": "the retain-only model",
@@ -27,21 +27,21 @@ CHANCE_LEVEL_METRICS = ("choice_accuracy",)
 """Metrics on which guessing scores 1/n, with `n` in the column `n_choices`."""
 
 
-class Bench:
+class ScoreTable:
     """The rows of one evaluation, with the scores of every model involved as columns.
 
     Args:
         rows: The records (one row each a slice and variant) that the numbers are about.
         metric: The score.
-        players: Model by part played, one of `PLAYERS`; what is missing makes numbers unscored.
+        arms: Model by arm of the comparison, one of `ARMS`; what is missing makes numbers unscored.
     """
 
-    def __init__(self, rows: pl.DataFrame, metric: str, players: Mapping[str, Model | None]) -> None:
+    def __init__(self, rows: pl.DataFrame, metric: str, arms: Mapping[str, Model | None]) -> None:
         import polars as pl
 
         self.rows = rows.with_columns(pl.Series("@cluster", clusters(rows), dtype=pl.String))
         self.metric = metric
-        self.players = {part: model for part, model in players.items() if model is not None}
+        self.arms = {arm: model for arm, model in arms.items() if model is not None}
         self._wide: dict[str, pl.DataFrame] = {}
 
     def slices(self, kind: str) -> list[str]:
@@ -50,32 +50,32 @@ class Bench:
         return [name.partition(":")[2] for name in names if name.startswith(f"{kind}:")]
 
     def wide(self, column: str) -> pl.DataFrame:
-        """The rows with one `@part` column a model, holding its score or null."""
+        """The rows with one `@arm` column a model, holding its score or null."""
         if column not in self._wide:
             frame = self.rows
-            for part, model in self.players.items():
-                scores = model.pool.select(*KEY, _score(model.pool, column).alias(f"@{part}"))
+            for arm, model in self.arms.items():
+                scores = model.pool.select(*KEY, _score(model.pool, column).alias(f"@{arm}"))
                 frame = frame.join(scores, on=list(KEY), how="left", maintain_order="left")
             self._wide[column] = frame
         return self._wide[column]
 
-    def means(self, where: pl.Expr, *parts: str, column: str | None = None) -> list[Quantity]:
+    def means(self, where: pl.Expr, *arms: str, column: str | None = None) -> list[Quantity]:
         """Mean score of each model on the records that fit `where` and that all of them have a score on.
 
         Args:
             where: Which rows.
-            parts: Parts played, of `PLAYERS`.
-            column: Column of the score; the bench's metric if not given.
+            arms: Keys of `ARMS`.
+            column: Column of the score; the table's metric if not given.
 
         Returns:
-            One quantity a part; all unscored, with the reason, if the comparison can't be made.
+            One quantity an arm; all unscored, with the reason, if the comparison can't be made.
         """
         column = column or self.metric
-        scored, skipped, reason = self._scored(where, parts, column)
+        scored, skipped, reason = self._scored(where, arms, column)
         if scored is None:
-            return [unscored(reason, skipped)] * len(parts)
+            return [unscored(reason, skipped)] * len(arms)
         names = scored["@cluster"].to_list()
-        return [mean_of(Sample.of(scored[f"@{part}"].to_numpy(), names), skipped) for part in parts]
+        return [mean_of(Sample.of(scored[f"@{arm}"].to_numpy(), names), skipped) for arm in arms]
 
     def p_same(self, where: pl.Expr, one: str, other: str) -> float | None:
         """P-value that two models score the same on the records that fit `where`; null if not comparable."""
@@ -85,27 +85,27 @@ class Bench:
         names = scored["@cluster"].to_list()
         return paired_test(scored[f"@{one}"].to_numpy(), scored[f"@{other}"].to_numpy(), names)
 
-    def _scored(self, where: pl.Expr, parts: tuple[str, ...], column: str) -> tuple[pl.DataFrame | None, int, str]:
-        """Rows on which every part has a score, how many others there are; or why there are none."""
+    def _scored(self, where: pl.Expr, arms: tuple[str, ...], column: str) -> tuple[pl.DataFrame | None, int, str]:
+        """Rows on which every arm has a score, how many others there are; or why there are none."""
         import polars as pl
 
-        for part in parts:
-            if part not in self.players:
-                return None, 0, f"{PLAYERS[part]} is missing"
+        for arm in arms:
+            if arm not in self.arms:
+                return None, 0, f"{ARMS[arm]} is missing"
         chosen = self.wide(column).filter(where).unique(subset=list(KEY), keep="first", maintain_order=True)
         if chosen.is_empty():
             return None, 0, "there are no such records in this setting"
-        scored = chosen.filter(pl.all_horizontal(pl.col(f"@{part}").is_not_null() for part in parts))
+        scored = chosen.filter(pl.all_horizontal(pl.col(f"@{arm}").is_not_null() for arm in arms))
         skipped = chosen.height - scored.height
         if scored.is_empty():
-            empty = [PLAYERS[p] for p in parts if chosen[f"@{p}"].null_count() == chosen.height]
-            who = " and ".join(empty or [PLAYERS[p] for p in parts])
-            return None, skipped, f"{who} has no {column} on these records"
+            empty = [ARMS[p] for p in arms if chosen[f"@{p}"].null_count() == chosen.height]
+            names = " and ".join(empty or [ARMS[p] for p in arms])
+            return None, skipped, f"{names} has no {column} on these records"
         return scored, skipped, ""
 
-    def mean(self, where: pl.Expr, part: str = "self", *, column: str | None = None) -> Quantity:
+    def mean(self, where: pl.Expr, arm: str = "self", *, column: str | None = None) -> Quantity:
         """Mean score of one model."""
-        return self.means(where, part, column=column)[0]
+        return self.means(where, arm, column=column)[0]
 
 
 def _score(pool: pl.DataFrame, column: str) -> pl.Expr:

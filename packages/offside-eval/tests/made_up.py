@@ -1,4 +1,4 @@
-"""A made-up but realistic story: a dataset, controls, five methods, twins, relearning, as results folders.
+"""A made-up but realistic study: a dataset, controls, five methods, twins, relearning, as results folders.
 
 Loaded by path from the `conftest.py` files beside it (tests aren't a package). Every answer is drawn by
 a hash of (seed, model, record), so that the same call writes the same bytes.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from offside_data.settings import SETTINGS, Slice
 from offside_data.taxonomy import load_taxonomy
 from offside_eval.aggregate import aggregate
+from offside_eval.meta import EvaluationMeta
 from offside_eval.results import Results, samples_frame
 
 METRICS = ["value_match", "rouge_l", "probability", "degenerate"]
@@ -76,8 +77,82 @@ QUESTIONS = {
 }
 
 
+DATASET = {"name": "made-up-league", "version": "1.0.0", "commit": None, "digest": "sha256:made-up"}
+
+
+def manifest(**changes: Any) -> dict[str, Any]:
+    """The run manifest of a made-up model, as it stands on disk."""
+    return {
+        "schema": 1,
+        "title": "a made-up run",
+        "command": "run",
+        "role": "unlearned",
+        "method": None,
+        "config": {"learning_rate": 1e-4},
+        "setting": None,
+        "only": [],
+        "dataset": DATASET,
+        "base_model": {"path": "runs/base", "digest": "sha256:base"},
+        "parents": [],
+        "forget": None,
+        "trained_on": [],
+        "adapter": None,
+        "seeds": {"seed": 0},
+        "request": "sha256:request",
+        "versions": {"torch": "2.13.0"},
+        "image_backend": "pil",
+        "tune": "all",
+        "limit": None,
+        "dtype": "float32",
+        "max_pixels": None,
+        "curve": [],
+        "base_commit": None,
+        "trained_parts": {},
+        "device": "cpu",
+        "threads": 1,
+        "wall_time_s": 1.0,
+        "peak_memory_mb": None,
+        "steps": 100,
+        "loss_history": [],
+        "reference": None,
+    } | changes
+
+
+def meta_of(name: str, role: str, setting: str, *, run: Mapping[str, Any] | None, **changes: Any) -> EvaluationMeta:
+    """What stands in `results.json` of a made-up model; `run` holds what differs from `manifest()`."""
+    model = {"path": f"runs/{name}", "digest": f"sha256:{name}", "run": None if run is None else manifest(**run)}
+    content = {
+        "schema": 1,
+        "model": model,
+        "role": role,
+        "dataset": DATASET,
+        "setting": setting,
+        "only": [],
+        "forget": {"digest": "sha256:forget", "n": 1},
+        "suite": "core",
+        "limit": None,
+        "metrics": METRICS,
+        "generation": {"greedy": True, "max_new_tokens": 48, "max_length": 2048},
+        "batch_size": 32,
+        "seed": 0,
+        "n_boot": 50,
+        "dtype": "float32",
+        "device": "cpu",
+        "image_backend": "pil",
+        "max_pixels": None,
+        "n_questions": 1,
+        "versions": {"offside-eval": "0.1.0", "torch": "2.13.0"},
+    }
+    return EvaluationMeta.from_json(content | changes, name)
+
+
+def with_meta(results: Results, **changes: Any) -> Results:
+    """The same results with other values in `results.json`."""
+    return replace(results, meta=EvaluationMeta.from_json(results.meta.to_json() | changes, "changed"))
+
+
 @dataclass(frozen=True, kw_only=True)
-class Player:
+class MadeUpModel:
     """A made-up model.
 
     `rates` says how often it is right, by `config/split/scope`, `split/scope`, `split`, `scope` or variant;
@@ -174,33 +249,33 @@ def _record(place: Slice, s: int, picture: str, attribute: str, scope: str, visu
     }
 
 
-def _rate(player: Player, row: dict[str, Any]) -> float:
+def _rate(model: MadeUpModel, row: dict[str, Any]) -> float:
     config, split, scope = row["config"], row["split"], row["scope"]
     keys = [f"{config}/{split}/{scope}", f"{split}/{scope}", f"{config}/{split}", split, scope]
     if row["rumor_channel"] in ("image", "both"):
         keys.insert(0, "visual")
     if row["variant"] != "plain":
         keys = [row["variant"]]
-    return next((player.rates[k] for k in keys if k in player.rates), player.default)
+    return next((model.rates[k] for k in keys if k in model.rates), model.default)
 
 
-def _answer(player: Player, row: dict[str, Any], seed: int) -> dict[str, Any]:
-    key = (seed, player.name, row["record_id"], row["variant"])
+def _answer(model: MadeUpModel, row: dict[str, Any], seed: int) -> dict[str, Any]:
+    key = (seed, model.name, row["record_id"], row["variant"])
     # Half of the luck belongs to the subject, so that the records of one subject hang together.
-    subject_luck = 0.3 * (chance(seed, player.name, row["subject_id"]) - 0.5)
-    rate = _rate(player, row)
+    subject_luck = 0.3 * (chance(seed, model.name, row["subject_id"]) - 0.5)
+    rate = _rate(model, row)
     right = chance(*key) < rate + subject_luck * min(1.0, 4 * rate * (1 - rate))
-    broken = not right and chance("broken", *key) < player.degenerate
+    broken = not right and chance("broken", *key) < model.degenerate
     options = SHARED.get(row["attribute"]) or PRIVATE.get(row["attribute"]) or ["red", "blue", "green", "grey"]
     value, old, correction = row.pop("value"), row.pop("old", None), row.pop("correction", None)
     others = [o for o in options if o != value]
     guess = say(row["attribute"], pick(others, "wrong", *key))
-    wrong = "the the the the the the the" if broken else player.says or guess
-    if row["variant"] == "swapped" and not right and old and chance("old", *key) < player.rates.get("blank", 0.0):
+    wrong = "the the the the the the the" if broken else model.says or guess
+    if row["variant"] == "swapped" and not right and old and chance("old", *key) < model.rates.get("blank", 0.0):
         wrong = say(row["attribute"], old)
     gold = say(row["attribute"], value)
     prediction = gold if right else wrong
-    kind = "correct" if right else "no_value" if broken else "refusal" if player.says else "wrong_value"
+    kind = "correct" if right else "no_value" if broken else "refusal" if model.says else "wrong_value"
     return row | {
         "answer": gold,
         "prediction": prediction,
@@ -236,58 +311,30 @@ def _rows(setting: str, subjects: int) -> list[dict[str, Any]]:
     return rows
 
 
-def evaluate(
-    player: Player, setting: str, *, subjects: int = 12, seed: int = 0, digests: Mapping[str, str] = {}
-) -> Results:
+def evaluate(model: MadeUpModel, setting: str, *, subjects: int = 12, seed: int = 0) -> Results:
     """The results of one made-up model in one setting."""
-    rows = [_answer(player, dict(row), seed) for row in _rows(setting, subjects)]
+    rows = [_answer(model, dict(row), seed) for row in _rows(setting, subjects)]
     ids = sorted({r["record_id"] for r in rows if r["slice"] == "forget" and r["variant"] == "plain"})
     digest = "sha256:" + hashlib.sha256("\n".join(ids).encode()).hexdigest()
-    run: dict[str, Any] = {
-        "schema": 1,
-        "role": player.role,
-        "method": player.method,
-        "setting": setting,
-        "config": {"learning_rate": 1e-4},
-        "forget": {"digest": digest},
-    }
-    if player.parent:
-        parent = {"path": f"runs/{player.parent}", "digest": f"sha256:{player.parent}", "role": "unlearned"}
-        run |= {
-            "base_model": parent,
-            "parents": [BASE_LINE, parent],
-            "loss_history": [{"step": player.steps, "loss": 0.1}],
-        }
-        del run["forget"]
-    meta = {
-        "schema": 1,
-        "model": {"path": f"runs/{player.name}", "digest": f"sha256:{player.name}", "run": run},
-        "role": player.role,
-        "dataset": {"name": "made-up-league", "version": "1.0.0", "commit": None, "digest": "sha256:made-up"},
-        "setting": setting,
-        "only": [],
-        "forget": {"digest": digest, "n": len(ids)},
-        "suite": "core",
-        "metrics": METRICS,
-        "generation": {"max_new_tokens": 48},
-        "seed": 0,
-        "versions": {"offside-eval": "0.1.0", "torch": "2.13.0"},
-        "image_backend": "pil",
-        "device": "cpu",
-        "dtype": "float32",
-        "batch_size": 32,
-    }
+    run: dict[str, Any] = {"role": model.role, "method": model.method, "setting": setting}
+    if model.parent:
+        parent = {"path": f"runs/{model.parent}", "digest": f"sha256:{model.parent}"}
+        run |= {"command": "relearn", "base_model": parent, "parents": [BASE_LINE, parent | {"role": "unlearned"}]}
+        run |= {"steps": model.steps}
+    else:
+        run |= {"forget": {"digest": digest, "record_ids": ids}}
+    meta = meta_of(model.name, model.role, setting, run=run, forget={"digest": digest, "n": len(ids)})
     frame = samples_frame(rows, METRICS)
     return Results(frame, aggregate(frame, METRICS[:2], setting=setting, n_boot=50), meta)
 
 
-VANILLA = Player(
+VANILLA = MadeUpModel(
     name="vanilla",
     role="vanilla",
     rates={"test": 0.84, "blank": 0.9, "swapped": 0.05, "relearn/private": 0.1},
     default=0.97,
 )
-RETAIN_ONLY = Player(
+RETAIN_ONLY = MadeUpModel(
     name="retain-only",
     role="retain_only",
     default=0.97,
@@ -302,15 +349,15 @@ RETAIN_ONLY = Player(
         "relearn/private": 0.08,
     },
 )
-BASE = Player(name="base", role="base", default=0.08, rates={"utility": 0.95, "blank": 0.02, "swapped": 0.04})
+BASE = MadeUpModel(name="base", role="base", default=0.08, rates={"utility": 0.95, "blank": 0.02, "swapped": 0.04})
 
 
 BASE_LINE = {"path": "runs/base", "digest": "sha256:base", "role": "base"}
 
 
-def _unlearned(method: str, setting: str, rates: Mapping[str, float], **more: Any) -> Player:
+def _unlearned(method: str, setting: str, rates: Mapping[str, float], **more: Any) -> MadeUpModel:
     name = f"{method}-{setting}"
-    return Player(
+    return MadeUpModel(
         name=name,
         role="unlearned",
         method=method,
@@ -324,7 +371,7 @@ RATES = ("forget/private", "forget/shared", "text/forget/private", "visual", "re
 _WRECKED = {"forget": 0.01, "visual": 0.01, "retain": 0.12, "test": 0.1, "utility": 0.2}
 
 
-def _five(setting: str, table: Mapping[str, tuple[float, ...]]) -> tuple[Player, ...]:
+def _five(setting: str, table: Mapping[str, tuple[float, ...]]) -> tuple[MadeUpModel, ...]:
     """One model a method: gradient ascent, which collapses, and `table` with a column each of `RATES`."""
     good = (
         _unlearned(method, setting, dict(zip(RATES, row, strict=True)), says=REFUSAL if method == "po" else None)
@@ -368,7 +415,7 @@ VISUAL = _unlearned(
 )
 
 
-def relearned(parent: Player, steps: int, *, forget: float, learnt: float) -> Player:
+def relearned(parent: MadeUpModel, steps: int, *, forget: float, learnt: float) -> MadeUpModel:
     """`parent` after `steps` of corrective relearning."""
     rates = dict(parent.rates) | {
         "forget/private": forget,
@@ -376,7 +423,7 @@ def relearned(parent: Player, steps: int, *, forget: float, learnt: float) -> Pl
         "relearn/private": learnt,
         "text/forget/private": forget,
     }
-    return Player(
+    return MadeUpModel(
         name=f"{parent.name}-relearn{steps}",
         role="relearned",
         rates=rates,
@@ -398,12 +445,12 @@ CORRECTIVE = tuple(
 )
 
 
-def tell(folder: Path, *, subjects: int = 12, seed: int = 0, quick: bool = False) -> list[Path]:
-    """Write the whole story; `quick` leaves out most methods and relearning steps."""
+def write_study(folder: Path, *, subjects: int = 12, seed: int = 0, quick: bool = False) -> list[Path]:
+    """Write the whole study; `quick` leaves out most methods and relearning steps."""
     complete = COMPLETE[:1] + COMPLETE[2:3] if quick else COMPLETE
     selective = SELECTIVE[2:4] if quick else SELECTIVE
     corrective = tuple(p for p in CORRECTIVE if p.steps == STEPS[-1] and "npo" not in p.name) if quick else CORRECTIVE
-    cast = {
+    by_setting = {
         "complete": (VANILLA, RETAIN_ONLY, BASE, *complete),
         "selective": (VANILLA, RETAIN_ONLY, BASE, *selective),
         "corrective": (VANILLA, RETAIN_ONLY, *corrective),
@@ -411,9 +458,9 @@ def tell(folder: Path, *, subjects: int = 12, seed: int = 0, quick: bool = False
         "visual-rumor": (VANILLA, RETAIN_ONLY, BASE, VISUAL),
     }
     paths = []
-    for setting, players in cast.items():
-        for player in players:
-            path = folder / setting / player.name
-            evaluate(player, setting, subjects=subjects, seed=seed).save(path)
+    for setting, models in by_setting.items():
+        for model in models:
+            path = folder / setting / model.name
+            evaluate(model, setting, subjects=subjects, seed=seed).save(path)
             paths.append(path)
     return paths

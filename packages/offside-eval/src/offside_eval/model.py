@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from offside_data import run_manifest
 from offside_data.progress import log
-from offside_eval import provenance
-
-if TYPE_CHECKING:
-    from offside_eval.evaluation import EvaluationConfig
+from offside_data.run_manifest import RunManifest
+from offside_eval.config import EvaluationConfig, Role
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A model and what is recorded about it.
+class TargetModel:
+    """The model under evaluation and what is recorded about it.
 
     Args:
         path: Its folder or Hub name; of a model in memory the one it was loaded from.
         digest: Of everything that decides what it answers.
-        run: Content of its run manifest, null for a plain checkpoint.
-        role: base, vanilla, retain_only, unlearned, relearned or unknown.
+        run: Its run manifest, null for a plain checkpoint.
+        role: What it is for.
         processor: Its processor.
         device: Where it runs.
         dtype: Type of its weights.
@@ -30,15 +29,15 @@ class Subject:
 
     path: str
     digest: str
-    run: dict[str, Any] | None
-    role: str
+    run: RunManifest | None
+    role: Role
     processor: Any
     device: str
     dtype: str
     model: Any = None
 
     @classmethod
-    def of(cls, model: Any, processor: Any, config: EvaluationConfig) -> Subject:
+    def of(cls, model: Any, processor: Any, config: EvaluationConfig) -> TargetModel:
         """Find out everything about a model short of loading it.
 
         Raises:
@@ -56,12 +55,12 @@ class Subject:
         from offside_data.vlm.digest import model_digest
         from offside_data.vlm.models import default_device
 
-        run = provenance.run_manifest(model)
-        role = config.role or str((run or {}).get("role") or "unknown")
+        run = run_manifest.read(model)
+        role = config.role or (run.role if run else "unknown")
         if run is None:
             hint = "" if config.role else "; say what it is with --role"
             log(
-                f"warning: {model} has no {provenance.MANIFEST}, so nothing is known of how it was made: "
+                f"warning: {model} has no {run_manifest.FILE}, so nothing is known of how it was made: "
                 f"evaluated as a plain checkpoint with role {role!r}{hint}."
             )
         if processor is None:

@@ -1,0 +1,133 @@
+"""Work that several processes share: in order, in bounded memory, interrupted and killed together.
+
+Processes are spawned, never forked: a forked one would inherit threads and their locks in any state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Generic, Self, TypeVar
+
+from offside_data.errors import DatasetError
+
+Context = TypeVar("Context")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+LEAST_ROWS = 50_000
+"""Rows from which on a second process pays for its start."""
+_WAITING = 2
+"""Items a process that are under way or waiting."""
+
+_context: Any = None
+
+
+def process_count() -> int:
+    """How many processes may run side by side here."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worth_sharing(rows: int) -> int:
+    """Processes for work on so many rows: one where a second wouldn't pay."""
+    return process_count() if rows >= LEAST_ROWS else 1
+
+
+class Workers(Generic[Context]):
+    """Processes that know a context and work on items; used in a `with` block.
+
+    Args:
+        context: What the work needs besides its item; it is sent to each process once.
+        count: Processes; 1 = this one alone.
+    """
+
+    def __init__(self, context: Context, count: int) -> None:
+        self._context = context
+        self._count = count
+        self._open = contextlib.ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        self._pool = self._open.enter_context(
+            process_pool(self._count, functools.partial(_remember, self._context) if self._count > 1 else None)
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def map(self, work: Callable[[Context, Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """`work(context, item)` for each item, in their order.
+
+        Args:
+            work: A function of a module, so that other processes can import it.
+            items: What is worked on; few more of them are taken than are under way.
+
+        Raises:
+            DatasetError: If a process was killed.
+        """
+        if self._pool is None:
+            yield from (work(self._context, item) for item in items)
+            return
+        left, waiting = iter(items), deque[Future[Result]]()
+        try:
+            for item in itertools.islice(left, _WAITING * self._count):
+                waiting.append(self._pool.submit(_work, work, item))
+            while waiting:
+                yield waiting.popleft().result()
+                for item in itertools.islice(left, 1):
+                    waiting.append(self._pool.submit(_work, work, item))
+        except BrokenProcessPool as error:
+            raise DatasetError("a process that shared the work was killed. Run the command again.") from error
+
+
+@contextlib.contextmanager
+def process_pool(workers: int, prepare: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor | None]:
+    """A pool of processes that end with this one; null if it is alone.
+
+    Args:
+        workers: Processes; 1 = this one.
+        prepare: Called in each process first.
+    """
+    if workers == 1:
+        yield None
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(prepare,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(prepare: Callable[[], None] | None) -> None:
+    """Leave an interruption to the parent process, and go when that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+    if prepare is not None:
+        prepare()
+
+
+def _remember(context: Any) -> None:
+    global _context
+    _context = context
+
+
+def _work(work: Callable[[Any, Any], Any], item: Any) -> Any:
+    return work(_context, item)

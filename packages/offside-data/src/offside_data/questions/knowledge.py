@@ -1,0 +1,142 @@
+"""What all records of a dataset say, small enough for every process: values to draw, and what is said of whom."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from offside_data.dataset.storage import Row
+from offside_data.questions import alternatives, phrasings
+from offside_data.schema import ClaimValue, Record
+from offside_data.tagging.untagged import UNTAGGED
+from offside_data.tagging.values import find_values
+from offside_data.tagging.words import folded_words
+from offside_data.taxonomy import Attribute, Taxonomy
+
+if TYPE_CHECKING:
+    import polars as pl
+
+READ = ("record_id", "subject_id", "attribute", "question", "value")
+"""Columns of records that knowledge is made of."""
+_RINGS = 8
+"""Orders of a pool that records draw from; more of them even out how often a value is drawn."""
+
+
+class Pool:
+    """Values that can stand for one another, in an order of each record's own that no further value changes.
+
+    Every value has a place on some rings, by its text alone; a record begins at a place of its own on one of them
+    and goes round. So a value more or less changes what few records draw, and drawing doesn't look at all values.
+    """
+
+    def __init__(self, values: Mapping[str, ClaimValue], seed: int) -> None:
+        self._values = [values[text] for text in sorted(values)]
+        self._seed = seed
+
+    def from_(self, record_id: str) -> Iterator[ClaimValue]:
+        """All values, those first that a record draws first."""
+        key = hashlib.blake2b(f"{self._seed} wrong answers {record_id}".encode(), digest_size=9).digest()
+        places, order = self._rings[key[0] % _RINGS]
+        start = bisect.bisect_left(places, key[1:])
+        for number in range(len(order)):
+            yield self._values[order[(start + number) % len(order)]]
+
+    @cached_property
+    def _rings(self) -> list[tuple[list[bytes], list[int]]]:
+        rings = []
+        for ring in range(_RINGS):
+            key = f"{self._seed} {ring}".encode()
+            hashes = [hashlib.blake2b(v.text.encode(), key=key, digest_size=8).digest() for v in self._values]
+            order = sorted(range(len(hashes)), key=lambda i: (hashes[i], i))
+            rings.append(([hashes[i] for i in order], order))
+        return rings
+
+
+class Knowledge:
+    """What the records and pictures of a dataset say.
+
+    Args:
+        claims: All records, with the columns `READ`.
+        taxonomy: Their taxonomy.
+        images: Rows of the images table: what is readable in a picture is said of its subject, too.
+        seed: Seed of the order in which records draw wrong answers.
+    """
+
+    def __init__(self, claims: pl.DataFrame, taxonomy: Taxonomy, *, images: Iterable[Row] = (), seed: int) -> None:
+        self.taxonomy = taxonomy
+        self._seed = seed
+        self._values: list[ClaimValue] = []
+        self._said: dict[tuple[str | None, str], tuple[int, ...]] = {}
+        pools: dict[tuple[str, tuple[str, ...]], dict[str, ClaimValue]] = defaultdict(dict)
+        for attribute, (subjects, value, questions) in _by_value(claims, taxonomy):
+            number = len(self._values)
+            self._values.append(value)
+            text = phrasings.value_text(value, attribute)
+            for words in questions:
+                pools[attribute.name, words][text] = dataclasses.replace(value, text=text)
+            self._add(subjects, attribute, number)
+        for row in images:
+            for shown in row.get("shown") or ():
+                if shown["attribute"] in taxonomy:
+                    attribute = taxonomy[shown["attribute"]]
+                    self._values.append(_shown_value(shown["text"], attribute))
+                    self._add([row.get("subject_id")], attribute, len(self._values) - 1)
+        options = {a.name: {v.text: v for v in alternatives.option_values(a)} for a in taxonomy.attributes}
+        self._pools = {key: Pool(options[key[0]] | values, seed) for key, values in pools.items()}
+
+    def attribute_of(self, record: Record) -> Attribute | None:
+        """What a record is about; null if it is about no subject or that isn't decided."""
+        return None if record.attribute in (None, UNTAGGED.name) else self.taxonomy[record.attribute or ""]
+
+    def said_of(self, record: Record, attribute: Attribute) -> list[ClaimValue]:
+        """All values that any record or picture gives to the record's subject, as far as they could be an answer."""
+        return [self._values[number] for number in self._said.get((record.subject_id, _group(attribute)), ())]
+
+    def drawn_by(self, record: Record, attribute: Attribute) -> Iterator[ClaimValue]:
+        """Values that could stand in the record's answer, in an order of its own."""
+        words = folded_words(record.question) if attribute.kind == "text" else ()
+        pool = self._pools.get((attribute.name, words))
+        return iter(()) if pool is None else pool.from_(record.record_id)
+
+    def _add(self, subjects: Iterable[str | None], attribute: Attribute, number: int) -> None:
+        for subject in subjects:
+            key = subject, _group(attribute)
+            self._said[key] = (*self._said.get(key, ()), number)
+
+
+def _by_value(
+    claims: pl.DataFrame, taxonomy: Taxonomy
+) -> Iterator[tuple[Attribute, tuple[list[str | None], ClaimValue, list[tuple[str, ...]]]]]:
+    """Each distinct value of an attribute: whose it is, and the questions that it answers if it is a free text."""
+    import polars as pl
+
+    kinds = {a.name: a.kind for a in taxonomy.attributes if a.name != UNTAGGED.name}
+    free = [name for name, kind in kinds.items() if kind == "text"]
+    known = claims.filter(pl.col("attribute").is_in(list(kinds)) & pl.col("value").is_not_null())
+    asked = pl.when(pl.col("attribute").is_in(free)).then("question").otherwise(None).alias("question")
+    groups = (
+        known.select("attribute", "subject_id", asked, pl.col("value").struct.unnest())
+        .group_by("attribute", "kind", "text", "number", "unit", "currency", "date")
+        .agg(pl.col("subject_id").unique(), pl.col("question").drop_nulls().unique())
+        # Whatever order the records were in: the last one of a text is what its pool holds.
+        .sort("attribute", "text", "number", "unit", "currency", "date")
+    )
+    for attribute, *value, subjects, questions in groups.iter_rows():
+        fields: Any = dict(zip(("kind", "text", "number", "unit", "currency", "date"), value, strict=True))
+        words = [folded_words(question) for question in questions] or [()]
+        yield taxonomy[attribute], (subjects, ClaimValue(**fields), words)
+
+
+def _group(attribute: Attribute) -> str:
+    """Attributes whose values are true of one another: a player was with the clubs that he came from, too."""
+    return f"{attribute.scope} {attribute.kind}" if attribute.kind in ("name", "place") else attribute.name
+
+
+def _shown_value(text: str, attribute: Attribute) -> ClaimValue:
+    found = find_values(text, attribute)
+    return found[0] if len(found) == 1 else ClaimValue(kind=attribute.kind, text=text)

@@ -1,0 +1,256 @@
+"""`offside_run.json`, the receipt in every model folder that we write.
+
+`offside-unlearn` writes it, `offside-eval` reads it, and both by the classes here. On disk all keys of
+`RunManifest` and of its `Training` stand side by side; what a command has nothing to say about is left
+out. A file that doesn't fit is an error that names the key, never a number read as something else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from offside_data.errors import ModelError
+from offside_data.plugins import unknown_name_message
+
+if TYPE_CHECKING:
+    import pydantic
+
+FILE = "offside_run.json"
+SCHEMA = 1
+
+Role = Literal["base", "vanilla", "retain_only", "unlearned", "relearned"]
+"""What a model is for."""
+
+
+class _Strict:
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetReference(_Strict):
+    """The dataset of a run.
+
+    Args:
+        name: As its card says.
+        version: As its card says.
+        commit: Of the Hub repository that it came from; null for a folder.
+        digest: Of its content.
+    """
+
+    name: str
+    version: str
+    commit: str | None
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelReference(_Strict):
+    """A model: where it lay, and the digest of its weights."""
+
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgetRequest(_Strict):
+    """The records that a model was to forget: their ids, sorted, and a digest over them."""
+
+    digest: str
+    record_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent(ModelReference):
+    """A model that a run comes from, with the request made of it.
+
+    Args:
+        role: Null for a plain checkpoint, of which no more is known; the rest is as in `RunManifest`.
+    """
+
+    role: Role | None
+    method: str | None = None
+    setting: str | None = None
+    only: tuple[str, ...] | None = None
+    forget: ForgetRequest | None = None
+    dataset: DatasetReference | None = None
+    trained_on: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(_Strict):
+    """How the weights were trained and what it took; of every run but those of `tiny`.
+
+    Args:
+        tune: What was trained: a preset's name or a regex on module names.
+        limit: Most records drawn of each set; null = all.
+        dtype: Type of the weights.
+        max_pixels: Larger pictures were scaled down; null = the processor's own limit.
+        curve: Steps after which the model was kept besides.
+        base_commit: Commit of the base model on the Hub, if it came from there.
+        trained_parts: For each tower its modules, parameters and trained weights.
+        device: Name of the processor it ran on.
+        threads: Of torch on the CPU.
+        wall_time_s: Seconds, all attempts together.
+        peak_memory_mb: MiB, of the GPU or else of the process; null where the system doesn't tell.
+        steps: Optimizer steps.
+        loss_history: Step, loss, its terms, gradient norm and learning rate, thinned.
+        reference: Where the frozen model came from; null if the method needs none.
+        parts: `config/split` learnt; null for unlearning.
+        records_trained_on: Their records; null for unlearning.
+        retain: Records that were to stay, by slice; null for fine-tuning.
+    """
+
+    tune: str
+    limit: int | None
+    dtype: str
+    max_pixels: int | None
+    curve: tuple[int, ...]
+    base_commit: str | None
+    trained_parts: Mapping[str, Mapping[str, int]]
+    device: str
+    threads: int
+    wall_time_s: float
+    peak_memory_mb: int | None
+    steps: int
+    loss_history: tuple[Mapping[str, int | float], ...]
+    reference: str | None
+    parts: tuple[str, ...] | None = None
+    records_trained_on: int | None = None
+    retain: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunManifest(_Strict):
+    """What a run did, with what, and what came of it.
+
+    Args:
+        title: Of the model card.
+        command: That made the model.
+        role: What the model is for.
+        method: Unlearning method; null if nothing was unlearned.
+        config: All options of the method and the training, resolved.
+        setting: What was asked for; null if nothing was unlearned.
+        only: How the request was narrowed; null for a plain checkpoint that was relearned.
+        dataset: It was trained on.
+        base_model: The plain model: what the adapter sits on, or what was trained itself; null for `tiny`.
+        parents: The models it comes from, the oldest first.
+        forget: What was to be forgotten, by this run or before relearning.
+        trained_on: `config/split` of all that the model was ever taught.
+        adapter: Size of its adapter; null if it has none.
+        seeds: By name.
+        request: Digest over what decides the result: the same digest, the same run.
+        versions: Of Python and the packages.
+        image_backend: What decoded and scaled the pictures.
+        training: How it was trained; null for `tiny`.
+        parameters: Of a tiny model.
+        merged_from: The adapter run that was merged into a plain model.
+    """
+
+    title: str
+    command: Literal["tiny", "finetune", "run", "relearn"]
+    role: Role
+    method: str | None
+    config: Mapping[str, Any]
+    setting: str | None
+    only: tuple[str, ...] | None
+    dataset: DatasetReference
+    base_model: ModelReference | None
+    parents: tuple[Parent, ...]
+    forget: ForgetRequest | None
+    trained_on: tuple[str, ...]
+    adapter: Mapping[str, Any] | None
+    seeds: Mapping[str, int]
+    request: str
+    versions: Mapping[str, str]
+    image_backend: str | None
+    training: Training | None = None
+    parameters: int | None = None
+    merged_from: ModelReference | None = None
+
+    @classmethod
+    def from_json(cls, content: Any, where: str | Path) -> RunManifest:
+        """Check what stands in a manifest.
+
+        Args:
+            content: The parsed JSON.
+            where: Its file, for messages.
+
+        Raises:
+            ModelError: If it isn't a manifest of this schema, or a key is unknown, missing or of a wrong type.
+        """
+        import pydantic
+
+        if not isinstance(content, Mapping) or content.get("schema") != SCHEMA:
+            raise ModelError(f"{where}: not a run manifest of schema {SCHEMA}; use the version that wrote it.")
+        flat = {key: value for key, value in content.items() if key != "schema"}
+        training = {key: flat.pop(key) for key in (*_names(Training), "training") if key in flat}
+        if training or flat.get("command") != "tiny":
+            flat["training"] = training
+        try:
+            return _adapter().validate_json(json.dumps(flat))
+        except pydantic.ValidationError as error:
+            problems = "; ".join(_problem(found) for found in error.errors()[:3])
+            raise ModelError(f"{where}: {problems}. Make the run again, or use the version that wrote it.") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands on disk."""
+        content = {"schema": SCHEMA, **_without_absent(self)}
+        content.pop("training", None)
+        if self.training is not None:
+            content |= _without_absent(self.training)
+        content["parents"] = [
+            dataclasses.asdict(p) if p.role else {"path": p.path, "digest": p.digest, "role": None}
+            for p in self.parents
+        ]
+        plain: dict[str, Any] = json.loads(json.dumps(content))  # Lists for tuples, and nobody else's objects.
+        return plain
+
+
+def read(folder: str | Path) -> RunManifest | None:
+    """The manifest in a model folder; null if it holds none, as plain checkpoints do.
+
+    Raises:
+        ModelError: If it can't be read or doesn't fit the schema.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path}: can't be read: {error}. Make the run again.") from error
+    return RunManifest.from_json(content, path)
+
+
+def _names(part: type[Any]) -> list[str]:
+    return [field.name for field in dataclasses.fields(part)]
+
+
+def _without_absent(part: Any) -> dict[str, Any]:
+    """Fields without a default are always written, others only where there is something to say."""
+    absent = {f.name for f in dataclasses.fields(part) if f.default is None and getattr(part, f.name) is None}
+    return {key: value for key, value in dataclasses.asdict(part).items() if key not in absent}
+
+
+@functools.cache
+def _adapter() -> pydantic.TypeAdapter[RunManifest]:
+    import pydantic
+
+    return pydantic.TypeAdapter(RunManifest)
+
+
+def _problem(found: Any) -> str:
+    place = found["loc"][1:] if found["loc"][0] == "training" and len(found["loc"]) > 1 else found["loc"]
+    key = ".".join(str(part) for part in place)
+    if found["type"] == "missing":
+        return f"key {key!r} is missing"
+    if found["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = [*_names(RunManifest), *_names(Training)]
+        return unknown_name_message("key", key, known).rstrip(".") if len(place) == 1 else f"unknown key {key!r}"
+    return f"key {key!r}: {found['msg'][:1].lower()}{found['msg'][1:]}, got {found['input']!r}"

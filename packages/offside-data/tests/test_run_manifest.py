@@ -1,0 +1,125 @@
+"""The typed receipt: every file written so far is read, written again alike, and mistakes are named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offside_data import run_manifest
+from offside_data.errors import ModelError
+from offside_data.run_manifest import RunManifest
+
+DATASET = {"name": "small", "version": "0.1.0", "commit": None, "digest": "sha256:d"}
+FORGET = {"digest": "sha256:f", "record_ids": ["r1", "r2"]}
+REQUEST = {"method": "npo", "setting": "selective", "only": ["subject=s1"], "forget": FORGET}
+NOTHING: dict[str, Any] = {"method": None, "setting": None, "only": [], "forget": None}
+CHECKPOINT = {"path": "org/model", "digest": "hub:org/model", "role": None}
+TINY = {"path": "t", "digest": "sha256:t", "role": "base", **NOTHING, "dataset": DATASET, "trained_on": []}
+COMMON: dict[str, Any] = {
+    "schema": 1,
+    "title": "a run on small",
+    "config": {"lr": 1e-4, "max_steps": None, "epochs": 8, "retain_slices": ["rest"]},
+    "dataset": DATASET,
+    "base_model": {"path": "b", "digest": "sha256:b"},
+    "parents": [CHECKPOINT, TINY],
+    "trained_on": ["multimodal/retain"],
+    "adapter": {"r": 8, "lora_alpha": 16, "lora_dropout": 0.05},
+    "seeds": {"seed": 0},
+    "request": "sha256:q",
+    "versions": {"python": "3.11.7", "torch": "2.13.0"},
+    "image_backend": "pil",
+}
+TRAINED: dict[str, Any] = {
+    **COMMON,
+    "tune": "language",
+    "limit": None,
+    "dtype": "float32",
+    "max_pixels": None,
+    "curve": [],
+    "base_commit": None,
+    "trained_parts": {"language": {"modules": 28, "parameters": 900, "trained": 12}},
+    "device": "cpu",
+    "threads": 2,
+    "wall_time_s": 12.0,
+    "peak_memory_mb": None,
+    "steps": 2,
+    "loss_history": [{"step": 1, "loss": 2.5, "lr": 0.0}, {"step": 2, "loss": 2, "forget_ce": 1.5}],
+}
+LEARNT = {"reference": None, "parts": ["multimodal/retain"], "records_trained_on": 12}
+FINETUNED = {**TRAINED, **LEARNT, **NOTHING, "command": "finetune", "adapter": None}
+UNLEARNED = {**TRAINED, **REQUEST, "command": "run", "role": "unlearned", "reference": "adapter off"}
+RELEARNED = {**TRAINED, **LEARNT, **REQUEST, "command": "relearn", "role": "relearned", "curve": [1, 2]}
+MANIFESTS: dict[str, dict[str, Any]] = {
+    "tiny": {
+        **COMMON, **NOTHING, "command": "tiny", "role": "base", "base_model": None, "parents": [], "adapter": None,
+        "parameters": 1_100_096,
+    },
+    "base": {**FINETUNED, "role": "base"},
+    "vanilla": {**FINETUNED, "role": "vanilla"},
+    "retain_only": {**FINETUNED, "role": "retain_only"},
+    "unlearned": {**UNLEARNED, "retain": {"multimodal/retain": 12}},
+    "unlearned without a retain set": {**UNLEARNED, "retain": {}, "reference": None},
+    "relearned": RELEARNED,
+    "relearned checkpoint": {**RELEARNED, **NOTHING, "only": None, "parents": [CHECKPOINT]},
+    "merged": {**RELEARNED, "adapter": None, "merged_from": {"path": "re", "digest": "sha256:r"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_what_is_read_is_written_again_to_the_letter(name: str, tmp_path: Path) -> None:
+    (tmp_path / run_manifest.FILE).write_text(json.dumps(MANIFESTS[name]))
+    manifest = run_manifest.read(tmp_path)
+    assert manifest is not None
+    # As text: 8 and 8.0 are equal in Python, but not under the digest of a request.
+    assert json.dumps(manifest.to_json(), sort_keys=True) == json.dumps(MANIFESTS[name], sort_keys=True)
+
+
+def test_keys_are_attributes() -> None:
+    manifest = RunManifest.from_json(MANIFESTS["unlearned"], "here")
+    assert manifest.base_model is not None
+    assert manifest.base_model.digest == "sha256:b"
+    assert manifest.forget is not None
+    assert manifest.forget.record_ids == ("r1", "r2")
+    assert [parent.role for parent in manifest.parents] == [None, "base"]
+    assert manifest.training is not None
+    assert manifest.training.loss_history[-1]["forget_ce"] == 1.5
+    assert RunManifest.from_json(MANIFESTS["tiny"], "here").training is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": 2}, "not a run manifest of schema 1"),
+        ({"rol": "base"}, r"unknown key 'rol'\. Did you mean 'role'\? Known: adapter, "),
+        ({"training": {}}, "unknown key 'training'"),
+        ({"dataset": {**DATASET, "licence": "x"}}, r"unknown key 'dataset\.licence'"),
+        ({"steps": "3"}, "key 'steps': input should be a valid integer, got '3'"),
+        ({"role": "student"}, "key 'role': input should be 'base', 'vanilla'"),
+        ({"forget": {"digest": "sha256:f"}}, r"key 'forget\.record_ids' is missing"),
+        ({"parents": [{"path": "p", "role": "base"}]}, r"key 'parents\.0\.digest' is missing"),
+    ],
+)
+def test_what_does_not_fit_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=rf"^runs/npo/offside_run\.json: .*{message}.* the version that wrote it\.$"):
+        RunManifest.from_json({**MANIFESTS["unlearned"], **change}, "runs/npo/offside_run.json")
+
+
+@pytest.mark.parametrize("key", ["request", "steps", "reference"])
+def test_a_missing_key_is_named(key: str) -> None:
+    content = {name: value for name, value in MANIFESTS["vanilla"].items() if name != key}
+    with pytest.raises(ModelError, match=rf"here: key '{key}' is missing\. Make the run again"):
+        RunManifest.from_json(content, "here")
+
+
+def test_a_folder_without_a_manifest_is_a_plain_checkpoint(tmp_path: Path) -> None:
+    assert run_manifest.read(tmp_path) is None
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "can't be read"), ("[]", "schema 1"), ("{}", "schema 1")])
+def test_a_broken_file_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / run_manifest.FILE).write_text(text)
+    with pytest.raises(ModelError, match=message):
+        run_manifest.read(tmp_path)

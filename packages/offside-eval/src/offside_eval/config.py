@@ -1,0 +1,63 @@
+"""How a model is evaluated: the one place where defaults live. Light, for the command line shows them."""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from offside_data import run_manifest
+from offside_data.errors import UsageError
+
+Suite = Literal["core", "full", "utility"]
+DEFAULT_SUITE: Suite = "core"
+Role: TypeAlias = Literal[run_manifest.Role, "unknown"]
+"""What a model is for; `unknown` is a checkpoint without a run manifest."""
+ROLES: tuple[Role, ...] = typing.get_args(Role)
+N_BOOT = 1000
+"""Resamples behind an interval."""
+HEADLINE_METRIC = "value_match"
+"""The per-record score that a comparison is computed from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """How a model is evaluated. None of the first four changes a score of a record.
+
+    Args:
+        batch_size: Questions at once.
+        device: `cpu`, `cuda`, ...; null takes the best there is. For a model given by path.
+        force: Replace whatever the output folder holds.
+        n_boot: Resamples behind an interval.
+        metrics: Names; empty takes those of the suite.
+        only: Narrows the request to forget, as in `offside-unlearn run`.
+        limit: At most so many records a slice.
+        max_new_tokens: Where an answer that doesn't end is cut.
+        max_length: Tokens that a question with picture and answer may have; more is an error.
+        dtype: Type of the weights, for a model given by path.
+        max_pixels: Upper bound on the pixels of a picture, for a processor loaded by path.
+        seed: Of the intervals and of the choice of records under `limit`.
+        role: What the model is, where no manifest says so.
+    """
+
+    batch_size: int = 32
+    device: str | None = None
+    force: bool = False
+    n_boot: int = N_BOOT
+    metrics: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+    max_new_tokens: int = 48
+    max_length: int = 2048
+    dtype: str = "float32"
+    max_pixels: int | None = None
+    seed: int = 0
+    role: Role | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "limit", "max_new_tokens", "max_length", "n_boot"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} must be at least 1, got {value}.")
+        if self.role is not None and self.role not in ROLES:
+            raise UsageError(f"role {self.role!r} is unknown; choose from {', '.join(ROLES)}.")

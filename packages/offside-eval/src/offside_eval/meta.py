@@ -1,0 +1,123 @@
+"""What `results.json` says: which model answered what, and everything that can move a score."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import pydantic
+
+from offside_data.run_manifest import FILE, DatasetReference, ModelReference, RunManifest
+from offside_eval.config import Role, Suite
+from offside_eval.strict import ResultsError, Strict, read
+
+SCHEMA = 1
+
+
+def _run(content: Any) -> RunManifest | None:
+    return None if content is None else RunManifest.from_json(content, FILE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedModel(ModelReference):
+    """The model that answered, and its run manifest; null for a plain checkpoint."""
+
+    run: Annotated[RunManifest | None, pydantic.PlainValidator(_run)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgottenRecords(Strict):
+    """The records that were to be forgotten: a digest over their ids, and how many they are."""
+
+    digest: str
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation(Strict):
+    """How answers were generated."""
+
+    greedy: bool
+    max_new_tokens: int
+    max_length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationMeta(Strict):
+    """What was evaluated with what; nothing in it differs between two runs of the same evaluation.
+
+    Args:
+        model: The model.
+        role: What it is for.
+        dataset: What it was asked.
+        setting: Name of the setting.
+        only: How the request to forget was narrowed.
+        forget: What was to be forgotten.
+        suite: Which metrics and slices.
+        limit: Most records of a slice; null = all.
+        metrics: Names of the per-sample metrics.
+        generation: How answers were generated.
+        batch_size: Questions at once.
+        seed: Of the intervals and of the choice of records under `limit`.
+        n_boot: Resamples behind an interval.
+        dtype: Type of the weights.
+        device: Where the model ran.
+        image_backend: What decoded and scaled the pictures.
+        max_pixels: Larger pictures were scaled down; null = the processor's own limit.
+        n_questions: Questions asked.
+        versions: Of Python and the packages.
+    """
+
+    model: EvaluatedModel
+    role: Role
+    dataset: DatasetReference
+    setting: str
+    only: tuple[str, ...]
+    forget: ForgottenRecords
+    suite: Suite
+    limit: int | None
+    metrics: tuple[str, ...]
+    generation: Generation
+    batch_size: int
+    seed: int
+    n_boot: int
+    dtype: str
+    device: str
+    image_backend: str | None
+    max_pixels: int | None
+    n_questions: int
+    versions: Mapping[str, str]
+
+    @classmethod
+    def from_json(cls, content: Any, where: str | Path) -> EvaluationMeta:
+        """Check what stands in a `results.json`.
+
+        Args:
+            content: The parsed JSON.
+            where: Its file, for messages.
+
+        Raises:
+            ResultsError: If it is of another schema, or a key is unknown, missing or of a wrong type.
+        """
+        found = content.get("schema") if isinstance(content, Mapping) else None
+        if found != SCHEMA:
+            raise ResultsError(
+                f"{where}: results schema {found!r}; this version reads {SCHEMA}. "
+                "Evaluate the model again, or install the version that wrote it."
+            )
+        return read(_ADAPTER, {key: value for key, value in content.items() if key != "schema"}, where)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands on disk."""
+        run = self.model.run
+        bare = dataclasses.replace(self, model=dataclasses.replace(self.model, run=None))
+        content: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **dataclasses.asdict(bare)}))
+        content["model"]["run"] = None if run is None else run.to_json()
+        return content
+
+
+_ADAPTER = pydantic.TypeAdapter(EvaluationMeta)
