@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 import shutil
@@ -17,6 +18,7 @@ from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
 from offside_data.dataset.decisions import append_decisions, make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.transaction import change_dataset, transaction_of
 from offside_data.errors import ReleaseError, UsageError
 from offside_data.release import migration
 from offside_data.release.changelog import released_versions
@@ -205,7 +207,7 @@ def test_metadata_of_pictures_is_not_released(fresh: OffsideDataset) -> None:
     report = make_release(fresh.path, bump="major", note="The first one.")
     assert report.stripped == 1
     assert all(b"by the gate" not in path.read_bytes() for path in fresh.path.rglob("*.parquet"))
-    assert strip_pictures(WholeDataset.read(fresh.path)) == 0
+    assert strip_pictures(transaction_of(open_dataset(fresh.path))) == 0
 
 
 def test_stripping_alone_is_a_patch(fresh: OffsideDataset) -> None:
@@ -221,16 +223,23 @@ def test_hashes_of_stripped_pictures_follow(fresh: OffsideDataset) -> None:
     contents = WholeDataset.read(fresh.path)
     image = contents.records[0].image
     assert image is not None
-    import hashlib
-
     contents.images[0] |= {"sha256": hashlib.sha256(image.bytes).hexdigest()}
     contents.images[1] |= {"image": {"bytes": image.bytes, "path": "twin.png"}}
-    assert strip_pictures(contents) == 1
-    stripped = contents.records[0].image
+    contents.save(fresh.path)
+    with change_dataset(fresh.path) as change:
+        assert strip_pictures(change) == 1
+    after = WholeDataset.read(fresh.path)
+    stripped = after.records[0].image
     assert stripped is not None
     assert stripped.bytes != image.bytes
-    assert contents.images[0]["sha256"] == hashlib.sha256(stripped.bytes).hexdigest()
-    assert contents.images[1]["image"]["bytes"] == stripped.bytes
+    assert stripped.path == image.path == "photo.png"
+    assert after.images[0]["sha256"] == hashlib.sha256(stripped.bytes).hexdigest()
+    assert (after.images[1]["image"].bytes, after.images[1]["image"].path) == (stripped.bytes, "twin.png")
+    assert {r.image.bytes for r in after.records if r.image and r.image_id == after.records[0].image_id} == {
+        stripped.bytes
+    }
+    untouched = {r.image_id: r.image for r in contents.records if r.image and r.image_id != after.records[0].image_id}
+    assert untouched == {r.image_id: r.image for r in after.records if r.image and r.image_id in untouched}
 
 
 # ---------------------------------------------------------------------------------------------
