@@ -86,7 +86,7 @@ def test_metadata_are_told_without_decoding(loaded: dict[str, bytes], whole_kind
         assert has_metadata(data) or strip_metadata(data) is data, kind
     bare = ["jpeg", "jpeg-cmyk", "png", "png-palette-transparent", "gif-animated", "webp", "bmp"]
     assert not any(has_metadata(whole_kinds[kind]) for kind in bare)
-    assert all(map(has_metadata, (b"", b"no picture", whole_kinds["tiff"], whole_kinds["jpeg"][:20])))
+    assert all(map(has_metadata, (b"", b"no picture", whole_kinds["tiff"])))
 
 
 @pytest.mark.parametrize("kind", ["gif-animated", "png-animated", "webp-animated"])

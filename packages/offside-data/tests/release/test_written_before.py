@@ -1,8 +1,7 @@
 """Datasets written by earlier versions open, mean the same, and go on.
 
-`data/written_by_0_1_0.tar.xz` was written by offside-data 0.1.0: nine records and their pictures of each of two
-invented subjects, and one picture of the first a second time; released as 1.0.0; then `dedup --apply` merged the
-second one into the first.
+`data/written_by_0_1_0.tar.xz` was written by offside-data 0.1.0: two invented subjects with ten records and four
+pictures each, and a picture of the first once more; released as 1.0.0; then `dedup --apply` merged the two.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def test_its_decision_is_taken_back(old: Path) -> None:
     undo(old, DECISION)
     assert open_dataset(old).verify() == RELEASED
     assert diff_datasets(snapshot_folder(old, "1.0.0"), old) == []
-    assert [decision["kind"] for decision in read_decisions(old)] == ["duplicate", "undone"]
+    assert [decision["kind"] for decision in read_decisions(old)] == ["duplicate", "undo"]
 
 
 def test_it_goes_on_to_the_next_release(old: Path) -> None:
