@@ -96,9 +96,10 @@ class Pairs:
         return pl.concat(self._compared(bucket)["sort"] for bucket in self._buckets())
 
     def _change(self, row: Row, field: str, alike: bool) -> FieldChange:
-        before, after = row[field], row[f"{field}_after"]
         if field == "image":
             before, after = self._hashes(row["sha256"]), self._hashes(row["sha256_after"])
+        else:
+            before, after = row[field], row[f"{field}_after"]
         return FieldChange(field=field, before=before, after=after, alike=alike)
 
     def _hashes(self, sha256: str | None) -> dict[str, str | None] | None:
@@ -138,11 +139,11 @@ class Pairs:
     # Compared
 
     def _compared(self, bucket: int) -> pl.DataFrame:
-        """The rows of a bucket, before and after side by side, by name, and what differs in them."""
+        """What differs in the rows of a bucket, by name, with the columns in which any does, before and after."""
         import polars as pl
 
         rows = self._read(0, bucket).join(self._read(1, bucket), on=_NAME, suffix="_after").sort(_NAME)
-        said = []
+        columns, said = [_NAME], []
         for field, kind in self._schema.items():
             if field == "content_hash":  # It follows from the others.
                 continue
@@ -150,21 +151,25 @@ class Pairs:
             before, after = _canonical(pl.col(column), typed), _canonical(pl.col(f"{column}_after"), typed)
             differs = rows.select(before.ne_missing(after)).to_series()
             if differs.any():
-                alike = pl.Series(self._alike(field, row) for row in rows.filter(differs).iter_rows(named=True))
-                places = differs.arg_true()
-                words = pl.Series([field + _ALIKE * each for each in alike])
-                said.append(pl.repeat(None, len(rows), dtype=pl.String, eager=True).scatter(places, words))
-        if not said:
-            return rows.with_columns(sort=pl.lit(""))
-        return rows.with_columns(sort=pl.concat_str(said, separator=" ", ignore_nulls=True))
+                columns += [column, f"{column}_after"]
+                words = pl.Series([field + _ALIKE * alike for alike in self._alike(field, rows.filter(differs))])
+                nothing = pl.repeat(None, len(rows), dtype=pl.String, eager=True)
+                said.append(nothing.scatter(differs.arg_true(), words))
+        sort = pl.concat_str(said, separator=" ", ignore_nulls=True) if said else pl.lit("")
+        return rows.select(*columns, sort.alias("sort"))
 
-    def _alike(self, field: str, row: Row) -> bool:
-        """Whether only the form of a field that differs does."""
+    def _alike(self, field: str, rows: pl.DataFrame) -> list[bool]:
+        """Whether only the form of a field differs, of rows in which it does."""
         if field == "image":
-            old, new = row["sha256"], row["sha256_after"]
-            return None not in (old, new) and self._pixels.get(old) == self._pixels.get(new, "")
-        if field not in ("value", "answer") or "question" not in row:
-            return False
+            pairs = rows.select("sha256", "sha256_after").iter_rows()
+            return [None not in pair and self._pixels.get(pair[0]) == self._pixels.get(pair[1], "") for pair in pairs]
+        if field in ("value", "answer") and "question" in self._schema:
+            needed = rows.select("attribute_after", "value", "value_after", "answer", "answer_after")
+            return [self._says_the_same(field, row) for row in needed.iter_rows(named=True)]
+        return [False] * len(rows)
+
+    def _says_the_same(self, field: str, row: Row) -> bool:
+        """Whether value or answer of a record says the same in another form."""
         attribute = self._attributes.get(row["attribute_after"])
         before, after = (ClaimValue(**v) if _is_there(v) else None for v in (row["value"], row["value_after"]))
         if field == "value":
