@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from whole_dataset import WholeDataset
@@ -27,7 +28,7 @@ from offside_data.release.releasing import make_release
 from offside_data.release.rules import Level
 from offside_data.release.snapshots import all_snapshots, find_snapshot, snapshot_folder
 from offside_data.release.stripping import strip_pictures
-from offside_data.schema import ClaimValue, EncodedImage
+from offside_data.schema import ClaimValue, EncodedImage, Record
 
 pytestmark = pytest.mark.usefixtures("plain_croissant")
 
@@ -282,3 +283,34 @@ def test_a_release_that_was_killed_and_run_again(
 def test_decisions_alone_are_nothing_to_release(released: Path) -> None:
     append_decisions(released, [make_decision("note", {}, "we talked about it", command="by hand")])
     assert not make_release(released, bump="patch", note="Talk.").new
+
+
+# ---------------------------------------------------------------------------------------------
+# Scale
+
+
+def test_a_release_reads_each_file_a_few_times_and_makes_no_records(
+    released: Path, edit_records: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Releasing 1,508 records once opened 24 files 36 times, whole, and made 3,840 records of them."""
+    edit_records(released, club, **WORDS)
+    opened: list[Path] = []
+    made: list[Record] = []
+    read, make = pq.ParquetFile.__init__, Record.from_row.__func__  # type: ignore[attr-defined]
+
+    def open_file(file: pq.ParquetFile, source: Path, **options: Any) -> None:
+        opened.append(source)
+        read(file, source, **options)
+
+    def from_row(kind: type[Record], row: Any) -> Record:
+        made.append(make(kind, row))
+        return made[-1]
+
+    monkeypatch.setattr(pq.ParquetFile, "__init__", open_file)
+    monkeypatch.setattr(Record, "from_row", classmethod(from_row))
+    assert make_release(released, bump="patch", note="Words.").new
+    files = len([*released.glob("data/*/*.parquet"), *released.glob("tables/*.parquet")])
+    assert (
+        len(opened) <= 9 * files
+    )  # By columns, most of them: checks, metadata, leaves of this release and its parent.
+    assert len(made) <= 8
