@@ -25,7 +25,7 @@ def changed(folder: Path, change: Any) -> Path:
     """Change each record of a dataset folder."""
     contents = WholeDataset.read(folder)
     contents.records = [change(record) for record in contents.records]
-    contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, contents.records)
+    contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, [r.attribute for r in contents.records])
     contents.save(folder)
     return folder
 

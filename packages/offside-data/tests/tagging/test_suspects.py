@@ -4,9 +4,10 @@ import dataclasses
 from typing import Any
 
 import pytest
+from whole_dataset import flag_contradictions
 
 from offside_data.schema import Record
-from offside_data.tagging.suspects import add_suspect, flag_contradictions
+from offside_data.tagging.suspects import add_suspect
 from offside_data.tagging.values import parse_value
 from offside_data.taxonomy import load_taxonomy
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import records_of
 from offside_data.schema import ClaimValue, Record
 from offside_data.tagging.values import same_value
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def add_suspect(record: Record, why: str) -> Record:
@@ -30,34 +35,58 @@ def with_reasons(record: Record, topics: tuple[str, ...], reasons: Sequence[str]
     return dataclasses.replace(record, suspect="; ".join([*kept, *(r.replace("; ", ", ") for r in reasons)]) or None)
 
 
-def flag_contradictions(records: Sequence[Record], taxonomy: Taxonomy) -> list[Record]:
-    """The same records, those flagged that contradict others.
+COMPARED = (
+    *("record_id", "subject_id", "image_id", "modality", "attribute", "scope"),
+    *("question", "answer", "value", "suspect"),
+)
+"""Columns of records that contradictions are found in."""
+
+
+def with_contradictions(records: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    """The same records, those flagged in `suspect` that contradict others.
 
     A shared fact holds for its subject everywhere, so a value that most other records of the subject don't
     have is suspect (without a majority, all are). Values of kind `text` are left out: two sentences of different
     words about one subject needn't contradict each other. A question must have one answer, for its picture if it
     has one, so all records of a question that has several are suspect, whatever the kind.
+
+    Args:
+        records: All records, at least with the columns `COMPARED`.
+        taxonomy: Their taxonomy.
     """
-    flagged = list(records)
-    facts: dict[tuple[str | None, str], list[int]] = defaultdict(list)
-    questions: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
-    for i, record in enumerate(records):
-        comparable = record.value is not None and record.value.kind != "text"
-        if record.scope == "shared" and record.attribute is not None and comparable:
-            facts[record.subject_id, record.attribute].append(i)
-        about = record.image_id if record.modality == "multimodal" else None
-        questions[record.modality, about, *folded_words(record.question)].append(i)
-    for (_, name), places in facts.items():
-        for i, why in _against_the_majority([records[i] for i in places], taxonomy[name]):
-            flagged[places[i]] = add_suspect(flagged[places[i]], why)
-    for places in questions.values():
-        answers = [records[i] for i in places]
-        if _different_answers(answers, taxonomy):
-            said = " / ".join(dict.fromkeys(repr(record.answer) for record in answers))
-            for i in places:
-                if flagged[i].suspect is None:
-                    flagged[i] = add_suspect(flagged[i], f"the same question has different answers: {said}")
-    return flagged
+    import polars as pl
+
+    compared = records.select(COMPARED).with_row_index("place")
+    kind = pl.col("value").struct.field("kind")
+    is_fact = (pl.col("scope") == "shared") & pl.col("attribute").is_not_null() & (kind != "text")
+    of_fact = ("subject_id", "attribute")
+    facts = compared.filter(is_fact).filter(pl.col("value").n_unique().over(of_fact) > 1)
+    told = compared.select("question").unique()
+    words = told.with_columns(words=pl.Series([" ".join(folded_words(q)) for q in told["question"]], dtype=pl.String))
+    about = pl.when(pl.col("modality") == "multimodal").then("image_id").alias("about")
+    asked = compared.join(words, on="question", how="left").with_columns(about)
+    of_question = ("modality", "about", "words")
+    several = asked.filter(pl.col("answer").n_unique().over(of_question) > 1).sort("place")
+    flagged: dict[int, Record] = {}
+    for (_, name), group in facts.sort("place").group_by(of_fact, maintain_order=True):
+        found = records_of(group.drop("place"), PictureStore())
+        for i, why in _against_the_majority(found, taxonomy[str(name)]):
+            flagged[group["place"][i]] = add_suspect(found[i], why)
+    for _, group in several.group_by(of_question, maintain_order=True):
+        found = records_of(group.select(COMPARED), PictureStore())
+        if not all(same_answer(found[0], other, taxonomy) for other in found[1:]):
+            said = " / ".join(dict.fromkeys(repr(record.answer) for record in found))
+            for place, record in zip(group["place"], found, strict=True):
+                now = flagged.get(place, record)
+                if now.suspect is None:
+                    flagged[place] = add_suspect(now, f"the same question has different answers: {said}")
+    if not flagged:
+        return records
+    reasons = pl.DataFrame({"place": list(flagged), "why": [record.suspect for record in flagged.values()]})
+    joined = records.with_row_index("place").join(
+        reasons.cast({"place": pl.UInt32}), on="place", how="left", maintain_order="left"
+    )
+    return joined.with_columns(suspect=pl.coalesce("why", "suspect")).drop("place", "why")
 
 
 def _against_the_majority(records: list[Record], attribute: Attribute) -> list[tuple[int, str]]:
@@ -81,11 +110,6 @@ def _against_the_majority(records: list[Record], attribute: Attribute) -> list[t
             (i, f"{attribute.name} is {values[i].text!r} here, but elsewhere for this subject {said}") for i in cluster
         ]
     return found
-
-
-def _different_answers(records: list[Record], taxonomy: Taxonomy) -> bool:
-    first = records[0]
-    return any(not same_answer(first, other, taxonomy) for other in records[1:])
 
 
 def same_answer(a: Record, b: Record, taxonomy: Taxonomy) -> bool:
