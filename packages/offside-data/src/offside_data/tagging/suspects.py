@@ -3,89 +3,119 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import records_of
 from offside_data.schema import ClaimValue, Record
 from offside_data.tagging.values import same_value
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
+if TYPE_CHECKING:
+    import polars as pl
+
 
 def add_suspect(record: Record, why: str) -> Record:
     """The record with one more reason to look at it again."""
-    if record.suspect is not None and why in record.suspect.split("; "):
-        return record
-    return dataclasses.replace(record, suspect=why if record.suspect is None else f"{record.suspect}; {why}")
+    return dataclasses.replace(record, suspect=_add_reason(record.suspect, why))
 
 
-def reasons_of(record: Record) -> list[str]:
-    """Why a curator should look at a record again, one by one."""
-    return record.suspect.split("; ") if record.suspect else []
+def _add_reason(suspect: str | None, why: str) -> str:
+    reasons = reasons_of(suspect)
+    return "; ".join(reasons if why in reasons else [*reasons, why])
 
 
-def with_reasons(record: Record, topics: tuple[str, ...], reasons: Sequence[str]) -> Record:
-    """The record with exactly these reasons of some topics (`fee: …`) and all others that it has already."""
-    kept = [reason for reason in reasons_of(record) if not reason.startswith(tuple(f"{topic}: " for topic in topics))]
-    return dataclasses.replace(record, suspect="; ".join([*kept, *(r.replace("; ", ", ") for r in reasons)]) or None)
+def reasons_of(suspect: str | None) -> list[str]:
+    """Why a curator should look at a record again, one by one, from its `suspect`."""
+    return suspect.split("; ") if suspect else []
 
 
-def flag_contradictions(records: Sequence[Record], taxonomy: Taxonomy) -> list[Record]:
-    """The same records, those flagged that contradict others.
+def with_reasons(suspect: str | None, topics: tuple[str, ...], reasons: Sequence[str]) -> str | None:
+    """A `suspect` with exactly these reasons of some topics (`fee: …`) and all others that are in it already."""
+    told = tuple(f"{topic}: " for topic in topics)
+    kept = [reason for reason in reasons_of(suspect) if not reason.startswith(told)]
+    return "; ".join([*kept, *(r.replace("; ", ", ") for r in reasons)]) or None
+
+
+def flag_contradictions(claims: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+    """The same records, those flagged in `suspect` that contradict others.
 
     A shared fact holds for its subject everywhere, so a value that most other records of the subject don't
     have is suspect (without a majority, all are). Values of kind `text` are left out: two sentences of different
     words about one subject needn't contradict each other. A question must have one answer, for its picture if it
     has one, so all records of a question that has several are suspect, whatever the kind.
+
+    Args:
+        claims: Records with the columns `subject_id`, `image_id`, `modality`, `attribute`, `scope`, `question`,
+            `answer`, `value`, `suspect`.
+        taxonomy: Their taxonomy.
     """
-    flagged = list(records)
-    facts: dict[tuple[str | None, str], list[int]] = defaultdict(list)
-    questions: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
-    for i, record in enumerate(records):
-        comparable = record.value is not None and record.value.kind != "text"
-        if record.scope == "shared" and record.attribute is not None and comparable:
-            facts[record.subject_id, record.attribute].append(i)
-        about = record.image_id if record.modality == "multimodal" else None
-        questions[record.modality, about, *folded_words(record.question)].append(i)
-    for (_, name), places in facts.items():
-        for i, why in _against_the_majority([records[i] for i in places], taxonomy[name]):
-            flagged[places[i]] = add_suspect(flagged[places[i]], why)
-    for places in questions.values():
-        answers = [records[i] for i in places]
-        if _different_answers(answers, taxonomy):
-            said = " / ".join(dict.fromkeys(repr(record.answer) for record in answers))
-            for i in places:
-                if flagged[i].suspect is None:
-                    flagged[i] = add_suspect(flagged[i], f"the same question has different answers: {said}")
-    return flagged
+    import polars as pl
+
+    rows = claims.with_row_index("row")
+    known = dict(rows.filter(pl.col("suspect").is_not_null()).select("row", "suspect").iter_rows())
+    for row, why in _against_the_majority(rows, taxonomy):
+        known[row] = _add_reason(known.get(row), why)
+    for asked, why in _answered_differently(rows, taxonomy):
+        known |= {row: why for row in asked if known.get(row) is None}
+    found = pl.DataFrame({"row": list(known), "suspect": list(known.values())}, schema_overrides={"row": pl.UInt32})
+    return rows.update(found, on="row", how="left").drop("row") if known else claims
 
 
-def _against_the_majority(records: list[Record], attribute: Attribute) -> list[tuple[int, str]]:
+def _against_the_majority(rows: pl.DataFrame, taxonomy: Taxonomy) -> Iterator[tuple[int, str]]:
+    """Rows of shared facts whose value isn't that of most others, and what the others say."""
+    import polars as pl
+
+    kind = pl.col("value").struct.field("kind")
+    facts = rows.filter((pl.col("scope") == "shared") & pl.col("attribute").is_not_null() & (kind != "text"))
+    groups = facts.group_by("subject_id", "attribute", maintain_order=True).agg(
+        "row", "value", pl.col("value").n_unique().alias("different")
+    )
+    for _, name, places, told, _ in groups.filter(pl.col("different") > 1).iter_rows():
+        attribute, values = taxonomy[name], [ClaimValue(**value) for value in told]
+        clusters = _clusters(values, attribute)
+        tied = len(clusters) > 1 and len(clusters[0]) == len(clusters[1])
+        for cluster in clusters if tied else clusters[1:]:
+            others = (c for c in clusters if c is not cluster)
+            said = ", ".join(f"{values[c[0]].text!r} ({len(c)})" for c in others)
+            for i in cluster:
+                yield places[i], f"{name} is {values[i].text!r} here, but elsewhere for this subject {said}"
+
+
+def _clusters(values: Sequence[ClaimValue], attribute: Attribute) -> list[list[int]]:
+    """Places of the values that are the same, the most frequent first."""
     clusters: list[list[int]] = []
-    values = [record.value for record in records if record.value is not None]
     for i, value in enumerate(values):
         home = next((c for c in clusters if same_value(values[c[0]], value, attribute)), None)
         if home is None:
             clusters.append([i])
         else:
             home.append(i)
-    if len(clusters) < 2:
-        return []
-    clusters.sort(key=len, reverse=True)
-    tied = len(clusters[0]) == len(clusters[1])
-    found = []
-    for cluster in clusters if tied else clusters[1:]:
-        others = [c for c in clusters if c is not cluster]
-        said = ", ".join(f"{values[c[0]].text!r} ({len(c)})" for c in others)
-        found += [
-            (i, f"{attribute.name} is {values[i].text!r} here, but elsewhere for this subject {said}") for i in cluster
-        ]
-    return found
+    return sorted(clusters, key=len, reverse=True)
 
 
-def _different_answers(records: list[Record], taxonomy: Taxonomy) -> bool:
-    first = records[0]
-    return any(not same_answer(first, other, taxonomy) for other in records[1:])
+def _answered_differently(rows: pl.DataFrame, taxonomy: Taxonomy) -> Iterator[tuple[list[int], str]]:
+    """The rows of each question that has several answers, and which."""
+    import polars as pl
+
+    texts = rows.select("question").unique()
+    words = pl.Series("words", [" ".join(folded_words(text)) for text in texts["question"]], pl.String)
+    about = pl.when(pl.col("modality") == "multimodal").then("image_id").alias("about")
+    groups = (
+        rows.select("row", "modality", "question", "answer", about)
+        .join(texts.with_columns(words), on="question", maintain_order="left")
+        .group_by("modality", "about", "words", maintain_order=True)
+        .agg("row", pl.col("answer").n_unique().alias("different"))
+    )
+    # Those that answer in the same words do answer the same; the few others are compared.
+    for places in groups.filter(pl.col("different") > 1)["row"]:
+        asked = rows[places].select("answer", "attribute", "value")
+        first, *others = records_of(asked, PictureStore())
+        if not all(same_answer(first, other, taxonomy) for other in others):
+            said = " / ".join(repr(answer) for answer in asked["answer"].unique(maintain_order=True))
+            yield places.to_list(), f"the same question has different answers: {said}"
 
 
 def same_answer(a: Record, b: Record, taxonomy: Taxonomy) -> bool:
