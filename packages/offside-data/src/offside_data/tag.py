@@ -193,9 +193,7 @@ def _with_records_tagged(
             now = _with_value(now, taxonomy, reasons)
             after.append(_with_tiers(now, known, reasons))
         updates.append(frame_of_columns(after, fields, "text", PictureStore()))
-    if not updates:
-        return claims
-    return claims.update(pl.concat(updates), on="record_id", how="left", include_nulls=True)
+    return _updated(claims, pl.concat(updates)) if updates else claims
 
 
 def _with_attribute(record: Record, reading: Reading, taxonomy: Taxonomy, reasons: list[str]) -> Record:
@@ -264,7 +262,7 @@ def _with_targets(claims: pl.DataFrame, why: Mapping[str, list[str]]) -> pl.Data
     linked = waiting.join(sure, on=about, nulls_equal=True, maintain_order="left").select("record_id", "corrects")
     for name, target in linked.iter_rows():
         why[name].append(f"it corrects {target}, the only rumor about the same")
-    return claims.update(linked, on="record_id", how="left") if len(linked) else claims
+    return _updated(claims, linked)
 
 
 def _attribute_doubts(claims: pl.DataFrame, texts: Readings) -> pl.DataFrame:
@@ -301,8 +299,15 @@ def _with_doubts(claims: pl.DataFrame, attribute_doubts: pl.DataFrame, taxonomy:
         with_reasons(suspect, TOPICS, reasons or ())
         for suspect, reasons in flagged.select("suspect", "reason").iter_rows()
     ]
-    update = flagged.select("record_id", pl.Series("suspect", now, pl.String))
-    return claims.update(update, on="record_id", how="left", include_nulls=True) if len(update) else claims
+    return _updated(claims, flagged.select("record_id", pl.Series("suspect", now, pl.String)))
+
+
+def _updated(claims: pl.DataFrame, update: pl.DataFrame) -> pl.DataFrame:
+    """The records with the columns of an update, nulls included, where it has their id."""
+    if len(update) == 0:
+        return claims
+    columns = claims.select(update.columns).update(update, on="record_id", how="left", include_nulls=True)
+    return claims.with_columns(columns.drop("record_id"))
 
 
 def _changes(before: pl.DataFrame, after: pl.DataFrame, why: Mapping[str, list[str]]) -> Iterator[Change]:

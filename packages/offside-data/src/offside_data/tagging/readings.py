@@ -71,7 +71,7 @@ def _unclear(rows: pl.DataFrame, questions: pl.DataFrame, answers: pl.DataFrame,
     import polars as pl
 
     # Anything may be said of a free text.
-    named = [a.name for a in taxonomy.attributes if a.kind != "text" or a.name == UNTAGGED.name]
+    named = [UNTAGGED.name, *(a.name for a in taxonomy.attributes if a.kind != "text")]
     own = answers.select("answer", "told", "attribute", "is_readable").explode("attribute", "is_readable")
     pairs = (
         rows.filter(pl.col("attribute").is_in(named))

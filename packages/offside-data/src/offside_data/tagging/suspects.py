@@ -60,8 +60,8 @@ def flag_contradictions(claims: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFram
         known[row] = _add_reason(known.get(row), why)
     for asked, why in _answered_differently(rows, taxonomy):
         known |= {row: why for row in asked if known.get(row) is None}
-    found = pl.DataFrame({"row": list(known), "suspect": list(known.values())}, schema_overrides={"row": pl.UInt32})
-    return rows.update(found, on="row", how="left").drop("row") if known else claims
+    found = pl.DataFrame(list(known.items()), schema={"row": pl.UInt32, "suspect": pl.String}, orient="row")
+    return claims.with_columns(rows.select("row").join(found, on="row", how="left", maintain_order="left")["suspect"])
 
 
 def _against_the_majority(rows: pl.DataFrame, taxonomy: Taxonomy) -> Iterator[tuple[int, str]]:

@@ -53,18 +53,22 @@ def veracity_doubts(claims: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
 
     col = pl.col
     rows = claims.select(*READ, "official").with_row_index("row")
-    about = rows.drop_nulls(["subject_id", "attribute"])
+    is_about = col("subject_id").is_not_null() & col("attribute").is_not_null()
     is_rumor = col("veracity") == "rumor"
-    rumors, officials = about.filter(is_rumor), about.filter(~is_rumor & col("official"))
+    said = rows.select("row", "record_id", "subject_id", "attribute", "value", "official", is_rumor=is_rumor)
+    rumors = said.filter(is_about & col("is_rumor"))
+    officials = said.filter(is_about & ~col("is_rumor") & col("official"))
     told = _that_say_the_same(rumors.join(officials, on=["subject_id", "attribute"], suffix="_there"), taxonomy)
     told = told.sort("row", "row_there").unique("row", keep="first")
-    targets = rows.unique("record_id", keep="last").rename({"record_id": "corrects", "corrects": "target"})
-    corrections = about.drop_nulls("corrects").join(targets, on="corrects", suffix="_there")
-    repeated = _that_say_the_same(corrections.filter(col("attribute") == col("attribute_there")), taxonomy)
+    corrections = rows.filter(is_about & col("corrects").is_not_null())
+    targets = rows.filter(col("record_id").is_in(corrections["corrects"].unique().implode()))
+    targets = targets.unique("record_id", keep="last").select("attribute", "value", corrects="record_id")
+    pairs = corrections.join(targets, on="corrects", suffix="_there")
+    repeated = _that_say_the_same(pairs.filter(col("attribute") == col("attribute_there")), taxonomy)
     role = pl.when(col("scope") == "private").then(col("split").replace_strict(_VERACITY_BY_SPLIT, default="fact"))
-    roles = about.with_columns(role=role.otherwise(pl.lit("fact"))).filter(
-        (col("split") != "holdout") & (col("veracity") != col("role")) & rows.select(is_rumor.any()).item()
-    )
+    role = role.otherwise(pl.lit("fact"))
+    is_odd = is_about & (col("split") != "holdout") & (col("veracity") != role) & said["is_rumor"].any()
+    roles = rows.filter(is_odd).with_columns(role=role)
     official = "a rumor, but an official source says the same in record {}"
     place = "a {} claim in {} should be a {}, but is a {}"
     found = [
