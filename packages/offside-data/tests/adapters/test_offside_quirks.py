@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
-from whole_dataset import flag_contradictions
 
 from offside_data.adapters import offside
 from offside_data.adapters._base import ReadOptions
 from offside_data.schema import ClaimValue, Record
+from offside_data.tagging.suspects import flag_contradictions
 from offside_data.taxonomy import load_taxonomy
 
 

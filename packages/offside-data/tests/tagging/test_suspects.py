@@ -4,12 +4,11 @@ import dataclasses
 from typing import Any
 
 import pytest
-from whole_dataset import flag_contradictions
 
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import frame_of, records_of
 from offside_data.schema import Record
-from offside_data.tagging.suspects import add_suspect
+from offside_data.tagging.suspects import add_suspect, flag_contradictions
 from offside_data.tagging.values import parse_value
 from offside_data.taxonomy import Taxonomy, load_taxonomy
 

@@ -48,7 +48,7 @@ def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, 
     if doubts:
         shown = report.doubt_table.head(SHOWN_DOUBTS).select("topic", "record_id", "attribute", "answer", "reason")
         rows = [[text or "" for text in row] for row in shown.iter_rows()]
-        print_table("Doubtful", ["about", "record", "attribute", "answer", "why"], rows)
+        print_cards("Doubtful", ["about", "record", "attribute", "answer", "why"], rows)
         if doubts > SHOWN_DOUBTS:
             click.echo(f"and {doubts - SHOWN_DOUBTS} more; --table FILE lists all.")
     verb = "changed" if apply else "would change"
