@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from raw_card import edit_block
 
 from offside_data.dataset.digest import ids_digest
 from offside_data.dataset.folder import OffsideDataset, open_dataset
@@ -124,8 +125,7 @@ def test_an_empty_file_of_ids_is_an_error(small: OffsideDataset, tmp_path: Path)
 
 def test_a_setting_that_is_not_offered(fresh: OffsideDataset) -> None:
     fresh.files("multimodal/relearn")[0].unlink()
-    fresh.card.block["settings"] = ["complete", "selective"]
-    fresh.card.save(fresh.path)
+    edit_block(fresh.path, settings=["complete", "selective"])
     dataset = open_dataset(fresh.path)
     for setting, why in (
         ("corrective", "it has no multimodal/relearn records"),
