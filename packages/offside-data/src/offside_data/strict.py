@@ -13,9 +13,6 @@ from offside_data.plugins import unknown_name_message
 
 T = TypeVar("T")
 
-_SHOWN = 20
-"""Problems that a message lists at most."""
-
 
 class Strict:
     """Base of dataclasses that are read from JSON: no unknown keys, no value of another type."""
@@ -57,9 +54,8 @@ def read(
     try:
         found: T = _adapter(wanted).validate_json(text)
     except pydantic.ValidationError as problems:
-        said = [_problem(problem, known, inline) for problem in problems.errors()]
-        more = [f"and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []
-        raise error(f"{where}: {'; '.join(said[:_SHOWN] + more)}. {remedy}") from problems
+        said = "; ".join(_problem(problem, known, inline) for problem in problems.errors()[:20])
+        raise error(f"{where}: {said}. {remedy}") from problems
     return found
 
 

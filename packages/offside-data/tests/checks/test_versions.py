@@ -45,6 +45,12 @@ def test_a_kept_release_never_changes(fresh: OffsideDataset) -> None:
     assert codes(fresh.path) == []  # A takedown took something out of it.
 
 
+def test_a_kept_release_may_be_of_an_older_schema(fresh: OffsideDataset) -> None:
+    kept = keep(fresh.path, fresh.version, fresh.digest)
+    edit_block(kept.folder, schema_version=0, parent="of another form", pictures=3)
+    assert codes(fresh.path) == []
+
+
 @pytest.mark.parametrize("name", ["release.json", "README.md"])
 def test_a_damaged_release_is_named(fresh: OffsideDataset, name: str) -> None:
     kept = keep(fresh.path, fresh.version, fresh.digest)

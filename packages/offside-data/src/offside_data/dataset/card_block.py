@@ -38,7 +38,7 @@ def is_version(value: object) -> bool:
         return False
 
 
-def _must(holds: Callable[[Any], bool], be: str) -> BeforeValidator:
+def _must(holds: Callable[[Any], object], be: str) -> BeforeValidator:
     def check(value: object) -> object:
         if not holds(value):
             raise ValueError(f"must be {be}, got {value!r}")
@@ -47,17 +47,12 @@ def _must(holds: Callable[[Any], bool], be: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+_PARTS = [f"{config}/{split}" for config in CONFIGS for split in SPLITS]
 Name = Annotated[str, _must(is_name, "a name without blanks and slashes")]
 Version = Annotated[str, _must(is_version, "MAJOR.MINOR.PATCH")]
-Digest = Annotated[str, _must(lambda value: bool(_DIGEST.fullmatch(str(value))), "sha256:…")]
-PartName = Annotated[
-    str,
-    _must(
-        lambda value: value in {f"{config}/{split}" for config in CONFIGS for split in SPLITS},
-        f"CONFIG/SPLIT of {', '.join(CONFIGS)} and {', '.join(SPLITS)}",
-    ),
-]
-Setting = Annotated[str, _must(lambda value: value in tuple(SETTINGS), f"one of {', '.join(SETTINGS)}")]
+Digest = Annotated[str, _must(lambda value: _DIGEST.fullmatch(str(value)), "sha256:…")]
+PartName = Annotated[str, _must(_PARTS.__contains__, f"CONFIG/SPLIT of {', '.join(CONFIGS)} and {', '.join(SPLITS)}")]
+Setting = Annotated[str, _must([*SETTINGS].__contains__, f"one of {', '.join(SETTINGS)}")]
 Count = Annotated[int, Field(ge=0)]
 
 

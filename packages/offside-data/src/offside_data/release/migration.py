@@ -1,8 +1,9 @@
 """Bring a dataset folder of an older schema version up to the one that this package reads and writes.
 
 One step a version: `offside_data/release/migrations/v1_to_v2.py` defines `run(folder)`, which rewrites, in place, the
-files of a private copy that `migrate` hands it. `migrate` does the rest: chains steps, states the new version in the
-card, computes digests anew and puts everything in place at once.
+files of a private copy that `migrate` hands it; the card by `card.read_raw` and `write_raw`, for its block isn't of our
+schema yet. `migrate` does the rest: chains steps, states the new version in the card, computes digests anew and puts
+everything in place at once.
 """
 
 from __future__ import annotations
