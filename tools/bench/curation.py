@@ -34,7 +34,7 @@ from curation_table import print_table
 from measure import Measured, die_with_parent, measure
 
 import offside_data
-from offside_data.card import Card
+from offside_data.dataset.card import Card
 from offside_data.files import write_json, write_text
 from offside_data.images.decode import read_bytes
 from offside_data.images.hashing import hash_image

@@ -5,6 +5,7 @@ halved or brighter. Then, on this machine and in this run: a plain `imagehash.ph
 alone, and hashing and de-duplication in a process of its own, which is killed on the way and started again.
 
     python tools/bench/dedup.py --pictures 100000
+    python tools/bench/dedup.py --hashes 100000     the search alone, over random hashes with a near one every 50th
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from PIL import Image, ImageDraw
 
 from offside_data.dedup.clusters import Picture
 from offside_data.dedup.find import Found, find_duplicates
+from offside_data.dedup.near import pairs_within
 from offside_data.images.hashing import HASHES, hash_files
 from offside_data.progress import track
 from offside_data.seeding import rng
@@ -167,6 +169,21 @@ def work(folder: Path, number: int, workers: int) -> None:
     print(json.dumps(result))
 
 
+def compare_hashes(number: int) -> None:
+    """Time the search for near hashes alone, and count the near ones that were put in."""
+    source, radius = rng(0, "bench", "hashes"), HASHES.load(HASH).RADIUS
+    hashes: list[int] = []
+    for place in range(number):
+        flipped = sum(1 << bit for bit in source.sample(range(64), radius))
+        hashes.append(hashes[-1] ^ flipped if place % EVERY == EVERY - 1 else source.getrandbits(64))
+    started = time.process_time()
+    pairs = pairs_within([f"{value:016x}" for value in hashes], None, radius)
+    show(f"{number:,} hashes of 64 bits, all pairs within {radius}", f"{time.process_time() - started:.1f} s (CPU)")
+    put_in = {(place - 1, place) for place in range(EVERY - 1, number, EVERY)}
+    found = sum(pair[:2] in put_in for pair in pairs)
+    show("  near ones found; other pairs", f"{found:,} of {len(put_in):,}; {len(pairs) - found:,}")
+
+
 def judge(found: Found, number: int) -> dict[str, int]:
     """How many of the copies were found, and how many clusters hold something else."""
     copies = {n for n in range(number) if n % EVERY == EVERY - 1}
@@ -202,12 +219,16 @@ def main() -> None:
     """Print everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=5_000)
+    parser.add_argument("--hashes", type=int, help="compare so many random hashes, and nothing else")
     parser.add_argument(
         "--folder", type=Path, default=Path("bench-pictures"), help="where pictures and hashes are kept"
     )
     parser.add_argument("--workers", type=int, default=1, help="processes that hash")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.hashes:
+        compare_hashes(options.hashes)
+        return
     if options.pictures < 3_000:
         parser.error("--pictures: 3000 or more, so that there is time to interrupt the work.")
     if options.work:

@@ -71,7 +71,7 @@ def test_a_waiver_lets_an_issue_pass(fresh: OffsideDataset, edit_rows: Any) -> N
 
     dataset = edit_rows(fresh, "text/forget", repeat)
     (suspect,) = [f for f in check_dataset(dataset) if f.code == "suspect"]
-    waiver = {"kind": "waiver", "code": "suspect", "where": suspect.where, "reason": "looked at, fine"}
+    waiver = {"kind": "waiver", "what": {"code": "suspect", "where": suspect.where}, "why": "looked at, fine"}
     (dataset.path / "decisions.jsonl").write_text(json.dumps(waiver))
     (waived,) = [f for f in check_dataset(dataset, strict=True) if f.code == "suspect"]
     assert waived.severity == "info"

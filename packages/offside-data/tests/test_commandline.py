@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -10,7 +11,14 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from offside_data.cli import main
-from offside_data.commandline import command_group, print_cards, print_json
+from offside_data.commandline import (
+    command_group,
+    defaults_from,
+    device_options,
+    print_cards,
+    print_json,
+    seed_option,
+)
 
 GREET = '''"""Greet somebody.
 
@@ -170,3 +178,35 @@ def test_a_list_is_a_table_where_it_fits_and_cards_where_it_does_not(
         "                    offered.",
         "  higher is better: choices",
     ]
+
+
+def test_options_take_their_defaults_from_a_dataclass() -> None:
+    @dataclass(frozen=True)
+    class Config:
+        seed: int = 7
+        names: tuple[str, ...] = ("a", "b")
+        only: tuple[str, ...] = ()
+        dtype: str = "bfloat16"
+        needed: int = field(kw_only=True)
+
+    @defaults_from(Config)
+    @click.command()
+    @click.option("--names")
+    @click.option("--only", multiple=True)
+    @click.option("--needed", type=int, default=3)
+    @click.option("--other", default="own")
+    @seed_option
+    @device_options
+    def command(**options: object) -> None:
+        click.echo(json.dumps(options))
+
+    assert json.loads(CliRunner().invoke(command, []).stdout) == {
+        "seed": 7,
+        "names": "a,b",
+        "only": [],
+        "dtype": "bfloat16",
+        "needed": 3,
+        "other": "own",
+        "device": None,
+        "max_pixels": None,
+    }

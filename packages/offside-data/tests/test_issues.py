@@ -9,7 +9,9 @@ import pytest
 from offside_data.errors import DatasetError
 from offside_data.issues import Issue, apply_waivers, read_waivers
 
-WAIVER = {"kind": "waiver", "code": "picture-leak", "where": "i1", "reason": "the same poster, on purpose"}
+WHY = "the same poster, on purpose"
+WAIVER = {"kind": "waiver", "what": {"code": "picture-leak", "where": "i1"}, "why": WHY}
+OLD_WAIVER = {"kind": "waiver", "code": "picture-leak", "where": "i1", "reason": WHY}
 
 
 @pytest.fixture
@@ -32,16 +34,32 @@ def test_other_decisions_are_passed_over(decisions: Any) -> None:
     assert issues == []
 
 
-@pytest.mark.parametrize("lacking", ["code", "where", "reason"])
-def test_a_waiver_needs_all_it_says(decisions: Any, lacking: str) -> None:
-    waivers, issues = read_waivers(decisions({**WAIVER, lacking: " "}))
+def test_waivers_of_older_versions_count_the_same(decisions: Any) -> None:
+    assert read_waivers(decisions(OLD_WAIVER)) == read_waivers(decisions(WAIVER))
+    assert read_waivers(decisions(OLD_WAIVER))[0][0].why == WHY
+
+
+@pytest.mark.parametrize(
+    ("waiver", "lacking"),
+    [
+        ({**WAIVER, "what": {"code": " ", "where": "i1"}}, "code"),
+        ({**WAIVER, "what": {"code": "picture-leak"}}, "where"),
+        ({**WAIVER, "why": ""}, "why"),
+        ({**WAIVER, "what": "picture-leak"}, "code, where"),
+        ({**OLD_WAIVER, "code": None}, "code"),
+        ({**OLD_WAIVER, "where": " "}, "where"),
+        ({**OLD_WAIVER, "reason": " "}, "why"),
+    ],
+)
+def test_a_waiver_needs_all_it_says(decisions: Any, waiver: dict[str, Any], lacking: str) -> None:
+    waivers, issues = read_waivers(decisions(waiver))
     assert waivers == []
     assert [(f.severity, f.code, f.where) for f in issues] == [("error", "waiver-invalid", "decisions.jsonl:1")]
-    assert f"lacks {lacking}" in issues[0].message
+    assert f"lacks {lacking};" in issues[0].message
 
 
 def test_no_reason_makes_a_wrong_digest_right(decisions: Any) -> None:
-    waivers, issues = read_waivers(decisions({**WAIVER, "code": "digest-mismatch"}))
+    waivers, issues = read_waivers(decisions({**OLD_WAIVER, "code": "digest-mismatch"}))
     assert waivers == []
     assert "can't be waived" in issues[0].message
 

@@ -11,9 +11,9 @@ from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.schema import Record, Source
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import frame_of_columns, records_of
+from offside_data.schema import Record, Source
 from offside_data.tag import READ, tag_claims, tag_dataset
 from offside_data.tagging.table import write_table
 from offside_data.tagging.tiers import load_tiers
@@ -27,7 +27,7 @@ def changed(folder: Path, change: Any) -> Path:
     """Change each record of a dataset folder."""
     contents = WholeDataset.read(folder)
     contents.records = [change(record) for record in contents.records]
-    contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, contents.records)
+    contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, [r.attribute for r in contents.records])
     contents.save(folder)
     return folder
 

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.transaction import new_dataset
 from offside_data.schema import ClaimValue, EncodedImage, Record
 from offside_data.tagging.values import parse_value
 from offside_data.taxonomy import load_taxonomy, shipped_taxonomy_text

@@ -7,6 +7,7 @@ import pytest
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import DatasetError, UsageError
+from offside_data.seeding import draw_records
 from offside_data.settings import SETTINGS
 from offside_eval.plan import REST_OF_FORGET, Plan, make_plan
 
@@ -80,6 +81,13 @@ def test_limit_takes_the_same_few_of_each_slice(data: OffsideDataset) -> None:
     assert set(records.values()) == {3}
     assert few.places == again.places
     assert few.places != other.places
+
+
+def test_limit_draws_the_records_that_unlearning_with_this_limit_draws(data: OffsideDataset) -> None:
+    everything = data.request("complete").forget["record_id"]
+    plan = make_plan(data, "complete", limit=3, seed=5)
+    asked = [key for name, key in plan.places if name == "forget" and key.endswith("/plain")]
+    assert asked == [f"{everything[i]}/plain" for i in draw_records(everything, 3, seed=5)]
 
 
 def test_utility_asks_nothing_else(data: OffsideDataset) -> None:

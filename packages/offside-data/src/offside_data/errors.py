@@ -1,5 +1,7 @@
 """Errors that a user can act on; every command line prints them without a traceback."""
 
+from __future__ import annotations
+
 
 class OffsideError(Exception):
     """Something the user can fix: the message says what, where, what is allowed and what to do.
@@ -62,6 +64,10 @@ class PictureError(SourceError):
         self.where = where
         self.kind = kind
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[PictureError], tuple[str, str, str]]:
+        # So that one that is raised in another process arrives here.
+        return PictureError, (self.where, self.kind, self.reason)
 
 
 class MissingImagesError(OffsideError, FileNotFoundError):

@@ -64,12 +64,8 @@ def whole_folder(folder: Path, *, force: bool = False) -> Iterator[Path]:
     Raises:
         OutputExistsError: As `ensure_free`.
     """
-    _clear_leftovers(folder)
     ensure_free(folder, force=force)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.{_owner()}.{uuid.uuid4().hex[:8]}.partial")
-    partial.mkdir()
-    try:
+    with scratch_folder(folder) as partial:
         yield partial
         if folder.exists():
             # Moved aside, not deleted: a kill in between must not lose the old content before the new one is there.
@@ -79,6 +75,20 @@ def whole_folder(folder: Path, *, force: bool = False) -> Iterator[Path]:
             shutil.rmtree(aside)
         else:
             os.replace(partial, folder)
+
+
+@contextlib.contextmanager
+def scratch_folder(beside: Path) -> Iterator[Path]:
+    """Give an empty hidden folder beside `beside`, on the same disk; it is deleted in the end.
+
+    What killed processes left there is cleared away first.
+    """
+    _clear_leftovers(beside)
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    partial = beside.with_name(f".{beside.name}.{_owner()}.{uuid.uuid4().hex[:8]}.partial")
+    partial.mkdir()
+    try:
+        yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

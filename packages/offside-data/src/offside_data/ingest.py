@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +20,11 @@ from offside_data.adapters._base import (
     recognise,
 )
 from offside_data.dataset.decisions import make_decision, read_decisions
-from offside_data.dataset.folder import DatasetWriter
+from offside_data.dataset.pictures import PictureSpool, PictureStore, StoredImage
+from offside_data.dataset.storage import Row, frame_schema
+from offside_data.dataset.transaction import new_dataset
 from offside_data.errors import SourceError
-from offside_data.files import ensure_free, whole_folder
+from offside_data.files import ensure_free, scratch_folder
 from offside_data.images.intake import (
     BadPicture,
     Intake,
@@ -33,24 +34,25 @@ from offside_data.images.intake import (
     write_quarantine,
 )
 from offside_data.release.snapshots import carry_over
-from offside_data.schema import Record
 from offside_data.tagging.facts import with_facts
-from offside_data.tagging.suspects import flag_contradictions
+from offside_data.tagging.readings import with_values
+from offside_data.tagging.suspects import with_contradictions
 from offside_data.tagging.untagged import fit_taxonomy
-from offside_data.tagging.values import parse_value, why_unparsed
+from offside_data.tagging.values import why_unparsed
 from offside_data.takedown.readmission import reject_taken_down
 from offside_data.takedown.tombstones import KIND as TAKEDOWN
 from offside_data.takedown.tombstones import traces_of
 from offside_data.taxonomy import (
     Taxonomy,
     load_taxonomy,
-    parse_taxonomy,
     shipped_taxonomies,
     shipped_taxonomy_text,
 )
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    import polars as pl
 
 LICENSE_NOTICE = (
     "**Licence.** The texts come from a published benchmark under its own licence, and the rights in its "
@@ -159,44 +161,52 @@ def ingest(
     name = recognise(source) if format == "auto" else format
     adapter = ADAPTERS.load(name)
     imported = _read(source, name, config)
-    intake = _take_in_pictures(imported, source, config) if with_images else Intake()
     earlier = read_decisions(out)
-    reject_taken_down(imported, intake, traces_of(earlier))
-    imported.check_accounts()
-    taxonomy_text = fit_taxonomy(_taxonomy_text(config.taxonomy or adapter.TAXONOMY), imported.records)
-    taxonomy = parse_taxonomy(taxonomy_text, where="taxonomy.yaml")
-    imported.records = flag_contradictions([_with_value(r, taxonomy) for r in imported.records], taxonomy)
-    imported.remarks += _remarks_on(imported.records, taxonomy)
-    writer = DatasetWriter(
-        out,
-        name=config.name or name,
-        taxonomy=taxonomy_text,
-        license=config.license,
-        pretty_name=config.name or f"{name} (imported)",
-        description=_description(adapter, config.license),
-    )
-    writer.add_records(_with_images(imported.records, intake.loaded))
-    subjects = [{"cohort": "member", **row} for row in imported.subjects]
-    writer.add_subjects(with_facts(subjects, imported.records, taxonomy))
-    writer.add_images(_image_rows(imported.pictures, intake.loaded, name))
-    writer.add_decisions(decision for decision in earlier if decision.get("kind") == TAKEDOWN)
-    writer.add_decisions(_decisions(imported.remarks, intake.bad, f"ingest --format {name}"))
-    with whole_folder(out, force=force) as folder:
-        writer.write_to(folder)
-        write_quarantine(folder, intake.bad)
-        carry_over(out, folder, config.name or name)
+    with scratch_folder(out) as scratch:
+        store = PictureStore()
+        intake = _take_in_pictures(imported, source, config, store, scratch) if with_images else Intake()
+        reject_taken_down(imported, intake, traces_of(earlier))
+        imported.check_accounts()
+        taxonomy_text = _fitted(config.taxonomy or adapter.TAXONOMY, imported)
+        with new_dataset(
+            out,
+            name=config.name or name,
+            taxonomy=taxonomy_text,
+            license=config.license,
+            pretty_name=config.name or f"{name} (imported)",
+            description=_description(adapter, config.license),
+            force=force,
+        ) as new:
+            new.store = store
+            records = _finished(imported, new.taxonomy)
+            imported.remarks += _remarks_on(records, new.taxonomy)
+            new.add_frame(_with_images(records, intake.loaded))
+            new.add_subjects(_subject_rows(imported, records, new.taxonomy))
+            new.add_images(_image_rows(imported.pictures, intake.loaded, name))
+            new.decide(decision for decision in earlier if decision.get("kind") == TAKEDOWN)
+            new.decide(_decisions(imported.remarks, intake.bad, f"ingest --format {name}"))
+            new.also_write(lambda folder: write_quarantine(folder, intake.bad))
+            new.also_write(lambda folder: carry_over(out, folder, config.name or name))
     return IngestReport(
         out=out,
         format=name,
         rows=imported.rows,
-        records=len(imported.records),
-        splits=dict(sorted(Counter(f"{r.modality}/{r.split}" for r in imported.records).items())),
+        records=len(records),
+        splits={f"{modality}/{split}": n for modality, split, n in _counted(records)},
         subjects=len(imported.subjects),
         pictures=len(imported.pictures),
         with_images=with_images,
         quarantined=tuple(intake.bad),
         remarks=tuple(imported.remarks),
     )
+
+
+def _fitted(source: str, imported: Imported) -> str:
+    return fit_taxonomy(_taxonomy_text(source), {attribute for (attribute,) in imported.records.columns("attribute")})
+
+
+def _counted(records: pl.DataFrame) -> list[tuple[str, str, int]]:
+    return sorted(records.group_by("modality", "split").len().iter_rows())
 
 
 def _read(source: Path, name: str, config: IngestConfig) -> Imported:
@@ -244,26 +254,41 @@ def _stop_at_bad_rows(imported: Imported, source: Path, *, skip_bad: bool) -> No
         raise SourceError(f"{source}: holds no records.")
 
 
-def _with_value(record: Record, taxonomy: Taxonomy) -> Record:
-    if record.value is not None or record.attribute is None:
-        return record
-    return dataclasses.replace(record, value=parse_value(record.answer, taxonomy[record.attribute]))
+def _finished(imported: Imported, taxonomy: Taxonomy) -> pl.DataFrame:
+    """The records with their values, those flagged that contradict others; they are no longer in `imported`."""
+    import polars as pl
+
+    schema = frame_schema("multimodal")
+    frames = [pl.DataFrame(schema=schema)]
+    for frame in imported.records.frames():
+        missing = [pl.lit(None, schema[name]).alias(name) for name in schema if name not in frame.columns]
+        frames.append(frame.with_columns(missing).select(list(schema)).cast(schema))
+    records = with_values(pl.concat(frames), taxonomy)
+    return with_contradictions(records, taxonomy)
 
 
-def _remarks_on(records: Iterable[Record], taxonomy: Taxonomy) -> list[Remark]:
+def _remarks_on(records: pl.DataFrame, taxonomy: Taxonomy) -> list[Remark]:
     """A remark on each record that is suspect, and on each whose value isn't readable."""
+    import polars as pl
+
+    unparsed = pl.col("value").is_null() & pl.col("attribute").is_not_null()
+    columns = ("record_id", "source_record", "suspect", "attribute", "answer", "value")
     remarks = []
-    for record in records:
-        place = record.source_record
-        file, index = (place.file, place.index) if place else ("", None)
-        if record.suspect is not None:
+    for row in records.select(columns).filter(unparsed | pl.col("suspect").is_not_null()).iter_rows(named=True):
+        place = row["source_record"]
+        file, index = (place["file"], place["index"]) if place else ("", None)
+        if row["suspect"] is not None:
             remarks.append(
-                Remark(kind="suspect", file=file, index=index, why=record.suspect, record_id=record.record_id)
+                Remark(kind="suspect", file=file, index=index, why=row["suspect"], record_id=row["record_id"])
             )
-        if record.value is None and record.attribute is not None:
-            why = why_unparsed(record.answer, taxonomy[record.attribute])
-            remarks.append(Remark(kind="unparsed", file=file, index=index, why=why, record_id=record.record_id))
+        if row["value"] is None and row["attribute"] is not None:
+            why = why_unparsed(row["answer"], taxonomy[row["attribute"]])
+            remarks.append(Remark(kind="unparsed", file=file, index=index, why=why, record_id=row["record_id"]))
     return remarks
+
+
+def _subject_rows(imported: Imported, records: pl.DataFrame, taxonomy: Taxonomy) -> list[Row]:
+    return with_facts([{"cohort": "member", **row} for row in imported.subjects], records, taxonomy)
 
 
 def _decisions(remarks: Iterable[Remark], bad: Iterable[BadPicture], command: str) -> list[dict[str, Any]]:
@@ -282,20 +307,32 @@ def _decisions(remarks: Iterable[Remark], bad: Iterable[BadPicture], command: st
 # Pictures
 
 
-def _take_in_pictures(imported: Imported, source: Path, config: IngestConfig) -> Intake:
-    """Load the pictures, and reject the records of those that can't be used."""
+def _take_in_pictures(
+    imported: Imported, source: Path, config: IngestConfig, store: PictureStore, scratch: Path
+) -> Intake:
+    """Load the pictures into a file of `scratch`, and reject the records of those that can't be used."""
     roots = [source if source.is_dir() else source.parent, *config.image_dirs]
-    intake = load_pictures(imported, roots, skip_bad=config.skip_bad)
+    spool = PictureSpool(store, scratch / "pictures.parquet")
+    try:
+        intake = load_pictures(imported, roots, skip_bad=config.skip_bad, spool=spool)
+    finally:
+        spool.close()
     reject_records(imported, intake.bad)
     imported.check_accounts()
     imported.remarks += intake.remarks
     return intake
 
 
-def _with_images(records: Iterable[Record], images: Mapping[str, LoadedPicture]) -> Iterable[Record]:
-    for record in records:
-        loaded = images.get(record.image_id or "") if record.modality == "multimodal" else None
-        yield record if loaded is None else dataclasses.replace(record, image=loaded.image)
+def _with_images(records: pl.DataFrame, images: Mapping[str, LoadedPicture]) -> pl.DataFrame:
+    """The records, those that ask about a picture with its place."""
+    import polars as pl
+
+    place = frame_schema("multimodal")["image"]
+    places = [loaded.image.place() for loaded in images.values() if isinstance(loaded.image, StoredImage)]
+    known = pl.DataFrame({"image_id": list(images), "place": places}, schema={"image_id": pl.String, "place": place})
+    shown = records.join(known, on="image_id", how="left", maintain_order="left")
+    image = pl.when(pl.col("modality") == "multimodal").then("place").alias("image")
+    return shown.with_columns(image).drop("place")
 
 
 def _image_rows(pictures: Iterable[Picture], images: Mapping[str, LoadedPicture], adapter: str) -> list[dict[str, Any]]:

@@ -1,19 +1,18 @@
 """What a check found, and the waivers that a curator gave for it.
 
-A waiver is a line of `decisions.jsonl`: `{"kind": "waiver", "code": …, "where": …, "reason": …}`. It
+A waiver is a decision, a line of `decisions.jsonl`: `{"kind": "waiver", "what": {"code": …, "where": …}, "why": …}`. It
 silences the issue with that code at that place, and only that one.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from offside_data.errors import DatasetError
+from offside_data.dataset.decisions import read_lines
 
 Severity = Literal["error", "warning", "info"]
 
@@ -52,7 +51,7 @@ class Waiver:
     line: int
     code: str
     where: str
-    reason: str
+    why: str
 
 
 def read_waivers(path: Path) -> tuple[list[Waiver], list[Issue]]:
@@ -63,24 +62,15 @@ def read_waivers(path: Path) -> tuple[list[Waiver], list[Issue]]:
     """
     waivers: list[Waiver] = []
     issues: list[Issue] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: can't be read as UTF-8 text: {error}.") from error
-    for number, line in enumerate(lines, start=1):
+    for number, decision in read_lines(path):
         where = f"{path.name}:{number}"
-        if not line.strip():
-            continue
-        try:
-            decision = json.loads(line)
-        except ValueError as error:
-            issues.append(Issue("error", "decisions-malformed", where, f"not one JSON object a line: {error}"))
-            continue
-        if not isinstance(decision, dict):
-            issues.append(Issue("error", "decisions-malformed", where, "a line must hold one JSON object."))
-        elif decision.get("kind") == "waiver":
-            waiver = Waiver(number, *(str(decision.get(key) or "").strip() for key in ("code", "where", "reason")))
-            lacking = [key for key in ("code", "where", "reason") if not getattr(waiver, key)]
+        if isinstance(decision, str):
+            issues.append(Issue("error", "decisions-malformed", where, decision))
+        elif decision["kind"] == "waiver":
+            what = decision["what"] if isinstance(decision["what"], dict) else {}
+            said = {"code": what.get("code"), "where": what.get("where"), "why": decision["why"]}
+            waiver = Waiver(number, *(str(text or "").strip() for text in said.values()))
+            lacking = [key for key in said if not getattr(waiver, key)]
             if lacking or waiver.code in NEVER_WAIVED:
                 why = f"lacks {', '.join(lacking)}" if lacking else f"{waiver.code} can't be waived"
                 issues.append(Issue("error", "waiver-invalid", where, f"the waiver {why}; it has no effect."))
@@ -99,7 +89,7 @@ def apply_waivers(issues: list[Issue], waivers: list[Waiver]) -> Iterator[Issue]
             yield issue
         else:
             used.add((issue.code, issue.where))
-            yield dataclasses.replace(issue, severity="info", message=f"{issue.message} Waived: {waiver.reason}")
+            yield dataclasses.replace(issue, severity="info", message=f"{issue.message} Waived: {waiver.why}")
     for key, waiver in reasons.items():
         if key not in used:
             message = f"nothing to waive: there is no issue {waiver.code!r} at {waiver.where!r} any more."

@@ -8,18 +8,15 @@ out. A file that doesn't fit is an error that names the key, never a number read
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, Literal
 
+from offside_data import strict
 from offside_data.errors import ModelError
-from offside_data.plugins import unknown_name_message
-
-if TYPE_CHECKING:
-    import pydantic
+from offside_data.strict import Strict
 
 FILE = "offside_run.json"
 SCHEMA = 1
@@ -28,12 +25,8 @@ Role = Literal["base", "vanilla", "retain_only", "unlearned", "relearned"]
 """What a model is for."""
 
 
-class _Strict:
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
-
-
 @dataclass(frozen=True, kw_only=True)
-class DatasetReference(_Strict):
+class DatasetReference(Strict):
     """The dataset of a run.
 
     Args:
@@ -50,7 +43,7 @@ class DatasetReference(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelReference(_Strict):
+class ModelReference(Strict):
     """A model: where it lay, and the digest of its weights."""
 
     path: str
@@ -58,7 +51,7 @@ class ModelReference(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForgetRequest(_Strict):
+class ForgetRequest(Strict):
     """The records that a model was to forget: their ids, sorted, and a digest over them."""
 
     digest: str
@@ -83,7 +76,7 @@ class Parent(ModelReference):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(_Strict):
+class Training(Strict):
     """How the weights were trained and what it took; of every run but those of `tiny`.
 
     Args:
@@ -126,7 +119,7 @@ class Training(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunManifest(_Strict):
+class RunManifest(Strict):
     """What a run did, with what, and what came of it.
 
     Args:
@@ -184,19 +177,21 @@ class RunManifest(_Strict):
         Raises:
             ModelError: If it isn't a manifest of this schema, or a key is unknown, missing or of a wrong type.
         """
-        import pydantic
-
         if not isinstance(content, Mapping) or content.get("schema") != SCHEMA:
             raise ModelError(f"{where}: not a run manifest of schema {SCHEMA}; use the version that wrote it.")
         flat = {key: value for key, value in content.items() if key != "schema"}
         training = {key: flat.pop(key) for key in (*_names(Training), "training") if key in flat}
         if training or flat.get("command") != "tiny":
             flat["training"] = training
-        try:
-            return _adapter().validate_json(json.dumps(flat))
-        except pydantic.ValidationError as error:
-            problems = "; ".join(_problem(found) for found in error.errors()[:3])
-            raise ModelError(f"{where}: {problems}. Make the run again, or use the version that wrote it.") from error
+        return strict.read(
+            cls,
+            flat,
+            where,
+            ModelError,
+            remedy="Make the run again, or use the version that wrote it.",
+            known=[*_names(RunManifest), *_names(Training)],
+            inline="training",
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As it stands on disk."""
@@ -236,21 +231,3 @@ def _without_absent(part: Any) -> dict[str, Any]:
     """Fields without a default are always written, others only where there is something to say."""
     absent = {f.name for f in dataclasses.fields(part) if f.default is None and getattr(part, f.name) is None}
     return {key: value for key, value in dataclasses.asdict(part).items() if key not in absent}
-
-
-@functools.cache
-def _adapter() -> pydantic.TypeAdapter[RunManifest]:
-    import pydantic
-
-    return pydantic.TypeAdapter(RunManifest)
-
-
-def _problem(found: Any) -> str:
-    place = found["loc"][1:] if found["loc"][0] == "training" and len(found["loc"]) > 1 else found["loc"]
-    key = ".".join(str(part) for part in place)
-    if found["type"] == "missing":
-        return f"key {key!r} is missing"
-    if found["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        known = [*_names(RunManifest), *_names(Training)]
-        return unknown_name_message("key", key, known).rstrip(".") if len(place) == 1 else f"unknown key {key!r}"
-    return f"key {key!r}: {found['msg'][:1].lower()}{found['msg'][1:]}, got {found['input']!r}"

@@ -13,7 +13,7 @@ from offside_data.tagging.untagged import fit_taxonomy, untagged
 def test_untagged_records_are_counted_by_file(fresh: OffsideDataset) -> None:
     contents = WholeDataset.read(fresh.path)
     contents.records = [untagged(r, "?") if r.split == "retain" else r for r in contents.records]
-    contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, contents.records)
+    contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, [r.attribute for r in contents.records])
     contents.save(fresh.path)
     found = list(CHECKS.load("tags").run(inspect(open_dataset(fresh.path))))
     assert [(f.severity, f.code, f.where) for f in found] == [

@@ -62,8 +62,8 @@ def test_as_json(twice: OffsideDataset) -> None:
     assert (found["pictures"], found["radius"], found["decisions"]) == (17, 8, [])
 
 
-def test_nothing_found(small: OffsideDataset) -> None:
-    result = run("dedup", small.path)
+def test_nothing_found(fresh: OffsideDataset) -> None:
+    result = run("dedup", fresh.path)
     assert result.stdout.startswith("16 pictures, 0 clusters")
     assert "sheet" not in result.stdout
 
@@ -77,8 +77,8 @@ def test_nothing_found(small: OffsideDataset) -> None:
         (["--against", "./nowhere"], "no such dataset folder"),
     ],
 )
-def test_wrong_use(small: OffsideDataset, options: list[str], message: str) -> None:
-    result = run("dedup", small.path, *options)
+def test_wrong_use(fresh: OffsideDataset, options: list[str], message: str) -> None:
+    result = run("dedup", fresh.path, *options)
     assert result.exit_code == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr

@@ -22,7 +22,7 @@ def waiting(fresh: OffsideDataset) -> Path:
     """A dataset whose clubs are untagged."""
     contents = WholeDataset.read(fresh.path)
     contents.records = [untagged(r, "?") if r.attribute == "club" else r for r in contents.records]
-    contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, contents.records)
+    contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, [r.attribute for r in contents.records])
     contents.save(fresh.path)
     return fresh.path
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,27 @@ def test_decisions_are_appended_and_read_back(tmp_path: Path) -> None:
     assert read_decisions(tmp_path) == [first, second]
     assert first["id"] != second["id"]
     assert "dedup" in first["who"]
+
+
+def test_all_lines_have_the_same_fields(tmp_path: Path) -> None:
+    (tmp_path / "decisions.jsonl").write_text(
+        '{"kind": "waiver", "code": "suspect", "where": "r1", "reason": "looked at"}\n'
+        '{"kind": "note", "what": {"file": "a"}, "why": "by hand", "who": "a curator"}\n'
+    )
+    before = read_decisions(tmp_path)
+    append_decisions(tmp_path, [make_decision("tag", {}, "parsed", command="tag")])
+    written = [json.loads(line) for line in (tmp_path / "decisions.jsonl").read_text().splitlines()]
+    assert written[:2] == before  # Filling in makes the same ids every time.
+    assert {tuple(sorted(line)) for line in written} == {("id", "kind", "what", "when", "who", "why")}
+    assert (written[0]["what"], written[0]["why"]) == ({"code": "suspect", "where": "r1"}, "looked at")
+    assert (written[1]["who"], written[1]["when"]) == ("a curator", "")
+    assert len({line["id"] for line in written}) == 3
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "decisions.jsonl").write_bytes(b"\xff")
+    with pytest.raises(DatasetError, match="UTF-8"):
+        read_decisions(tmp_path)
 
 
 def test_a_folder_without_decisions_has_none(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import OffsideDataset, load, open_dataset
+from offside_data.dataset.transaction import Transaction, change_dataset, new_dataset
 from offside_data.errors import DatasetError, OutputExistsError, RecordError, TaxonomyError, UsageError
 from offside_data.schema import SUBJECTLESS_SPLITS, Record
 from offside_data.taxonomy import Taxonomy, load_taxonomy

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offside_data.dataset.reference import Version
+from offside_data.dataset.versions import Version
 from offside_data.errors import ReleaseError, UsageError
 from offside_data.release.diff import Change, FieldChange
 from offside_data.release.rules import Level, bumped, described, level_of, require_bump, required
@@ -87,10 +87,10 @@ def test_the_largest_rule_wins(changes: list[Change]) -> None:
 def test_too_small_is_refused_and_too_large_is_not(changes: list[Change], bump: Level) -> None:
     need = required(changes)
     if need is None or bump >= need:
-        require_bump(changes, bump, Version((1, 2, 3)))
+        require_bump(changes, bump, Version("1.2.3"))
         return
     with pytest.raises(ReleaseError) as caught:
-        require_bump(changes, bump, Version((1, 2, 3)))
+        require_bump(changes, bump, Version("1.2.3"))
     heavier = [change for change in changes if level_of(change) > bump]
     assert f"{len(heavier)} of {len(changes)} changes need more" in str(caught.value)
     assert f"--bump {need}" in str(caught.value)
@@ -100,7 +100,7 @@ def test_a_refusal_lists_what_needs_more_and_nothing_else() -> None:
     value = changed("record", "value", {"text": "€35m", "number": 35e6}, {"text": "€40m", "number": 40e6})
     question = changed("record", "question", "Old words?", "New words?")
     with pytest.raises(ReleaseError) as caught:
-        require_bump([value, question], Level.MINOR, Version((1, 0, 0)))
+        require_bump([value, question], Level.MINOR, Version("1.0.0"))
     assert "major: record x: value '€35m' -> '€40m'" in str(caught.value)
     assert "words" not in str(caught.value)
     assert "Release 2.0.0 with --bump major" in str(caught.value)
@@ -108,7 +108,7 @@ def test_a_refusal_lists_what_needs_more_and_nothing_else() -> None:
 
 def test_a_long_refusal_says_how_to_see_all() -> None:
     with pytest.raises(ReleaseError, match="and 15 more; `offside-data diff` lists all"):
-        require_bump([MAJOR[6]] * 45, Level.PATCH, Version((1, 0, 0)))
+        require_bump([MAJOR[6]] * 45, Level.PATCH, Version("1.0.0"))
 
 
 def test_levels_go_by_their_names() -> None:
@@ -118,7 +118,7 @@ def test_levels_go_by_their_names() -> None:
 
 
 def test_numbers_after_the_one_that_is_raised_start_again() -> None:
-    version = Version((1, 2, 3))
+    version = Version("1.2.3")
     assert [str(bumped(version, level)) for level in Level] == ["1.2.4", "1.3.0", "2.0.0"]
 
 

@@ -25,17 +25,17 @@ def test_an_undecided_record_says_why(make_record: Any) -> None:
 def test_the_taxonomy_holds_it_as_long_as_a_record_needs_it(name: str, make_record: Any) -> None:
     text = shipped_taxonomy_text(name)
     waiting = untagged(make_record(), "nobody knows")
-    longer = fit_taxonomy(text, [waiting])
+    longer = fit_taxonomy(text, [waiting.attribute])
     assert parse_taxonomy(longer, where="longer")["untagged"] == UNTAGGED
-    assert fit_taxonomy(longer, [waiting]) == longer
-    assert fit_taxonomy(longer, [make_record()]) == fit_taxonomy(text, [make_record()]) == text
+    assert fit_taxonomy(longer, [waiting.attribute]) == longer
+    assert fit_taxonomy(longer, [make_record().attribute]) == fit_taxonomy(text, [make_record().attribute]) == text
 
 
 @pytest.mark.parametrize("indent", ["", "    "])
 def test_comments_and_layout_stay(indent: str, make_record: Any) -> None:
     text = f"attributes:  # all\n{indent}# first\n{indent}- {{name: a, scope: shared, kind: text, questions: [x], "
     text += "answers: ['{value}']}\nname: other way round\n"
-    longer = fit_taxonomy(text, [untagged(make_record(), "nobody knows")])
+    longer = fit_taxonomy(text, [untagged(make_record(), "nobody knows").attribute])
     assert parse_taxonomy(longer, where="longer").names() == ["untagged", "a"]
     assert fit_taxonomy(longer, []) == text
 
@@ -43,7 +43,7 @@ def test_comments_and_layout_stay(indent: str, make_record: Any) -> None:
 def test_a_taxonomy_on_one_line_is_refused(make_record: Any) -> None:
     text = "attributes: [{name: a, scope: shared, kind: text, questions: [x], answers: ['{value}']}]\n"
     with pytest.raises(TaxonomyError, match="starting with a dash"):
-        fit_taxonomy(text, [untagged(make_record(), "nobody knows")])
+        fit_taxonomy(text, [untagged(make_record(), "nobody knows").attribute])
 
 
 def test_an_undecided_row_survives_ingest_and_is_found(tmp_path: Path) -> None:

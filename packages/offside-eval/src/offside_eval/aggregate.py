@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from offside_data.strict import Strict
 from offside_eval.config import N_BOOT
 from offside_eval.statistics import bootstrap_mean
-from offside_eval.strict import Strict
 
 if TYPE_CHECKING:
     import polars as pl

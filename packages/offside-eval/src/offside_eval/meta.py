@@ -7,15 +7,33 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 
+from offside_data import strict
+from offside_data.errors import OffsideError
 from offside_data.run_manifest import FILE, DatasetReference, ModelReference, RunManifest
+from offside_data.strict import Strict
 from offside_eval.config import Role, Suite
-from offside_eval.strict import ResultsError, Strict, read
 
 SCHEMA = 1
+T = TypeVar("T")
+
+
+class ResultsError(OffsideError, ValueError):
+    """A folder isn't a finished results folder, or was written by another version."""
+
+
+def checked(kind: type[T], content: Any, where: str | Path) -> T:
+    """Parsed JSON of a results folder as `kind`.
+
+    Raises:
+        ResultsError: If a key is unknown, missing or of a wrong type.
+    """
+    remedy = "Evaluate the model again, or install the version that wrote it."
+    known = [field.name for field in dataclasses.fields(EvaluationMeta)]
+    return strict.read(kind, content, where, ResultsError, remedy=remedy, known=known)
 
 
 def _run(content: Any) -> RunManifest | None:
@@ -109,7 +127,7 @@ class EvaluationMeta(Strict):
                 f"{where}: results schema {found!r}; this version reads {SCHEMA}. "
                 "Evaluate the model again, or install the version that wrote it."
             )
-        return read(_ADAPTER, {key: value for key, value in content.items() if key != "schema"}, where)
+        return checked(cls, {key: value for key, value in content.items() if key != "schema"}, where)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands on disk."""
@@ -118,6 +136,3 @@ class EvaluationMeta(Strict):
         content: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **dataclasses.asdict(bare)}))
         content["model"]["run"] = None if run is None else run.to_json()
         return content
-
-
-_ADAPTER = pydantic.TypeAdapter(EvaluationMeta)

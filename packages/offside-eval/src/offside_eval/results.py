@@ -20,13 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pydantic
-
 from offside_data.files import whole_file, write_json
-from offside_eval import strict
 from offside_eval.aggregate import Aggregate
-from offside_eval.meta import EvaluationMeta
-from offside_eval.strict import ResultsError
+from offside_eval.meta import EvaluationMeta, ResultsError, checked
 
 if TYPE_CHECKING:
     import polars as pl
@@ -118,7 +114,7 @@ class Results:
                     "`offside-eval run OUT …` wrote; start that command again if it was interrupted."
                 )
         meta = EvaluationMeta.from_json(_parsed(path / META), path / META)
-        aggregates = strict.read(_AGGREGATES, _parsed(path / AGGREGATES), path / AGGREGATES)
+        aggregates = checked(list[Aggregate], _parsed(path / AGGREGATES), path / AGGREGATES)
         return cls(pl.read_parquet(path / SAMPLES), aggregates, meta, path)
 
     def save(self, path: str | Path) -> Results:
@@ -133,9 +129,6 @@ class Results:
         write_json(path / AGGREGATES, [dataclasses.asdict(entry) for entry in self.aggregates])
         write_json(path / META, self.meta.to_json())
         return Results(self.samples, self.aggregates, self.meta, path)
-
-
-_AGGREGATES = pydantic.TypeAdapter(list[Aggregate])
 
 
 def _parsed(file: Path) -> Any:

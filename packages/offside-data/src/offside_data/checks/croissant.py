@@ -9,7 +9,7 @@ from typing import Any
 from offside_data.checks._base import Inspection
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.journal import OWNED_PARQUET
-from offside_data.dataset.reference import Version
+from offside_data.dataset.versions import parse_version
 from offside_data.files import sha256_file
 from offside_data.issues import Issue
 from offside_data.release.croissant import CROISSANT_FILE
@@ -23,7 +23,7 @@ def run(inspection: Inspection) -> Iterator[Issue]:
     dataset = inspection.dataset
     path = dataset.path / CROISSANT_FILE
     if not path.is_file():
-        if Version.parse(dataset.version).release[0] > 0 or dataset.card.parent is not None:
+        if parse_version(dataset.version).major > 0 or dataset.card.parent is not None:
             message = f"a released version has one, so that other tools can read it. {_REWRITE}"
             yield Issue("warning", "croissant-missing", CROISSANT_FILE, message)
         return

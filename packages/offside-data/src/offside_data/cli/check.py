@@ -15,7 +15,7 @@ def command(dataset: str, strict: bool, as_json: bool) -> None:
     """Check DATASET: digests, card, records, pictures, splits.
 
     Each issue is one line: severity, code, place, message. An error makes the exit status 1. A line
-    {"kind": "waiver", "code": CODE, "where": PLACE, "reason": WHY} in the dataset's decisions.jsonl
+    {"kind": "waiver", "what": {"code": CODE, "where": PLACE}, "why": REASON} in the dataset's decisions.jsonl
     silences one issue.
     """
     from offside_data.check import check_reference

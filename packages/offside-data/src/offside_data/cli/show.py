@@ -44,10 +44,12 @@ def command(ref: str, samples: int, as_json: bool) -> None:
     print_card(str(shown["name"]), head)
     keys = ["records", "subjects", "images"]
     rows = [[part, *(f"{facts[key]:,}" for key in keys)] for part, facts in card.splits.items()]
-    print_cards("", ["split", *keys], rows)
+    click.echo()
+    print_cards("Splits", ["split", *keys], rows)
     columns = ["split", "attribute", "veracity", "question", "answer"]
     if shown["samples"]:
-        print_cards("", columns, [[str(s[c] or "") for c in columns] for s in shown["samples"]])
+        click.echo()
+        print_cards("Questions", columns, [[str(s[c] or "") for c in columns] for s in shown["samples"]])
 
 
 def _samples(dataset: Any, number: int) -> list[dict[str, Any]]:

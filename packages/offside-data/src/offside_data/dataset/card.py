@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from offside_data.dataset.reference import Version
+from offside_data.dataset.versions import parse_version
 from offside_data.errors import CardError
 from offside_data.files import write_text
 from offside_data.issues import Issue
@@ -244,7 +244,7 @@ def is_name(value: object) -> bool:
 def is_version(value: object) -> bool:
     """Whether `value` is a semantic version's text."""
     try:
-        return isinstance(value, str) and bool(Version.parse(value))
+        return isinstance(value, str) and bool(parse_version(value))
     except ValueError:
         return False
 

@@ -1,5 +1,6 @@
-"""`decisions.jsonl`: every curation decision, one JSON object a line: what, why, who or which tool, when.
+"""`decisions.jsonl`: every curation decision, one JSON object a line: id, kind, what, why, who or which tool, when.
 
+A line that a person writes, a waiver for example, needs `kind`, `what` and `why`; reading it fills in the rest.
 Decisions are only ever appended; one that takes another back names it (`kind: undo`, `what.decision`). Only a
 takedown rewrites them, so that the name of whoever asked for it stands nowhere.
 """
@@ -10,7 +11,7 @@ import datetime
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,36 +33,59 @@ def make_decision(
         command: Which command decided, e.g. `dedup --radius 4`; a person's own words for a person's decision.
         when: ISO timestamp; now if not given.
     """
-    decision = {
-        "kind": kind,
-        "what": dict(what),
-        "why": why,
-        "who": f"offside-data {importlib.metadata.version('offside-data')} {command}",
-        "when": when or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+    return _complete(
+        {
+            "kind": kind,
+            "what": dict(what),
+            "why": why,
+            "who": f"offside-data {importlib.metadata.version('offside-data')} {command}",
+            "when": when or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+    )
+
+
+def _complete(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line with all fields; waivers once had `code`, `where` and `reason` instead of `what` and `why`."""
+    decision = {"kind": "", "what": {}, "why": "", "who": "", "when": "", **line}
+    if decision["kind"] == "waiver" and "what" not in line:
+        decision["what"] = {key: decision.pop(key, "") for key in ("code", "where")}
+        decision["why"] = decision.pop("reason", "")
     text = json.dumps(decision, sort_keys=True, ensure_ascii=False)
     return {"id": "d" + hashlib.sha256(text.encode()).hexdigest()[:12], **decision}
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Each line of a `decisions.jsonl` by its number: the decision, or what is wrong with it; none without a file.
+
+    Raises:
+        DatasetError: If the file can't be read as text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: can't be read as UTF-8 text: {error}.") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                decision = json.loads(line)
+            except ValueError as error:
+                yield number, f"not JSON: {error}."
+            else:
+                yield number, _complete(decision) if isinstance(decision, dict) else "must hold one JSON object."
 
 
 def read_decisions(folder: Path) -> list[dict[str, Any]]:
     """All decisions of a dataset folder, oldest first; none if there is no file.
 
     Raises:
-        DatasetError: If a line isn't a JSON object; names it.
+        DatasetError: If the file can't be read, or a line isn't a JSON object; names it.
     """
     path = folder / DECISIONS_FILE
-    if not path.is_file():
-        return []
     decisions = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip():
-            try:
-                decision = json.loads(line)
-            except ValueError as error:
-                raise DatasetError(f"{path}:{number}: not JSON: {error}. Correct or delete the line.") from error
-            if not isinstance(decision, dict):
-                raise DatasetError(f"{path}:{number}: must hold one JSON object. Correct or delete the line.")
-            decisions.append(decision)
+    for number, decision in read_lines(path):
+        if isinstance(decision, str):
+            raise DatasetError(f"{path}:{number}: {decision} Correct or delete the line.")
+        decisions.append(decision)
     return decisions
 
 

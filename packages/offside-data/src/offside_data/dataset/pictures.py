@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _MEMORY = 2**32 - 1
 """Number of the file that is none: of pictures that are held in memory."""
 _HELD_PER_GROUP = 256
+_SPOOLED_PER_GROUP = 64
 _GROUPS_KEPT = 8
 """Row groups whose pictures stay in memory: rows near each other show pictures near each other."""
 
@@ -186,13 +187,11 @@ def _nothing() -> pa.DictionaryArray:
 
 
 def compact(pictures: pa.DictionaryArray) -> pa.DictionaryArray:
-    """The same without the pictures that no row shows."""
+    """The same without the pictures that no row shows, in the order in which rows show them first."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     used = pc.unique(pictures.indices.drop_null())
-    if len(used) == len(pictures.dictionary):
-        return pictures
     return pa.DictionaryArray.from_arrays(pc.index_in(pictures.indices, used), pictures.dictionary.take(used))
 
 
@@ -206,7 +205,9 @@ def open_parquet(path: Path, dictionary: Sequence[str] = ()) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path, read_dictionary=list(dictionary), memory_map=False)
+        names = pq.read_schema(path).names if dictionary else []
+        known = [column for column in dictionary if column.partition(".")[0] in names]
+        return pq.ParquetFile(path, read_dictionary=known)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
 
@@ -237,3 +238,47 @@ class StoredImage:
     def place(self) -> dict[str, Any]:
         """The picture as the `image` column of a frame holds it."""
         return {"file": self.file, "group": self.group, "row": self.row, "path": self.path}
+
+
+class PictureSpool:
+    """A Parquet file that pictures go to while they come in, so that they aren't held; close it before they are read.
+
+    Args:
+        store: Knows the file.
+        file: Where it is written.
+    """
+
+    def __init__(self, store: PictureStore, file: Path) -> None:
+        self._store = store
+        self._number = store.add(file)
+        self._file = file
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[bytes] = []
+        self._group = 0
+
+    def add(self, data: bytes, path: str | None) -> StoredImage:
+        """Take a picture in; the place that it will have. Neighbours are read together."""
+        self._waiting.append(data)
+        image = StoredImage(self._store, self._number, self._group, len(self._waiting) - 1, path)
+        if len(self._waiting) == _SPOOLED_PER_GROUP:
+            self._write()
+        return image
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._waiting:
+            self._write()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pictures = pa.array(self._waiting, pa.binary())
+        table = pa.table({"image": pa.StructArray.from_arrays([pictures], ["bytes"])})
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, table.schema, compression="NONE")
+        self._writer.write_table(table, row_group_size=len(table))
+        self._waiting = []
+        self._group += 1

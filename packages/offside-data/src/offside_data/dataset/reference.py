@@ -11,103 +11,16 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from offside_data.dataset.versions import Version, VersionRange, parse_range, parse_version
 from offside_data.errors import DatasetReferenceError
 
-_IDENTIFIERS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
-_NUMBER = r"0|[1-9]\d*"
-_VERSION = re.compile(rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_IDENTIFIERS}))?(?:\+{_IDENTIFIERS})?")
-_RANGE = re.compile(
-    rf"([~^])({_NUMBER})(?:\.({_NUMBER}|[xX*]))?(?:\.({_NUMBER}|[xX*]))?(?:-({_IDENTIFIERS}))?(?:\+{_IDENTIFIERS})?"
-)
 _REPO = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 _FORMS = "a folder (./NAME), ORG/NAME, ORG/NAME@1.2.0, ORG/NAME@^1.0, ORG/NAME@~1.2 or ORG/NAME@main"
-
-
-@functools.total_ordering
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A semantic version; build metadata is dropped.
-
-    Args:
-        release: Major, minor and patch number.
-        prerelease: E.g. `("rc", "1")`; empty for a release.
-    """
-
-    release: tuple[int, int, int]
-    prerelease: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Version:
-        """Parse `MAJOR.MINOR.PATCH[-PRERELEASE]`.
-
-        Raises:
-            ValueError: If it is anything else.
-        """
-        match = _VERSION.fullmatch(text)
-        prerelease = tuple((match[4] or "").split(".")) if match and match[4] else ()
-        if match is None or any(re.fullmatch(r"0\d+", part) for part in prerelease):
-            raise ValueError(f"{text!r} isn't a version: write MAJOR.MINOR.PATCH, e.g. 1.2.0 or 1.2.0-rc.1.")
-        return cls((int(match[1]), int(match[2]), int(match[3])), prerelease)
-
-    def __str__(self) -> str:
-        release = ".".join(map(str, self.release))
-        return f"{release}-{'.'.join(self.prerelease)}" if self.prerelease else release
-
-    def __lt__(self, other: Version) -> bool:
-        return self._key() < other._key()
-
-    def _key(self) -> tuple[tuple[int, int, int], bool, list[tuple[bool, int, str]]]:
-        # A pre-release comes before its release; numbers before words, fewer parts before more.
-        parts = [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in self.prerelease]
-        return self.release, not self.prerelease, parts
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRange:
-    """The versions from `low` up to, not including, the release `below`; `low` alone if `below` is null."""
-
-    low: Version
-    below: tuple[int, int, int] | None
-
-    @classmethod
-    def parse(cls, text: str) -> VersionRange:
-        """Parse `1.2.0`, `^1.0` or `~1.2` by npm's rules.
-
-        Raises:
-            ValueError: If it is anything else; other kinds of ranges are not taken.
-        """
-        match = _RANGE.fullmatch(text)
-        if match is None:
-            return cls(Version.parse(text), None)
-        operator, *numbers, prerelease = match.groups()
-        given = [int(n) for n in numbers if n and n not in "xX*"]
-        if (numbers[1] in ("x", "X", "*") and numbers[2] not in (None, "x", "X", "*")) or (
-            prerelease and len(given) < 3
-        ):
-            raise ValueError(f"{text!r} isn't a version range: write ^1.2.0, ^1.0 or ~1.2.")
-        major, minor, patch = given + [0] * (3 - len(given))
-        low = Version.parse(f"{major}.{minor}.{patch}" + (f"-{prerelease}" if prerelease else ""))
-        if len(given) == 1 or (operator == "^" and major > 0):
-            below = (major + 1, 0, 0)
-        elif operator == "~" or minor > 0 or len(given) == 2:
-            below = (major, minor + 1, 0)
-        else:
-            below = (major, minor, patch + 1)
-        return cls(low, below)
-
-    def matches(self, version: Version) -> bool:
-        """Whether `version` is in the range; a pre-release only if the range names one of its release."""
-        if self.below is None:
-            return version == self.low
-        if version.prerelease and not (self.low.prerelease and self.low.release == version.release):
-            return False
-        return self.low <= version and version.release < self.below
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +47,8 @@ class Reference:
         """Whether a released version is one that this reference may stand for."""
         if self.kind == "folder" or self.revision is not None:
             return False
-        parsed = Version.parse(version) if isinstance(version, str) else version
-        return not parsed.prerelease if self.versions is None else self.versions.matches(parsed)
+        parsed = parse_version(version) if isinstance(version, str) else version
+        return not parsed.prerelease if self.versions is None else bool(self.versions.match(parsed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +81,7 @@ def parse_reference(text: str | Path) -> Reference:
     if wanted == "main":
         return Reference(text, "hub", repo=repo, revision="main")
     try:
-        return Reference(text, "hub", repo=repo, versions=VersionRange.parse(wanted))
+        return Reference(text, "hub", repo=repo, versions=parse_range(wanted))
     except ValueError as error:
         raise DatasetReferenceError(f"{text!r}: {error} Allowed: {_FORMS}.") from error
 

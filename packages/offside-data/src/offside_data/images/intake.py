@@ -8,34 +8,44 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from offside_data.adapters._base import Imported, Picture, Remark
 from offside_data.dataset.journal import work_folder
+from offside_data.dataset.pictures import PictureSpool
 from offside_data.errors import MissingImagesError, PictureError, SourceError
 from offside_data.files import write_text
 from offside_data.images.decode import MAX_BYTES, read_bytes
 from offside_data.images.hashing import hash_image
 from offside_data.images.normalise import normalise_image
+from offside_data.processes import Workers, process_count
 from offside_data.progress import track
-from offside_data.schema import EncodedImage
+from offside_data.schema import EncodedImage, RecordImage
 
 QUARANTINE = "quarantine"
 """Sub-folder of a dataset's working area: pictures that can't be used, and `quarantine.jsonl`, which says why."""
 SHOWN = 30
 """How many pictures an error message lists."""
 _NAMED = 5
+_BATCH = 16
+"""Pictures that a process takes at a time."""
+_WORTH_SHARING = 500
+"""Pictures from which on a second process pays for its start."""
 _NEVER_COPIED = ("missing", "unreadable", "outside")
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPicture:
     """A picture as the dataset stores it, and what `tables/images.parquet` says of its bytes."""
 
-    image: EncodedImage
+    image: RecordImage
     columns: dict[str, Any]
 
 
@@ -81,13 +91,16 @@ class Intake:
     remarks: list[Remark] = field(default_factory=list)
 
 
-def load_pictures(imported: Imported, roots: Sequence[Path], *, skip_bad: bool) -> Intake:
+def load_pictures(
+    imported: Imported, roots: Sequence[Path], *, skip_bad: bool, spool: PictureSpool | None = None
+) -> Intake:
     """Load the pictures that multimodal records need.
 
     Args:
         imported: What an adapter read.
         roots: Folders that pictures must lie in, links followed.
         skip_bad: Go on without pictures that can't be used, as long as there are others.
+        spool: Takes their bytes; without, they are held in memory.
 
     Raises:
         MissingImagesError: If some aren't there; counts them and says where they were looked for.
@@ -100,21 +113,48 @@ def load_pictures(imported: Imported, roots: Sequence[Path], *, skip_bad: bool) 
     if missing and not (skip_bad and len(missing) < len(wanted)):
         raise MissingImagesError(_missing_message(missing, len(wanted)))
     intake = Intake()
-    for picture in track(wanted, "pictures", total=len(wanted)):
-        path = found[picture.image_id]
-        try:
-            intake.loaded[picture.image_id], changes = _load(picture, path, roots)
-        except PictureError as error:
-            intake.bad.append(BadPicture(picture=picture, path=path, problem=error))
-        else:
-            notes = [Remark(kind="note", file=picture.key, index=None, why=why) for why in changes]
-            intake.remarks.extend(notes)
+    # In the order in which they are stored, so that whoever writes the records reads the spool from front to back.
+    ordered = sorted(wanted, key=lambda picture: (picture.split, picture.image_id)) if spool else wanted
+    jobs = [(picture, found[picture.image_id]) for picture in ordered]
+    changes: dict[str, tuple[str, ...]] = {}
+    with Workers(tuple(roots), process_count() if len(jobs) >= _WORTH_SHARING else 1) as workers:
+        came = workers.map(_load_some, batched(jobs, _BATCH))
+        for picture, (result, path) in track(chain.from_iterable(came), "pictures", total=len(wanted)):
+            if isinstance(result, PictureError):
+                intake.bad.append(BadPicture(picture=picture, path=path, problem=result))
+                continue
+            image, columns, changes[picture.image_id] = result
+            stored = image if spool is None else spool.add(image.bytes, image.path)
+            intake.loaded[picture.image_id] = LoadedPicture(stored, columns)
+    place = {picture.image_id: number for number, picture in enumerate(wanted)}
+    intake.bad.sort(key=lambda bad: place[bad.picture.image_id])
+    for picture in wanted:
+        for why in changes.get(picture.image_id, ()):
+            intake.remarks.append(Remark(kind="note", file=picture.key, index=None, why=why))
     if intake.bad and not (skip_bad and intake.loaded):
         raise SourceError(_bad_message(intake.bad, len(wanted)))
     return intake
 
 
-def _load(picture: Picture, path: Path | None, roots: Sequence[Path]) -> tuple[LoadedPicture, tuple[str, ...]]:
+Loaded = tuple[EncodedImage, dict[str, Any], tuple[str, ...]]
+
+
+def _load_some(
+    roots: Sequence[Path], jobs: Iterable[tuple[Picture, Path | None]]
+) -> list[tuple[Picture, tuple[Loaded | PictureError, Path | None]]]:
+    """What came of some pictures, each with the file that it was read from."""
+    found: list[tuple[Picture, tuple[Loaded | PictureError, Path | None]]] = []
+    for picture, path in jobs:
+        result: Loaded | PictureError
+        try:
+            result = _load(picture, path, roots)
+        except PictureError as error:
+            result = error
+        found.append((picture, (result, path)))
+    return found
+
+
+def _load(picture: Picture, path: Path | None, roots: Sequence[Path]) -> Loaded:
     if picture.data is not None:
         data, name = picture.data, picture.key
     elif path is not None:
@@ -123,7 +163,14 @@ def _load(picture: Picture, path: Path | None, roots: Sequence[Path]) -> tuple[L
         raise PictureError(picture.key, "missing", "there is no such file.")
     normal = normalise_image(data, name)
     hashes = hash_image(normal.image.bytes, normal.pixels)
-    return LoadedPicture(normal.image, dataclasses.asdict(hashes)), normal.changes
+    return normal.image, dataclasses.asdict(hashes), normal.changes
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Items in lists of `size`; the last one may be shorter."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some
 
 
 def _missing_message(missing: list[Picture], wanted: int) -> str:

@@ -21,9 +21,10 @@ from offside_data.dataset.card import Card
 from offside_data.dataset.digest import dataset_digest, frame_root, taxonomy_digest
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
-from offside_data.dataset.reference import Version, local_folder, parse_reference
+from offside_data.dataset.reference import local_folder, parse_reference
 from offside_data.dataset.storage import TABLES
 from offside_data.dataset.transaction import Transaction, transaction_of
+from offside_data.dataset.versions import Version, parse_version
 from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import ReleaseError, UsageError
 from offside_data.files import write_text
@@ -39,7 +40,7 @@ from offside_data.takedown.tombstones import read_tombstones
 if TYPE_CHECKING:
     import polars as pl
 
-FIRST = Version((1, 0, 0))
+FIRST = Version("1.0.0")
 """Version of a first release, whatever the working version was."""
 _WRITTEN_ANEW = ("croissant-unreadable",)
 """Codes of errors that a release puts right itself."""
@@ -284,7 +285,7 @@ def _parent_of(folder: Path, card: Card, reference: str | Path | None) -> Iterat
                 field="schema_version", before=stated.block.get("schema_version"), after=SCHEMA_VERSION
             )
             extra.append(Change(kind="schema", action="changed", name=card.name, fields=(schema,)))
-        version = Version.parse(snapshot.version)
+        version = parse_version(snapshot.version)
         yield _Parent(version, snapshot.digest, snapshot.folder, open_dataset(home), tuple(extra))
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from offside_data.dataset.reference import Version
+from offside_data.dataset.versions import Version
 from offside_data.errors import ReleaseError, UsageError
 from offside_data.release.diff import Change, FieldChange
 
@@ -84,14 +84,8 @@ def required(changes: Iterable[Change]) -> Level | None:
 
 def bumped(version: Version, level: Level) -> Version:
     """The version that a bump of `version` gives."""
-    major, minor, patch = version.release
-    match level:
-        case Level.MAJOR:
-            return Version((major + 1, 0, 0))
-        case Level.MINOR:
-            return Version((major, minor + 1, 0))
-        case Level.PATCH:
-            return Version((major, minor, patch + 1))
+    raised: Version = getattr(version.truncate(), f"next_{level}")()
+    return raised
 
 
 def require_bump(changes: Iterable[Change], bump: Level, parent: Version) -> None:

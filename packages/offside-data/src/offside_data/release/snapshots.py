@@ -17,7 +17,7 @@ from pathlib import Path
 
 from offside_data.dataset.card import Card
 from offside_data.dataset.journal import work_folder
-from offside_data.dataset.reference import Version
+from offside_data.dataset.versions import parse_version
 from offside_data.errors import DatasetError
 from offside_data.files import write_json
 
@@ -77,7 +77,7 @@ def all_snapshots(dataset: Path) -> list[Snapshot]:
     folder = work_folder(dataset, RELEASES)
     names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     found = [snapshot for name in names if (snapshot := find_snapshot(dataset, name)) is not None]
-    return sorted(found, key=lambda snapshot: Version.parse(snapshot.version))
+    return sorted(found, key=lambda snapshot: parse_version(snapshot.version))
 
 
 def keep(dataset: Path, version: str, digest: str) -> Snapshot:

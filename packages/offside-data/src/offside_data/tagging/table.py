@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from offside_data.files import whole_file
 from offside_data.tagging.suspects import reasons_of
-from offside_data.tagging.tiers import domain_of
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.values import why_unparsed
 from offside_data.taxonomy import Taxonomy

@@ -40,14 +40,17 @@ def untagged(record: Record, why: str) -> Record:
     return add_suspect(record, f"attribute: {why}")
 
 
-def fit_taxonomy(text: str, records: Iterable[Record]) -> str:
+def fit_taxonomy(text: str, attributes: Iterable[str | None]) -> str:
     """A taxonomy's YAML text with `UNTAGGED` if a record needs it and else without; comments stay.
+
+    Args:
+        text: The YAML text.
+        attributes: Those of the records.
 
     Raises:
         TaxonomyError: If the text is malformed, or its attributes are no list with one item a line.
     """
-    needed = any(record.attribute == UNTAGGED.name for record in records)
-    if not needed:
+    if UNTAGGED.name not in attributes:
         return _LISTED.sub("", text)
     if UNTAGGED.name in parse_taxonomy(text, where="taxonomy.yaml"):
         return text

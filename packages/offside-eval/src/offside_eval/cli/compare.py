@@ -30,9 +30,10 @@ def command(as_json: bool, **options: Any) -> None:
         return
     for setting in comparison.settings.values():
         columns, rows = terminal_rows(setting)
-        print_cards(f"\n{setting.name}: {setting.summary}", columns, rows)
+        print_cards(f"{setting.name}: {setting.summary}", columns, rows)
+        click.echo()
     print_cards(
-        "\npublished findings",
+        "published findings",
         ["finding", "effect", "verdict", "because"],
         [[f.statement, text(f.figure), f.verdict, f.why] for f in findings],
     )
