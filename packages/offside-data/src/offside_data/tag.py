@@ -18,9 +18,9 @@ from offside_data.dataset.transaction import change_dataset
 from offside_data.schema import Record, RumorChannel
 from offside_data.tagging.attributes import Reading
 from offside_data.tagging.facts import with_facts
-from offside_data.tagging.suspects import with_contradictions, with_reasons
+from offside_data.tagging.readings import Readings, read_texts
+from offside_data.tagging.suspects import flag_contradictions, with_reasons
 from offside_data.tagging.table import TOPICS, Doubt, doubts_of, list_doubts
-from offside_data.tagging.texts import Readings, read_texts
 from offside_data.tagging.tiers import Tiers, known_sources, load_tiers
 from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy
 from offside_data.tagging.values import parse_value
@@ -121,8 +121,8 @@ def tag_dataset(folder: str | Path, *, apply: bool = True, tiers: Path | None = 
         fields = {name for change in tagged.changes for name in change.fields}
         with change_dataset(dataset) as change:
             change.update(tagged.claims.filter(pl.col("record_id").is_in(changed)).select("record_id", *fields))
-            change.set_taxonomy(fit_taxonomy(change.taxonomy_text, tagged.claims["attribute"].unique()))
-            change.set_table("subjects", with_facts(change.table_rows("subjects"), tagged.claims, taxonomy))
+            change.set_taxonomy(fit_taxonomy(change.taxonomy_text, tagged.claims["attribute"].unique().to_list()))
+            change.set_table("subjects", with_facts(change.tables["subjects"], tagged.claims, taxonomy))
             change.decide(make_decision("tag", c.to_json(), "; ".join(c.why), command="tag") for c in tagged.changes)
     return TagReport(
         records=len(tagged.claims), changes=tuple(tagged.changes), doubt_table=tagged.doubts, applied=apply
@@ -152,7 +152,7 @@ def tag_claims(claims: pl.DataFrame, taxonomy: Taxonomy, tiers: Tiers) -> Tagged
     tagged = _with_targets(tagged, why)
     is_other = pl.col("attribute").ne_missing(claims["attribute"])
     if tagged.select(is_other.any()).item():
-        tagged = with_contradictions(tagged, taxonomy)
+        tagged = flag_contradictions(tagged, taxonomy)
     tagged = _with_doubts(tagged, _attribute_doubts(claims, texts), taxonomy)
     changes = list(_changes(claims, tagged, why))
     # What was read just now is stated in its answer.

@@ -159,6 +159,8 @@ class _Plan:
             return False
         if self._moves or len(self._of(self._added, part)) or stated_size(base.card, part) is None:
             return False
+        if not len(self._touched) and not len(self._added):
+            return True
         names = base.frame(part, ["record_id"])["record_id"]
         if names.is_in(self._touched.implode()).any():
             return False

@@ -8,7 +8,7 @@ import pytest
 from offside_data import processes
 from offside_data.dataset.storage import frame_schema
 from offside_data.tagging.attributes import Rules
-from offside_data.tagging.texts import read_texts
+from offside_data.tagging.readings import read_texts
 from offside_data.tagging.values import parse_value
 from offside_data.taxonomy import load_taxonomy
 
