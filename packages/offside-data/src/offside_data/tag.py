@@ -93,13 +93,9 @@ class TagReport:
         return tuple(doubts_of(self.doubt_table))
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values."""
-        return {
-            "records": self.records,
-            "applied": self.applied,
-            "changes": [change.to_json() for change in self.changes],
-            "doubts": self.doubt_table.to_dicts(),
-        }
+        """The report as plain values, without the doubts, of which there may be many."""
+        changes = [change.to_json() for change in self.changes]
+        return {"records": self.records, "applied": self.applied, "changes": changes}
 
 
 def tag_dataset(folder: str | Path, *, apply: bool = True, tiers: Path | None = None) -> TagReport:
