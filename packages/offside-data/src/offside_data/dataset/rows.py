@@ -86,9 +86,9 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if not dataclasses.is_dataclass(value):
         return value
-    return {field.name: getattr(value, field.name) for field in _fields_of(type(value))}
+    return {field.name: getattr(value, field.name) for field in _fields_of(value.__class__)}
 
 
 @functools.cache
-def _fields_of(kind: type) -> tuple[dataclasses.Field[Any], ...]:
+def _fields_of(kind: type[Any]) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(kind)
