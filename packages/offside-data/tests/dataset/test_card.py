@@ -107,15 +107,17 @@ def test_backslashes_in_generated_text_are_text(card: Card) -> None:
     assert r"a \1 \g<0> b" in card.body
 
 
-def test_windows_line_ends_and_marks_are_read(card: Card) -> None:
-    again = Card.parse("\ufeff" + card.text.replace("\n", "\r\n"))
+def test_windows_line_ends_and_marks_are_read(card: Card, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("\ufeff" + card.text, encoding="utf-8", newline="\r\n")
+    again = Card.load(tmp_path)
     assert (again.block, again.data, again.body) == (card.block, card.data, card.body)
 
 
-def test_front_matter_may_hold_a_rule_of_dashes(card: Card) -> None:
+def test_front_matter_may_hold_a_rule_of_dashes(card: Card, tmp_path: Path) -> None:
     card.data["note"] = "a --- b"
     card.body = "text\n\n---\n\nmore\n"
-    again = Card.parse(card.text)
+    card.save(tmp_path)
+    again = Card.load(tmp_path)
     assert (again.block, again.data, again.body) == (card.block, card.data, card.body)
 
 
@@ -129,9 +131,11 @@ def test_front_matter_may_hold_a_rule_of_dashes(card: Card) -> None:
         ("---\noffside: 3\n---\n", "no `offside:` block"),
     ],
 )
-def test_what_is_no_card(text: str, message: str) -> None:
+def test_what_is_no_card(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "x.md"
+    path.write_text(text)
     with pytest.raises(CardError, match=f"x.md: .*{message}"):
-        Card.parse(text, where="x.md")
+        Card.load(path)
 
 
 def test_a_card_that_is_not_text(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_decisions_are_lines_of_json(tmp_path: Path, records: list[Record], writ
 
 
 def test_a_change_keeps_a_person_s_words(fresh: OffsideDataset, records: list[Record]) -> None:
-    card = Card.parse(fresh.card.text)
+    card = Card.load(fresh.path)
     card.data["license"] = "cc-by-4.0"
     card.data["homepage"] = "https://example.org"
     card.block = dataclasses.replace(card.block, version="0.2.0")

@@ -49,20 +49,11 @@ class Card:
         """Read the card of a dataset folder, or a card file.
 
         Raises:
-            CardError: If there is none, or as `parse`.
+            CardError: If there is none, its front matter isn't YAML with an `offside` block, or the block is malformed
+                or of another schema version.
         """
-        return cls.parse(_text(path), where=str(_file(path)))
-
-    @classmethod
-    def parse(cls, text: str, *, where: str = FILE_NAME) -> Card:
-        """Parse a card's text; `where` names it in messages.
-
-        Raises:
-            CardError: If the front matter isn't YAML with an `offside` block, or the block is malformed or of another
-                schema version.
-        """
-        data, body = _split(text, where)
-        return cls(CardBlock.read(data.pop(BLOCK), where), data, body, where)
+        data, body = read_raw(path)
+        return cls(CardBlock.read(data.pop(BLOCK), _file(path)), data, body, str(_file(path)))
 
     @property
     def text(self) -> str:
@@ -130,7 +121,26 @@ def read_raw(path: str | Path) -> tuple[dict[str, Any], str]:
     Raises:
         CardError: If there is no card, or its front matter isn't YAML with an `offside` block.
     """
-    return _split(_text(path), str(_file(path)))
+    file = _file(path)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise CardError(
+            f"{file}: no such card, so {file.parent} isn't a dataset folder. Make one with "
+            "`offside-data fictional` or `offside-data ingest`."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(f"{file}: can't be read as UTF-8 text: {error}.") from error
+    match = _FRONT_MATTER.match(text)
+    if match is None:
+        raise CardError(f"{file}: must start with YAML front matter between two lines of ---.")
+    try:
+        data = yaml.load(match[1], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise CardError(f"{file}: the front matter isn't valid YAML: {error}") from error
+    if not isinstance(data, dict) or not isinstance(data.get(BLOCK), dict):
+        raise CardError(f"{file}: the front matter has no `{BLOCK}:` block, so this isn't one of our dataset cards.")
+    return data, text[match.end() :].lstrip("\n")
 
 
 def write_raw(path: str | Path, data: Mapping[str, Any], body: str) -> None:
@@ -140,33 +150,6 @@ def write_raw(path: str | Path, data: Mapping[str, Any], body: str) -> None:
 
 def _file(path: str | Path) -> Path:
     return Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
-
-
-def _text(path: str | Path) -> str:
-    file = _file(path)
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise CardError(
-            f"{file}: no such card, so {file.parent} isn't a dataset folder. Make one with "
-            "`offside-data fictional` or `offside-data ingest`."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise CardError(f"{file}: can't be read as UTF-8 text: {error}.") from error
-
-
-def _split(text: str, where: str) -> tuple[dict[str, Any], str]:
-    text = text.replace("\r\n", "\n").removeprefix("\ufeff")
-    match = _FRONT_MATTER.match(text)
-    if match is None:
-        raise CardError(f"{where}: must start with YAML front matter between two lines of ---.")
-    try:
-        data = yaml.load(match[1], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise CardError(f"{where}: the front matter isn't valid YAML: {error}") from error
-    if not isinstance(data, dict) or not isinstance(data.get(BLOCK), dict):
-        raise CardError(f"{where}: the front matter has no `{BLOCK}:` block, so this isn't one of our dataset cards.")
-    return data, text[match.end() :].lstrip("\n")
 
 
 def _joined(data: Mapping[str, Any], body: str) -> str:
