@@ -96,8 +96,8 @@ def save_undo(folder: Path, decision_id: str, changes: Sequence[Change]) -> None
             rows = [row for change in changes if change.part == part and (row := getattr(change, side)) is not None]
             if rows:
                 columns = _features(part)
-                rows = [{column: _plain(row.get(column)) for column in columns} for row in rows]
-                write_file(place / f"{side}-{part}.parquet", rows, columns)
+                plain = ({column: _plain(row.get(column)) for column in columns} for row in rows)
+                write_file(place / f"{side}-{part}.parquet", plain, columns)
 
 
 def undo(folder: str | Path, decision_id: str) -> Undone:

@@ -1,0 +1,519 @@
+"""Change records by a table, or by plain rows: what they claim, where they stand, where they come from.
+
+A row names a record and the fields to change; an empty cell leaves a field as it is. What follows from a change is
+changed with it: further forms, the text form of a picture's claim, the subject's facts. One decision says all that
+one call changed, and `undo` takes it back. A table that was applied once changes nothing any more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offside_data.config import build
+from offside_data.dataset.decisions import make_decision
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.rows import frame_of_columns, records_of, rows_of
+from offside_data.dataset.storage import Row
+from offside_data.dataset.transaction import change_dataset
+from offside_data.dataset.undo import Change, record_change, save_undo
+from offside_data.editing.changes import edited
+from offside_data.editing.columns import CLAIM
+from offside_data.editing.dependents import (
+    WRONG,
+    Pair,
+    facts_that_change,
+    stale_forms,
+    text_forms,
+    with_forms,
+    wrongly_wrong,
+)
+from offside_data.editing.table import Edit, TableOptions, edits_of, listed, read_edits
+from offside_data.editing.template import write_template as write_template
+from offside_data.errors import RecordError, UsageError
+from offside_data.questions import forms as forms_module
+from offside_data.questions.forms import FORMS, Forms, ambiguous_texts, without
+from offside_data.questions.knowledge import value_group
+from offside_data.schema import Record
+from offside_data.split import READ as PLACED
+from offside_data.split import placement_problems, with_splits
+from offside_data.taxonomy import Taxonomy
+from offside_data.validation import validate_record
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KIND = "edit"
+"""Kind of the decisions that say what was changed by hand."""
+_FIELDS = (
+    *("split", "attribute", "scope", "image_id", "veracity", "rumor_channel", "question", "answer", "value"),
+    *("corrects", "suspect", "agreed_value", "sources", "cloze"),
+)
+"""Fields that are listed with what they were and are; those in `FORMS` only where the table gives them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordEdit:
+    """What became of one record.
+
+    Args:
+        record_id: The record.
+        fields: By field, what it was and is.
+        remade: Further forms that were made anew with another result.
+        because: The changed record that it follows; null if the table names it.
+    """
+
+    record_id: str
+    fields: dict[str, tuple[Any, Any]]
+    remade: tuple[str, ...] = ()
+    because: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditReport:
+    """What a table changed, or would change.
+
+    Args:
+        rows: Records that the table names.
+        changes: Records that changed: those that it names, then those that follow.
+        notes: What doesn't follow and a person should look at.
+        decision: The decision that says so; null if nothing was written.
+    """
+
+    rows: int
+    changes: tuple[RecordEdit, ...]
+    notes: tuple[str, ...]
+    decision: Row | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain values."""
+        return dataclasses.asdict(self)
+
+
+def edit_dataset(
+    folder: str | Path,
+    table: str | Path,
+    *,
+    dry_run: bool = False,
+    reason: str = "",
+    by: str = "",
+    seed: int = 0,
+    settings: Mapping[str, Any] | None = None,
+) -> EditReport:
+    """Change the records of a dataset folder as a table says, all or nothing.
+
+    Args:
+        folder: The dataset.
+        table: CSV, XLSX, JSON lines or Parquet, with `record_id` and the columns to change (`editing.columns`).
+        dry_run: Only say what would change.
+        reason: Why; the table's name if empty.
+        by: Pseudonym of whoever decided.
+        seed: Seed of wrong answers that are made anew; that of `questions`.
+        settings: How to read the table, see `editing.table.TableOptions`.
+
+    Raises:
+        DatasetReferenceError: If there is no such folder.
+        SourceError: If the table can't be read.
+        UsageError: If a column is unknown, or a row can't be followed; lists all such rows.
+    """
+    dataset = open_dataset(folder)
+    path = Path(table)
+    edits = read_edits(path, build(TableOptions, settings or {}))
+    return _edit(dataset, edits, _Asked(dry_run, reason or f"as {path.name} says", by, seed, path.name))
+
+
+def edit_rows(
+    folder: str | Path,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    dry_run: bool = False,
+    reason: str,
+    by: str = "",
+    seed: int = 0,
+) -> EditReport:
+    """The same with plain rows, each with `record_id` and the columns to change; null leaves a field as it is.
+
+    Raises:
+        DatasetReferenceError: If there is no such folder.
+        UsageError: As `edit_dataset`.
+    """
+    return _edit(open_dataset(folder), edits_of(rows), _Asked(dry_run, reason, by, seed, ""))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How records are to be changed."""
+
+    dry_run: bool
+    reason: str
+    by: str
+    seed: int
+    table: str
+
+    def decision(self, changes: Sequence[RecordEdit]) -> Row:
+        """The decision; what is about one record is an item of a list, so that a takedown takes no more than that."""
+        what = {"table": self.table, "changes": [_plain(change) for change in changes]}
+        who = f" by {self.by}" if self.by else ""
+        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
+        return make_decision(KIND, what, self.reason, command=f"edit {self.table}".strip() + who, when=when)
+
+
+def _plain(change: RecordEdit) -> Row:
+    told: Row = {"record_id": change.record_id, "changes": {f: list(pair) for f, pair in change.fields.items()}}
+    if change.remade:
+        told["remade"] = list(change.remade)
+    return told | ({"because": change.because} if change.because else {})
+
+
+def _edit(dataset: OffsideDataset, edits: Mapping[str, Edit], asked: _Asked) -> EditReport:
+    changed = _changed(dataset, edits)
+    if not changed:
+        return EditReport(rows=len(edits), changes=(), notes=(), decision=None)
+    taxonomy = dataset.taxonomy
+    around = _around(dataset, changed, taxonomy)
+    own = frozenset(name for name, edit in edits.items() if not edit.cells.keys().isdisjoint(CLAIM))
+    made = text_forms(changed, around, own, taxonomy)
+    changed |= {name: pair for name, (pair, _) in made.followed.items()}
+    _require_places(dataset, changed)
+    subjects = facts_that_change(
+        changed,
+        [record for record in around if record.record_id not in changed],
+        _subjects_of(dataset, changed),
+        taxonomy,
+    )
+    changed = _with_forms(dataset, changed, around, edits, asked.seed)
+    _require_sound(edits, changed, taxonomy)
+    because = {name: claim for name, (_, claim) in made.followed.items() if name not in edits}
+    report = [_told(pair, edits, because) for pair in changed.values()]
+    decision = None if asked.dry_run else asked.decision(report)
+    if decision is not None:
+        _write(dataset, changed, subjects, decision)
+    return EditReport(rows=len(edits), changes=tuple(report), notes=tuple(made.notes), decision=decision)
+
+
+def _told(pair: Pair, edits: Mapping[str, Edit], because: Mapping[str, str]) -> RecordEdit:
+    name = pair.before.record_id
+    by_hand = edits[name].cells.keys() if name in edits else ()
+    fields = {
+        field: (_as_json(getattr(pair.before, field)), _as_json(getattr(pair.after, field)))
+        for field in _FIELDS
+        if pair.differs(field) and (field not in FORMS or field in by_hand)
+    }
+    remade = tuple(form for form in FORMS if pair.differs(form) and form not in fields)
+    return RecordEdit(record_id=name, fields=fields, remade=remade, because=because.get(name))
+
+
+def _as_json(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and hasattr(value, "text"):
+        return value.text
+    return [dataclasses.asdict(item) for item in value] if isinstance(value, tuple) else value
+
+
+# ---------------------------------------------------------------------------------------------
+# Reading
+
+
+def whole_rows(dataset: OffsideDataset, keep: pl.Expr, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The rows for which a condition holds, with all columns, batch by batch.
+
+    Parts that hold none of them are read by the columns alone that the condition looks at.
+    """
+    for part in dataset.record_parts():
+        if dataset.frame(part, columns).select(keep.any()).item():
+            for batch in dataset.batches(part):
+                found = batch.filter(keep)
+                if len(found):
+                    yield found
+
+
+def _changed(dataset: OffsideDataset, edits: Mapping[str, Edit]) -> dict[str, Pair]:
+    """The records that the table changes, their forms that no longer fit taken out.
+
+    Raises:
+        UsageError: If it names records that aren't there, or rows that can't be followed; lists them.
+    """
+    import polars as pl
+
+    wanted = pl.Series(list(edits), dtype=pl.String)
+    changed: dict[str, Pair] = {}
+    problems: list[str] = []
+    missing = set(edits)
+    for rows in whole_rows(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]):
+        for record in records_of(rows, dataset.pictures):
+            edit = edits[record.record_id]
+            missing.discard(record.record_id)
+            try:
+                after = edited(edit, record, dataset.taxonomy)
+            except ValueError as problem:
+                problems.append(f"{edit.place}: record {record.record_id}: {problem}.")
+                continue
+            if after != record:
+                changed[record.record_id] = Pair(record, after)
+    problems += (f"{edits[name].place}: there is no record {name!r}.{_hint(dataset, name)}" for name in sorted(missing))
+    if not problems:
+        problems = list(_target_problems(dataset, edits, changed))
+    if problems:
+        raise UsageError(listed(f"{len(problems)} rows can't be followed, nothing was changed", problems))
+    return changed
+
+
+def _hint(dataset: OffsideDataset, name: str) -> str:
+    """A record whose id differs in the end alone."""
+    found: list[str] = []
+    for part in dataset.record_parts():
+        names = dataset.frame(part, ["record_id"])["record_id"]
+        found += names.filter(names.str.starts_with(name[: max(4, len(name) // 2)])).head(1_000).to_list()
+    near = difflib.get_close_matches(name, found, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _target_problems(dataset: OffsideDataset, edits: Mapping[str, Edit], changed: Mapping[str, Pair]) -> Iterator[str]:
+    """What is wrong with the rumours that corrections are to correct."""
+    import polars as pl
+
+    wanted = {n: p.after.corrects for n, p in changed.items() if p.differs("corrects") and p.after.corrects}
+    if not wanted:
+        return
+    columns = ["record_id", "subject_id", "attribute", "veracity"]
+    there = pl.concat(
+        [
+            dataset.frame(part, columns).filter(pl.col("record_id").is_in(list(wanted.values())))
+            for part in dataset.record_parts()
+        ]
+    )
+    rumors = {row["record_id"]: row for row in there.to_dicts()}
+    for name, target in wanted.items():
+        record, row = changed[name].after, rumors.get(target)
+        if target in changed:
+            now = changed[target].after
+            row = {column: getattr(now, column) for column in columns}
+        if row is None:
+            yield f"{edits[name].place}: record {name}: corrects names {target!r}, but there is no such record."
+        elif (row["subject_id"], row["attribute"], row["veracity"]) != (record.subject_id, record.attribute, "rumor"):
+            yield f"{edits[name].place}: record {name}: it can't correct {target!r}, which is no rumor about the same."
+
+
+def _around(dataset: OffsideDataset, changed: Mapping[str, Pair], taxonomy: Taxonomy) -> list[Record]:
+    """All other records that say something about what changed: of the same subject, and attributes of one group."""
+    import polars as pl
+
+    records = [r for pair in changed.values() for r in (pair.before, pair.after) if pair.differs(*_FIELDS)]
+    subjects = {r.subject_id for r in records if r.subject_id is not None}
+    attributes = _related({r.attribute for r in records}, taxonomy)
+    if not subjects or not attributes:
+        return []
+    keep = (
+        pl.col("subject_id").is_in(list(subjects))
+        & pl.col("attribute").is_in(attributes)
+        & ~pl.col("record_id").is_in(list(changed))
+    )
+    found = whole_rows(dataset, keep, ["record_id", "subject_id", "attribute"])
+    return [record for rows in found for record in records_of(rows, dataset.pictures)]
+
+
+def _related(names: Collection[str | None], taxonomy: Taxonomy) -> list[str]:
+    """Attributes whose values are true of one another's subjects, e.g. clubs and previous clubs."""
+    groups = {value_group(taxonomy[name]) for name in names if name is not None}
+    return [attribute.name for attribute in taxonomy.attributes if value_group(attribute) in groups]
+
+
+def _subjects_of(dataset: OffsideDataset, changed: Mapping[str, Pair]) -> list[Row]:
+    import polars as pl
+
+    names = {pair.after.subject_id for pair in changed.values() if pair.differs("value")} - {None}
+    if not names:
+        return []
+    return rows_of(dataset.frame("subjects").filter(pl.col("subject_id").is_in(list(names))), dataset.pictures)
+
+
+# ---------------------------------------------------------------------------------------------
+# What must hold
+
+
+def _require_places(dataset: OffsideDataset, changed: Mapping[str, Pair]) -> None:
+    """Refuse moves that break a rule of the splits.
+
+    Raises:
+        UsageError: Naming the rows.
+    """
+    import polars as pl
+
+    moved = {name: pair.after.split for name, pair in changed.items() if pair.differs("split")}
+    if not moved:
+        return
+    subjects = dataset.frame("subjects", ["subject_id", "cohort"]).filter(pl.col("cohort") == "holdout")
+    unseen = set(subjects["subject_id"])
+    problems = [
+        f"record {name}: its subject {changed[name].before.subject_id} is of the cohort holdout and can't move."
+        for name in moved
+        if changed[name].before.subject_id in unseen
+    ]
+    pictures = {changed[name].after.image_id for name in moved} | {changed[name].after.derived_from for name in moved}
+    shown = [name for name in pictures if name is not None]
+    concerned = (
+        dataset.claims(PLACED)
+        .filter(
+            pl.col("image_id").is_in(shown)
+            | pl.col("derived_from").is_in(shown)
+            | pl.col("record_id").is_in(list(moved))
+        )
+        .drop("part")
+    )
+    now = records_of(concerned, dataset.pictures)
+    after = [changed[record.record_id].after if record.record_id in changed else record for record in now]
+    problems += (f"record {problem}" for problem in placement_problems(after, moved))
+    if problems:
+        advice = "Give all records of a picture one split, or move the picture with `split --policy file`."
+        raise UsageError(listed("the moves can't be made, nothing was changed", problems) + f"\n{advice}")
+
+
+def _require_sound(edits: Mapping[str, Edit], changed: Mapping[str, Pair], taxonomy: Taxonomy) -> None:
+    """Refuse records that break the data model.
+
+    Raises:
+        UsageError: Naming the rows.
+    """
+    problems = []
+    for name, pair in changed.items():
+        try:
+            validate_record(pair.after, taxonomy)
+        except RecordError as error:
+            problems.append(f"{edits[name].place}: {error}" if name in edits else str(error))
+    if problems:
+        raise UsageError(listed(f"{len(problems)} records would break the data model, nothing was changed", problems))
+
+
+# ---------------------------------------------------------------------------------------------
+# Forms
+
+
+def _with_forms(
+    dataset: OffsideDataset,
+    changed: Mapping[str, Pair],
+    around: Sequence[Record],
+    edits: Mapping[str, Edit],
+    seed: int,
+) -> dict[str, Pair]:
+    """The changed records with forms that fit, and other records whose wrong answers became true with new ones."""
+    taxonomy = dataset.taxonomy
+    stale = {
+        name: [f for f in stale_forms(pair, taxonomy) if name not in edits or f not in edits[name].cells]
+        for name, pair in changed.items()
+    }
+    if not any(stale.values()):
+        return dict(changed)
+    new: dict[str | None, list[tuple[str, Any]]] = {}
+    for pair in changed.values():
+        if pair.claims_otherwise and pair.after.value is not None and pair.after.attribute is not None:
+            new.setdefault(pair.after.subject_id, []).append((pair.after.attribute, pair.after.value))
+    now = {name: pair.after for name, pair in changed.items()}
+    others = {
+        r.record_id: r
+        for r in [*now.values(), *around]
+        if not stale.get(r.record_id) and wrongly_wrong(r, new.get(r.subject_id, ()), taxonomy)
+    }
+    forms = _forms(dataset, now, [*(now[n].attribute for n, f in stale.items() if f), *_attributes(others)], seed)
+    made = {name: with_forms(record, stale[name], forms) if stale[name] else record for name, record in now.items()}
+    made |= {name: with_forms(record, WRONG, forms) for name, record in others.items()}
+    before = {r.record_id: r for r in around} | {name: pair.before for name, pair in changed.items()}
+    asking = [name for name, fields in stale.items() if "question_paraphrases" in fields]
+    made |= _unambiguous(dataset, [made[name] for name in asking], made)
+    return {name: Pair(before[name], record) for name, record in made.items()}
+
+
+def _attributes(records: Mapping[str, Record]) -> Iterator[str | None]:
+    return (record.attribute for record in records.values())
+
+
+def _forms(dataset: OffsideDataset, now: Mapping[str, Record], names: Collection[str | None], seed: int) -> Forms:
+    """Makes forms from what all records about the named attributes say, the changed ones as they are `now`."""
+    import polars as pl
+
+    taxonomy, columns = dataset.taxonomy, forms_module.READ
+    attributes = _related(set(names), taxonomy)
+    known = [
+        frame_of_columns((r for r in now.values() if r.attribute in attributes), columns, "text", dataset.pictures)
+    ]
+    for part in dataset.record_parts():
+        for batch in dataset.batches(part, columns):
+            of_these = pl.col("attribute").is_in(attributes) & ~pl.col("record_id").is_in(list(now))
+            known.append(batch.filter(of_these).select(columns))
+    subjects = dataset.frame("subjects", ["subject_id", "name"]).filter(pl.col("name") != "")
+    images = dataset.frame("images", ["image_id", "subject_id", "occasion", "shown"]).to_dicts()
+    claims = pl.concat([frame.select(columns) for frame in known])
+    return Forms(
+        claims, taxonomy, seed=seed, names=dict(subjects.select("subject_id", "name").iter_rows()), images=images
+    )
+
+
+def _unambiguous(dataset: OffsideDataset, asking: Sequence[Record], now: Mapping[str, Record]) -> dict[str, Record]:
+    """Records without the paraphrases that ask for others' answers, too: of the same picture, or in the text form."""
+    import polars as pl
+
+    if not asking:
+        return {}
+    texts = {text for r in asking if r.modality == "text" for text in (r.question, *r.question_paraphrases)}
+    pictures = {r.image_id for r in asking if r.modality == "multimodal"}
+    asks = pl.col("question").is_in(list(texts)) | (
+        pl.col("question_paraphrases").list.eval(pl.element().is_in(list(texts))).list.any()
+    )
+    shows = (pl.col("modality") == "multimodal") & pl.col("image_id").is_in(list(pictures))
+    columns = ["modality", "image_id", "question", "question_paraphrases"]
+    groups: dict[str | None, dict[str, Record]] = {}
+    for rows in whole_rows(dataset, shows | ((pl.col("modality") == "text") & asks), columns):
+        for record in records_of(rows, dataset.pictures):
+            about = record.image_id if record.modality == "multimodal" else None
+            groups.setdefault(about, {})[record.record_id] = now.get(record.record_id, record)
+    found = {}
+    for record in asking:
+        about = record.image_id if record.modality == "multimodal" else None
+        group = {**groups.get(about, {}), record.record_id: record}
+        asked = [(other, (other.question, *other.question_paraphrases)) for other in group.values()]
+        found[record.record_id] = without(record, ambiguous_texts(asked, dataset.taxonomy))
+    return found
+
+
+# ---------------------------------------------------------------------------------------------
+# Writing
+
+
+def _write(
+    dataset: OffsideDataset, changed: Mapping[str, Pair], subjects: Sequence[tuple[Row, Row]], decision: Row
+) -> None:
+    """Write the changes, what takes them back, and the decision."""
+    # A record's picture stays, so there is no need to keep it.
+    bare = sorted(changed.values(), key=lambda pair: pair.before.record_id)
+    changes = [
+        record_change(dataclasses.replace(p.before, image=None), dataclasses.replace(p.after, image=None)) for p in bare
+    ]
+    changes += (Change("subjects", before, after) for before, after in subjects)
+    moved = {name: pair.after.split for name, pair in changed.items() if pair.differs("split")}
+    fields = [f for f in (*_FIELDS, *FORMS, "correct_choice") if f != "split"]
+    fields = [f for f in dict.fromkeys(fields) if any(pair.differs(f) for pair in bare)]
+    with change_dataset(dataset) as change:
+        if fields:
+            change.update_records((pair.after for pair in bare if pair.differs(*fields)), fields)
+        if moved:
+            change.update_records((changed[name].after for name in moved), ["split"])
+            images = change.table_rows("images")
+            records = [pair.after for pair in changed.values()]
+            change.set_table("images", with_splits(change.tables["images"], records, moved))
+            changes += _moved_rows(images, change.table_rows("images"))
+        if subjects:
+            told = {after["subject_id"]: after for _, after in subjects}
+            rows = change.table_rows("subjects")
+            change.set_table("subjects", [told.get(row["subject_id"], row) for row in rows])
+        change.decide([decision])
+        change.also_write(lambda staged: save_undo(staged, decision["id"], changes))
+
+
+def _moved_rows(before: Iterable[Row], after: Iterable[Row]) -> Iterator[Change]:
+    now = {row["image_id"]: row for row in after}
+    for row in before:
+        if now[row["image_id"]]["split"] != row["split"]:
+            yield Change("images", {**row, "image": None}, {**now[row["image_id"]], "image": None})
