@@ -27,9 +27,9 @@ from offside_data.editing.columns import CLAIM
 from offside_data.editing.dependents import (
     WRONG,
     Pair,
+    consequences,
     facts_that_change,
     stale_forms,
-    text_forms,
     with_forms,
     wrongly_wrong,
 )
@@ -177,7 +177,7 @@ def _edit(dataset: OffsideDataset, edits: Mapping[str, Edit], asked: _Asked) -> 
     taxonomy = dataset.taxonomy
     around = _around(dataset, changed, taxonomy)
     own = frozenset(name for name, edit in edits.items() if not edit.cells.keys().isdisjoint(CLAIM))
-    made = text_forms(changed, around, own, taxonomy)
+    made = consequences(changed, around, own, taxonomy)
     changed |= {name: pair for name, (pair, _) in made.followed.items()}
     _require_places(dataset, changed)
     subjects = facts_that_change(

@@ -49,7 +49,7 @@ class Consequences:
     """What follows from the changed records.
 
     Args:
-        followed: The text forms that change with their claim; by record id, with the claim's id.
+        followed: The records that change with a claim; by record id, with the claim's id.
         notes: What doesn't follow, and why.
     """
 
@@ -66,10 +66,10 @@ def key_of(record: Record) -> _Key:
 # The text form
 
 
-def text_forms(
+def consequences(
     changed: Mapping[str, Pair], around: Iterable[Record], own: frozenset[str], taxonomy: Taxonomy
 ) -> Consequences:
-    """The text records that follow the claims of pictures.
+    """What follows the claims of pictures: their text form, and the same claims of pictures made from theirs.
 
     Args:
         changed: The records that the table changes, by id.
@@ -77,75 +77,115 @@ def text_forms(
         own: Ids of records whose row in the table says what they claim: they follow nothing.
         taxonomy: The taxonomy.
     """
-    now = [pair.after for pair in changed.values()] + list(around)
-    shown: dict[_Key, list[Record]] = defaultdict(list)
-    texts: dict[_Key, list[Record]] = defaultdict(list)
-    for record in now:
-        (shown if record.modality == "multimodal" else texts)[key_of(record)].append(record)
+    now = _Now([pair.after for pair in changed.values()] + list(around), taxonomy)
     made = Consequences()
     for pair in changed.values():
-        before, after = pair.before, pair.after
-        if before.modality != "multimodal" or before.attribute is None or not pair.differs("attribute", *_FOLLOWING):
+        claim = pair.before
+        if claim.attribute is None or not pair.differs("attribute", *_FOLLOWING):
             continue
-        for text in texts[key_of(before)]:
-            why = _why_not(pair, shown[key_of(after)], taxonomy)
-            if text.record_id in own:
+        if claim.modality == "text":
+            made.notes += now.contradictions(pair)
+            continue
+        for other, what in now.followers(claim):
+            known = made.followed.get(other.record_id)
+            other = known[0].after if known else other
+            why = now.why_not(pair, other)
+            if other.record_id in own:
                 why = "its own row in the table says what it claims"
             if why:
-                made.notes.append(f"{text.record_id}, the text form of {before.record_id}, stays as it is: {why}")
+                made.notes.append(f"{other.record_id}, {what} {claim.record_id}, stays as it is: {why}")
                 continue
-            known = made.followed.get(text.record_id)
-            new = _following(pair, known[0].after if known else text, texts, now, taxonomy)
-            if new != text:
-                made.followed[text.record_id] = Pair(changed_from(text, changed), new), before.record_id
+            new = now.text_form(pair, other) if other.modality == "text" else _copied(pair, other)
+            if new != other:
+                before = changed[other.record_id].before if other.record_id in changed else other
+                before = known[0].before if known else before
+                made.followed[other.record_id] = Pair(before, new), claim.record_id
     return made
 
 
-def changed_from(record: Record, changed: Mapping[str, Pair]) -> Record:
-    """A record as it was before the table."""
-    return changed[record.record_id].before if record.record_id in changed else record
+class _Now:
+    """The records about some subjects, as the table leaves them."""
 
+    def __init__(self, records: Sequence[Record], taxonomy: Taxonomy) -> None:
+        self._taxonomy = taxonomy
+        self._by_id = {record.record_id: record for record in records}
+        self._shown: dict[_Key, list[Record]] = defaultdict(list)
+        self._texts: dict[_Key, list[Record]] = defaultdict(list)
+        self._copies: dict[tuple[str | None, str | None], list[Record]] = defaultdict(list)
+        for record in records:
+            (self._shown if record.modality == "multimodal" else self._texts)[key_of(record)].append(record)
+            if record.modality == "multimodal" and record.derived_from is not None:
+                self._copies[record.derived_from, record.attribute].append(record)
 
-def _why_not(pair: Pair, shown: Sequence[Record], taxonomy: Taxonomy) -> str:
-    """Why a text form doesn't follow its claim; empty if it does."""
-    if pair.differs("attribute"):
-        return f"it still asks about {pair.before.attribute}; change its attribute and question, too"
-    if not pair.claims_otherwise:
+    def followers(self, claim: Record) -> list[tuple[Record, str]]:
+        """What says the same as a picture's claim because it was made from it, and how to call it."""
+        copies = self._copies[claim.image_id, claim.attribute]
+        return [
+            *((text, "the text form of") for text in self._texts[key_of(claim)]),
+            *((copy, "in a copy of the picture of") for copy in copies if copy.image_id != claim.image_id),
+        ]
+
+    def why_not(self, pair: Pair, other: Record) -> str:
+        """Why something doesn't follow its claim; empty if it does."""
+        if pair.differs("attribute"):
+            return f"it is still about {pair.before.attribute}; change its attribute and question, too"
+        if not pair.claims_otherwise:
+            return ""
+        if pair.after.value is None:
+            return "the claim has no value any more"
+        if other.modality == "multimodal":
+            if pair.differs("veracity"):
+                return f"what is tested is no {pair.after.veracity}"
+            same = same_answer(other, pair.before, self._taxonomy)
+            return "" if same or same_answer(other, pair.after, self._taxonomy) else "it says something else already"
+        shown = self._shown[key_of(pair.after)]
+        candidates = [record for record in shown if record.split in TEXT_SPLITS] or shown
+        sure = [record for record in candidates if record.suspect is None] or candidates
+        if not all(same_answer(pair.after, record, self._taxonomy) for record in sure):
+            return "other pictures of its subject say otherwise"
         return ""
-    if pair.after.value is None:
-        return "the claim has no value any more"
-    candidates = [record for record in shown if record.split in TEXT_SPLITS] or list(shown)
-    sure = [record for record in candidates if record.suspect is None] or candidates
-    if not all(same_answer(pair.after, record, taxonomy) for record in sure):
-        return "other pictures of its subject still say otherwise"
-    return ""
 
-
-def _following(
-    pair: Pair, text: Record, texts: Mapping[_Key, Sequence[Record]], now: Sequence[Record], taxonomy: Taxonomy
-) -> Record:
-    """A text form that says what its claim says now."""
-    claim, attribute = pair.after, taxonomy[text.attribute or ""]
-    changes: dict[str, Any] = {}
-    if pair.claims_otherwise and claim.value is not None:
+    def text_form(self, pair: Pair, text: Record) -> Record:
+        """A text form that says what its claim says now."""
+        claim, attribute = pair.after, self._taxonomy[text.attribute or ""]
         rumor = claim.veracity == "rumor"
         channel = "both" if claim.rumor_channel in VISUAL_CHANNELS else "text"
-        changes |= {"veracity": claim.veracity, "rumor_channel": channel if rumor else "none"}
-        if text.veracity != claim.veracity or text.value is None or not same_value(text.value, claim.value, attribute):
-            said = phrasings.value_text(claim.value, attribute)
-            changes["value"] = dataclasses.replace(claim.value, text=said)
-            changes["answer"] = phrasings.answer(attribute, said, rumor=rumor).text
-    elif pair.differs("rumor_channel") and claim.veracity == "rumor":
-        changes["rumor_channel"] = "both" if claim.rumor_channel in VISUAL_CHANNELS else "text"
-    if pair.differs("sources") and text.sources == pair.before.sources:
-        changes["sources"] = claim.sources
-    if pair.differs("split") and claim.scope == "private":
-        changes["split"] = claim.split
-    if pair.differs("corrects"):
-        target = next((record for record in now if record.record_id == claim.corrects), None)
-        forms = texts[key_of(target)] if target is not None else ()
-        changes["corrects"] = forms[0].record_id if forms else None
-    return dataclasses.replace(text, **changes)
+        changes: dict[str, Any] = {}
+        if pair.differs("veracity", "rumor_channel"):
+            changes |= {"veracity": claim.veracity, "rumor_channel": channel if rumor else "none"}
+        if pair.claims_otherwise and claim.value is not None:
+            same = text.value is not None and same_value(text.value, claim.value, attribute)
+            if not same or text.veracity != claim.veracity:
+                said = phrasings.value_text(claim.value, attribute)
+                changes["value"] = dataclasses.replace(claim.value, text=said)
+                changes["answer"] = phrasings.answer(attribute, said, rumor=rumor).text
+        if pair.differs("sources") and text.sources == pair.before.sources:
+            changes["sources"] = claim.sources
+        if pair.differs("split") and claim.scope == "private":
+            changes["split"] = claim.split
+        if pair.differs("corrects"):
+            target = self._by_id.get(claim.corrects or "")
+            forms = self._texts[key_of(target)] if target is not None else ()
+            changes["corrects"] = forms[0].record_id if forms else None
+        return dataclasses.replace(text, **changes)
+
+    def contradictions(self, pair: Pair) -> list[str]:
+        """That a text record's pictures say otherwise: they don't follow it."""
+        shown = self._shown[key_of(pair.after)] if pair.claims_otherwise else []
+        other = next((r for r in shown if not same_answer(r, pair.after, self._taxonomy)), None)
+        if other is None:
+            return []
+        return [f"{pair.after.record_id} says otherwise than {other.record_id}, whose text form it is"]
+
+
+def _copied(pair: Pair, copy: Record) -> Record:
+    """The record of a copied picture that says what the original's says now."""
+    changes: dict[str, Any] = {}
+    if pair.claims_otherwise:
+        changes |= {"answer": pair.after.answer, "value": pair.after.value}
+    if pair.differs("sources") and copy.sources == pair.before.sources:
+        changes["sources"] = pair.after.sources
+    return dataclasses.replace(copy, **changes)
 
 
 def facts_that_change(
