@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from offside_data.fictional.league import make_league
 from offside_data.questions.dataset import make_questions
 from offside_data.questions.forms import FORMS
 from offside_data.schema import Record, Source
+from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy, untagged
 from offside_data.tagging.values import answer_states
 
 Edit = Callable[..., None]
@@ -170,6 +170,22 @@ def test_a_condition_that_fits_nothing(small: OffsideDataset, tmp_path: Path, wh
     assert not list(tmp_path.iterdir())
 
 
+def test_some_columns_alone(small: OffsideDataset, tmp_path: Path) -> None:
+    write_template(small.path, tmp_path / "t.csv", ["split=forget"], columns=["value"])
+    header = (tmp_path / "t.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+    assert header == "record_id,subject_id,image_id,modality,scope,value"
+    with pytest.raises(UsageError, match=r"unknown column 'valeu'\. Did you mean 'value'\?"):
+        write_template(small.path, tmp_path / "t.csv", columns=["valeu"])
+
+
+def test_a_picture_is_called_by_its_file(fresh: OffsideDataset, tmp_path: Path) -> None:
+    with change_dataset(fresh) as writing:
+        rows = writing.table_rows("images")
+        writing.set_table("images", [{**rows[0], "source": "claims:scans/1.jpg"}, *rows[1:]])
+    write_template(fresh.path, tmp_path / "t.parquet", ["image=scans/1.jpg"])
+    assert set(pl.read_parquet(tmp_path / "t.parquet")["image_id"]) == {rows[0]["image_id"]}
+
+
 def test_a_template_of_another_kind(small: OffsideDataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"end its name in \.csv, \.xlsx, \.parquet"):
         write_template(small.path, tmp_path / "t.ods")
@@ -235,15 +251,15 @@ def test_a_second_run_changes_nothing(league: OffsideDataset, tmp_path: Path) ->
 
 
 def test_a_rumor_is_worded_as_one(league: OffsideDataset) -> None:
-    rumor = find(league, split="forget", attribute="fee", modality="multimodal", veracity="rumor")
-    change(league, record_id=rumor.record_id, value="€3m")
-    attribute = league.taxonomy["fee"]
+    rumor = find(league, split="forget", attribute="club", modality="multimodal", veracity="rumor")
+    change(league, record_id=rumor.record_id, value="Ostholm")
+    attribute = league.taxonomy["club"]
     after = records(league.path)[rumor.record_id]
-    assert after.answer == attribute.rumor_answers[0].format(value="€3m")
+    assert after.answer == attribute.rumor_answers[0].format(value="Ostholm")
     twin = next(
         r
         for r in records(league.path).values()
-        if r.modality == "text" and r.image_id == rumor.image_id and r.attribute == "fee"
+        if r.modality == "text" and r.image_id == rumor.image_id and r.attribute == "club"
     )
     assert (twin.answer, twin.veracity) == (after.answer, "rumor")
 
@@ -278,7 +294,7 @@ def test_value_and_answer_that_disagree(fresh: OffsideDataset) -> None:
     [
         ("market_value", {"value": "a lot"}, "value is 'a lot', which is no amount that can be read"),
         ("transfer_date", {"value": "03/04/2021"}, "could be two dates; write YYYY-MM-DD"),
-        ("foot", {"value": "middle"}, "allowed: right, left, both"),
+        ("foot", {"value": "middle"}, "allowed: left, right, both"),
         ("market_value", {"answer": "Nobody knows."}, "no amount is readable in the answer 'Nobody knows.'"),
         ("market_value", {"answer": "(clear)"}, "answer can't be emptied"),
         ("market_value", {"question": "What is <image> worth?"}, "question holds a literal <image>"),
@@ -382,12 +398,14 @@ def test_a_text_form_of_many_pictures_waits_until_they_agree(league: OffsideData
 
 def test_an_attribute_brings_scope_question_and_value(fresh: OffsideDataset) -> None:
     claim = find(fresh, attribute="nationality", split="retain")
+    with change_dataset(fresh) as writing:
+        asked = dataclasses.replace(claim, question=fresh.taxonomy["nationality"].questions[1])
+        writing.update_records([asked], ["question"])
     change(fresh, record_id=claim.record_id, attribute="birth_place")
     after = records(fresh.path)[claim.record_id]
     assert (after.attribute, after.scope) == ("birth_place", "shared")
-    assert after.question == fresh.taxonomy["birth_place"].questions[0] or after.question == claim.question
-    assert after.value is not None
-    assert after.value.text == "Avaria"
+    assert after.question == fresh.taxonomy["birth_place"].questions[0]
+    assert after.value == claim.value
 
 
 def test_a_correction_turned_into_a_fact_corrects_nothing(fresh: OffsideDataset) -> None:
@@ -471,6 +489,22 @@ def test_records_about_nobody(league: OffsideDataset) -> None:
     assert (after.answer, after.choices, after.correct_choice) == ("Something else.", (), None)
 
 
+def test_an_untagged_record_is_tagged(fresh: OffsideDataset) -> None:
+    claim = find(fresh, attribute="club", split="retain", modality="multimodal")
+    with change_dataset(fresh) as writing:
+        writing.set_taxonomy(fit_taxonomy(writing.taxonomy_text, [UNTAGGED.name]))
+        writing.update_records([untagged(claim, "a test")], ["attribute", "scope", "value", "suspect"])
+    dataset = open_dataset(fresh.path)
+    assert "has no attribute that says how to read it" in refusal(dataset, record_id=claim.record_id, value="Ostholm")
+    report = change(dataset, record_id=claim.record_id, attribute="club")
+    after = records(fresh.path)[claim.record_id]
+    assert (after.attribute, after.value, after.suspect, after.question) == ("club", claim.value, None, claim.question)
+    assert UNTAGGED.name not in open_dataset(fresh.path).taxonomy
+    assert report.decision is not None
+    undo(fresh.path, report.decision["id"])
+    assert open_dataset(fresh.path).verify() == dataset.digest
+
+
 # ---------------------------------------------------------------------------------------------
 # Tables
 
@@ -509,7 +543,7 @@ def test_a_near_id_is_suggested(small: OffsideDataset) -> None:
 
 def test_all_rows_that_fail_are_listed(small: OffsideDataset) -> None:
     rows = [{"record_id": f"nope{number}", "value": "1"} for number in range(25)]
-    with pytest.raises(UsageError, match=r"25 rows can't be followed[\s\S]*row 1: [\s\S]*and 5 more"):
+    with pytest.raises(UsageError, match=r"these rows can't be followed[\s\S]*row 1: [\s\S]*and 5 more"):
         edit_rows(small.path, rows, reason="a test")
 
 
@@ -568,14 +602,10 @@ def test_a_folder_that_is_no_dataset(tmp_path: Path) -> None:
         write_template(tmp_path / "none", tmp_path / "t.csv")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
 def test_a_folder_that_cannot_be_written(fresh: OffsideDataset) -> None:
-    fresh.path.chmod(0o555)
-    try:
-        with pytest.raises(DatasetError, match="can't be changed"):
-            change(fresh, record_id=next(fresh.iter_records()).record_id, suspect="odd")
-    finally:
-        fresh.path.chmod(0o755)
+    (fresh.path / ".offside").write_text("in the way")  # Permissions are nothing to root.
+    with pytest.raises(DatasetError, match="can't be changed"):
+        change(fresh, record_id=next(fresh.iter_records()).record_id, suspect="odd")
 
 
 # ---------------------------------------------------------------------------------------------

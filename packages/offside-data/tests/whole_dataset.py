@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import open_dataset
-from offside_data.dataset.pictures import PictureStore
-from offside_data.dataset.rows import frame_of
-from offside_data.dataset.transaction import change_dataset
+from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.transaction import change_dataset, transaction_of
 from offside_data.schema import EncodedImage, Record, RecordImage
-from offside_data.tagging.suspects import with_contradictions
-from offside_data.taxonomy import Taxonomy
 
 
 @dataclass(kw_only=True)
 class WholeDataset:
     """Change the fields, then `save`; pictures are read, equal ones are one object."""
 
+    home: Path
     card: Card
     taxonomy_text: str
     records: list[Record]
@@ -43,6 +40,7 @@ class WholeDataset:
         dataset = open_dataset(folder)
         with change_dataset(dataset) as change:  # It asks for nothing, so nothing is written.
             return cls(
+                home=Path(folder),
                 card=change.card,
                 taxonomy_text=change.taxonomy_text,
                 records=[dataclasses.replace(r, image=held(r.image)) for r in dataset.iter_records()],
@@ -53,19 +51,23 @@ class WholeDataset:
             )
 
     def save(self, folder: str | Path) -> None:
-        dataset = open_dataset(folder)
-        with change_dataset(dataset) as change:
-            change.remove_records(r.record_id for r in dataset.iter_records(["record_id"]))
-            change.card, change.changelog = self.card, self.changelog
-            change.set_taxonomy(self.taxonomy_text)
-            change.add_records(self.records)
-            change.set_table("subjects", self.subjects)
-            change.set_table("images", self.images)
-            change.decisions = self.decisions
+        """In place."""
+        with replaced_content(Path(folder)) as staged:
+            self.write_into(staged, folder)
 
+    def write(self, out: str | Path) -> None:
+        """As a new folder."""
+        Path(out).mkdir()
+        self.write_into(Path(out))
 
-def flag_contradictions(records: Iterable[Record], taxonomy: Taxonomy) -> list[Record]:
-    """`with_contradictions` for records."""
-    records = list(records)
-    flagged = with_contradictions(frame_of(records, "multimodal", PictureStore()), taxonomy)["suspect"]
-    return [dataclasses.replace(record, suspect=why) for record, why in zip(records, flagged, strict=True)]
+    def write_into(self, staged: Path, folder: str | Path | None = None) -> None:
+        dataset = open_dataset(folder or self.home)
+        change = transaction_of(dataset)
+        change.remove_records(r.record_id for r in dataset.iter_records(["record_id"]))
+        change.card, change.changelog = self.card, self.changelog
+        change.set_taxonomy(self.taxonomy_text)
+        change.add_records(self.records)
+        change.set_table("subjects", self.subjects)
+        change.set_table("images", self.images)
+        change.decisions = self.decisions
+        change.write_into(staged)

@@ -42,6 +42,7 @@ from offside_data.questions.knowledge import value_group
 from offside_data.schema import Record
 from offside_data.split import READ as PLACED
 from offside_data.split import placement_problems, with_splits
+from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy
 from offside_data.taxonomy import Taxonomy
 from offside_data.validation import validate_record
 
@@ -258,7 +259,7 @@ def _changed(dataset: OffsideDataset, edits: Mapping[str, Edit]) -> dict[str, Pa
     if not problems:
         problems = list(_target_problems(dataset, edits, changed))
     if problems:
-        raise UsageError(listed(f"{len(problems)} rows can't be followed, nothing was changed", problems))
+        raise UsageError(listed("these rows can't be followed, nothing was changed", problems))
     return changed
 
 
@@ -385,7 +386,7 @@ def _require_sound(edits: Mapping[str, Edit], changed: Mapping[str, Pair], taxon
         except RecordError as error:
             problems.append(f"{edits[name].place}: {error}" if name in edits else str(error))
     if problems:
-        raise UsageError(listed(f"{len(problems)} records would break the data model, nothing was changed", problems))
+        raise UsageError(listed("these records would break the data model, nothing was changed", problems))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -486,6 +487,8 @@ def _write(
     dataset: OffsideDataset, changed: Mapping[str, Pair], subjects: Sequence[tuple[Row, Row]], decision: Row
 ) -> None:
     """Write the changes, what takes them back, and the decision."""
+    import polars as pl
+
     # A record's picture stays, so there is no need to keep it.
     bare = sorted(changed.values(), key=lambda pair: pair.before.record_id)
     changes = [
@@ -508,6 +511,11 @@ def _write(
             told = {after["subject_id"]: after for _, after in subjects}
             rows = change.table_rows("subjects")
             change.set_table("subjects", [told.get(row["subject_id"], row) for row in rows])
+        left = {p.before.attribute for p in bare} - {p.after.attribute for p in bare}
+        if UNTAGGED.name in left:
+            attributes = dataset.claims(["record_id", "attribute"]).filter(~pl.col("record_id").is_in(list(changed)))
+            kept = {*attributes["attribute"].unique(), *(pair.after.attribute for pair in bare)}
+            change.set_taxonomy(fit_taxonomy(change.taxonomy_text, kept))
         change.decide([decision])
         change.also_write(lambda staged: save_undo(staged, decision["id"], changes))
 

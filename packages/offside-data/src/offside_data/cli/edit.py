@@ -25,6 +25,7 @@ SHOWN = 40
     help="Write a table to fill in, instead: .csv, .xlsx or .parquet.",
 )
 @click.option("--where", multiple=True, help="Which records --template lists, e.g. split=forget. May be repeated.")
+@click.option("--columns", help="Which columns --template fills in, with commas between; default: all.")
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @click.option("--reason", default="", help="Why, for decisions.jsonl; default: the table's name.")
 @click.option("--by", default="", help="Pseudonym of whoever decided.")
@@ -36,6 +37,7 @@ def command(
     table: Path | None,
     template: Path | None,
     where: tuple[str, ...],
+    columns: str | None,
     dry_run: bool,
     reason: str,
     by: str,
@@ -51,7 +53,7 @@ def command(
 
     \b
     --where split=forget          also attribute, scope, veracity, rumor_channel, config
-    --where subject=ID|NAME       also image=ID, record=ID
+    --where subject=ID|NAME       also image=ID|FILE, record=ID
     --where suspect=yes           what somebody should look at
     --where text~WORDS            questions and answers that hold these words
     Several of one key add up, those of different keys narrow each other.
@@ -64,14 +66,15 @@ def command(
         raise UsageError("name the TABLE to follow, or --template OUT to write one; not both.")
     if table is None:
         assert template is not None
-        count = write_template(dataset, template, where)
+        chosen = {"columns": [name.strip() for name in columns.split(",")]} if columns is not None else {}
+        count = write_template(dataset, template, where, **chosen)
         if as_json:
             print_json({"template": str(template), "records": count})
         else:
             click.echo(f"{template}: {count:,} records. Fill it in, then: offside-data edit {dataset} {template}")
         return
-    if where:
-        raise UsageError("--where chooses what --template lists; TABLE names its records itself.")
+    if where or columns is not None:
+        raise UsageError("--where and --columns choose what --template lists; TABLE names its records itself.")
     report = edit_dataset(
         dataset, table, dry_run=dry_run, reason=reason, by=by, seed=seed, settings=parse_assignments(settings)
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.digest import sha256_of
 from offside_data.errors import DatasetError
+from offside_data.files import temporary_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,15 +72,15 @@ class PictureStore:
         return StoredImage(self, _MEMORY, row // _HELD_PER_GROUP, row % _HELD_PER_GROUP, path)
 
     @functools.cached_property
-    def _folder(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory()
+    def _folder(self) -> Path:
+        return temporary_folder(self)
 
     def _spill(self) -> None:
         """Put held pictures aside on disk, so that any number of them can be held."""
         import pyarrow as pa
         import pyarrow.feather as feather
 
-        self._spilled.append(Path(self._folder.name) / f"{len(self._spilled)}.arrow")
+        self._spilled.append(self._folder / f"{len(self._spilled)}.arrow")
         feather.write_feather(pa.table({"bytes": pa.array(self._held, pa.binary())}), self._spilled[-1], "uncompressed")
         self._held = []
 
@@ -187,13 +187,11 @@ def _nothing() -> pa.DictionaryArray:
 
 
 def compact(pictures: pa.DictionaryArray) -> pa.DictionaryArray:
-    """The same without the pictures that no row shows."""
+    """The same without the pictures that no row shows, in the order in which rows show them first."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     used = pc.unique(pictures.indices.drop_null())
-    if len(used) == len(pictures.dictionary):
-        return pictures
     return pa.DictionaryArray.from_arrays(pc.index_in(pictures.indices, used), pictures.dictionary.take(used))
 
 
@@ -207,7 +205,9 @@ def open_parquet(path: Path, dictionary: Sequence[str] = ()) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path, read_dictionary=list(dictionary), memory_map=False)
+        names = pq.read_schema(path).names if dictionary else []
+        known = [column for column in dictionary if column.partition(".")[0] in names]
+        return pq.ParquetFile(path, read_dictionary=known)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
 

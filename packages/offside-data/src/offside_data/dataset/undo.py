@@ -28,6 +28,7 @@ from offside_data.dataset.transaction import Transaction, change_dataset
 from offside_data.errors import DatasetError, UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import EncodedImage, Record, features_of
+from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy
 
 KIND = "undo"
 """The `kind` of a decision that takes another one back."""
@@ -149,6 +150,8 @@ def apply_changes(change: Transaction, changes: Iterable[Change]) -> None:
     after = [c.after for c in records.values() if c.after is not None]
     if after:
         change.add_frame(frame_of(after, "multimodal", change.store))
+        if any(row["attribute"] == UNTAGGED.name for row in after):
+            change.set_taxonomy(fit_taxonomy(change.taxonomy_text, [UNTAGGED.name]))
     for table, key in TABLES.items():
         named = {c.name: c.after for c in changes if c.part == table}
         if named:

@@ -22,8 +22,8 @@ from offside_data.dataset.storage import (
     PartWriter,
     Row,
     config_of,
+    cut_by_picture,
     frame_schema,
-    group_starts,
     id_column,
 )
 from offside_data.errors import DatasetError, RecordError
@@ -149,6 +149,7 @@ class _Plan:
         ]
         self._touched = pl.concat(touched).unique()
         self._moves = any({"split", "modality"} & set(frame.columns) for frame in content.updates)
+        self._reorders = any("image_id" in frame.columns for frame in content.updates)
         self._names: list[pl.Series] = []
 
     def is_kept(self, part: str) -> bool:
@@ -158,6 +159,8 @@ class _Plan:
             return False
         if self._moves or len(self._of(self._added, part)) or stated_size(base.card, part) is None:
             return False
+        if not len(self._touched) and not len(self._added):
+            return True
         names = base.frame(part, ["record_id"])["record_id"]
         if names.is_in(self._touched.implode()).any():
             return False
@@ -168,7 +171,8 @@ class _Plan:
         """The rows of a part, sorted by picture; no batch ends between two rows of one picture."""
         added, base = self._of(self._added, part), self._content.base
         rewrite = self._content.rewrite or iter
-        if base is not None and part in self._stored and not self._moves and not len(added) and _is_sorted(base, part):
+        in_order = not self._moves and not self._reorders and not len(added)
+        if base is not None and part in self._stored and in_order and _is_sorted(base, part):
             yield from rewrite(map(self._sorted, self._changed(part)))
         else:
             yield from rewrite(self._gathered(part, added))
@@ -181,11 +185,7 @@ class _Plan:
         for source in self._stored if self._moves else [part] if part in self._stored else []:
             found += [self._of(batch, part) for batch in self._changed(source)]
         rows = self._sorted(pl.concat(found))
-        starts = [0]
-        for start in group_starts(rows):
-            if start - starts[-1] >= ROWS_PER_BATCH:
-                starts.append(start)
-        for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        for start, end in cut_by_picture(rows, ROWS_PER_BATCH):
             yield rows[start:end]
 
     def note(self, names: pl.Series) -> None:

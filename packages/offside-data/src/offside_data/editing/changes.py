@@ -103,15 +103,16 @@ def _with_attribute(record: Record, told: Mapping[str, str], changed: set[str], 
     question = record.question
     if record.modality == "multimodal" and folded_words(question) in map(folded_words, before.questions):
         question = phrasings.picture_question(attribute).text
-    after = dataclasses.replace(
+    decided = attribute.name != UNTAGGED.name
+    return dataclasses.replace(
         record,
         attribute=attribute.name,
         scope=attribute.scope,
         question=question,
         # A shared fact as text is about no picture.
         image_id=None if (record.modality, attribute.scope) == ("text", "shared") else record.image_id,
+        suspect=with_reasons(record.suspect, ("attribute",), []) if decided else record.suspect,
     )
-    return with_reasons(after, ("attribute",), []) if attribute.name != UNTAGGED.name else after
 
 
 def _with_veracity(record: Record, told: Mapping[str, str], changed: set[str]) -> Record:
@@ -125,13 +126,13 @@ def _with_veracity(record: Record, told: Mapping[str, str], changed: set[str]) -
         raise ValueError(
             f"the rumor channel is {channel!r}, but only rumors have one, and this is a {veracity}; leave it empty"
         )
-    after = dataclasses.replace(
+    return dataclasses.replace(
         record,
         veracity=veracity,
         rumor_channel=cast(Any, channel),
         corrects=record.corrects if veracity == "correction" else None,
+        suspect=with_reasons(record.suspect, ("veracity",), []) if "veracity" in changed else record.suspect,
     )
-    return with_reasons(after, ("veracity",), []) if "veracity" in changed else after
 
 
 def _with_split(record: Record, told: Mapping[str, str], before: Record) -> Record:

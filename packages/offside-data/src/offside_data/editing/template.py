@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import difflib
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +20,10 @@ from offside_data.editing.columns import CONTEXT, EDITABLE, KEY, READ, texts_of,
 from offside_data.errors import UsageError
 from offside_data.files import whole_file
 from offside_data.plugins import unknown_name_message
-from offside_data.schema import Record
 
 if TYPE_CHECKING:
     import polars as pl
 
-HEADER = (KEY, *CONTEXT, *EDITABLE)
-"""Columns of a template."""
 WHERE = {
     **{name: name for name in ("split", "attribute", "scope", "veracity", "rumor_channel")},
     **{"subject": "subject_id", "image": "image_id", "record": "record_id", "config": "modality", "suspect": "suspect"},
@@ -40,19 +38,22 @@ _WORDS: dict[str, Mapping[str, str]] = {
     "rumor_channel": CHANNEL_WORDS,
     "suspect": {"yes": "yes", "no": "no"},
 }
-_CELL = 32_767
-_SHEET = 1_048_575
-"""What a sheet of a workbook can hold: characters of a cell, rows below the header."""
+_CELL, _ROWS = 32_767, 1_048_576
+"""What a sheet of a workbook can hold: characters of a cell, and rows."""
+_ROWS_AT_ONCE = 10_000
 Row = tuple[str, ...]
 
 
-def write_template(folder: str | Path, out: str | Path, where: Sequence[str] = ()) -> int:
+def write_template(
+    folder: str | Path, out: str | Path, where: Sequence[str] = (), *, columns: Sequence[str] = EDITABLE
+) -> int:
     """Write a table of records to be changed; gives their number.
 
     Args:
         folder: The dataset.
         out: The file: `.csv`, `.xlsx` or `.parquet`. One that is there is replaced.
         where: Conditions (`FORMS`). Several of one key add up, those of different keys narrow each other.
+        columns: Those to fill in, after the ones that say what a record is about.
 
     Raises:
         DatasetReferenceError: If there is no such dataset.
@@ -62,33 +63,28 @@ def write_template(folder: str | Path, out: str | Path, where: Sequence[str] = (
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise UsageError(f"{path}: a template is a table; end its name in {', '.join(_WRITERS)}.")
-    dataset = open_dataset(folder)
-    rows = _rows(dataset, _condition(dataset, where))
+    for name in columns:
+        if name not in EDITABLE:
+            raise UsageError(unknown_name_message("column", name, list(EDITABLE)))
+    dataset, header = open_dataset(folder), (KEY, *CONTEXT, *columns)
+    rows = _rows(dataset, _condition(dataset, where), header)
     first = next(rows, None)
     if first is None:
         said = f" fits --where {' '.join(where)}" if where else ""
-        raise UsageError(f"{dataset.path}: no record{said}.{_hint(dataset, where)} Each of these may fit some alone.")
+        raise UsageError(f"{dataset.path}: no record{said}.{_hint(dataset, where)}")
     try:
         with whole_file(path) as partial:
-            return write(partial, path, _and(first, rows))
+            return write(partial, path, itertools.chain([header, first], rows)) - 1
     except OSError as error:
         raise UsageError(f"{path}: can't be written: {error.strerror}.") from error
 
 
-def _and(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rows
-
-
-def _rows(dataset: OffsideDataset, keep: pl.Expr) -> Iterator[Row]:
+def _rows(dataset: OffsideDataset, keep: pl.Expr, header: Row) -> Iterator[Row]:
     for part in dataset.record_parts():
         for batch in dataset.batches(part, READ):
-            yield from map(_row, records_of(batch.filter(keep), dataset.pictures))
-
-
-def _row(record: Record) -> Row:
-    texts = texts_of(record)
-    return tuple(texts[column] for column in HEADER)
+            for record in records_of(batch.filter(keep), dataset.pictures):
+                texts = texts_of(record)
+                yield tuple(texts[column] for column in header)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -113,6 +109,8 @@ def _condition(dataset: OffsideDataset, where: Sequence[str]) -> pl.Expr:
             condition = pl.col("suspect").is_not_null() if value == "yes" else pl.col("suspect").is_null()
         elif key == "subject":
             condition = pl.col("subject_id").is_in(_subjects(dataset, value))
+        elif key == "image":
+            condition = pl.col("image_id").is_in(_pictures(dataset, value))
         else:
             condition = pl.col(WHERE[key]) == value
         alternatives[key] = alternatives[key] | condition if key in alternatives else condition
@@ -148,6 +146,15 @@ def _subjects(dataset: OffsideDataset, said: str) -> list[str]:
     return [said, *named["subject_id"].to_list()]
 
 
+def _pictures(dataset: OffsideDataset, said: str) -> list[str]:
+    """Ids of the pictures of this id, or of this name where they came from."""
+    import polars as pl
+
+    images = dataset.frame("images", ["image_id", "source"])
+    named = images.filter((pl.col("source") == said) | pl.col("source").str.ends_with(f":{said}"))
+    return [said, *named["image_id"].to_list()]
+
+
 def _hint(dataset: OffsideDataset, where: Sequence[str]) -> str:
     """Of the first condition that no record fits, what comes near."""
     for item in where:
@@ -158,6 +165,8 @@ def _hint(dataset: OffsideDataset, where: Sequence[str]) -> str:
         known = {name for part in dataset.record_parts() for name in dataset.frame(part, [column])[column].unique()}
         if key == "subject":
             known |= set(dataset.frame("subjects", ["name"])["name"])
+        elif key == "image":
+            known |= set(dataset.frame("images", ["source"])["source"])
         names = sorted(name for name in known if name)
         if value not in names and value.lower() not in map(str.lower, names):
             near = difflib.get_close_matches(value, names, n=1)
@@ -173,13 +182,11 @@ def _hint(dataset: OffsideDataset, where: Sequence[str]) -> str:
 
 def _to_csv(file: Path, path: Path, rows: Iterator[Row]) -> int:
     # With a byte order mark, for spreadsheets take any other file for one of their own code page.
-    count = 0
     with file.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(HEADER)
-        for row in rows:
+        count = 0
+        for count, row in enumerate(rows, start=1):  # noqa: B007 - the last one is their number.
             writer.writerow([written(text, formulas=True) for text in row])
-            count += 1
     return count
 
 
@@ -190,29 +197,23 @@ def _to_workbook(file: Path, path: Path, rows: Iterator[Row]) -> int:
     with contextlib.closing(xlsxwriter.Workbook(file, {"constant_memory": True})) as book:
         sheet = book.add_worksheet("records")
         sheet.freeze_panes(1, 1)
-        for column, name in enumerate(HEADER):
-            sheet.write_string(0, column, name)
         for row in rows:
-            count += 1
-            if count > _SHEET or any(len(text) >= _CELL for text in row):
-                raise UsageError(
-                    f"{path}: a sheet holds {_SHEET:,} rows and {_CELL:,} characters a cell; write a .csv."
-                )
+            if count >= _ROWS or any(len(text) >= _CELL for text in row):
+                raise UsageError(f"{path}: a sheet holds {_ROWS:,} rows and {_CELL:,} characters a cell; write a .csv.")
             for column, text in enumerate(row):
                 if text:  # As text, so that `007` and `=1+1` stay what they are.
                     sheet.write_string(count, column, written(text, formulas=False))
+            count += 1
     return count
 
 
 def _to_parquet(file: Path, path: Path, rows: Iterator[Row]) -> int:
-    import itertools
-
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    count, schema = 0, pa.schema([(name, pa.string()) for name in HEADER])
+    schema, count = pa.schema([(name, pa.string()) for name in next(rows)]), 1
     with pq.ParquetWriter(file, schema) as writer:
-        while batch := list(itertools.islice(rows, 10_000)):
+        while batch := list(itertools.islice(rows, _ROWS_AT_ONCE)):
             columns = zip(*([written(text, formulas=False) or None for text in row] for row in batch), strict=True)
             writer.write_table(pa.table([pa.array(column, pa.string()) for column in columns], schema=schema))
             count += len(batch)
@@ -224,3 +225,4 @@ _WRITERS: dict[str, Callable[[Path, Path, Iterator[Row]], int]] = {
     ".xlsx": _to_workbook,
     ".parquet": _to_parquet,
 }
+"""Each writes rows, the header first, and gives their number, the header counted."""

@@ -20,14 +20,7 @@ from offside_data.adapters._pictures import Pixels, places_of
 from offside_data.adapters._text import common_name
 from offside_data.adapters._values import Fields, UnusableError, folded_key
 from offside_data.errors import SourceError
-from offside_data.schema import (
-    SUBJECTLESS_SPLITS,
-    ClaimValue,
-    Modality,
-    Record,
-    SourceRecord,
-    Split,
-)
+from offside_data.schema import SUBJECTLESS_SPLITS, ClaimValue, Modality, Record, SourceRecord, Split
 from offside_data.tagging.suspects import add_suspect, reasons_of
 from offside_data.tagging.values import answer_states, parse_value
 from offside_data.tagging.words import contains, folded_words
@@ -325,7 +318,7 @@ def join(first: Record, second: Record) -> Record | None:
         question_paraphrases=_others(first.question, first.question_paraphrases + second.question_paraphrases),
         answer_paraphrases=_others(long.answer, first.answer_paraphrases + second.answer_paraphrases + wordings),
     )
-    for why in reasons_of(second):
+    for why in reasons_of(second.suspect):
         joined = add_suspect(joined, why)
     return _with_wrong_answers(joined, first.perturbed_answers + second.perturbed_answers)
 
