@@ -99,14 +99,18 @@ def _print(report: EditReport, *, dry_run: bool) -> None:
     for note in report.notes:
         click.echo(f"note: {note}.")
     named = sum(bool(change.fields) and change.because is None for change in report.changes)
-    follow = len(report.changes) - named
+    follow, rows_read = len(report.changes) - named, _count(report.rows, "row")
     if not report.changes:
-        click.echo(f"{report.rows:,} rows; nothing to change.")
-    elif dry_run:
-        click.echo(f"{report.rows:,} rows; {named:,} records would change, {follow:,} would follow.")
+        click.echo(f"{rows_read}; nothing to change.")
+    elif report.decision is None:
+        click.echo(f"{rows_read}; {_count(named, 'record')} would change, {follow:,} would follow.")
     else:
-        decision = report.decision["id"] if report.decision else ""
-        click.echo(f"{report.rows:,} rows; {named:,} records changed, {follow:,} followed. Decision {decision}.")
+        decision = report.decision["id"]
+        click.echo(f"{rows_read}; {_count(named, 'record')} changed, {follow:,} followed. Decision {decision}.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _shown(value: object) -> str:
