@@ -6,15 +6,19 @@ Players, clubs and places are invented; the wording has the same oddities.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
 from offside_data.adapters import offside
 from offside_data.adapters._base import ReadOptions
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of
 from offside_data.schema import ClaimValue, Record
 from offside_data.tagging.suspects import flag_contradictions
 from offside_data.taxonomy import load_taxonomy

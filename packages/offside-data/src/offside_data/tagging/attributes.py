@@ -119,7 +119,7 @@ class _Keywords:
         return self._known & self._words(text)
 
     def weigh(self, words: frozenset[str], names: Sequence[str]) -> dict[str, float]:
-        """The weight of each named attribute's keywords among words: one over the number of those that have the word."""
+        """The weight of each named attribute's keywords among words: one over the number of those that have a word."""
         spread = Counter(word for name in names for word in words & self._of[name])
         whole = {word: 0.5 if word in _HALF else 1.0 for word in spread}
         return {name: sum(whole[word] / spread[word] for word in sorted(words & self._of[name])) for name in names}

@@ -65,8 +65,8 @@ def veracity_doubts(claims: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     targets = targets.unique("record_id", keep="last").select("attribute", "value", corrects="record_id")
     pairs = corrections.join(targets, on="corrects", suffix="_there")
     repeated = _that_say_the_same(pairs.filter(col("attribute") == col("attribute_there")), taxonomy)
-    role = pl.when(col("scope") == "private").then(col("split").replace_strict(_VERACITY_BY_SPLIT, default="fact"))
-    role = role.otherwise(pl.lit("fact"))
+    of_split = col("split").replace_strict(_VERACITY_BY_SPLIT, default="fact")
+    role = pl.when(col("scope") == "private").then(of_split).otherwise(pl.lit("fact"))
     is_odd = is_about & (col("split") != "holdout") & (col("veracity") != role) & said["is_rumor"].any()
     roles = rows.filter(is_odd).with_columns(role=role)
     official = "a rumor, but an official source says the same in record {}"
