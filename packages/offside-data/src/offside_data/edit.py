@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from offside_data.config import build
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.rows import frame_of_columns, records_of, rows_of
+from offside_data.dataset.rows import frame_of, records_of, rows_of
 from offside_data.dataset.storage import Row
 from offside_data.dataset.transaction import change_dataset
 from offside_data.dataset.undo import Change, record_change, save_undo
@@ -437,9 +437,7 @@ def _forms(dataset: OffsideDataset, now: Mapping[str, Record], names: Collection
 
     taxonomy, columns = dataset.taxonomy, forms_module.READ
     attributes = _related(set(names), taxonomy)
-    known = [
-        frame_of_columns((r for r in now.values() if r.attribute in attributes), columns, "text", dataset.pictures)
-    ]
+    known = [frame_of((r for r in now.values() if r.attribute in attributes), "text", dataset.pictures, columns)]
     for part in dataset.record_parts():
         for batch in dataset.batches(part, columns):
             of_these = pl.col("attribute").is_in(attributes) & ~pl.col("record_id").is_in(list(now))
