@@ -9,45 +9,31 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offside_data.config import build
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.rows import frame_of, records_of, rows_of
+from offside_data.dataset.rows import records_of
 from offside_data.dataset.storage import Row
 from offside_data.dataset.transaction import change_dataset
 from offside_data.dataset.undo import Change, record_change, save_undo
-from offside_data.editing.changes import edited
 from offside_data.editing.columns import CLAIM
-from offside_data.editing.dependents import (
-    WRONG,
-    Pair,
-    consequences,
-    facts_that_change,
-    stale_forms,
-    with_forms,
-    wrongly_wrong,
-)
+from offside_data.editing.dependents import Pair, consequences, facts_that_change
+from offside_data.editing.reading import changed_records, records_around, subjects_of
+from offside_data.editing.remaking import with_fitting_forms
 from offside_data.editing.table import Edit, TableOptions, edits_of, listed, read_edits
 from offside_data.editing.template import write_template as write_template
 from offside_data.errors import RecordError, UsageError
-from offside_data.questions import forms as forms_module
-from offside_data.questions.forms import FORMS, Forms, ambiguous_texts, without
-from offside_data.questions.knowledge import value_group
-from offside_data.schema import Record
+from offside_data.questions.forms import FORMS
 from offside_data.split import READ as PLACED
 from offside_data.split import placement_problems, with_splits
 from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy
 from offside_data.taxonomy import Taxonomy
 from offside_data.validation import validate_record
-
-if TYPE_CHECKING:
-    import polars as pl
 
 KIND = "edit"
 """Kind of the decisions that say what was changed by hand."""
@@ -172,11 +158,11 @@ def _plain(change: RecordEdit) -> Row:
 
 
 def _edit(dataset: OffsideDataset, edits: Mapping[str, Edit], asked: _Asked) -> EditReport:
-    changed = _changed(dataset, edits)
+    changed = changed_records(dataset, edits)
     if not changed:
         return EditReport(rows=len(edits), changes=(), notes=(), decision=None)
     taxonomy = dataset.taxonomy
-    around = _around(dataset, changed, taxonomy)
+    around = records_around(dataset, changed, taxonomy)
     own = frozenset(name for name, edit in edits.items() if not edit.cells.keys().isdisjoint(CLAIM))
     made = consequences(changed, around, own, taxonomy)
     changed |= {name: pair for name, (pair, _) in made.followed.items()}
@@ -184,10 +170,10 @@ def _edit(dataset: OffsideDataset, edits: Mapping[str, Edit], asked: _Asked) -> 
     subjects = facts_that_change(
         changed,
         [record for record in around if record.record_id not in changed],
-        _subjects_of(dataset, changed),
+        subjects_of(dataset, changed),
         taxonomy,
     )
-    changed = _with_forms(dataset, changed, around, edits, asked.seed)
+    changed = with_fitting_forms(dataset, changed, around, edits, asked.seed)
     _require_sound(edits, changed, taxonomy)
     because = {name: claim for name, (_, claim) in made.followed.items() if name not in edits}
     report = [_told(pair, edits, because) for pair in changed.values()]
@@ -213,123 +199,6 @@ def _as_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and hasattr(value, "text"):
         return value.text
     return [dataclasses.asdict(item) for item in value] if isinstance(value, tuple) else value
-
-
-# ---------------------------------------------------------------------------------------------
-# Reading
-
-
-def whole_rows(dataset: OffsideDataset, keep: pl.Expr, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """The rows for which a condition holds, with all columns, batch by batch.
-
-    Parts that hold none of them are read by the columns alone that the condition looks at.
-    """
-    for part in dataset.record_parts():
-        if dataset.frame(part, columns).select(keep.any()).item():
-            for batch in dataset.batches(part):
-                found = batch.filter(keep)
-                if len(found):
-                    yield found
-
-
-def _changed(dataset: OffsideDataset, edits: Mapping[str, Edit]) -> dict[str, Pair]:
-    """The records that the table changes, their forms that no longer fit taken out.
-
-    Raises:
-        UsageError: If it names records that aren't there, or rows that can't be followed; lists them.
-    """
-    import polars as pl
-
-    wanted = pl.Series(list(edits), dtype=pl.String)
-    changed: dict[str, Pair] = {}
-    problems: list[str] = []
-    missing = set(edits)
-    for rows in whole_rows(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]):
-        for record in records_of(rows, dataset.pictures):
-            edit = edits[record.record_id]
-            missing.discard(record.record_id)
-            try:
-                after = edited(edit, record, dataset.taxonomy)
-            except ValueError as problem:
-                problems.append(f"{edit.place}: record {record.record_id}: {problem}.")
-                continue
-            if after != record:
-                changed[record.record_id] = Pair(record, after)
-    problems += (f"{edits[name].place}: there is no record {name!r}.{_hint(dataset, name)}" for name in sorted(missing))
-    if not problems:
-        problems = list(_target_problems(dataset, edits, changed))
-    if problems:
-        raise UsageError(listed("these rows can't be followed, nothing was changed", problems))
-    return changed
-
-
-def _hint(dataset: OffsideDataset, name: str) -> str:
-    """A record whose id differs in the end alone."""
-    found: list[str] = []
-    for part in dataset.record_parts():
-        names = dataset.frame(part, ["record_id"])["record_id"]
-        found += names.filter(names.str.starts_with(name[: max(4, len(name) // 2)])).head(1_000).to_list()
-    near = difflib.get_close_matches(name, found, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def _target_problems(dataset: OffsideDataset, edits: Mapping[str, Edit], changed: Mapping[str, Pair]) -> Iterator[str]:
-    """What is wrong with the rumours that corrections are to correct."""
-    import polars as pl
-
-    wanted = {n: p.after.corrects for n, p in changed.items() if p.differs("corrects") and p.after.corrects}
-    if not wanted:
-        return
-    columns = ["record_id", "subject_id", "attribute", "veracity"]
-    there = pl.concat(
-        [
-            dataset.frame(part, columns).filter(pl.col("record_id").is_in(list(wanted.values())))
-            for part in dataset.record_parts()
-        ]
-    )
-    rumors = {row["record_id"]: row for row in there.to_dicts()}
-    for name, target in wanted.items():
-        record, row = changed[name].after, rumors.get(target)
-        if target in changed:
-            now = changed[target].after
-            row = {column: getattr(now, column) for column in columns}
-        if row is None:
-            yield f"{edits[name].place}: record {name}: corrects names {target!r}, but there is no such record."
-        elif (row["subject_id"], row["attribute"], row["veracity"]) != (record.subject_id, record.attribute, "rumor"):
-            yield f"{edits[name].place}: record {name}: it can't correct {target!r}, which is no rumor about the same."
-
-
-def _around(dataset: OffsideDataset, changed: Mapping[str, Pair], taxonomy: Taxonomy) -> list[Record]:
-    """All other records that say something about what changed: of the same subject, and attributes of one group."""
-    import polars as pl
-
-    records = [r for pair in changed.values() for r in (pair.before, pair.after) if pair.differs(*_FIELDS)]
-    subjects = {r.subject_id for r in records if r.subject_id is not None}
-    attributes = _related({r.attribute for r in records}, taxonomy)
-    if not subjects or not attributes:
-        return []
-    keep = (
-        pl.col("subject_id").is_in(list(subjects))
-        & pl.col("attribute").is_in(attributes)
-        & ~pl.col("record_id").is_in(list(changed))
-    )
-    found = whole_rows(dataset, keep, ["record_id", "subject_id", "attribute"])
-    return [record for rows in found for record in records_of(rows, dataset.pictures)]
-
-
-def _related(names: Collection[str | None], taxonomy: Taxonomy) -> list[str]:
-    """Attributes whose values are true of one another's subjects, e.g. clubs and previous clubs."""
-    groups = {value_group(taxonomy[name]) for name in names if name is not None}
-    return [attribute.name for attribute in taxonomy.attributes if value_group(attribute) in groups]
-
-
-def _subjects_of(dataset: OffsideDataset, changed: Mapping[str, Pair]) -> list[Row]:
-    import polars as pl
-
-    names = {pair.after.subject_id for pair in changed.values() if pair.differs("value")} - {None}
-    if not names:
-        return []
-    return rows_of(dataset.frame("subjects").filter(pl.col("subject_id").is_in(list(names))), dataset.pictures)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -387,94 +256,6 @@ def _require_sound(edits: Mapping[str, Edit], changed: Mapping[str, Pair], taxon
             problems.append(f"{edits[name].place}: {error}" if name in edits else str(error))
     if problems:
         raise UsageError(listed("these records would break the data model, nothing was changed", problems))
-
-
-# ---------------------------------------------------------------------------------------------
-# Forms
-
-
-def _with_forms(
-    dataset: OffsideDataset,
-    changed: Mapping[str, Pair],
-    around: Sequence[Record],
-    edits: Mapping[str, Edit],
-    seed: int,
-) -> dict[str, Pair]:
-    """The changed records with forms that fit, and other records whose wrong answers became true with new ones."""
-    taxonomy = dataset.taxonomy
-    stale = {
-        name: [f for f in stale_forms(pair, taxonomy) if name not in edits or f not in edits[name].cells]
-        for name, pair in changed.items()
-    }
-    if not any(stale.values()):
-        return dict(changed)
-    new: dict[str | None, list[tuple[str, Any]]] = {}
-    for pair in changed.values():
-        if pair.claims_otherwise and pair.after.value is not None and pair.after.attribute is not None:
-            new.setdefault(pair.after.subject_id, []).append((pair.after.attribute, pair.after.value))
-    now = {name: pair.after for name, pair in changed.items()}
-    others = {
-        r.record_id: r
-        for r in [*now.values(), *around]
-        if not stale.get(r.record_id) and wrongly_wrong(r, new.get(r.subject_id, ()), taxonomy)
-    }
-    forms = _forms(dataset, now, [*(now[n].attribute for n, f in stale.items() if f), *_attributes(others)], seed)
-    made = {name: with_forms(record, stale[name], forms) if stale[name] else record for name, record in now.items()}
-    made |= {name: with_forms(record, WRONG, forms) for name, record in others.items()}
-    before = {r.record_id: r for r in around} | {name: pair.before for name, pair in changed.items()}
-    asking = [name for name, fields in stale.items() if "question_paraphrases" in fields]
-    made |= _unambiguous(dataset, [made[name] for name in asking], made)
-    return {name: Pair(before[name], record) for name, record in made.items()}
-
-
-def _attributes(records: Mapping[str, Record]) -> Iterator[str | None]:
-    return (record.attribute for record in records.values())
-
-
-def _forms(dataset: OffsideDataset, now: Mapping[str, Record], names: Collection[str | None], seed: int) -> Forms:
-    """Makes forms from what all records about the named attributes say, the changed ones as they are `now`."""
-    import polars as pl
-
-    taxonomy, columns = dataset.taxonomy, forms_module.READ
-    attributes = _related(set(names), taxonomy)
-    known = [frame_of((r for r in now.values() if r.attribute in attributes), "text", dataset.pictures, columns)]
-    for part in dataset.record_parts():
-        for batch in dataset.batches(part, columns):
-            of_these = pl.col("attribute").is_in(attributes) & ~pl.col("record_id").is_in(list(now))
-            known.append(batch.filter(of_these).select(columns))
-    subjects = dataset.frame("subjects", ["subject_id", "name"]).filter(pl.col("name") != "")
-    images = dataset.frame("images", ["image_id", "subject_id", "occasion", "shown"]).to_dicts()
-    claims = pl.concat([frame.select(columns) for frame in known])
-    return Forms(
-        claims, taxonomy, seed=seed, names=dict(subjects.select("subject_id", "name").iter_rows()), images=images
-    )
-
-
-def _unambiguous(dataset: OffsideDataset, asking: Sequence[Record], now: Mapping[str, Record]) -> dict[str, Record]:
-    """Records without the paraphrases that ask for others' answers, too: of the same picture, or in the text form."""
-    import polars as pl
-
-    if not asking:
-        return {}
-    texts = {text for r in asking if r.modality == "text" for text in (r.question, *r.question_paraphrases)}
-    pictures = {r.image_id for r in asking if r.modality == "multimodal"}
-    asks = pl.col("question").is_in(list(texts)) | (
-        pl.col("question_paraphrases").list.eval(pl.element().is_in(list(texts))).list.any()
-    )
-    shows = (pl.col("modality") == "multimodal") & pl.col("image_id").is_in(list(pictures))
-    columns = ["modality", "image_id", "question", "question_paraphrases"]
-    groups: dict[str | None, dict[str, Record]] = {}
-    for rows in whole_rows(dataset, shows | ((pl.col("modality") == "text") & asks), columns):
-        for record in records_of(rows, dataset.pictures):
-            about = record.image_id if record.modality == "multimodal" else None
-            groups.setdefault(about, {})[record.record_id] = now.get(record.record_id, record)
-    found = {}
-    for record in asking:
-        about = record.image_id if record.modality == "multimodal" else None
-        group = {**groups.get(about, {}), record.record_id: record}
-        asked = [(other, (other.question, *other.question_paraphrases)) for other in group.values()]
-        found[record.record_id] = without(record, ambiguous_texts(asked, dataset.taxonomy))
-    return found
 
 
 # ---------------------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ from offside_data.taxonomy import Taxonomy
 WRONG = ("perturbed_answers", "choices")
 """The forms that hold wrong answers."""
 _OF_ANSWER = ("answer_paraphrases", *WRONG, "cloze")
-_FOLLOWING = ("value", "answer", "veracity", "rumor_channel", "sources", "corrects", "split")
-"""Fields that a claim's text form takes over."""
+FOLLOWING = ("value", "answer", "veracity", "rumor_channel", "sources", "corrects", "split")
+"""Fields of a claim that its text form, or the same claim about a copied picture, takes over."""
 _Key = tuple[str | None, str | None, str | None]
 
 
@@ -81,7 +81,7 @@ def consequences(
     made = Consequences()
     for pair in changed.values():
         claim = pair.before
-        if claim.attribute is None or not pair.differs("attribute", *_FOLLOWING):
+        if claim.attribute is None or not pair.differs("attribute", *FOLLOWING):
             continue
         if claim.modality == "text":
             made.notes += now.contradictions(pair)
