@@ -30,14 +30,13 @@ from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.pictures import PictureStore
-from offside_data.dataset.rows import frame_of, frame_of_columns, rows_of
+from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, frame_schema, id_column
 from offside_data.dataset.writer import CHANGELOG_FILE, Content, Late, Rewrite, write_content
 from offside_data.errors import RecordError, UsageError
 from offside_data.files import ensure_free, whole_folder
 from offside_data.schema import Record
 from offside_data.taxonomy import Taxonomy
-from offside_data.validation import validate_record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,14 +66,13 @@ class Transaction(Content):
     # Records
 
     def add_records(self, records: Iterable[Record]) -> None:
-        """Add records of any config and split, in any order.
+        """Add records of any config and split, in any order; whether they are sound is looked at when they are written.
 
         Raises:
-            RecordError: If one breaks the data model or its id was added before.
+            RecordError: If the id of one was added before.
         """
-        taxonomy, new = self.taxonomy, []
+        new = []
         for record in records:
-            validate_record(record, taxonomy)
             if record.record_id in self._ids:
                 raise RecordError(f"record {record.record_id} was added before; every record needs an id of its own.")
             self._ids.add(record.record_id)
@@ -99,7 +97,7 @@ class Transaction(Content):
 
     def update_records(self, records: Iterable[Record], fields: Collection[str]) -> None:
         """Change some fields of records that are there to what these records say."""
-        self.update(frame_of_columns(records, ["record_id", *fields], "multimodal", self.store))
+        self.update(frame_of(records, "multimodal", self.store, ["record_id", *fields]))
 
     def remove_records(self, record_ids: Iterable[str]) -> None:
         """Take records out."""
