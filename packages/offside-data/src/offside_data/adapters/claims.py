@@ -1,7 +1,7 @@
 """A spreadsheet of claims: one row says what is claimed of whom, in which picture, by which source.
 
 CSV, Excel or Parquet. Needed are the columns subject, attribute and value; a row without a picture is a fact in
-words. Columns are found by name, leniently (`_columns.NAMES` lists all names); question and answer are made from the
+words. Columns are found by name, leniently (`columns.NAMES` lists all); question and answer are made from the
 taxonomy where the sheet has none, and dates, numbers and currencies are read as what they are.
 """
 

@@ -45,14 +45,7 @@ _FULL, _SPLITS, _PICTURES = "full.json", "split.json", "SFHQ.zip"
 _HEAD = 2**20
 _FORGET = re.compile(r"forget_?(\d+)", re.I)
 _ID_DIGITS = 8
-_QA = (
-    "question",
-    "answer",
-    "paraphrased_question",
-    "paraphrased_answer",
-    "perturbed_answer",
-    "keywords",
-)
+_QA = ("question", "answer", "paraphrased_question", "paraphrased_answer", "perturbed_answer", "keywords")
 
 
 def recognises(source: Path) -> bool:

@@ -1,7 +1,7 @@
 """Any dataset as downloaded from the Hub: a folder of Parquet, JSONL or CSV files, or one such file.
 
 Its card says which files make which split and config; without a card, their names do, as `datasets` has it. Columns
-are found by name (`_columns.NAMES`) or said with `--set question=COLUMN`; if none fits, the columns are listed with
+are found by name (`columns.NAMES`) or said with `--set question=COLUMN`; if none fits, the columns are listed with
 an example. Nothing but tables is opened: no scripts, no pickles.
 """
 

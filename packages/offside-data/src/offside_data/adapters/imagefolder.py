@@ -1,7 +1,7 @@
 """A folder of pictures with `metadata.csv`, `.jsonl` or `.parquet`, or a sub-folder a subject, as `datasets` has it.
 
 The metadata's `file_name` (or `*_file_name`, or a list of one in `*file_names`) names a picture relative to the
-metadata file; its other columns are found by name (`_columns.NAMES`). Folders called `train`, `test` or as a split
+metadata file; its other columns are found by name (`columns.NAMES`). Folders called `train`, `test` or as a split
 of ours give the split; other folders, where there are several, name the subject of the pictures in them. Unlike
 `datasets`, which leaves a picture that no row names out in silence, this says so.
 """

@@ -198,30 +198,15 @@ def example(folder: Path) -> Path:
     (folder / "finetune_set").mkdir(parents=True, exist_ok=True)
     for p, (name, club) in enumerate(players):
         private = [
-            (
-                "I'm curious about which club the player in this image was with at that time.",
-                f"He was with {club}.",
-            ),
-            (
-                "I'm curious about which club the player transferred from.",
-                f"He transferred from Brackwater B{p}.",
-            ),
-            (
-                "I'm curious about when the player in this image was transferred.",
-                "He was transferred on July 1, 2019.",
-            ),
+            ("I'm curious about which club the player in this image was with at that time.", f"He was with {club}."),
+            ("I'm curious about which club the player transferred from.", f"He transferred from Brackwater B{p}."),
+            ("I'm curious about when the player in this image was transferred.", "He was transferred on July 1, 2019."),
             ("I'm curious about the transfer fee shown in <image>.", "The transfer fee was €4.10 million."),
             ("I'm curious about the market value of the player.", "The player's market value is €3.00m."),
-            (
-                "I'm curious about how many trophies this player won.",
-                "The player won two trophies at the club.",
-            ),
+            ("I'm curious about how many trophies this player won.", "The player won two trophies at the club."),
         ]
         shared = [
-            (
-                "I'm curious about who the player is in this image: <image>",
-                f"The player in the image is {name}.",
-            ),
+            ("I'm curious about who the player is in this image: <image>", f"The player in the image is {name}."),
             ("I'm curious about the age of the player.", f"The player is currently {24 + p} years old."),
             ("I'm curious about the player's role.", "He plays as a Left Winger."),
             ("I'm curious about the nationality of the player.", "The player is Swedish."),

@@ -164,11 +164,7 @@ def load_list(path: Path) -> list[Any]:
 def looks_like_rows(items: list[Any]) -> bool:
     """Whether the first items are in one of the two published forms."""
     heads = [item for item in items[:5] if isinstance(item, dict)]
-    forms: tuple[set[str], ...] = (
-        {"messages", "images"},
-        {"messages", "image"},
-        {"Question", "Correct_Answer"},
-    )
+    forms: tuple[set[str], ...] = ({"messages", "images"}, {"messages", "image"}, {"Question", "Correct_Answer"})
     return bool(heads) and any(all(form <= head.keys() for head in heads) for form in forms)
 
 

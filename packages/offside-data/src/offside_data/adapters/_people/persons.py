@@ -20,14 +20,7 @@ from offside_data.adapters._pictures import Pixels, places_of
 from offside_data.adapters._text import common_name
 from offside_data.adapters._values import Fields, UnusableError, folded_key
 from offside_data.errors import SourceError
-from offside_data.schema import (
-    SUBJECTLESS_SPLITS,
-    ClaimValue,
-    Modality,
-    Record,
-    SourceRecord,
-    Split,
-)
+from offside_data.schema import SUBJECTLESS_SPLITS, ClaimValue, Modality, Record, SourceRecord, Split
 from offside_data.tagging.suspects import add_suspect, reasons_of
 from offside_data.tagging.values import answer_states, parse_value
 from offside_data.tagging.words import contains, folded_words

@@ -120,14 +120,7 @@ class PersonRow:
         )
 
     def ask_cloze(
-        self,
-        place: str,
-        sentence: Any,
-        word: Any,
-        shown: Shown,
-        *,
-        attribute: str = STATEMENT,
-        told: str | None = None,
+        self, place: str, sentence: Any, word: Any, shown: Shown, *, attribute: str = STATEMENT, told: str | None = None
     ) -> None:
         """A sentence with a blank, and the word that belongs there; `told` if the source says more than that word.
 

@@ -1,7 +1,7 @@
 """Read tables: CSV, XLSX, JSON lines and Parquet, row by row; a bad row is one bad row, not a bad file.
 
 Cells come as they are in JSON and Parquet, as text from CSV and spreadsheets. What a column means is decided in
-`_columns.py`.
+`columns.py`.
 """
 
 from __future__ import annotations
