@@ -15,7 +15,7 @@ import click
 import pytest
 
 PROGRAMS = ("offside-data", "offside-unlearn", "offside-eval")
-MADE = ("demo-out", "work", "out", "OUT", "runs", "results", ".venv", "site")
+MADE = ("demo-out", "my_additions", "work", "out", "OUT", "runs", "results", ".venv", "site")
 """Folders that the commands of a guide write to, wherever a reader runs them."""
 ON_DISK = (".offside", "data", "tables", "plots", "complete_unlearning_data")
 """Folders inside a dataset, a report or an export. What lies in them is named by the code that writes it."""
