@@ -10,9 +10,10 @@ from typing import Any
 
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import frame_of
-from offside_data.dataset.transaction import change_dataset
+from offside_data.dataset.transaction import change_dataset, transaction_of
 from offside_data.schema import EncodedImage, Record, RecordImage
 from offside_data.tagging.suspects import with_contradictions
 from offside_data.taxonomy import Taxonomy
@@ -22,6 +23,7 @@ from offside_data.taxonomy import Taxonomy
 class WholeDataset:
     """Change the fields, then `save`; pictures are read, equal ones are one object."""
 
+    home: Path
     card: Card
     taxonomy_text: str
     records: list[Record]
@@ -43,6 +45,7 @@ class WholeDataset:
         dataset = open_dataset(folder)
         with change_dataset(dataset) as change:  # It asks for nothing, so nothing is written.
             return cls(
+                home=Path(folder),
                 card=change.card,
                 taxonomy_text=change.taxonomy_text,
                 records=[dataclasses.replace(r, image=held(r.image)) for r in dataset.iter_records()],
@@ -53,15 +56,26 @@ class WholeDataset:
             )
 
     def save(self, folder: str | Path) -> None:
-        dataset = open_dataset(folder)
-        with change_dataset(dataset) as change:
-            change.remove_records(r.record_id for r in dataset.iter_records(["record_id"]))
-            change.card, change.changelog = self.card, self.changelog
-            change.set_taxonomy(self.taxonomy_text)
-            change.add_records(self.records)
-            change.set_table("subjects", self.subjects)
-            change.set_table("images", self.images)
-            change.decisions = self.decisions
+        """In place."""
+        with replaced_content(Path(folder)) as staged:
+            self.write_into(staged, folder)
+
+    def write(self, out: str | Path) -> None:
+        """As a new folder."""
+        Path(out).mkdir()
+        self.write_into(Path(out))
+
+    def write_into(self, staged: Path, folder: str | Path | None = None) -> None:
+        dataset = open_dataset(folder or self.home)
+        change = transaction_of(dataset)
+        change.remove_records(r.record_id for r in dataset.iter_records(["record_id"]))
+        change.card, change.changelog = self.card, self.changelog
+        change.set_taxonomy(self.taxonomy_text)
+        change.add_records(self.records)
+        change.set_table("subjects", self.subjects)
+        change.set_table("images", self.images)
+        change.decisions = self.decisions
+        change.write_into(staged)
 
 
 def flag_contradictions(records: Iterable[Record], taxonomy: Taxonomy) -> list[Record]:

@@ -194,5 +194,5 @@ def test_speed_of_reading_whole_pictures(small: OffsideDataset, monkeypatch: pyt
     hashed: list[int] = []
     real: Callable[[bytes], str] = digest._sha256
     monkeypatch.setattr(digest, "_sha256", lambda data: hashed.append(len(data)) or real(data))
-    digest.hashed_rows(small.read("multimodal/retain"))
+    list(small.hashed_batches("multimodal/retain"))
     assert len(hashed) == 4

@@ -12,7 +12,7 @@ import pytest
 from offside_data.dataset import storage
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import frame_of
-from offside_data.dataset.storage import PartWriter, group_starts, read_batches, read_table, unpacked_size, write_file
+from offside_data.dataset.storage import PartWriter, cut_by_picture, read_batches, read_table, unpacked_size, write_file
 from offside_data.errors import DatasetError
 from offside_data.schema import EncodedImage, Record, Source, record_features, subject_features
 
@@ -38,20 +38,20 @@ def write_part(folder: Path, rows: list[dict[str, Any]], config: str, per_shard:
     return writer
 
 
-def starts(pictures: list[str | None], size: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    monkeypatch.setattr(storage, "ROWS_PER_GROUP", size)
-    return group_starts(pl.DataFrame({"image_id": pictures}, schema={"image_id": pl.String}))
+def starts(pictures: list[str | None], size: int) -> list[int]:
+    frame = pl.DataFrame({"image_id": pictures}, schema={"image_id": pl.String})
+    return [start for start, _ in cut_by_picture(frame, size)]
 
 
-def test_groups_never_cut_a_picture_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert starts(list("aaabbc"), 2, monkeypatch) == [0, 3, 5]
-    assert starts(list("aaabbc"), 4, monkeypatch) == [0, 5]
-    assert starts(list("aaabbc"), 100, monkeypatch) == [0]
-    assert starts([], 2, monkeypatch) == []
+def test_groups_never_cut_a_picture_apart() -> None:
+    assert starts(list("aaabbc"), 2) == [0, 3, 5]
+    assert starts(list("aaabbc"), 4) == [0, 5]
+    assert starts(list("aaabbc"), 100) == [0]
+    assert starts([], 2) == []
 
 
-def test_rows_without_a_picture_may_be_cut_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert starts([None] * 5, 2, monkeypatch) == [0, 2, 4]
+def test_rows_without_a_picture_may_be_cut_anywhere() -> None:
+    assert starts([None] * 5, 2) == [0, 2, 4]
 
 
 def test_a_shared_picture_is_stored_once(

@@ -8,7 +8,7 @@ import pytest
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import change_dataset, new_dataset, transaction_of
-from offside_data.errors import OutputExistsError, RecordError
+from offside_data.errors import DatasetError, OutputExistsError, RecordError
 from offside_data.schema import Record
 
 
@@ -48,7 +48,7 @@ def test_what_is_not_touched_is_linked(fresh: OffsideDataset, tmp_path: Path) ->
 def test_pictures_are_read_when_asked_for(fresh: OffsideDataset) -> None:
     record = next(record for record in fresh.iter_records() if record.image is not None)
     fresh.files(f"{record.modality}/{record.split}")[0].unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DatasetError, match="not readable as Parquet"):
         record.image.bytes  # noqa: B018
 
 

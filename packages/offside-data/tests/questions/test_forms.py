@@ -4,8 +4,8 @@ import dataclasses
 from typing import Any
 
 import pytest
+from question_forms import forms_of, regenerated, without_ambiguous_paraphrases
 
-from offside_data.questions.forms import Forms, regenerate, without_ambiguous_paraphrases
 from offside_data.schema import ClaimValue, Record
 from offside_data.tagging.untagged import untagged
 from offside_data.taxonomy import Taxonomy
@@ -14,7 +14,7 @@ CLUBS = ("Norvale", "Emberlin", "Kestrin", "Dalling", "Aldersund", "Fjellby", "Q
 
 
 def fill(record: Record, others: list[Record], taxonomy: Taxonomy, **fields: Any) -> Record:
-    forms = Forms([record, *others], taxonomy, seed=0, **{"names": {}, **fields})
+    forms = forms_of([record, *others], taxonomy, seed=0, **{"names": {}, **fields})
     return forms.fill(record, anew=False)
 
 
@@ -82,10 +82,10 @@ def test_what_is_true_of_the_subject_elsewhere_is_never_wrong(
         claim("previous_club", "He came from Emberlin.", picture="p3"),
     ]
     shown = picture("s1", "p2", shown=[{"attribute": "club", "text": "Kestrin"}])
-    forms = Forms([record, *rest, *others], taxonomy, seed=0, names={}, images=[shown])
+    forms = forms_of([record, *rest, *others], taxonomy, seed=0, names={}, images=[shown])
     for seen in (
         forms.fill(record, anew=True),
-        *regenerate([record, *rest, *others], taxonomy, seed=3, images=[shown])[:1],
+        *regenerated([record, *rest, *others], taxonomy, seed=3, images=[shown])[:1],
     ):
         assert {"Norvale", "Emberlin", "Kestrin"}.isdisjoint(seen.choices)
         assert len(seen.choices) == 4
@@ -99,7 +99,7 @@ def test_numbers_near_by_stand_in_where_nobody_has_others(claim: Any, taxonomy: 
 
 def test_where_nothing_is_wrong_nothing_is_offered(claim: Any, taxonomy: Taxonomy) -> None:
     record = claim("club", "He was with Ostholm.")
-    forms = Forms([record], taxonomy, seed=0, names={})
+    forms = forms_of([record], taxonomy, seed=0, names={})
     filled = forms.fill(record, anew=False)
     assert (filled.choices, filled.correct_choice, filled.perturbed_answers) == ((), None, ())
     assert filled.cloze == "He was with ____."
@@ -108,7 +108,7 @@ def test_where_nothing_is_wrong_nothing_is_offered(claim: Any, taxonomy: Taxonom
 
 def test_what_is_there_stays_unless_made_anew(claim: Any, others: list[Record], taxonomy: Taxonomy) -> None:
     record = claim("club", "He was with Ostholm.", choices=("Ostholm", "Elsewhere"), correct_choice=0)
-    forms = Forms([record, *others], taxonomy, seed=0, names={})
+    forms = forms_of([record, *others], taxonomy, seed=0, names={})
     kept, anew = forms.fill(record, anew=False), forms.fill(record, anew=True)
     assert kept.choices == ("Ostholm", "Elsewhere")
     assert kept.perturbed_answers == anew.perturbed_answers != ()
@@ -118,7 +118,7 @@ def test_what_is_there_stays_unless_made_anew(claim: Any, others: list[Record], 
 def test_records_without_value_or_attribute_say_why(claim: Any, taxonomy: Taxonomy) -> None:
     records = [claim("fee", "It is undisclosed."), untagged(claim("fee", "It cost €2m.", picture="p2"), "?")]
     general = dataclasses.replace(records[0], split="general", subject_id=None, attribute=None, scope=None)
-    forms = Forms([*records, general], taxonomy, seed=0, names={})
+    forms = forms_of([*records, general], taxonomy, seed=0, names={})
     filled = [forms.fill(record, anew=True) for record in (*records, general)]
     assert filled[0].question_paraphrases == taxonomy["fee"].questions[1:]
     assert filled[1:] == [records[1], general]
@@ -128,7 +128,7 @@ def test_records_without_value_or_attribute_say_why(claim: Any, taxonomy: Taxono
 
 def test_a_picture_with_two_answers_gets_no_paraphrases(claim: Any, taxonomy: Taxonomy) -> None:
     first, second = claim("club", "He was with Ostholm."), claim("club", "He was with Norvale.", record_id="second")
-    forms = Forms([first, second], taxonomy, seed=0, names={})
+    forms = forms_of([first, second], taxonomy, seed=0, names={})
     assert forms.fill(first, anew=False).question_paraphrases == ()
     assert forms.lacking[("question_paraphrases", "its picture or subject has other answers to it")] == 1
 
@@ -159,7 +159,7 @@ def test_free_texts_share_wrong_answers_only_with_the_same_question(make_record:
         said("s2", "Which instrument is played?", "The tuba."),
         said("s3", "Which colour is liked?", "Dark green."),
     ]
-    forms = Forms(records, people, seed=0, names={})
+    forms = forms_of(records, people, seed=0, names={})
     filled = forms.fill(records[0], anew=False)
     assert sorted(filled.choices) == ["The cello", "The tuba"]
     assert filled.question_paraphrases == ()
@@ -170,17 +170,17 @@ def test_regenerate_changes_choices_and_perturbed_answers_of_the_chosen_only(
 ) -> None:
     record = claim("club", "He was with Ostholm.", cloze="He was with ____.", question_paraphrases=("Which?",))
     records = [record, *others]
-    chosen = regenerate(records, taxonomy, seed=1, only={record.record_id})
+    chosen = regenerated(records, taxonomy, seed=1, only={record.record_id})
     assert chosen[1:] == others
     assert (chosen[0].cloze, chosen[0].question_paraphrases) == (record.cloze, record.question_paraphrases)
     assert len(chosen[0].choices) == 4
-    assert regenerate(records, taxonomy, seed=1) == regenerate(records, taxonomy, seed=1)
-    assert regenerate(records, taxonomy, seed=1) != regenerate(records, taxonomy, seed=2)
+    assert regenerated(records, taxonomy, seed=1) == regenerated(records, taxonomy, seed=1)
+    assert regenerated(records, taxonomy, seed=1) != regenerated(records, taxonomy, seed=2)
 
 
 def test_stale_choices_go_even_if_none_can_be_made(claim: Any, taxonomy: Taxonomy) -> None:
     record = claim("club", "He was with Ostholm.", choices=("Ostholm", "Gone"), correct_choice=0)
-    (made,) = regenerate([record], taxonomy, seed=0)
+    (made,) = regenerated([record], taxonomy, seed=0)
     assert (made.choices, made.correct_choice) == ((), None)
 
 
@@ -188,8 +188,8 @@ def test_a_subject_less_changes_only_records_that_named_its_values(
     claim: Any, others: list[Record], taxonomy: Taxonomy
 ) -> None:
     records = [claim("club", f"He was with Team {n}.", subject=f"s{n}") for n in range(30)]
-    before = regenerate([*records, *others], taxonomy, seed=0)[:30]
-    after = regenerate([*records[1:], *others], taxonomy, seed=0)[:29]
+    before = regenerated([*records, *others], taxonomy, seed=0)[:30]
+    after = regenerated([*records[1:], *others], taxonomy, seed=0)[:29]
     for old, new in zip(before[1:], after, strict=True):
         assert (old == new) == ("Team 0" not in old.choices)
     assert sum(old == new for old, new in zip(before[1:], after, strict=True)) > 20

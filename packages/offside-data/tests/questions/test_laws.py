@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from question_forms import forms_of, regenerated, text_form_of, without_ambiguous_paraphrases
 
-from offside_data.questions.forms import Forms, regenerate, without_ambiguous_paraphrases
 from offside_data.questions.phrasings import BLANK, value_text
-from offside_data.questions.text_form import text_form
 from offside_data.schema import Record
 from offside_data.tagging.values import answer_states
 from offside_data.taxonomy import load_taxonomy
@@ -77,8 +76,8 @@ def dataset(claim: Any, picture: Any) -> Callable[..., tuple[list[Record], dict[
 
 def completed(records: list[Record], context: dict[str, Any], *, seed: int, anew: bool = False) -> list[Record]:
     """As the command does it."""
-    records = [*records, *text_form(records, FOOTBALL, **context).records]
-    forms = Forms(records, FOOTBALL, seed=seed, **context)
+    records = [*records, *text_form_of(records, FOOTBALL, **context).records]
+    forms = forms_of(records, FOOTBALL, seed=seed, **context)
     return without_ambiguous_paraphrases([forms.fill(record, anew=anew) for record in records], FOOTBALL)
 
 
@@ -104,7 +103,7 @@ def test_law_a_second_run_changes_nothing(
     made = completed(records, context, seed=seed)
     assert completed(made, context, seed=seed) == made
     assert completed(made, context, seed=seed, anew=True) == made
-    both = [(r.choices, r.correct_choice, r.perturbed_answers) for r in regenerate(made, FOOTBALL, seed=seed)]
+    both = [(r.choices, r.correct_choice, r.perturbed_answers) for r in regenerated(made, FOOTBALL, seed=seed)]
     assert both == [(r.choices, r.correct_choice, r.perturbed_answers) for r in made]
 
 

@@ -187,13 +187,11 @@ def _nothing() -> pa.DictionaryArray:
 
 
 def compact(pictures: pa.DictionaryArray) -> pa.DictionaryArray:
-    """The same without the pictures that no row shows."""
+    """The same without the pictures that no row shows, in the order in which rows show them first."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     used = pc.unique(pictures.indices.drop_null())
-    if len(used) == len(pictures.dictionary):
-        return pictures
     return pa.DictionaryArray.from_arrays(pc.index_in(pictures.indices, used), pictures.dictionary.take(used))
 
 
@@ -207,7 +205,9 @@ def open_parquet(path: Path, dictionary: Sequence[str] = ()) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path, read_dictionary=list(dictionary), memory_map=False)
+        names = pq.read_schema(path).names if dictionary else []
+        known = [column for column in dictionary if column.partition(".")[0] in names]
+        return pq.ParquetFile(path, read_dictionary=known)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
 

@@ -10,6 +10,7 @@ instead of its bytes.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ ROWS_PER_SHARD = 100_000
 ROWS_PER_BATCH = 20_000
 """Rows of a batch, about: a batch is whole row groups."""
 _NO_LIMIT = 2**30
+_PICTURES = "image.bytes"
 
 
 def id_column(part: str) -> str:
@@ -91,7 +93,7 @@ def read_batches(
         DatasetError: If it isn't readable Parquet, or its columns aren't those of the config.
     """
     file = open_parquet(path)
-    _require_columns(path, file.schema_arrow.names, config)
+    _require_columns(path, file.schema_arrow.names, arrow_schema(config).names)
     wanted = [name for name in arrow_schema(config).names if columns is None or name in columns]
     number = store.add(path)
     groups: list[int] = []
@@ -104,8 +106,11 @@ def read_batches(
             groups, rows = [], 0
 
 
-def _require_columns(path: Path, names: Sequence[str], config: str) -> None:
-    known = arrow_schema(config).names
+def _unreadable(path: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.")
+
+
+def _require_columns(path: Path, names: Sequence[str], known: Sequence[str]) -> None:
     missing, unknown = sorted(set(known) - set(names)), sorted(set(names) - set(known))
     if missing or unknown:
         raise DatasetError(f"{path}: its columns aren't the schema's: missing {missing}, unknown {unknown}.")
@@ -121,7 +126,7 @@ def _read_groups(
         read = [name if name != "image" else "image.path" for name in columns]
         table = file.read_row_groups(groups, columns=read)
     except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
+        raise _unreadable(path, error) from error
     schema = pa.schema([arrow_schema(config).field(name) for name in columns if name != "image"])
     frame = pl.from_arrow(cast_table(table.select(schema.names), schema, path))
     assert isinstance(frame, pl.DataFrame)
@@ -193,8 +198,7 @@ class PartWriter:
             pictures: Encoded bytes, one entry a row, where the config has pictures.
         """
         table, column = self._table(frame), self._schema.get_field_index("image")
-        starts = group_starts(frame)
-        for start, end in zip(starts, [*starts[1:], len(frame)], strict=True):
+        for start, end in cut_by_picture(frame, min(ROWS_PER_GROUP, self._limit)):
             if self._writer is None or self._in_file >= self._limit:
                 self._next_file()
             assert self._writer is not None
@@ -297,19 +301,18 @@ def _leaves(schema: pa.Schema) -> Iterator[str]:
         yield from within(field.name, field.type)
 
 
-def group_starts(frame: pl.DataFrame) -> list[int]:
-    """Where row groups of about `ROWS_PER_GROUP` rows begin, none between two rows of one picture."""
-    if len(frame) == 0:
-        return []
-    if "image_id" not in frame.columns:
-        return list(range(0, len(frame), ROWS_PER_GROUP))
-    pictures = frame["image_id"]
-    firsts = (pictures.ne_missing(pictures.shift(1)) | pictures.is_null()).arg_true().to_list()
-    starts = [0]
+def cut_by_picture(frame: pl.DataFrame, size: int) -> list[tuple[int, int]]:
+    """Runs of at least `size` rows (but the last), by start and end; none ends between two rows of one picture."""
+    if "image_id" in frame.columns:
+        pictures = frame["image_id"]
+        firsts = (pictures.ne_missing(pictures.shift(1)) | pictures.is_null()).arg_true().to_list()
+    else:
+        firsts = list(range(0, len(frame), size))
+    starts = [0] if len(frame) else []
     for first in firsts:
-        if first - starts[-1] >= ROWS_PER_GROUP:
+        if first - starts[-1] >= size:
             starts.append(first)
-    return starts
+    return list(itertools.pairwise([*starts, len(frame)]))
 
 
 def write_file(path: Path, rows: Iterable[Row], features: datasets.Features) -> None:
@@ -353,24 +356,19 @@ def read_table(paths: Sequence[Path], features: datasets.Features) -> pa.Table:
         DatasetError: If a file isn't readable Parquet, or its columns aren't those of `features`.
     """
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     schema = _with_dictionary(features.arrow_schema)
     tables = []
     for path in paths:
-        file = open_parquet(path, dictionary=("image.bytes",))
-        known, names = set(schema.names), set(file.schema_arrow.names)
-        if known != names:
-            raise DatasetError(
-                f"{path}: its columns aren't the schema's: missing {sorted(known - names)}, "
-                f"unknown {sorted(names - known)}."
-            )
         try:
-            table = file.read().select(schema.names)
+            table = pq.read_table(path, read_dictionary=[_PICTURES], partitioning=None)
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(
                 f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again."
             ) from error
-        tables.append(cast_table(table, schema, path))
+        _require_columns(path, table.column_names, schema.names)
+        tables.append(cast_table(table.select(schema.names), schema, path))
     return pa.concat_tables(tables)
 
 

@@ -22,8 +22,8 @@ from offside_data.dataset.storage import (
     PartWriter,
     Row,
     config_of,
+    cut_by_picture,
     frame_schema,
-    group_starts,
     id_column,
 )
 from offside_data.errors import DatasetError, RecordError
@@ -181,11 +181,7 @@ class _Plan:
         for source in self._stored if self._moves else [part] if part in self._stored else []:
             found += [self._of(batch, part) for batch in self._changed(source)]
         rows = self._sorted(pl.concat(found))
-        starts = [0]
-        for start in group_starts(rows):
-            if start - starts[-1] >= ROWS_PER_BATCH:
-                starts.append(start)
-        for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        for start, end in cut_by_picture(rows, ROWS_PER_BATCH):
             yield rows[start:end]
 
     def note(self, names: pl.Series) -> None:

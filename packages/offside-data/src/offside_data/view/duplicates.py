@@ -1,0 +1,45 @@
+"""Which pictures of a dataset show the same, found as `dedup` finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from offside_data.dataset.journal import work_folder
+from offside_data.dedup.dataset import DedupConfig, radius_of
+from offside_data.dedup.find import find_duplicates
+from offside_data.dedup.pictures import list_pictures, stored_pictures
+from offside_data.errors import PictureError, UsageError
+
+if TYPE_CHECKING:
+    from offside_data.dataset.folder import OffsideDataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicates:
+    """Clusters of image ids, the one that `dedup` would keep first.
+
+    Args:
+        clusters: Larger ones first.
+        note: Why they weren't looked for; empty if they were.
+    """
+
+    clusters: list[list[str]] = field(default_factory=list)
+    note: str = ""
+
+
+def find_clusters(dataset: OffsideDataset) -> Duplicates:
+    """Look for duplicates with the defaults of `dedup`; what can't be compared is a note, not an error."""
+    config = DedupConfig()
+    try:
+        pictures = list_pictures(dataset, config.hash, work_folder(dataset.path, "hashes", config.hash))
+
+        def read(positions: Collection[int]) -> Iterator[tuple[int, bytes]]:
+            places = {pictures[position].key: position for position in positions}
+            yield from ((places[key], data) for key, data in stored_pictures(dataset, places))
+
+        found = find_duplicates(pictures, read, radius=radius_of(config), look=config.look)
+    except (PictureError, UsageError, OSError) as error:
+        return Duplicates(note=f"Duplicates were not looked for: {error}")
+    return Duplicates(clusters=[[picture.key for picture in cluster.pictures] for cluster in found.clusters])
