@@ -21,6 +21,8 @@ ON_DISK = (".offside", "data", "tables", "plots", "complete_unlearning_data")
 """Folders inside a dataset, a report or an export. What lies in them is named by the code that writes it."""
 FOREIGN = ("eval.py", "offside_sample.json")
 """Other people's files."""
+_NO_PATH = re.compile(r"org/name|(multimodal|text)/\w+|[\d/]+")
+"""Of the Hub, a part of a dataset, a date."""
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _DOTTED = re.compile(r"\boffside_(?:data|unlearn|eval)(?:\.[A-Za-z_]\w*)+")
 _PATH = re.compile(r"[\w.<>+-]*[\w>]*(?:/[\w.<>+*-]*)+|[\w-]+\.(?:py|md|ya?ml|toml|txt|jsonl?|parquet|html)")
@@ -56,10 +58,12 @@ def words_of_the_code(root: Path) -> frozenset[str]:
 
 
 def written(name: str, root: Path) -> bool:
-    """Whether the code names such a file or folder, or makes it of a name and a suffix."""
-    stem, dot, suffix = name.rpartition(".")
+    """Whether the code names such a file or folder, or puts it together: name and suffix, number (`N`) in between."""
     words = words_of_the_code(root)
-    return name in words or bool(stem and stem in words and dot + suffix in words)
+    return name in words or any(
+        len(parts) > 1 and words.issuperset(parts)
+        for parts in (re.split(r"(?=\.\w+$)", name), re.split(r"(?<=-)N(?=\.)", name))
+    )
 
 
 def exists(path: str, root: Path, beside: Path) -> bool:
@@ -67,7 +71,7 @@ def exists(path: str, root: Path, beside: Path) -> bool:
     parts = path.rstrip("/").split("/")
     while parts and re.fullmatch(r"[A-Z_]+", parts[0]):
         del parts[0]
-    if not parts or parts[0] in (*MADE, *FOREIGN) or all(part.isdigit() for part in parts):
+    if not parts or parts[0] in (*MADE, *FOREIGN):
         return True
     fixed = "/".join(parts[: next((i for i, part in enumerate(parts) if re.search("[<*]", part)), len(parts))])
     if not fixed:  # `<package>/cli/<name>.py`
@@ -82,7 +86,7 @@ def exists(path: str, root: Path, beside: Path) -> bool:
 
 def missing_paths(text: str, root: Path, beside: Path) -> list[str]:
     spans = [span.rstrip(".,") for span in inline(text)]
-    found = [span for span in spans if _PATH.fullmatch(span) and not span.startswith("/")]
+    found = [span for span in spans if _PATH.fullmatch(span) and not _NO_PATH.fullmatch(span)]
     found += [
         path.rstrip(".")
         for _, block in _BLOCK.findall(text)
