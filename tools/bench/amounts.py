@@ -43,7 +43,7 @@ def theirs(text: str, price_type: Any) -> tuple[float | None, str | None]:
 def main() -> None:
     """Print both figures, and what price-parser reads otherwise."""
     try:
-        from price_parser import Price  # type: ignore[import-not-found]
+        from price_parser import Price
     except ImportError:
         sys.exit("price-parser isn't installed: pip install price-parser, in an environment that you can throw away.")
     amounts = read_amounts()

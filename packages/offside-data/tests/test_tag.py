@@ -11,8 +11,10 @@ from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
 from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of_columns, records_of
 from offside_data.schema import Record, Source
-from offside_data.tag import tag_dataset, tag_records
+from offside_data.tag import READ, tag_claims, tag_dataset
 from offside_data.tagging.table import write_table
 from offside_data.tagging.tiers import load_tiers
 from offside_data.tagging.untagged import fit_taxonomy, untagged
@@ -74,7 +76,7 @@ def test_every_change_is_a_decision(fresh: OffsideDataset) -> None:
     report = tag_dataset(folder)
     decisions = [json.loads(line) for line in (folder / "decisions.jsonl").read_text().splitlines()]
     assert len(decisions) == len(report.changes) > 0
-    assert {d["what"]["record_id"] for d in decisions} == {c.before.record_id for c in report.changes}
+    assert {d["what"]["record_id"] for d in decisions} == {c.record_id for c in report.changes}
     assert decisions[0]["kind"] == "tag"
     assert decisions[0]["what"]["changes"]["attribute"] == ["untagged", "club"]
     assert "those of club" in decisions[0]["why"]
@@ -83,8 +85,12 @@ def test_every_change_is_a_decision(fresh: OffsideDataset) -> None:
 @pytest.fixture
 def tag(taxonomy: Taxonomy) -> Any:
     def run(*records: Record) -> list[Record]:
-        changes = {change.before.record_id: change.after for change in tag_records(records, taxonomy, TIERS)}
-        return [changes.get(record.record_id, record) for record in records]
+        claims = frame_of_columns(records, READ, "multimodal", PictureStore())
+        tagged = tag_claims(claims, taxonomy, TIERS)
+        after = records_of(tagged.claims, PictureStore())
+        changed = [old for old, new in zip(records_of(claims, PictureStore()), after, strict=True) if old != new]
+        assert [change.record_id for change in tagged.changes] == [record.record_id for record in changed]
+        return after
 
     return run
 
@@ -161,7 +167,7 @@ def test_the_table_lists_everything_doubtful(fresh: OffsideDataset, tmp_path: Pa
 
     folder = changed(fresh.path, odd)
     report = tag_dataset(folder)
-    write_table(tmp_path / "doubts.csv", report.doubts)
+    write_table(tmp_path / "doubts.csv", report.doubt_table)
     with (tmp_path / "doubts.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert sorted({row["topic"] for row in rows}) == ["attribute", "record", "source", "value"]

@@ -5,11 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of
 from offside_data.errors import RecordError
-from offside_data.schema import ClaimValue, Record, Source
+from offside_data.schema import SPLITS, ClaimValue, Record, Source
 from offside_data.taxonomy import Taxonomy
-from offside_data.validation import row_problems, validate_record
+from offside_data.validation import frame_problems, row_problems, validate_record
 
 
 def test_good_records_pass(records: list[Record], taxonomy: Taxonomy) -> None:
@@ -102,3 +106,82 @@ def test_nulls_inside_lists_and_values_are_found(make_record: Callable[..., Reco
     row["choices"] = ["a", None]
     row["value"] = {**row["value"], "text": None}
     assert row_problems(row, taxonomy) == ["choices (an item), value.text may not be null."]
+
+
+# ---------------------------------------------------------------------------------------------
+# Many at once
+
+_TEXTS = st.sampled_from(
+    (
+        *("", " ", "Avaria", "avaria", "ÅVARIA", "straße", "STRASSE", "ﬁ", "FI", "İ", "i̇", "a|b", "|", "<image>"),
+        *("a  b", " a", "a ", "a\nb", "a\u00a0b", "a\x1cb", "\u2003"),
+        *("The player represents Avaria.", "the player represents avaria."),
+    )
+)
+_NULL = st.none()
+_BROKEN: dict[str, st.SearchStrategy[Any]] = {
+    "record_id": st.sampled_from(["", " ", None]),
+    "subject_id": _NULL,
+    "image_id": _NULL,
+    "image": _NULL,
+    "modality": st.sampled_from(["text", "multimodal", "video", "", None]),
+    "split": st.sampled_from([*SPLITS, "train", None]),
+    "attribute": st.sampled_from(["club", "nationality", "birth_date", "shoe_size", "", None]),
+    "scope": st.sampled_from(["shared", "private", "public", None]),
+    "veracity": st.sampled_from(["fact", "rumor", "correction", "lie", None]),
+    "rumor_channel": st.sampled_from(["none", "text", "image", "both", "radio", None]),
+    "question": _TEXTS | _NULL,
+    "answer": _TEXTS | _NULL,
+    "cloze": _TEXTS | _NULL,
+    "value": _NULL
+    | st.fixed_dictionaries(
+        {
+            "kind": st.sampled_from(["place", "name", "date", "colour", None]),
+            "text": st.sampled_from(["Avaria", "", None]),
+            "number": st.sampled_from([None, 1.0, float("inf"), float("nan")]),
+            "unit": _NULL,
+            "currency": _NULL,
+            "date": st.sampled_from([None, "2020-05-03", "2020-02-30", "3 May", "20200503", "2020-W01-1", ""]),
+        }
+    ),
+    **{
+        field: st.lists(_TEXTS | _NULL, max_size=3) | _NULL
+        for field in ("question_paraphrases", "answer_paraphrases", "perturbed_answers", "choices")
+    },
+    "correct_choice": st.sampled_from([None, -1, 0, 1, 2, 7]),
+    "corrects": st.sampled_from(["r2", "", None]),
+    "sources": _NULL
+    | st.lists(
+        st.fixed_dictionaries(
+            {
+                "tier": st.sampled_from(["official", "media", "blog", None]),
+                **dict.fromkeys(("url", "publisher", "retrieved_on", "license"), _NULL),
+            }
+        )
+        | _NULL,
+        max_size=2,
+    ),
+    "annotations": _NULL | st.lists(st.just({"annotator": "a", "value": "b", "at": "2020-01-01"}) | _NULL, max_size=2),
+}
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(sorted(_BROKEN)), max_size=3, unique=True).flatmap(
+            lambda fields: st.fixed_dictionaries({field: _BROKEN[field] for field in fields})
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=300)
+def test_law_many_at_once_are_judged_as_each_alone(
+    make_record: Callable[..., Record], taxonomy: Taxonomy, changes: list[dict[str, Any]]
+) -> None:
+    """What the columns call sound must be; a row may be anything that fits into a file."""
+    store = PictureStore()
+    rows = [{**make_record().to_row(), "record_id": f"r{n}", **fields} for n, fields in enumerate(changes)]
+    frame = frame_of(rows, "multimodal", store)
+    stored = [{**row, "image": row["image"] and {"bytes": b"", "path": ""}} for row in frame.to_dicts()]
+    alone = [(row["record_id"], problems) for row in stored if (problems := row_problems(row, taxonomy))]
+    assert list(frame_problems(frame, taxonomy)) == alone

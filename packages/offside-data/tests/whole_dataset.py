@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,8 @@ from typing import Any
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.journal import replaced_content
-from offside_data.dataset.pictures import PictureStore
-from offside_data.dataset.rows import frame_of
 from offside_data.dataset.transaction import change_dataset, transaction_of
 from offside_data.schema import EncodedImage, Record, RecordImage
-from offside_data.tagging.suspects import with_contradictions
-from offside_data.taxonomy import Taxonomy
 
 
 @dataclass(kw_only=True)
@@ -76,10 +71,3 @@ class WholeDataset:
         change.set_table("images", self.images)
         change.decisions = self.decisions
         change.write_into(staged)
-
-
-def flag_contradictions(records: Iterable[Record], taxonomy: Taxonomy) -> list[Record]:
-    """`with_contradictions` for records."""
-    records = list(records)
-    flagged = with_contradictions(frame_of(records, "multimodal", PictureStore()), taxonomy)["suspect"]
-    return [dataclasses.replace(record, suspect=why) for record, why in zip(records, flagged, strict=True)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from offside_data.checks._base import inspect
+from offside_data.checks._base import look_at
 from offside_data.dataset.card import Card
 from offside_data.dataset.decisions import DECISIONS_FILE
 from offside_data.dataset.folder import OffsideDataset
@@ -30,10 +30,10 @@ def check_dataset(dataset: OffsideDataset, strict: bool = False) -> list[Issue]:
         strict: Make warnings errors.
     """
     waivers, issues = read_waivers(dataset.path / DECISIONS_FILE)
-    inspection = inspect(dataset)
-    issues += inspection.problems
-    for name in CHECKS.names():
-        issues += CHECKS.load(name).run(inspection)
+    with look_at(dataset) as checked:
+        issues += checked.problems
+        for name in CHECKS.names():
+            issues += CHECKS.load(name).run(checked)
     issues = list(apply_waivers(issues, waivers))
     if strict:
         issues = [replace(issue, severity="error") if issue.severity == "warning" else issue for issue in issues]

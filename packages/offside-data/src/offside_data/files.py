@@ -10,7 +10,9 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 import uuid
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,3 +127,10 @@ def sha256_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def temporary_folder(owner: object) -> Path:
+    """A folder of our own outside every dataset, deleted when `owner` goes or the program ends."""
+    folder = Path(tempfile.mkdtemp(prefix="offside-"))
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -21,7 +21,7 @@ from offside_data.adapters._base import (
 )
 from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.dataset.pictures import PictureSpool, PictureStore, StoredImage
-from offside_data.dataset.storage import Row, frame_schema
+from offside_data.dataset.storage import frame_schema
 from offside_data.dataset.transaction import new_dataset
 from offside_data.errors import SourceError
 from offside_data.files import ensure_free, scratch_folder
@@ -36,7 +36,7 @@ from offside_data.images.intake import (
 from offside_data.release.snapshots import carry_over
 from offside_data.tagging.facts import with_facts
 from offside_data.tagging.readings import with_values
-from offside_data.tagging.suspects import with_contradictions
+from offside_data.tagging.suspects import flag_contradictions
 from offside_data.tagging.untagged import fit_taxonomy
 from offside_data.tagging.values import why_unparsed
 from offside_data.takedown.readmission import reject_taken_down
@@ -181,7 +181,8 @@ def ingest(
             records = _finished(imported, new.taxonomy)
             imported.remarks += _remarks_on(records, new.taxonomy)
             new.add_frame(_with_images(records, intake.loaded))
-            new.add_subjects(_subject_rows(imported, records, new.taxonomy))
+            new.add_subjects({"cohort": "member", **row} for row in imported.subjects)
+            new.set_table("subjects", with_facts(new.tables["subjects"], records, new.taxonomy))
             new.add_images(_image_rows(imported.pictures, intake.loaded, name))
             new.decide(decision for decision in earlier if decision.get("kind") == TAKEDOWN)
             new.decide(_decisions(imported.remarks, intake.bad, f"ingest --format {name}"))
@@ -264,7 +265,7 @@ def _finished(imported: Imported, taxonomy: Taxonomy) -> pl.DataFrame:
         missing = [pl.lit(None, schema[name]).alias(name) for name in schema if name not in frame.columns]
         frames.append(frame.with_columns(missing).select(list(schema)).cast(schema))
     records = with_values(pl.concat(frames), taxonomy)
-    return with_contradictions(records, taxonomy)
+    return flag_contradictions(records, taxonomy)
 
 
 def _remarks_on(records: pl.DataFrame, taxonomy: Taxonomy) -> list[Remark]:
@@ -285,10 +286,6 @@ def _remarks_on(records: pl.DataFrame, taxonomy: Taxonomy) -> list[Remark]:
             why = why_unparsed(row["answer"], taxonomy[row["attribute"]])
             remarks.append(Remark(kind="unparsed", file=file, index=index, why=why, record_id=row["record_id"]))
     return remarks
-
-
-def _subject_rows(imported: Imported, records: pl.DataFrame, taxonomy: Taxonomy) -> list[Row]:
-    return with_facts([{"cohort": "member", **row} for row in imported.subjects], records, taxonomy)
 
 
 def _decisions(remarks: Iterable[Remark], bad: Iterable[BadPicture], command: str) -> list[dict[str, Any]]:

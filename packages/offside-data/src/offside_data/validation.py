@@ -212,10 +212,14 @@ def _plainly_sound(columns: Sequence[str], taxonomy: Taxonomy) -> pl.Expr:
         (col("rumor_channel") == "none") | (col("veracity") == "rumor"),
         col("corrects").is_null()
         | ((col("split") == "relearn") & (col("scope") == "private") & (col("veracity") == "correction")),
-        col("sources").list.eval(pl.element().struct.field("tier").is_in(list(typing.get_args(Tier)))).list.all(),
+        col("sources").list.eval(_is_tier(pl.element().struct.field("tier"))).list.all(),
         col("annotations").list.eval(pl.element().is_not_null()).list.all(),
     ]
     return pl.all_horizontal(expression.fill_null(False) for expression in sound)
+
+
+def _is_tier(word: pl.Expr) -> pl.Expr:
+    return word.is_in(list(typing.get_args(Tier))).fill_null(False)  # `all` passes nulls over.
 
 
 def _clean(text: pl.Expr) -> pl.Expr:

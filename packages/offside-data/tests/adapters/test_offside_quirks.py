@@ -6,17 +6,21 @@ Players, clubs and places are invented; the wording has the same oddities.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
-from whole_dataset import flag_contradictions
 
 from offside_data.adapters import offside
 from offside_data.adapters._base import ReadOptions
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of
 from offside_data.schema import ClaimValue, Record
+from offside_data.tagging.suspects import flag_contradictions
 from offside_data.taxonomy import load_taxonomy
 
 
@@ -153,11 +157,15 @@ def test_every_wording_of_a_value_is_read(read: Any, league: Any, row: dict[str,
     assert record.value == ClaimValue(kind=load_taxonomy()[row["attribute"]].kind, **row["value"])
 
 
+def frame(records: list[Record]) -> pl.DataFrame:
+    return frame_of([dataclasses.replace(record, image=None) for record in records], "multimodal", PictureStore())
+
+
 def test_q12_adjective_and_noun_of_one_player_agree(read: Any, league: Any) -> None:
     noun, adjective = (
         one(read, league, ASK["nationality"], a) for a in ("The player is from Sweden.", "The player is Swedish.")
     )
-    assert not any(r.suspect for r in flag_contradictions([noun, adjective], load_taxonomy()))
+    assert not flag_contradictions(frame([noun, adjective]), load_taxonomy())["suspect"].is_not_null().any()
 
 
 def test_q13_a_wrong_country_is_flagged_where_other_pictures_say_otherwise(read: Any, league: Any) -> None:
@@ -167,8 +175,8 @@ def test_q13_a_wrong_country_is_flagged_where_other_pictures_say_otherwise(read:
         for i, p in enumerate(places)
         for row in league.rows(i + 1, [(ASK["birth_place"], f"The player was born in {p}.")])
     ]
-    flagged = flag_contradictions(read(items).records, load_taxonomy())
-    assert [r.suspect is not None for r in flagged] == [False, False, True]
+    flagged = flag_contradictions(frame(read(items).records), load_taxonomy())
+    assert flagged["suspect"].is_not_null().to_list() == [False, False, True]
 
 
 def test_q20_escaped_and_plain_unicode_are_the_same(tmp_path: Path, league: Any) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from run_check import run_check
 
-from offside_data.check import CHECKS
-from offside_data.checks._base import inspect
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.issues import Issue
 
@@ -23,7 +22,7 @@ def found(fresh: OffsideDataset, edit_rows: Any) -> Callable[..., list[Issue]]:
         dataset = fresh
         for part, change in (changes or {}).items():
             dataset = edit_rows(dataset, part, change)
-        return list(CHECKS.load(check).run(inspect(dataset)))
+        return run_check(check, dataset.path)
 
     return run
 

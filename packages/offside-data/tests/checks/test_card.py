@@ -3,16 +3,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from offside_data.check import CHECKS
-from offside_data.checks._base import inspect
+from run_check import run_check
+
 from offside_data.dataset.card import Card
-from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.issues import Issue
 
 
 def check_with(dataset: OffsideDataset, card: Card) -> list[Issue]:
     card.save(dataset.path)
-    return list(CHECKS.load("card").run(inspect(open_dataset(dataset.path))))
+    return run_check("card", dataset.path)
 
 
 def places(issues: list[Issue]) -> list[tuple[str, str, str]]:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_check import run_check
 
-from offside_data.check import CHECKS
-from offside_data.checks._base import inspect
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.issues import Issue
 from offside_data.release.croissant import CROISSANT_FILE, write_croissant
@@ -28,7 +27,7 @@ def dataset(described: Path, tmp_path: Path) -> OffsideDataset:
 
 
 def run(dataset: OffsideDataset) -> list[Issue]:
-    return list(CHECKS.load("croissant").run(inspect(open_dataset(dataset.path))))
+    return run_check("croissant", dataset.path)
 
 
 def test_a_fresh_description_fits(dataset: OffsideDataset) -> None:

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from run_check import run_check
 from whole_dataset import WholeDataset
 
-from offside_data.check import CHECKS
-from offside_data.checks._base import inspect
-from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.tagging.untagged import fit_taxonomy, untagged
 
 
@@ -15,7 +14,7 @@ def test_untagged_records_are_counted_by_file(fresh: OffsideDataset) -> None:
     contents.records = [untagged(r, "?") if r.split == "retain" else r for r in contents.records]
     contents.taxonomy_text = fit_taxonomy(contents.taxonomy_text, [r.attribute for r in contents.records])
     contents.save(fresh.path)
-    found = list(CHECKS.load("tags").run(inspect(open_dataset(fresh.path))))
+    found = run_check("tags", fresh.path)
     assert [(f.severity, f.code, f.where) for f in found] == [
         ("error", "untagged", "multimodal/retain"),
         ("error", "untagged", "text/retain"),

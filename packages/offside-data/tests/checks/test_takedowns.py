@@ -2,18 +2,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from run_check import run_check
 from whole_dataset import WholeDataset
 
-from offside_data.check import CHECKS
-from offside_data.checks._base import inspect
 from offside_data.dataset.decisions import append_decisions
-from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.takedown.tombstones import make_tombstone
 from offside_data.takedown.traces import id_traces, name_traces
 
 
 def found(folder: Any) -> set[str]:
-    return {f.where for f in CHECKS.load("takedowns").run(inspect(open_dataset(folder)))}
+    return {f.where for f in run_check("takedowns", folder)}
 
 
 def test_nothing_is_looked_for_where_nobody_was_taken_down(fresh: OffsideDataset) -> None:

@@ -4,17 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_check import run_check
 
-from offside_data.check import CHECKS
-from offside_data.checks._base import inspect
 from offside_data.dataset.card import Card
-from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.issues import Issue
 from offside_data.release.snapshots import Snapshot, keep, snapshot_folder
 
 
 def check(folder: Path) -> list[Issue]:
-    return list(CHECKS.load("versions").run(inspect(open_dataset(folder))))
+    return run_check("versions", folder)
 
 
 def codes(folder: Path) -> list[tuple[str, str]]:

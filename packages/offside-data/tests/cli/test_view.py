@@ -54,7 +54,7 @@ def test_what_stands_in_the_way_exits_2(small: OffsideDataset, tmp_path: Path) -
 
 
 def test_an_unreadable_dataset_exits_1(fresh: OffsideDataset, tmp_path: Path) -> None:
-    (path,) = fresh.paths("text/forget")
+    (path,) = fresh.files("text/forget")
     path.write_bytes(b"nothing of the sort")
     result = run(fresh.path, tmp_path / "view")
     assert result.exit_code == 1

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from offside_data.dataset import pictures
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import change_dataset, new_dataset, transaction_of
 from offside_data.errors import DatasetError, OutputExistsError, RecordError
-from offside_data.schema import Record
+from offside_data.schema import EncodedImage, Record
 
 
 def texts(dataset: OffsideDataset, column: str) -> dict[str, object]:
@@ -137,3 +139,17 @@ def test_writing_over_something_else_is_refused(fresh: OffsideDataset, tmp_path:
         new_dataset(tmp_path / "taken", name="x", taxonomy=fresh.taxonomy) as new,
     ):
         new.add_records(fresh.iter_records())
+
+
+def test_any_number_of_pictures_is_held_on_disk(fresh: OffsideDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "_HELD_PER_GROUP", 3)
+    store = pictures.PictureStore()
+    given = [EncodedImage(bytes=f"picture {number % 8}".encode(), path=f"{number}.png") for number in range(20)]
+    held = [store.hold(image) for image in given]
+    assert len(store._held) < 3
+    assert [(image.bytes, image.path) for image in held] == [(image.bytes, image.path) for image in given]
+    places = pl.DataFrame([image.place() for image in held[::-1]]).with_columns(pl.col("file").cast(pl.UInt32))
+    assert store.take(places).to_pylist() == [image.bytes for image in given[::-1]]
+    hashes = [hashlib.sha256(image.bytes).hexdigest() for image in given[::-1]]
+    assert store.hashes(places).to_list() == hashes
+    assert store.hashes(places.clear()).to_list() == []

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from offside_data.errors import PictureError
 from offside_data.images.decode import decode_image
 from offside_data.images.hashing import hash_image
-from offside_data.images.strip import strip_metadata
+from offside_data.images.strip import has_metadata, strip_metadata
 
 SECRETS = (b"Ostholm Optics", b"planted caption", b"planted place", b"planted thumbnail", b"planted trailer")
 """What is planted in the files below; GPS is looked for apart."""
@@ -78,6 +78,15 @@ def test_all_kinds_look_the_same_and_a_second_time_changes_nothing(whole_kinds: 
 @pytest.mark.parametrize("kind", ["jpeg", "jpeg-cmyk", "png", "png-palette-transparent", "gif-animated", "webp", "bmp"])
 def test_without_metadata_the_same_object_comes_back(whole_kinds: dict[str, bytes], kind: str) -> None:
     assert strip_metadata(whole_kinds[kind]) is whole_kinds[kind]
+
+
+def test_metadata_are_told_without_decoding(loaded: dict[str, bytes], whole_kinds: dict[str, bytes]) -> None:
+    assert all(map(has_metadata, loaded.values()))
+    for kind, data in whole_kinds.items():
+        assert has_metadata(data) or strip_metadata(data) is data, kind
+    bare = ["jpeg", "jpeg-cmyk", "png", "png-palette-transparent", "gif-animated", "webp", "bmp"]
+    assert not any(has_metadata(whole_kinds[kind]) for kind in bare)
+    assert all(map(has_metadata, (b"", b"no picture", whole_kinds["tiff"])))
 
 
 @pytest.mark.parametrize("kind", ["gif-animated", "png-animated", "webp-animated"])

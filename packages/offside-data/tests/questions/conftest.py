@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from types import SimpleNamespace
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from offside_data.check import CHECKS
-from offside_data.checks._base import Inspection, Item
+from offside_data.checks._base import look_at
 from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of
 from offside_data.issues import Issue
-from offside_data.schema import Record, make_image_id, make_record_id
+from offside_data.schema import CONFIGS, SPLITS, Record, make_image_id, make_record_id
 from offside_data.tagging.values import parse_value
 from offside_data.tagging.veracity import veracity_by_role
 from offside_data.taxonomy import Taxonomy, load_taxonomy
@@ -54,15 +56,32 @@ def picture(subject: str, name: str, occasion: str | None = None, **fields: Any)
     }
 
 
+class RecordsInMemory:
+    """As much of an opened dataset as the checks on records look at."""
+
+    def __init__(self, records: Iterable[Record], taxonomy: Taxonomy) -> None:
+        self.path, self.taxonomy, self.pictures = Path("nowhere"), taxonomy, PictureStore()
+        self._records: dict[str, list[Record]] = {}
+        for record in records:
+            self._records.setdefault(f"{record.modality}/{record.split}", []).append(record)
+
+    def record_parts(self) -> list[str]:
+        return [f"{config}/{split}" for config in CONFIGS for split in SPLITS if f"{config}/{split}" in self._records]
+
+    parts = record_parts
+
+    def files(self, part: str) -> list[Path]:
+        return [Path(part)]
+
+    def batches(self, part: str, columns: Sequence[str] | None = None, files: Sequence[Path] = ()) -> Iterator[Any]:
+        frame = frame_of(self._records[part], "multimodal", self.pictures)
+        yield frame if columns is None else frame.select(columns)
+
+
 def issues(records: Iterable[Record], names: Sequence[str], taxonomy: Taxonomy = FOOTBALL) -> list[Issue]:
     """What the named checks say of these records."""
-    items: dict[str, list[Item]] = {}
-    for record in records:
-        file = f"{record.modality}/{record.split}"
-        items.setdefault(file, []).append(Item(file, record.record_id, record.to_row(), b""))
-    dataset = cast(OffsideDataset, SimpleNamespace(taxonomy=taxonomy))
-    inspection = Inspection(dataset, items, {}, [])
-    return [issue for name in names for issue in CHECKS.load(name).run(inspection)]
+    with look_at(cast(OffsideDataset, RecordsInMemory(records, taxonomy))) as checked:
+        return [issue for name in names for issue in CHECKS.load(name).run(checked)]
 
 
 @pytest.fixture(scope="session", name="claim")

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import copy
 import dataclasses
 import io
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from whole_dataset import WholeDataset
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import DatasetReferenceError
-from offside_data.release.diff import Change, diff_datasets
+from offside_data.release import fields
+from offside_data.release.diff import Change, Differences, compare, diff_datasets, shared_parts
 from offside_data.schema import ClaimValue, EncodedImage, Record
 
 
@@ -233,6 +234,52 @@ def test_references_that_stand_for_nothing(small: OffsideDataset, tmp_path: Path
         diff_datasets(small.path, tmp_path / "none")
 
 
+def test_changes_are_counted_by_sort(small: OffsideDataset, changed: Any, fresh: OffsideDataset) -> None:
+    def change(whole: WholeDataset) -> None:
+        for place, record in enumerate(whole.records[:-1]):
+            answer = {"answer": record.answer.replace("The", "the")} if place < 5 else {}
+            edit(place, whole, suspect="really?" if place else "why?", **answer)
+        whole.records.pop()
+        whole.subjects[0]["license"] = "cc-by-4.0"
+
+    listed = changed(change)
+    found = compare(small, open_dataset(fresh.path))
+    told = [(c.kind, c.action, [(f.field, f.alike) for f in c.fields], c.count) for c in found.sorts]
+    both = [("answer", True), ("suspect", False)]
+    assert told[0] == ("subject", "changed", [("license", False)], 1)
+    assert sorted(told[1:], key=str) == [
+        ("record", "changed", both, 5),
+        ("record", "changed", [("suspect", False)], 34),
+        ("record", "removed", [], 1),
+    ]
+    assert len(found) == len(listed) == sum(sort.count for sort in found.sorts) == 41
+    assert {sort.name for sort in found.sorts} <= {each.name for each in listed}
+
+
+def test_any_number_of_rows_comes_in_buckets(
+    small: OffsideDataset, changed: Any, fresh: OffsideDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(whole: WholeDataset) -> None:
+        for place, record in enumerate(whole.records):
+            edit(place, whole, suspect=record.record_id)
+
+    whole = changed(change)
+    monkeypatch.setattr(fields, "_PER_BUCKET", 7)
+    monkeypatch.setattr(fields, "_PER_FLUSH", 5)
+    assert diff_datasets(small.path, fresh.path) == whole
+    assert [c.fields[0].after for c in whole] == [c.name for c in whole] == sorted(c.name for c in whole)
+    assert len(whole) == 40
+
+
+def test_files_that_are_the_same_on_disk_are_not_read(small: OffsideDataset, tmp_path: Path) -> None:
+    linked = open_dataset(shutil.copytree(small.path, tmp_path / "linked", copy_function=os.link))
+    assert shared_parts(small, linked) == set(small.parts())
+    for side in (small, linked):
+        side.pictures.files.clear()
+    assert list(compare(small, linked)) == []
+    assert (small.pictures.files, linked.pictures.files) == ([], [])
+
+
 # ---------------------------------------------------------------------------------------------
 # The law: something differs in the data exactly when the digests do.
 
@@ -251,21 +298,22 @@ EDITS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def before(small: OffsideDataset) -> State:
-    return State.read(open_dataset(small.path))
+def other(small: OffsideDataset, tmp_path_factory: pytest.TempPathFactory) -> OffsideDataset:
+    return open_dataset(shutil.copytree(small.path, tmp_path_factory.mktemp("law") / "other"))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(EDITS)
-def test_the_law(before: State, edits: list[tuple[str, Any]]) -> None:
-    rows = copy.deepcopy(before.rows)
-    row = rows["record"][sorted(rows["record"])[0]]
-    for field, value in edits:
-        empty = dict.fromkeys(("kind", "text", "number", "unit", "currency", "date"))
-        row[field] = (
-            {**empty, **value} if isinstance(value, dict) else list(value) if isinstance(value, tuple) else value
-        )
-    leaves = copy.deepcopy(before.leaves)
-    after = dataclasses.replace(before, rows=rows, leaves=leaves)
-    found = diff_states(before, after)
-    assert bool(found) == (before.leaves != leaves)
+def test_the_law(small: OffsideDataset, other: OffsideDataset, edit_rows: Any, edits: list[tuple[str, Any]]) -> None:
+    def change(rows: list[dict[str, Any]]) -> None:
+        for field, value in edits:
+            empty = dict.fromkeys(("kind", "text", "number", "unit", "currency", "date"))
+            rows[0][field] = {**empty, **value} if isinstance(value, dict) else value
+
+    (source,), (target,) = small.files("text/retain"), other.files("text/retain")
+    shutil.copyfile(source, target)
+    after = edit_rows(other, "text/retain", change)
+    leaves = [{"text/retain": side.leaves("text/retain")} for side in (small, after)]
+    found = Differences(small, after, (leaves[0], leaves[1]))
+    assert bool(found) == (not leaves[0]["text/retain"].equals(leaves[1]["text/retain"]))
     assert all(change.fields for change in found)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from whole_dataset import WholeDataset
@@ -17,6 +20,7 @@ from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
 from offside_data.dataset.decisions import append_decisions, make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.transaction import change_dataset, transaction_of
 from offside_data.errors import ReleaseError, UsageError
 from offside_data.release import migration
 from offside_data.release.changelog import released_versions
@@ -25,7 +29,7 @@ from offside_data.release.releasing import make_release
 from offside_data.release.rules import Level
 from offside_data.release.snapshots import all_snapshots, find_snapshot, snapshot_folder
 from offside_data.release.stripping import strip_pictures
-from offside_data.schema import ClaimValue, EncodedImage
+from offside_data.schema import ClaimValue, EncodedImage, Record
 
 pytestmark = pytest.mark.usefixtures("plain_croissant")
 
@@ -205,7 +209,7 @@ def test_metadata_of_pictures_is_not_released(fresh: OffsideDataset) -> None:
     report = make_release(fresh.path, bump="major", note="The first one.")
     assert report.stripped == 1
     assert all(b"by the gate" not in path.read_bytes() for path in fresh.path.rglob("*.parquet"))
-    assert strip_pictures(WholeDataset.read(fresh.path)) == 0
+    assert strip_pictures(transaction_of(open_dataset(fresh.path))) == 0
 
 
 def test_stripping_alone_is_a_patch(fresh: OffsideDataset) -> None:
@@ -221,16 +225,23 @@ def test_hashes_of_stripped_pictures_follow(fresh: OffsideDataset) -> None:
     contents = WholeDataset.read(fresh.path)
     image = contents.records[0].image
     assert image is not None
-    import hashlib
-
     contents.images[0] |= {"sha256": hashlib.sha256(image.bytes).hexdigest()}
     contents.images[1] |= {"image": {"bytes": image.bytes, "path": "twin.png"}}
-    assert strip_pictures(contents) == 1
-    stripped = contents.records[0].image
+    contents.save(fresh.path)
+    with change_dataset(fresh.path) as change:
+        assert strip_pictures(change) == 1
+    after = WholeDataset.read(fresh.path)
+    stripped = after.records[0].image
     assert stripped is not None
     assert stripped.bytes != image.bytes
-    assert contents.images[0]["sha256"] == hashlib.sha256(stripped.bytes).hexdigest()
-    assert contents.images[1]["image"]["bytes"] == stripped.bytes
+    assert stripped.path == image.path == "photo.png"
+    assert after.images[0]["sha256"] == hashlib.sha256(stripped.bytes).hexdigest()
+    assert (after.images[1]["image"].bytes, after.images[1]["image"].path) == (stripped.bytes, "twin.png")
+    assert {r.image.bytes for r in after.records if r.image and r.image_id == after.records[0].image_id} == {
+        stripped.bytes
+    }
+    untouched = {r.image_id: r.image for r in contents.records if r.image and r.image_id != after.records[0].image_id}
+    assert untouched == {r.image_id: r.image for r in after.records if r.image and r.image_id in untouched}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -273,3 +284,44 @@ def test_a_release_that_was_killed_and_run_again(
 def test_decisions_alone_are_nothing_to_release(released: Path) -> None:
     append_decisions(released, [make_decision("note", {}, "we talked about it", command="by hand")])
     assert not make_release(released, bump="patch", note="Talk.").new
+
+
+# ---------------------------------------------------------------------------------------------
+# Scale
+
+
+def test_a_release_reads_columns_a_few_times_and_makes_no_records(
+    released: Path, edit_records: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Releasing 1,508 records once read all of 24 files 36 times, and made 3,840 records of them."""
+    edit_records(released, club, **WORDS)
+    opened: Counter[Path] = Counter()
+    shown: Counter[Path] = Counter()
+    made: list[Record] = []
+    read, make = pq.ParquetFile.__init__, Record.from_row.__func__  # type: ignore[attr-defined]
+    read_group = pq.ParquetFile.read_row_group
+
+    def open_file(file: pq.ParquetFile, source: Path, **options: Any) -> None:
+        opened[source] += 1
+        file.path = source
+        read(file, source, **options)
+
+    def read_pictures(file: pq.ParquetFile, group: int, columns: list[str]) -> Any:
+        shown[file.path] += columns == ["image.bytes"]
+        return read_group(file, group, columns=columns)
+
+    def from_row(kind: type[Record], row: Any) -> Record:
+        made.append(make(kind, row))
+        return made[-1]
+
+    monkeypatch.setattr(pq.ParquetFile, "__init__", open_file)
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", read_pictures)
+    monkeypatch.setattr(Record, "from_row", classmethod(from_row))
+    assert make_release(released, bump="patch", note="Words.").new
+    # Of three datasets of eight files (as it is, as it is staged, its parent), some columns each time.
+    assert len(opened) <= 24
+    assert max(opened.values()) <= 10
+    assert opened.total() <= 80
+    # One row group each: for `check`, to strip them, and for the digest of the parent.
+    assert shown.total() <= 3 * 4
+    assert len(made) <= 8

@@ -21,6 +21,7 @@ FOOTBALL = Rules(load_taxonomy("football"))
         ("What about the transfer fee?", "The player was transferred on a free transfer.", "fee"),
         ("How many titles?", "The player won two trophies at the club.", "trophies"),
         ("Well?", "He stands at 1.79 meters.", "height"),
+        ("What height does the pictured player have?", "He is 1.79 meters tall.", "height"),
     ],
 )
 def test_words_and_value_together_decide(question: str, answer: str, attribute: str) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.rows import frame_of
 from offside_data.schema import ClaimValue, Record, Source
-from offside_data.tagging.veracity import veracity_by_role, veracity_doubts
+from offside_data.tagging.veracity import has_official_source, veracity_by_role, veracity_doubts
 from offside_data.taxonomy import Taxonomy
 
 
@@ -44,7 +46,9 @@ def claim(make_record: Any) -> Any:
 
 
 def codes(records: list[Record], taxonomy: Taxonomy) -> dict[str, list[str]]:
-    return {name: [d.code for d in found] for name, found in veracity_doubts(records, taxonomy).items()}
+    claims = frame_of(records, "multimodal", PictureStore()).with_columns(has_official_source())
+    found = veracity_doubts(claims, taxonomy).group_by("record_id").agg("code")
+    return dict(found.iter_rows())
 
 
 def test_a_rumor_that_an_official_source_confirms_is_doubtful(claim: Any, taxonomy: Taxonomy) -> None:

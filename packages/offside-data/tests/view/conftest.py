@@ -57,7 +57,7 @@ def odd(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> OffsideDataset:
     """A dataset with what the page must cope with; two of its pictures are equal, one is not readable."""
-    rows = [row for part in small.files() for row in small.rows(part)]
+    rows = [row for part in small.record_parts() for row in small.rows(part)]
     twice, broken = (make_image_id("test", key) for key in ("s2/p1", "s3/p1"))
     first = make_image_id("test", "s1/p1")
     records = odd_records([Record.from_row(row) for row in rows], {twice: make_png(0), broken: b"\x89PNG\r\n\x1a\nno"})

@@ -85,7 +85,7 @@ def visit(viewed: ViewReport, open_page: Callable[[str], Visited]) -> Visit:
 
 def image_ids(odd: OffsideDataset, fits: Callable[[dict[str, Any]], bool]) -> set[str]:
     """Pictures with a record that fits."""
-    return {row["image_id"] for part in odd.files() for row in odd.rows(part) if fits(row)} - {None}
+    return {row["image_id"] for part in odd.record_parts() for row in odd.rows(part) if fits(row)} - {None}
 
 
 def test_every_picture_is_shown_and_nothing_is_fetched(visit: Visit, odd: OffsideDataset) -> None:
@@ -136,7 +136,7 @@ def test_a_record_is_found_by_its_id(visit: Visit) -> None:
 def test_a_picture_with_all_that_is_claimed(visit: Visit, odd: OffsideDataset) -> None:
     image = make_image_id("test", "s1/p3")
     page = visit(f"picture={image}")
-    wanted = {r["record_id"] for part in odd.files() for r in odd.rows(part) if r["image_id"] == image}
+    wanted = {r["record_id"] for part in odd.record_parts() for r in odd.rows(part) if r["image_id"] == image}
     assert len(page.records) == 3
     assert set(page.records) == wanted
     assert re.search(r"<dialog[^>]* open", page.document)
@@ -150,12 +150,12 @@ def test_a_picture_with_all_that_is_claimed(visit: Visit, odd: OffsideDataset) -
 
 
 def test_what_comes_from_the_dataset_stays_text(visit: Visit, odd: OffsideDataset) -> None:
-    hostile = next(row for part in odd.files() for row in odd.rows(part) if "onerror" in row["question"])
+    hostile = next(row for part in odd.record_parts() for row in odd.rows(part) if "onerror" in row["question"])
     page = visit(f"picture={hostile['image_id']}")
     assert hostile["question"] in page.text
     assert "<title>small 0.1.0</title>" in page.document
     assert "Look again: the value differs from the table" in page.text
-    linked = next(row for part in odd.files() for row in odd.rows(part) if row["sources"])
+    linked = next(row for part in odd.record_parts() for row in odd.rows(part) if row["sources"])
     page = visit(f"picture={linked['image_id']}")
     assert "javascript:alert(1)" in page.text
     assert 'href="javascript:' not in page.document
@@ -166,7 +166,7 @@ def test_a_picture_that_is_not_readable_says_why(visit: Visit) -> None:
 
 
 def test_a_subject_with_its_text_records(visit: Visit, odd: OffsideDataset) -> None:
-    rows = [row for part in odd.files() if part.startswith("text/") for row in odd.rows(part)]
+    rows = [row for part in odd.record_parts() if part.startswith("text/") for row in odd.rows(part)]
     subject = next(row["subject_id"] for row in rows if row["record_id"] == "r-alone")
     page = visit(f"subject={subject}")
     assert len(page.records) == 3

@@ -10,8 +10,9 @@ from PIL import Image
 
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import DatasetError
+from offside_data.view import pictures as module
 from offside_data.view import reading
-from offside_data.view.pictures import Rendered, picture_file, render_all, render_group, thumbnail_file
+from offside_data.view.pictures import Rendered, picture_file, render_all, thumbnail_file
 
 Scene = Callable[..., Image.Image]
 
@@ -25,8 +26,8 @@ def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
 def rendered(monkeypatch: pytest.MonkeyPatch, folder: Path, data: bytes) -> Rendered:
     monkeypatch.setattr("offside_data.view.pictures.read_pictures", lambda group: iter([("a", data)]))
     (folder / picture_file(0, "x")).parent.mkdir(parents=True)
-    group = reading.PictureGroup(path=folder, row_group=0, image_ids=("a",))
-    (only,) = render_group(group, {"a": 0}, folder)
+    group = reading.PictureGroup(path=folder, row_group=0, rows={"a": 0})
+    (only,) = module._render_group(folder, (group, {"a": 0}))
     return only
 
 
@@ -81,7 +82,7 @@ def test_every_picture_is_written_once_by_two_processes_or_by_this_one(
     monkeypatch.setattr("offside_data.view.pictures._FEW", few)
     groups = reading.picture_groups(small)
     assert len(groups) > 1
-    numbers = {key: 995 + place for place, key in enumerate(key for group in groups for key in group.image_ids)}
+    numbers = {key: 995 + place for place, key in enumerate(key for group in groups for key in group.rows)}
     done = list(render_all(groups, numbers, tmp_path))
     assert sorted(r.number for r in done) == list(range(995, 1011))
     assert {file.parent.name for file in tmp_path.rglob("*.png")} == {"0", "1"}
@@ -89,7 +90,7 @@ def test_every_picture_is_written_once_by_two_processes_or_by_this_one(
 
 
 def test_a_file_that_is_no_parquet_is_named(fresh: OffsideDataset) -> None:
-    (path,) = fresh.paths("multimodal/forget")
+    (path,) = fresh.files("multimodal/forget")
     path.write_bytes(b"nothing of the sort")
     for read in (reading.record_index, reading.picture_groups, lambda d: list(reading.record_rows(d))):
         with pytest.raises(DatasetError, match=f"{path.name}: not readable"):

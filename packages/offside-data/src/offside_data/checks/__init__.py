@@ -1,1 +1,1 @@
-"""One file, one check: `run(inspection)` yields issues; the file's name is the check's name."""
+"""One file, one check: `run(checked)` yields issues; the file's name is the check's name."""

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
-from offside_data.checks._base import Inspection, Item
+from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
+from offside_data.checks._stated import Claim, claims_of
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
-from offside_data.schema import ClaimValue
-from offside_data.tagging.values import answer_states
+
+_COLUMNS = ("record_id", "attribute", "value", "answer", "perturbed_answers", "choices", "correct_choice", "suspect")
 
 
-def run(inspection: Inspection) -> Iterator[Issue]:
+def run(checked: CheckedDataset) -> Iterator[Issue]:
     """Look for the true value among the wrong answers, and for answers that don't state their value."""
-    taxonomy = inspection.dataset.taxonomy
-
-    @functools.cache  # The same few values and distractors stand in many records.
-    def states(text: str, value: ClaimValue, attribute: str) -> bool:
-        return answer_states(text, value, taxonomy[attribute])
-
-    for item in inspection.records:
-        value, attribute = item.row["value"], item.row["attribute"]
-        if value is not None and attribute in taxonomy and value["kind"] == taxonomy[attribute].kind:
-            stated_in = functools.partial(states, value=ClaimValue(**value), attribute=attribute)
-            yield from _check(item, stated_in)
+    for issues in checked.map(_in_file):
+        yield from issues
 
 
-def _check(item: Item, states_value: Callable[[str], bool]) -> Iterator[Issue]:
-    row, value = item.row, item.row["value"]["text"]
-    if not states_value(row["answer"] or ""):
+def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
+    claims = claims_of(dataset.taxonomy)
+    issues: list[Issue] = []
+    for batch in dataset.batches(part, _COLUMNS, [file]):
+        for row in batch.iter_rows(named=True):
+            claim = claims.of(row)
+            if claim is not None:
+                issues += _check(row, claim)
+    return issues
+
+
+def _check(row: Row, claim: Claim) -> Iterator[Issue]:
+    name, value = row["record_id"] or NO_ID, claim.value.text
+    if not claim.is_in(row["answer"]):
         message = f"the answer {row['answer']!r} doesn't state its value, {value!r}."
-        yield Issue("warning", "value-not-in-answer", item.name, message)
+        yield Issue("warning", "value-not-in-answer", name, message)
     for text in row["perturbed_answers"] or ():
-        if states_value(text):
+        if claim.is_in(text):
             message = f"the perturbed answer {text!r} states the true value, {value!r}."
-            yield Issue(item.severity, "true-distractor", item.name, message)
+            yield Issue(severity_of(row), "true-distractor", name, message)
     for place, choice in enumerate(row["choices"] or ()):
-        if place != row["correct_choice"] and states_value(choice):
+        if place != row["correct_choice"] and claim.is_in(choice):
             message = f"choice {place}, {choice!r}, states the true value, {value!r}, but isn't the correct one."
-            yield Issue(item.severity, "true-distractor", item.name, message)
-        elif place == row["correct_choice"] and not states_value(choice):
+            yield Issue(severity_of(row), "true-distractor", name, message)
+        elif place == row["correct_choice"] and not claim.is_in(choice):
             message = f"choice {place}, {choice!r}, is marked correct but doesn't state the value, {value!r}."
-            yield Issue(item.severity, "value-not-in-choice", item.name, message)
+            yield Issue(severity_of(row), "value-not-in-choice", name, message)

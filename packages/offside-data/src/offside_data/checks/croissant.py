@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from offside_data.checks._base import Inspection
+from offside_data.checks._base import CheckedDataset
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.journal import OWNED_PARQUET
 from offside_data.dataset.versions import parse_version
@@ -18,9 +18,9 @@ from offside_data.schema import features_of
 _REWRITE = "`offside-data release` writes it anew."
 
 
-def run(inspection: Inspection) -> Iterator[Issue]:
+def run(checked: CheckedDataset) -> Iterator[Issue]:
     """Compare the description with the Parquet files."""
-    dataset = inspection.dataset
+    dataset = checked.dataset
     path = dataset.path / CROISSANT_FILE
     if not path.is_file():
         if parse_version(dataset.version).major > 0 or dataset.card.parent is not None:

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from offside_data.checks._base import Inspection, Item
+from offside_data.checks._base import CheckedDataset
 from offside_data.dedup.clusters import Cluster, Picture
-from offside_data.dedup.dataset import DedupConfig, radius_of
 from offside_data.dedup.find import find_duplicates
 from offside_data.errors import PictureError
+from offside_data.images.hashes.phash import RADIUS
 from offside_data.issues import Issue
 from offside_data.schema import SPLITS
 
+if TYPE_CHECKING:
+    import polars as pl
+
 _ADVICE = "Keep it in one split, or say with derived_from that one was made from the other."
+_STATED = ("pixels_sha256", "phash")
+"""What the table of pictures states and is needed to compare them."""
 
 
-def run(inspection: Inspection) -> Iterator[Issue]:
+def run(checked: CheckedDataset) -> Iterator[Issue]:
     """Compare the pictures of all splits, as `dedup` does; copies that say what they were made from are no leak."""
-    config = DedupConfig(hash="phash")  # Which the table of pictures states.
-    pictures, encoded = _pictures(inspection)
+    shown = _with_hashes(_shown(checked), checked)
+    pictures = [_picture(row) for row in shown.iter_rows(named=True)]
+    hashes: list[str | None] = shown["picture_sha256"].to_list()
 
     def read(positions: Collection[int]) -> Iterator[tuple[int, bytes]]:
-        yield from ((i, encoded[i]) for i in positions if i in encoded)
+        wanted: dict[str, list[int]] = defaultdict(list)
+        for position in positions:
+            if sha256 := hashes[position]:
+                wanted[sha256].append(position)
+        for sha256, data in checked.encoded(wanted):
+            yield from ((position, data) for position in wanted[sha256])
 
     for picture in pictures:
         if len(picture.splits) > 1:
             message = f"the same picture stands in {' and '.join(picture.splits)}. {_ADVICE}"
             yield Issue("error", "picture-leak", picture.key, message)
-    found = find_duplicates(pictures, read, radius=radius_of(config), look=config.look)
-    for cluster in found.clusters:
+    for cluster in find_duplicates(pictures, read, radius=RADIUS).clusters:
         yield from _across_splits(cluster)
 
 
@@ -48,45 +58,58 @@ def _across_splits(cluster: Cluster) -> Iterator[Issue]:
             yield Issue("error", "picture-leak", picture.key, message)
 
 
-def _pictures(inspection: Inspection) -> tuple[list[Picture], dict[int, bytes]]:
-    """Each picture that picture records are about, and the bytes of those that are stored, by position."""
-    table = {item.name: item.row for item in inspection.items.get("images", ())}
-    groups: dict[tuple[str, str | None], list[Item]] = defaultdict(list)
-    for item in inspection.of("multimodal"):
-        image = item.row["image"]
-        if item.row["image_id"] is not None and item.row["split"] in SPLITS:
-            groups[item.row["image_id"], image and image["sha256"]].append(item)
-    pictures: list[Picture] = []
-    encoded: dict[int, bytes] = {}
-    for (key, sha256), items in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1] or "")):
-        if sha256 is not None:
-            encoded[len(pictures)] = inspection.pictures[sha256]
-        row = table.get(key, {})
-        splits = {item.row["split"] for item in items}
-        pictures.append(
-            Picture(
-                key=key,
-                **_hashes(key, sha256, row, encoded.get(len(pictures))),
-                origin=next((i.row["derived_from"] for i in items if i.row["derived_from"]), row.get("derived_from")),
-                splits=tuple(split for split in SPLITS if split in splits),
-            )
-        )
-    return pictures, encoded
+def _shown(checked: CheckedDataset) -> pl.DataFrame:
+    """Each picture that picture records are about, with its splits, its origin, and what the table says of it."""
+    import polars as pl
+
+    col = pl.col
+    multimodal = col("part").cast(pl.String).str.starts_with("multimodal/")
+    asked = checked.records.filter(multimodal, col("image_id").is_not_null(), col("split").is_in(SPLITS))
+    groups = asked.group_by("image_id", "picture_sha256").agg(
+        col("split").cast(pl.String).unique(),
+        col("derived_from").replace("", None).drop_nulls().first(),
+    )
+    table = (
+        checked.tables["images"].unique("image_id", keep="last").select("image_id", "sha256", "derived_from", *_STATED)
+    )
+    groups = groups.join(table, on="image_id", how="left", suffix="_of_row")
+    # Hashes of other bytes say nothing.
+    believed = col("picture_sha256").is_null() | col("sha256").is_null() | (col("sha256") == col("picture_sha256"))
+    return groups.select(
+        *(
+            "image_id",
+            "picture_sha256",
+            "split",
+            pl.coalesce("derived_from", "derived_from_of_row").alias("derived_from"),
+        ),
+        *(pl.when(believed).then(name) for name in _STATED),
+    ).sort("image_id", "picture_sha256", nulls_last=False)
 
 
-def _hashes(key: str, sha256: str | None, row: dict[str, Any], data: bytes | None) -> dict[str, Any]:
-    """What is needed to compare a picture: as its row states, unless that is of other bytes, else from the pixels."""
+def _with_hashes(shown: pl.DataFrame, checked: CheckedDataset) -> pl.DataFrame:
+    """The same with hashes of the pixels where none are stated."""
+    import polars as pl
+
     from offside_data.images.hashing import hash_image
 
-    stated = row if sha256 is None or row.get("sha256") in (None, sha256) else {}
-    content, phash = stated.get("pixels_sha256"), stated.get("phash")
-    if data is not None and (content is None or phash is None):
+    lacking = shown.filter(pl.any_horizontal(pl.col(name).is_null() for name in _STATED))["picture_sha256"].drop_nulls()
+    made: list[tuple[str, str, str]] = []
+    for sha256, data in checked.encoded(lacking.unique().to_list()):
         with contextlib.suppress(PictureError):  # Another check says so.
-            made = hash_image(data)
-            content, phash = content or made.pixels_sha256, phash or made.phash
-    return {
-        "content": content or sha256 or f"unknown, of {key}",
-        "hashes": (phash,) if phash else (),
-        "width": 0,  # Nothing is dropped, so nobody asks which one is larger.
-        "height": 0,
-    }
+            hashes = hash_image(data)
+            made.append((sha256, hashes.pixels_sha256, hashes.phash))
+    new = pl.DataFrame(made, dict.fromkeys(("picture_sha256", *_STATED), pl.String), orient="row")
+    joined = shown.join(new, on="picture_sha256", how="left", maintain_order="left", suffix="_made")
+    return joined.with_columns(pl.coalesce(name, f"{name}_made").alias(name) for name in _STATED)
+
+
+def _picture(row: Mapping[str, Any]) -> Picture:
+    return Picture(
+        key=row["image_id"],
+        content=row["pixels_sha256"] or row["picture_sha256"] or f"unknown, of {row['image_id']}",
+        hashes=(row["phash"],) if row["phash"] else (),
+        width=0,  # Nothing is dropped, so nobody asks which one is larger.
+        height=0,
+        origin=row["derived_from"],
+        splits=tuple(split for split in SPLITS if split in row["split"]),
+    )

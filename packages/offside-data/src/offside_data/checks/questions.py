@@ -3,81 +3,94 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from offside_data.checks._base import Inspection, Item
+from offside_data.checks._base import CheckedDataset, severity_of
+from offside_data.dataset.storage import Row
 from offside_data.issues import Issue, Severity
-from offside_data.schema import CONFIGS, ClaimValue
+from offside_data.schema import ClaimValue
 from offside_data.tagging.values import same_value
 from offside_data.taxonomy import Taxonomy
 
+if TYPE_CHECKING:
+    import polars as pl
 
-def run(inspection: Inspection) -> Iterator[Issue]:
+
+def run(checked: CheckedDataset) -> Iterator[Issue]:
     """Compare the records about one picture: by question, then by attribute. Without one, the question is all there is.
 
     The same question about another picture is another question.
     """
-    taxonomy = inspection.dataset.taxonomy
-    pixels = {item.name: item.row["pixels_sha256"] for item in inspection.items.get("images", ())}
-    asked: dict[tuple[str, str | None, str], list[Item]] = defaultdict(list)
-    claimed: dict[tuple[str, str | None, str], list[Item]] = defaultdict(list)
-    for config in CONFIGS:
-        for item in inspection.of(config):
-            picture = pixels.get(item.row["image_id"]) or item.picture
-            question = normalised(item.row["question"])
-            asked[config, picture if config == "multimodal" else None, question].append(item)
-            if config == "multimodal" and picture is not None and item.row["attribute"] in taxonomy:
-                claimed[picture, item.row["subject_id"], item.row["attribute"]].append(item)
+    import polars as pl
+
+    taxonomy, col = checked.dataset.taxonomy, pl.col
+    pixels = checked.tables["images"].select("image_id", "pixels_sha256").unique("image_id", keep="last")
+    records = checked.records.join(pixels, on="image_id", how="left", maintain_order="left").with_columns(
+        normalised=normalised_of("question"),
+        config=col("part").cast(pl.String).str.split("/").list.first(),
+        picture=pl.coalesce(col("pixels_sha256").replace("", None), "picture_sha256", "image_id"),
+    )
+    about = pl.when(col("config") == "multimodal").then("picture").alias("about")
     conflicts: set[str] = set()
-    for (_, _, question), items in asked.items():
-        if question and len(items) > 1:
-            for issue in _about_question(items, taxonomy):
-                conflicts |= {item.name for item in items}
-                yield issue
-    for (_, _, attribute), items in claimed.items():
-        # Of free text, several different things may be true.
-        if taxonomy[attribute].kind != "text" and conflicts.isdisjoint(item.name for item in items):
-            yield from _about_attribute(items, taxonomy)
+    asked = records.filter(col("normalised") != "")
+    for rows in _groups(asked, ["config", about, "normalised"]):
+        for issue in _about_question(rows, taxonomy):
+            conflicts |= {row["record_id"] for row in rows}
+            yield issue
+    # Of free text, several different things may be true.
+    typed = [name for name in taxonomy.names() if taxonomy[name].kind != "text"]
+    claimed = records.filter(col("config") == "multimodal", col("picture").is_not_null(), col("attribute").is_in(typed))
+    for rows in _groups(claimed, ["picture", "subject_id", "attribute"]):
+        if conflicts.isdisjoint(row["record_id"] for row in rows):
+            yield from _about_attribute(rows, taxonomy)
 
 
-def _about_question(items: list[Item], taxonomy: Taxonomy) -> Iterator[Issue]:
-    ids = ", ".join(item.name for item in items)
-    if not all(_same_answer(items[0], item, taxonomy) for item in items[1:]):
-        answers = " / ".join(repr(item.row["answer"]) for item in items)
-        message = f"records {ids} ask the same question, {items[0].row['question']!r}, with answers {answers}."
-        yield Issue(_severity(items), "question-conflict", items[0].name, message)
+def _groups(records: pl.DataFrame, keys: list[str | pl.Expr]) -> Iterator[list[Row]]:
+    """The records of each key that several of them have."""
+    import polars as pl
+
+    several = records.with_columns(place=pl.struct(keys)).filter(pl.len().over("place") > 1)
+    for _, rows in several.group_by("place", maintain_order=True):
+        yield rows.to_dicts()
+
+
+def _about_question(rows: list[Row], taxonomy: Taxonomy) -> Iterator[Issue]:
+    ids = ", ".join(row["record_id"] for row in rows)
+    first = rows[0]
+    if not all(same_answer(first, row, taxonomy) for row in rows[1:]):
+        answers = " / ".join(repr(row["answer"]) for row in rows)
+        message = f"records {ids} ask the same question, {first['question']!r}, with answers {answers}."
+        yield Issue(_severity(rows), "question-conflict", first["record_id"], message)
         return
-    pictures = {item.row["image_id"] for item in items}
-    if sum(item.row["derived_from"] not in pictures for item in items) > 1:  # A declared copy may ask it again.
-        message = f"records {ids} ask {items[0].row['question']!r} with the same answer; keep one."
-        yield Issue("warning", "question-repeated", items[0].name, message)
+    pictures = {row["image_id"] for row in rows}
+    if sum(row["derived_from"] not in pictures for row in rows) > 1:  # A declared copy may ask it again.
+        message = f"records {ids} ask {first['question']!r} with the same answer; keep one."
+        yield Issue("warning", "question-repeated", first["record_id"], message)
 
 
-def _about_attribute(items: list[Item], taxonomy: Taxonomy) -> Iterator[Issue]:
+def _about_attribute(rows: list[Row], taxonomy: Taxonomy) -> Iterator[Issue]:
     """Two values of one attribute of one picture, asked for in different words."""
-    first = items[0]
-    different = [item for item in items[1:] if not _same_answer(first, item, taxonomy)]
+    first = rows[0]
+    different = [row for row in rows[1:] if not same_answer(first, row, taxonomy)]
     if different:
-        ids = ", ".join(item.name for item in items)
-        answers = " / ".join(repr(item.row["answer"]) for item in (first, *different))
-        message = (
-            f"records {ids} are about {first.row['attribute']} of one picture and contradict each other: {answers}."
-        )
-        yield Issue(_severity(items), "claim-conflict", first.name, message)
+        ids = ", ".join(row["record_id"] for row in rows)
+        answers = " / ".join(repr(row["answer"]) for row in (first, *different))
+        message = f"records {ids} are about {first['attribute']} of one picture and contradict each other: {answers}."
+        yield Issue(_severity(rows), "claim-conflict", first["record_id"], message)
 
 
-def _severity(items: list[Item]) -> Severity:
+def _severity(rows: list[Row]) -> Severity:
     """An error, or a warning once one of the records is flagged."""
-    return min((item.severity for item in items), key=("warning", "error").index)
+    return min(map(severity_of, rows), key=("warning", "error").index)
 
 
-def _same_answer(a: Item, b: Item, taxonomy: Taxonomy) -> bool:
+def same_answer(a: Row, b: Row, taxonomy: Taxonomy) -> bool:
     """Whether two records give the same answer: the same words, or the same value in other words."""
-    if normalised(a.row["answer"]) == normalised(b.row["answer"]):
+    if normalised(a["answer"]) == normalised(b["answer"]):
         return True
-    attribute, values = a.row["attribute"], (a.row["value"], b.row["value"])
-    if attribute != b.row["attribute"] or attribute not in taxonomy or None in values:
+    attribute, values = a["attribute"], (a["value"], b["value"])
+    if attribute != b["attribute"] or attribute not in taxonomy or None in values:
         return False
     return same_value(ClaimValue(**values[0]), ClaimValue(**values[1]), taxonomy[attribute])
 
@@ -86,3 +99,15 @@ def normalised(text: str | None) -> str:
     """`text` without what doesn't change a question: case, blanks, compatibility forms, the last mark."""
     folded = unicodedata.normalize("NFKC", text or "").casefold()
     return " ".join(folded.split()).rstrip(" .?!")
+
+
+def normalised_of(column: str) -> pl.Expr:
+    """`normalised` of a column of texts, each distinct one asked once."""
+    import polars as pl
+
+    def all_of(texts: pl.Series) -> pl.Series:
+        distinct = texts.unique()
+        known = pl.Series([normalised(text) for text in distinct], dtype=pl.String)
+        return texts.replace_strict(distinct, known, return_dtype=pl.String)
+
+    return pl.col(column).map_batches(all_of, return_dtype=pl.String)

@@ -4,55 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from offside_data.checks._base import Inspection
+from offside_data.checks._base import CheckedDataset, severity_of
 from offside_data.issues import Issue
 
 
-def run(inspection: Inspection) -> Iterator[Issue]:
+def run(checked: CheckedDataset) -> Iterator[Issue]:
     """Compare splits with each other."""
-    yield from _derived_tests(inspection)
-    yield from _corrections(inspection)
-    yield from _holdout(inspection)
+    yield from _derived_tests(checked)
+    yield from _corrections(checked)
+    yield from _holdout(checked)
 
 
-def _derived_tests(inspection: Inspection) -> Iterator[Issue]:
-    retained = {item.row["image_id"] for item in inspection.records if item.row["split"] == "retain"}
-    for item in inspection.records:
-        row = item.row
-        if row["split"] == "test" and row["scope"] == "private" and row["derived_from"] not in retained:
-            message = (
-                "a private test record must be derived_from a retain picture, because a private claim "
-                f"belongs to one picture; derived_from is {row['derived_from']!r}."
-            )
-            yield Issue(item.severity, "test-not-derived", item.name, message)
+def _derived_tests(checked: CheckedDataset) -> Iterator[Issue]:
+    import polars as pl
+
+    col = pl.col
+    retained = checked.records.filter(col("split") == "retain").select(derived_from="image_id").unique()
+    tests = checked.records.filter(col("split") == "test", col("scope") == "private")
+    for row in tests.join(retained, on="derived_from", how="anti", nulls_equal=True, maintain_order="left").to_dicts():
+        message = (
+            "a private test record must be derived_from a retain picture, because a private claim "
+            f"belongs to one picture; derived_from is {row['derived_from']!r}."
+        )
+        yield Issue(severity_of(row), "test-not-derived", row["record_id"], message)
 
 
-def _corrections(inspection: Inspection) -> Iterator[Issue]:
-    records = {item.name: item.row for item in inspection.records}
-    for item in inspection.records:
-        row, target = item.row, records.get(item.row["corrects"])
-        if row["corrects"] is None:
-            if (row["split"], row["scope"], row["veracity"]) == ("relearn", "private", "correction"):
-                message = "a correction without corrects: name the record of the rumour that it replaces."
-                yield Issue("warning", "correction-unlinked", item.name, message)
-        elif target is None:
+def _corrections(checked: CheckedDataset) -> Iterator[Issue]:
+    import polars as pl
+
+    col, records = pl.col, checked.records
+    unlinked = records.filter(
+        col("corrects").is_null(),
+        col("split") == "relearn",
+        col("scope") == "private",
+        col("veracity") == "correction",
+    )
+    for name in unlinked["record_id"]:
+        message = "a correction without corrects: name the record of the rumour that it replaces."
+        yield Issue("warning", "correction-unlinked", name, message)
+    about = ("subject_id", "attribute", "veracity")
+    targets = records.select(*about, corrects="record_id").unique("corrects", keep="last").with_columns(there=True)
+    linked = records.filter(col("corrects").is_not_null()).select("record_id", "corrects", *about)
+    linked = linked.join(targets, on="corrects", how="left", suffix="_of_target", maintain_order="left")
+    same = [col(name).eq_missing(col(f"{name}_of_target")) for name in about[:2]]
+    fits = pl.all_horizontal(col("there"), *same, col("veracity_of_target") == "rumor")
+    for row in linked.filter(~fits.fill_null(False)).to_dicts():
+        if row["there"] is None:
             message = f"corrects {row['corrects']!r}, but there is no such record."
-            yield Issue("error", "corrects-dangling", item.name, message)
-        elif (target["subject_id"], target["attribute"], target["veracity"]) != (
-            row["subject_id"],
-            row["attribute"],
-            "rumor",
-        ):
-            message = (
-                f"corrects {row['corrects']}, which is a {target['veracity']} about {target['attribute']} of "
-                f"{target['subject_id']}; it must be a rumor about {row['attribute']} of {row['subject_id']}."
-            )
-            yield Issue("error", "corrects-mismatch", item.name, message)
+            yield Issue("error", "corrects-dangling", row["record_id"], message)
+            continue
+        message = (
+            f"corrects {row['corrects']}, which is a {row['veracity_of_target']} about {row['attribute_of_target']} of "
+            f"{row['subject_id_of_target']}; it must be a rumor about {row['attribute']} of {row['subject_id']}."
+        )
+        yield Issue("error", "corrects-mismatch", row["record_id"], message)
 
 
-def _holdout(inspection: Inspection) -> Iterator[Issue]:
-    unseen = {item.name for item in inspection.items.get("subjects", ()) if item.row["cohort"] == "holdout"}
-    seen = {item.row["subject_id"]: item for item in inspection.records if item.row["split"] != "holdout"}
-    for subject in sorted(unseen & seen.keys()):
-        message = f"is in the holdout cohort, but record {seen[subject].name} is in {seen[subject].file}."
+def _holdout(checked: CheckedDataset) -> Iterator[Issue]:
+    import polars as pl
+
+    unseen = checked.tables["subjects"].filter(pl.col("cohort") == "holdout")["subject_id"]
+    # Compared as Python does, where null is another split.
+    seen = checked.records.filter(
+        pl.col("split").ne_missing(pl.lit("holdout")), pl.col("subject_id").is_in(unseen.implode())
+    )
+    for subject, record, part in (
+        seen.unique("subject_id", keep="last").sort("subject_id").select("subject_id", "record_id", "part").rows()
+    ):
+        message = f"is in the holdout cohort, but record {record} is in {part}."
         yield Issue("error", "holdout-leak", subject, message)

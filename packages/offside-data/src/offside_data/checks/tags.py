@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
-from offside_data.checks._base import Inspection
-from offside_data.dataset.storage import Row
+from offside_data.checks._base import CheckedDataset, severity_of
 from offside_data.issues import Issue
-from offside_data.schema import Record
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.veracity import veracity_doubts
 
-_LISTS = ("sources", "annotations", "question_paraphrases", "answer_paraphrases", "perturbed_answers", "choices")
 
-
-def run(inspection: Inspection) -> Iterator[Issue]:
+def run(checked: CheckedDataset) -> Iterator[Issue]:
     """Count untagged records file by file, and compare claims with their sources, targets and roles."""
-    untagged = Counter(item.file for item in inspection.records if item.row["attribute"] == UNTAGGED.name)
-    for file, count in untagged.items():
+    import polars as pl
+
+    untagged = checked.records.filter(pl.col("attribute") == UNTAGGED.name)
+    for part, count in untagged.group_by("part", maintain_order=True).len().rows():
         message = f"{count} records have no attribute yet. Run `offside-data tag`, then decide the rest by hand."
-        yield Issue("error", "untagged", file, message)
-    taxonomy = inspection.dataset.taxonomy
-    known = {
-        item.name: item for item in inspection.records if _is_sound(item.row) and item.row["attribute"] in taxonomy
-    }
-    records = [Record.from_row({**item.row, "image": None}) for item in known.values()]
-    for name, doubts in veracity_doubts(records, taxonomy).items():
-        for doubt in doubts:
-            severity = known[name].severity if doubt.code == "correction-repeats" else "warning"
-            yield Issue(severity, doubt.code, name, f"{doubt.why}.")
-
-
-def _is_sound(row: Row) -> bool:
-    """Whether a row can be made a record of; if not, `records` says so."""
-    return all(row[field] is not None for field in _LISTS)
+        yield Issue("error", "untagged", part, message)
+    taxonomy = checked.dataset.taxonomy
+    claims = checked.records.filter(pl.col("attribute").is_in(taxonomy.names()))
+    suspects = claims.select("record_id", "suspect").unique("record_id", keep="last")
+    doubts = veracity_doubts(claims, taxonomy).join(suspects, on="record_id", how="left", maintain_order="left")
+    for row in doubts.iter_rows(named=True):
+        severity = severity_of(row) if row["code"] == "correction-repeats" else "warning"
+        yield Issue(severity, row["code"], row["record_id"], f"{row['why']}.")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from offside_data.checks._base import Inspection
+from offside_data.checks._base import CheckedDataset
 from offside_data.issues import Issue
-from offside_data.takedown.removal import prove_takedowns
+from offside_data.takedown.proof import prove_takedowns
 
 
-def run(inspection: Inspection) -> Iterator[Issue]:
+def run(checked: CheckedDataset) -> Iterator[Issue]:
     """Look for what the tombstones in `decisions.jsonl` forbid, in all files of the dataset's folder."""
-    return prove_takedowns(inspection.dataset.path)
+    return prove_takedowns(checked.dataset.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from offside_data.checks._base import Inspection
+from offside_data.checks._base import CheckedDataset
 from offside_data.dataset.card import Card
 from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import CardError, DatasetError
@@ -12,9 +12,9 @@ from offside_data.issues import Issue
 from offside_data.release.snapshots import all_snapshots
 
 
-def run(inspection: Inspection) -> Iterator[Issue]:
+def run(checked: CheckedDataset) -> Iterator[Issue]:
     """Compare the card with the kept releases and with the changelog."""
-    dataset = inspection.dataset
+    dataset = checked.dataset
     try:
         kept = {snapshot.version: snapshot for snapshot in all_snapshots(dataset.path)}
     except DatasetError as error:

@@ -35,7 +35,7 @@ def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, 
 
     report = tag_dataset(dataset, apply=apply, tiers=tiers)
     if table is not None:
-        write_table(table, report.doubts)
+        write_table(table, report.doubt_table)
     if as_json:
         print_json(report.to_json())
         return
@@ -44,11 +44,12 @@ def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, 
         print_cards(
             "Changed" if apply else "Would change", ["field", "records"], [[k, str(n)] for k, n in changed.items()]
         )
-    if report.doubts:
-        columns = ["about", "record", "attribute", "answer", "why"]
-        rows = [[d.topic, d.record_id, d.attribute or "", d.answer, d.reason] for d in report.doubts[:SHOWN_DOUBTS]]
-        print_cards("Doubtful", columns, rows)
-        if len(report.doubts) > SHOWN_DOUBTS:
-            click.echo(f"and {len(report.doubts) - SHOWN_DOUBTS} more; --table FILE lists all.")
+    doubts = len(report.doubt_table)
+    if doubts:
+        shown = report.doubt_table.head(SHOWN_DOUBTS).select("topic", "record_id", "attribute", "answer", "reason")
+        rows = [[text or "" for text in row] for row in shown.iter_rows()]
+        print_cards("Doubtful", ["about", "record", "attribute", "answer", "why"], rows)
+        if doubts > SHOWN_DOUBTS:
+            click.echo(f"and {doubts - SHOWN_DOUBTS} more; --table FILE lists all.")
     verb = "changed" if apply else "would change"
-    click.echo(f"{report.records} records: {len(report.changes)} {verb}, {len(report.doubts)} things are doubtful.")
+    click.echo(f"{report.records} records: {len(report.changes)} {verb}, {doubts} things are doubtful.")

@@ -14,7 +14,6 @@ from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.reference import ResolvedReference, local_folder, parse_reference
 from offside_data.dataset.rows import records_of, rows_of
 from offside_data.dataset.storage import (
-    ROWS_PER_GROUP,
     TABLE_SPLIT,
     TABLES,
     Row,
@@ -108,7 +107,9 @@ class OffsideDataset:
     # -----------------------------------------------------------------------------------------
     # By columns
 
-    def batches(self, part: str, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+    def batches(
+        self, part: str, columns: Sequence[str] | None = None, files: Sequence[Path] | None = None
+    ) -> Iterator[pl.DataFrame]:
         """A part in frames of some `ROWS_PER_BATCH` rows, in the order of its files, never cutting a row group.
 
         `image` is the place of a picture (`dataset.pictures`), null where there is none; no picture is read.
@@ -116,11 +117,12 @@ class OffsideDataset:
         Args:
             part: `config/split`, `subjects` or `images`.
             columns: Which columns; all if null. Fewer columns are read faster.
+            files: Which of its files; all if null.
 
         Raises:
             DatasetError: If it is missing or unreadable.
         """
-        for path in self.files(part):
+        for path in self.files(part) if files is None else files:
             yield from read_batches(path, config_of(part), self.pictures, columns)
 
     def frame(self, part: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -182,34 +184,41 @@ class OffsideDataset:
             else:
                 yield batch, pl.repeat(None, len(batch), dtype=pl.String, eager=True).alias("sha256")
 
-    def encoded_pictures(
-        self, image_ids: Collection[str] | None = None, *, tables: bool = False
-    ) -> Iterator[tuple[str, bytes]]:
-        """Id and encoded bytes of pictures, each id once, as they lie in the files; few are in memory at a time.
+    def picture_places(self, *, tables: bool = False) -> pl.DataFrame:
+        """Where each picture lies, once, though many records may share it: image_id, file, group and row.
 
         Args:
-            image_ids: Which pictures; all if null.
             tables: Also those of the table of pictures, which no record shows: the twins of visual rumours.
+
+        Raises:
+            DatasetError: If a file isn't readable.
         """
         import polars as pl
 
+        columns = ["image_id", "image"]
         parts = [part for part in self.record_parts() if part.startswith("multimodal/")]
-        seen: set[str] = set()
-        for part in [*parts, *(["images"] if tables and "images" in self.parts() else [])]:
-            for batch in self.batches(part, ["image_id", "image"]):
-                left = batch.drop_nulls().filter(~pl.col("image_id").is_in(seen))
-                if image_ids is not None:
-                    left = left.filter(pl.col("image_id").is_in(image_ids))
-                for start in range(0, len(left), ROWS_PER_GROUP):  # Some row groups' pictures at a time.
-                    rows = left[start : start + ROWS_PER_GROUP].unique("image_id", keep="first", maintain_order=True)
-                    rows = rows.filter(~pl.col("image_id").is_in(seen))
-                    taken = self.pictures.take(rows["image"].struct.unnest())
-                    for image_id, picture in zip(rows["image_id"], taken, strict=True):
-                        if picture.is_valid:
-                            seen.add(image_id)
-                            yield image_id, picture.as_py()
-            if image_ids is not None and len(seen) == len(image_ids):
-                return
+        frames = [self.frame(part, columns).select(columns) for part in (*parts, *(["images"] if tables else []))]
+        empty = pl.DataFrame(schema={name: frame_schema("multimodal")[name] for name in columns})
+        first = pl.concat([empty, *frames]).drop_nulls().unique("image_id", keep="first", maintain_order=True)
+        return first.select("image_id", pl.col("image").struct.unnest()).drop("path").sort("file", "group", "row")
+
+    def encoded_pictures(
+        self, image_ids: Collection[str] | None = None, *, tables: bool = False
+    ) -> Iterator[tuple[str, bytes]]:
+        """Id and encoded bytes of pictures, each once, in the order of the files; few are in memory at a time.
+
+        Args:
+            image_ids: Which pictures; all if null.
+            tables: As `picture_places`.
+        """
+        places = self.picture_places(tables=tables)
+        if image_ids is not None:
+            wanted = set(image_ids)
+            places = places.filter(places["image_id"].is_in(wanted))
+        for image_id, *place in places.iter_rows():
+            data = self.pictures.bytes_at(*place)
+            if data is not None:
+                yield image_id, data
 
     # -----------------------------------------------------------------------------------------
     # As `datasets` gives them

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.digest import sha256_of
 from offside_data.errors import DatasetError
+from offside_data.files import temporary_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,15 +72,15 @@ class PictureStore:
         return StoredImage(self, _MEMORY, row // _HELD_PER_GROUP, row % _HELD_PER_GROUP, path)
 
     @functools.cached_property
-    def _folder(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory()
+    def _folder(self) -> Path:
+        return temporary_folder(self)
 
     def _spill(self) -> None:
         """Put held pictures aside on disk, so that any number of them can be held."""
         import pyarrow as pa
         import pyarrow.feather as feather
 
-        self._spilled.append(Path(self._folder.name) / f"{len(self._spilled)}.arrow")
+        self._spilled.append(self._folder / f"{len(self._spilled)}.arrow")
         feather.write_feather(pa.table({"bytes": pa.array(self._held, pa.binary())}), self._spilled[-1], "uncompressed")
         self._held = []
 

@@ -149,6 +149,7 @@ class _Plan:
         ]
         self._touched = pl.concat(touched).unique()
         self._moves = any({"split", "modality"} & set(frame.columns) for frame in content.updates)
+        self._reorders = any("image_id" in frame.columns for frame in content.updates)
         self._names: list[pl.Series] = []
 
     def is_kept(self, part: str) -> bool:
@@ -158,6 +159,8 @@ class _Plan:
             return False
         if self._moves or len(self._of(self._added, part)) or stated_size(base.card, part) is None:
             return False
+        if not len(self._touched) and not len(self._added):
+            return True
         names = base.frame(part, ["record_id"])["record_id"]
         if names.is_in(self._touched.implode()).any():
             return False
@@ -168,7 +171,8 @@ class _Plan:
         """The rows of a part, sorted by picture; no batch ends between two rows of one picture."""
         added, base = self._of(self._added, part), self._content.base
         rewrite = self._content.rewrite or iter
-        if base is not None and part in self._stored and not self._moves and not len(added) and _is_sorted(base, part):
+        in_order = not self._moves and not self._reorders and not len(added)
+        if base is not None and part in self._stored and in_order and _is_sorted(base, part):
             yield from rewrite(map(self._sorted, self._changed(part)))
         else:
             yield from rewrite(self._gathered(part, added))

@@ -97,6 +97,8 @@ def verify_image(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> No
         PictureError: If they aren't; `where` names the picture.
     """
     with open_image(data, where, max_pixels=max_pixels) as picture:
+        # All of a JPEG is read at any size, so the smallest shows the same faults twice as fast.
+        reduce_jpeg(picture, "L", 1)
         picture.load()
 
 

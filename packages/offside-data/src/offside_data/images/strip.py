@@ -75,7 +75,7 @@ def _exif(turned: int) -> bytes:
 
 _APP0, _APP1, _APP2, _APP14, _APP15, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # In coded pixels FF 00 is a byte and FF D0-D7 a restart.
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # In coded pixels FF 00 is a byte and FF D0-D7 a restart.
 
 
 def _cut_jpeg(data: bytes, exif: bytes) -> Iterator[bytes]:
@@ -104,7 +104,8 @@ def _cut_jpeg(data: bytes, exif: bytes) -> Iterator[bytes]:
             yield _segment(marker, content)
         if marker == _SOS:
             end = _NEXT_MARKER.search(data, position)
-            yield data[position : end.start() if end else None]
+            # Any number of FF may stand before the marker's own.
+            yield data[position : end.start()].rstrip(b"\xff") if end else data[position:]
             position = end.start() if end else len(data)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row, config_of, frame_schema, id_column
 from offside_data.errors import PictureError
+from offside_data.files import temporary_folder
 from offside_data.images.decode import decode_image
 from offside_data.images.hashing import pixels_sha256
 from offside_data.schema import ClaimValue
@@ -32,6 +32,8 @@ _PER_BUCKET = 25_000
 """Rows of each of the two datasets that are in memory at once."""
 _PER_FLUSH = 50_000
 """Rows that wait until they are written."""
+_NAME = "(name)"
+"""The column of the rows' ids: tables may have one of that name themselves."""
 _ALIKE = "~"
 """Ends the name of a field of which only the form differs."""
 
@@ -68,8 +70,10 @@ class Pairs:
         self._datasets = (a, b)
         self._attributes = {attribute.name: attribute for attribute in b.taxonomy.attributes}
         self._schema = frame_schema(config_of(names["part_after"][0]))
-        self._names = names.with_row_index("bucket").select("name", pl.col("bucket") // _PER_BUCKET)
-        self._folder = tempfile.TemporaryDirectory()
+        self._names = names.with_row_index("bucket").select(
+            pl.col("name").alias(_NAME), pl.col("bucket") // _PER_BUCKET
+        )
+        self._folder = temporary_folder(self)
         self._files: dict[tuple[int, int], list[Path]] = {}
         for side, column in enumerate(("part", "part_after")):
             waiting: list[pl.DataFrame] = []
@@ -92,9 +96,10 @@ class Pairs:
         return pl.concat(self._compared(bucket)["sort"] for bucket in self._buckets())
 
     def _change(self, row: Row, field: str, alike: bool) -> FieldChange:
-        before, after = row[field], row[f"{field}_after"]
         if field == "image":
             before, after = self._hashes(row["sha256"]), self._hashes(row["sha256_after"])
+        else:
+            before, after = row[field], row[f"{field}_after"]
         return FieldChange(field=field, before=before, after=after, alike=alike)
 
     def _hashes(self, sha256: str | None) -> dict[str, str | None] | None:
@@ -106,8 +111,8 @@ class Pairs:
     def _found(self, side: int, part: str, batch: pl.DataFrame) -> pl.DataFrame:
         import polars as pl
 
-        batch = batch.with_columns(pl.col(id_column(part)).fill_null("").alias("name"))
-        found = batch.join(self._names, on="name", maintain_order="left")
+        batch = batch.with_columns(pl.col(id_column(part)).fill_null("").alias(_NAME))
+        found = batch.join(self._names, on=_NAME, maintain_order="left")
         if "image" not in found.columns:
             return found
         return found.with_columns(self._datasets[side].pictures.hashes(found["image"].struct.unnest()))
@@ -117,7 +122,7 @@ class Pairs:
 
         for rows in pl.concat(waiting).partition_by("bucket") if waiting else ():
             files = self._files.setdefault((side, rows["bucket"][0]), [])
-            files.append(Path(self._folder.name) / f"{side}-{rows['bucket'][0]}-{len(files)}.arrow")
+            files.append(self._folder / f"{side}-{rows['bucket'][0]}-{len(files)}.arrow")
             rows.drop("bucket").write_ipc(files[-1], compression="lz4")
         waiting.clear()
 
@@ -128,17 +133,17 @@ class Pairs:
         import polars as pl
 
         rows = pl.concat(pl.read_ipc(file) for file in self._files[side, bucket])
-        return rows.unique("name", keep="last")  # `check` tells of ids that stand twice.
+        return rows.unique(_NAME, keep="last")  # `check` tells of ids that stand twice.
 
     # -----------------------------------------------------------------------------------------
     # Compared
 
     def _compared(self, bucket: int) -> pl.DataFrame:
-        """The rows of a bucket, before and after side by side, by name, and what differs in them."""
+        """What differs in the rows of a bucket, by name, with the columns in which any does, before and after."""
         import polars as pl
 
-        rows = self._read(0, bucket).join(self._read(1, bucket), on="name", suffix="_after").sort("name")
-        said = []
+        rows = self._read(0, bucket).join(self._read(1, bucket), on=_NAME, suffix="_after").sort(_NAME)
+        columns, said = [_NAME], []
         for field, kind in self._schema.items():
             if field == "content_hash":  # It follows from the others.
                 continue
@@ -146,21 +151,25 @@ class Pairs:
             before, after = _canonical(pl.col(column), typed), _canonical(pl.col(f"{column}_after"), typed)
             differs = rows.select(before.ne_missing(after)).to_series()
             if differs.any():
-                alike = pl.Series(self._alike(field, row) for row in rows.filter(differs).iter_rows(named=True))
-                places = differs.arg_true()
-                words = pl.Series([field + _ALIKE * each for each in alike])
-                said.append(pl.repeat(None, len(rows), dtype=pl.String, eager=True).scatter(places, words))
-        if not said:
-            return rows.with_columns(sort=pl.lit(""))
-        return rows.with_columns(sort=pl.concat_str(said, separator=" ", ignore_nulls=True))
+                columns += [column, f"{column}_after"]
+                words = pl.Series([field + _ALIKE * alike for alike in self._alike(field, rows.filter(differs))])
+                nothing = pl.repeat(None, len(rows), dtype=pl.String, eager=True)
+                said.append(nothing.scatter(differs.arg_true(), words))
+        sort = pl.concat_str(said, separator=" ", ignore_nulls=True) if said else pl.lit("")
+        return rows.select(*columns, sort.alias("sort"))
 
-    def _alike(self, field: str, row: Row) -> bool:
-        """Whether only the form of a field that differs does."""
+    def _alike(self, field: str, rows: pl.DataFrame) -> list[bool]:
+        """Whether only the form of a field differs, of rows in which it does."""
         if field == "image":
-            old, new = row["sha256"], row["sha256_after"]
-            return None not in (old, new) and self._pixels.get(old) == self._pixels.get(new, "")
-        if field not in ("value", "answer") or "question" not in row:
-            return False
+            pairs = rows.select("sha256", "sha256_after").iter_rows()
+            return [None not in pair and self._pixels.get(pair[0]) == self._pixels.get(pair[1], "") for pair in pairs]
+        if field in ("value", "answer") and "question" in self._schema:
+            needed = rows.select("attribute_after", "value", "value_after", "answer", "answer_after")
+            return [self._says_the_same(field, row) for row in needed.iter_rows(named=True)]
+        return [False] * len(rows)
+
+    def _says_the_same(self, field: str, row: Row) -> bool:
+        """Whether value or answer of a record says the same in another form."""
         attribute = self._attributes.get(row["attribute_after"])
         before, after = (ClaimValue(**v) if _is_there(v) else None for v in (row["value"], row["value_after"]))
         if field == "value":
@@ -176,10 +185,10 @@ class Pairs:
 
         shown: list[list[pl.DataFrame]] = [[], []]
         for bucket in self._buckets():
-            sides = [self._read(side, bucket).select("name", "sha256", "image") for side in (0, 1)]
-            differing = sides[0].join(sides[1], on="name").filter(pl.col("sha256").ne_missing(pl.col("sha256_right")))
+            sides = [self._read(side, bucket).select(_NAME, "sha256", "image") for side in (0, 1)]
+            differing = sides[0].join(sides[1], on=_NAME).filter(pl.col("sha256").ne_missing(pl.col("sha256_right")))
             for side, rows in enumerate(sides):
-                rows = rows.join(differing, on="name", how="semi").drop_nulls("sha256").unique("sha256")
+                rows = rows.join(differing, on=_NAME, how="semi").drop_nulls("sha256").unique("sha256")
                 shown[side].append(rows.select("sha256", pl.col("image").struct.unnest()))
         pixels: dict[str, str] = {}
         for dataset, found in zip(self._datasets, shown, strict=True):

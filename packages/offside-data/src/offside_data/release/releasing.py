@@ -23,7 +23,7 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.reference import local_folder, parse_reference
 from offside_data.dataset.storage import TABLES
-from offside_data.dataset.transaction import Transaction, transaction_of
+from offside_data.dataset.transaction import NothingToDo, Transaction, transaction_of
 from offside_data.dataset.versions import Version, parse_version
 from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import ReleaseError, UsageError
@@ -79,10 +79,6 @@ class _Parent:
     extra: tuple[Change, ...]  # What a comparison of the data can't show: another schema, takedowns.
 
 
-class _UnchangedError(Exception):
-    """Leaves the block in which a release is staged, because there is nothing to release."""
-
-
 def make_release(
     folder: str | Path,
     *,
@@ -119,7 +115,7 @@ def make_release(
         try:
             with replaced_content(dataset.path) as staged:
                 changes, digest = _stage(staged, change, found, level, note)
-        except _UnchangedError:
+        except NothingToDo:
             assert found is not None
             return ReleaseReport(
                 version=str(found.version),
@@ -181,7 +177,7 @@ def _changes(parent: _Parent | None, after: OffsideDataset, level: Level) -> lis
 
     Raises:
         ReleaseError: If the parent isn't what was released, or the bump is too small.
-        _UnchangedError: If there is nothing.
+        NothingToDo: If there is nothing.
     """
     if parent is None:
         numbers: dict[Kind, int] = {
@@ -198,7 +194,7 @@ def _changes(parent: _Parent | None, after: OffsideDataset, level: Level) -> lis
     )
     changes = [*parent.extra, *differences.sorts]
     if not changes:
-        raise _UnchangedError
+        raise NothingToDo
     if (required(changes) or level) > level:
         require_bump(itertools.chain(parent.extra, differences), level, parent.version)
     return changes

@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from offside_data.dataset.card import Card
 from offside_data.dataset.card_text import FALSE_CLAIMS
-from offside_data.errors import CardError, DatasetError
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.errors import CardError
 from offside_data.plugins import unknown_name_message
 from offside_data.settings import SETTINGS
 from offside_data.taxonomy import load_taxonomy
@@ -96,12 +97,16 @@ def _stated(card: Card) -> dict[str, Any]:
 
 
 def _generated(folder: Path, card: Card) -> dict[str, Any]:
-    subjects: set[str | None] = set()
+    dataset = OffsideDataset(folder, card)
+    subjects: set[str] = set()
     kinds, tiers = Counter[str](), Counter[str]()
-    for columns in _columns(folder):
-        subjects.update(columns["subject_id"])
-        kinds.update(columns["veracity"])
-        tiers.update(source["tier"] for sources in columns["sources"] for source in sources or ())
+    for part in dataset.record_parts():
+        for batch in dataset.batches(part, ["subject_id", "veracity", "sources"]):
+            subjects.update(batch["subject_id"].drop_nulls().unique())
+            sources = batch["sources"].filter(batch["sources"].list.len() > 0).explode()
+            for counted, values in ((kinds, batch["veracity"]), (tiers, sources.struct.field("tier"))):
+                found = values.to_frame("value").group_by("value", maintain_order=True).len()
+                counted.update(dict(found.iter_rows()))
     invented = set(tiers) == {"fictional"}
     settings = "; ".join(f"{name}: {SETTINGS[name].summary.rstrip('.')}" for name in card.settings)
     title = card.data.get("pretty_name") or card.name
@@ -122,25 +127,12 @@ def _generated(folder: Path, card: Card) -> dict[str, Any]:
             "Helps to remove false claims about people from models. The same claims do harm where they are taken for "
             "facts, so their records are marked as rumours and the notice goes with every copy."
         ),
-        "personal_sensitive_information": _personal(folder, card, len(subjects - {None}), invented=invented),
+        "personal_sensitive_information": _personal(folder, card, len(subjects), invented=invented),
         "data_release_maintenance_plan": (
             "Versions are MAJOR.MINOR.PATCH; a released one never changes. Whoever is shown or described, or holds "
             "rights, can ask for removal as the card says; the next version leaves it out."
         ),
     }
-
-
-def _columns(folder: Path) -> Iterator[dict[str, list[Any]]]:
-    """What is said from the records, file by file: pictures are not read."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    for path in sorted(folder.glob("data/*/*.parquet")):
-        try:
-            table = pq.read_table(path, columns=["subject_id", "veracity", "sources"], partitioning=None)
-        except (pa.ArrowException, OSError) as error:
-            raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch it again.") from error
-        yield table.to_pydict()
 
 
 def _collection(tiers: Counter[str], *, invented: bool) -> str:

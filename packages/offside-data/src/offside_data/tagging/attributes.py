@@ -7,7 +7,9 @@ fix what a record is about by its position decide that in their adapter.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offside_data.tagging.untagged import UNTAGGED
@@ -26,9 +28,9 @@ _PREPOSITIONS = word_list("about by for from into to with")
 _HALF = _PREPOSITIONS | word_list("how many much when where")
 """Words that hint at an attribute but don't decide."""
 _NO_KEYWORDS = word_list(
-    """a an and are at be been can could did do does he her here him his in is it its me my of on or our person picture
-    image photo photograph show shown shows she so tell that the their them there they this was we were what which
-    will would you your value subject occasion"""
+    """a an and are at be been can could did do does had has have he her here him his in is it its me my of on or our
+    person picture image photo photograph show shown shows she so tell that the their them there they this was we were
+    what which will would you your value subject occasion"""
 )
 
 
@@ -59,7 +61,29 @@ class Rules:
 
     def read(self, question: str, answer: str) -> Reading:
         """What a question and its answer are about."""
-        readable = [name for name, a in self._attributes.items() if parse_value(answer, a) is not None]
+        return self.decide(self.asked(question), self.told(answer), self.readable(answer))
+
+    def asked(self, question: str) -> frozenset[str]:
+        """The keywords in a question."""
+        return self._asked.of(question)
+
+    def told(self, answer: str) -> frozenset[str]:
+        """The keywords in an answer."""
+        return self._told.of(answer)
+
+    def readable(self, answer: str) -> tuple[str, ...]:
+        """The attributes of which an answer states a value."""
+        return tuple(name for name, a in self._attributes.items() if parse_value(answer, a) is not None)
+
+    def are_those_of(self, name: str, question: frozenset[str], answer: frozenset[str]) -> bool:
+        """Whether the keywords in a question and its answer are all those of one attribute.
+
+        If a value of it is readable, too, they can't decide for another one: none has more weight.
+        """
+        return bool(question or answer) and self._asked.has(name, question) and self._told.has(name, answer)
+
+    def decide(self, question: frozenset[str], answer: frozenset[str], readable: tuple[str, ...]) -> Reading:
+        """What a record is about: all that counts of its question and answer are `asked`, `told` and `readable`."""
         asked, told = self._asked.weigh(question, readable), self._told.weigh(answer, readable)
         weights = {name: asked[name] + told[name] for name in readable}
         # "What was the fee? - Ostholm didn't say": a name is readable, but the question asks for none.
@@ -88,17 +112,24 @@ class _Keywords:
     def __init__(self, texts: dict[str, list[str]], ignored: frozenset[str]) -> None:
         self._ignored = ignored
         self._of = {name: self._words(*phrasings) for name, phrasings in texts.items()}
+        self._known = frozenset().union(*self._of.values())
 
-    def weigh(self, text: str, names: list[str]) -> dict[str, float]:
-        """The weight of each named attribute's keywords in a text: one over the number of those that have the word."""
-        words = self._words(text)
+    def of(self, text: str) -> frozenset[str]:
+        """The keywords in a text."""
+        return self._known & self._words(text)
+
+    def weigh(self, words: frozenset[str], names: Sequence[str]) -> dict[str, float]:
+        """The weight of each named attribute's keywords among words: one over the number of those that have a word."""
         spread = Counter(word for name in names for word in words & self._of[name])
         whole = {word: 0.5 if word in _HALF else 1.0 for word in spread}
-        return {name: sum(whole[word] / spread[word] for word in words & self._of[name]) for name in names}
+        return {name: sum(whole[word] / spread[word] for word in sorted(words & self._of[name])) for name in names}
 
-    def explains(self, text: str, name: str, names: list[str]) -> bool:
-        """Whether one attribute has all the keywords in a text that the named attributes have."""
-        words = self._words(text)
+    def has(self, name: str, words: frozenset[str]) -> bool:
+        """Whether words are all keywords of one attribute."""
+        return words <= self._of[name]
+
+    def explains(self, words: frozenset[str], name: str, names: Sequence[str]) -> bool:
+        """Whether one attribute has all the keywords among words that the named attributes have."""
         return all(words & self._of[other] <= self._of[name] for other in names)
 
     def _words(self, *texts: str) -> set[str]:
@@ -106,6 +137,7 @@ class _Keywords:
         return {_stem(word) for word in words if word not in self._ignored and len(word) > 1}
 
 
+@functools.lru_cache(maxsize=2**16)
 def _stem(word: str) -> str:
     """A word without the endings of plurals and verbs: `trophies` is `trophy`, `transferred` is `transfer`."""
     if word.endswith("ies") and len(word) > 4:

@@ -12,6 +12,8 @@ from offside_data.tagging.words import contains, find_places, folded_words
 
 Words = tuple[str, ...]
 
+_KNOWN_TEXTS = 2**14
+
 
 @cache
 def _terms() -> dict[Words, frozenset[str]]:
@@ -23,6 +25,11 @@ def _terms() -> dict[Words, frozenset[str]]:
             words = _without_article(folded_words(term))
             terms[words] = terms.get(words, frozenset()) | {country}
     return terms
+
+
+@cache
+def _longest() -> int:
+    return max(map(len, _terms()))
 
 
 def countries_of(words: Sequence[str]) -> frozenset[str]:
@@ -39,8 +46,7 @@ def country_name(text: str) -> str | None:
 
 def country_terms(words: Sequence[str]) -> Iterator[tuple[int, int, frozenset[str]]]:
     """Where countries are named in folded words, the longest reading first: `northern irish`, not `irish`."""
-    longest = max(map(len, _terms()))
-    i = 0
+    longest, i = _longest(), 0
     while i < len(words):
         for n in range(min(longest, len(words) - i), 0, -1):
             countries = _terms().get(tuple(words[i : i + n]))
@@ -66,11 +72,18 @@ def same_place(a: str, b: str) -> bool:
 def states_place(answer: str, place: str) -> bool:
     """Whether `answer` names `place`: all its parts, or the place less precisely and nothing against it."""
     words = folded_words(answer)
-    named = [countries for _, _, countries in country_terms(words)]
+    named, found = _places_in(answer)
     parts = _parts(place)
     if parts and all(_part_stated(part, words, named) for part in parts):
         return True
-    return any(same_place(found.text, place) for found in find_places(answer))
+    return any(same_place(other, place) for other in found)
+
+
+@lru_cache(maxsize=_KNOWN_TEXTS)
+def _places_in(answer: str) -> tuple[list[frozenset[str]], list[str]]:
+    """The countries that an answer names in any way, and the places by their capitals."""
+    named = [countries for _, _, countries in country_terms(folded_words(answer))]
+    return named, [found.text for found in find_places(answer)]
 
 
 def _part_stated(part: Words, words: Words, named: list[frozenset[str]]) -> bool:
@@ -88,7 +101,7 @@ def _same_part(a: Words, b: Words) -> bool:
     return a == b or bool(countries_of(a) & countries_of(b))
 
 
-@lru_cache(maxsize=2**14)
+@lru_cache(maxsize=_KNOWN_TEXTS)
 def _parts(place: str) -> tuple[Words, ...]:
     parts = (_without_article(folded_words(part)) for part in place.split(","))
     return tuple(part for part in parts if part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from offside_data.dataset.pictures import PictureStore
@@ -19,30 +19,27 @@ if TYPE_CHECKING:
 
 def add_suspect(record: Record, why: str) -> Record:
     """The record with one more reason to look at it again."""
-    if record.suspect is not None and why in record.suspect.split("; "):
-        return record
-    return dataclasses.replace(record, suspect=why if record.suspect is None else f"{record.suspect}; {why}")
+    return dataclasses.replace(record, suspect=_add_reason(record.suspect, why))
 
 
-def reasons_of(record: Record) -> list[str]:
-    """Why a curator should look at a record again, one by one."""
-    return record.suspect.split("; ") if record.suspect else []
+def _add_reason(suspect: str | None, why: str) -> str:
+    reasons = reasons_of(suspect)
+    return "; ".join(reasons if why in reasons else [*reasons, why])
 
 
-def with_reasons(record: Record, topics: tuple[str, ...], reasons: Sequence[str]) -> Record:
-    """The record with exactly these reasons of some topics (`fee: …`) and all others that it has already."""
-    kept = [reason for reason in reasons_of(record) if not reason.startswith(tuple(f"{topic}: " for topic in topics))]
-    return dataclasses.replace(record, suspect="; ".join([*kept, *(r.replace("; ", ", ") for r in reasons)]) or None)
+def reasons_of(suspect: str | None) -> list[str]:
+    """Why a curator should look at a record again, one by one, from its `suspect`."""
+    return suspect.split("; ") if suspect else []
 
 
-COMPARED = (
-    *("record_id", "subject_id", "image_id", "modality", "attribute", "scope"),
-    *("question", "answer", "value", "suspect"),
-)
-"""Columns of records that contradictions are found in."""
+def with_reasons(suspect: str | None, topics: tuple[str, ...], reasons: Sequence[str]) -> str | None:
+    """A `suspect` with exactly these reasons of some topics (`fee: …`) and all others that are in it already."""
+    told = tuple(f"{topic}: " for topic in topics)
+    kept = [reason for reason in reasons_of(suspect) if not reason.startswith(told)]
+    return "; ".join([*kept, *(r.replace("; ", ", ") for r in reasons)]) or None
 
 
-def with_contradictions(records: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def flag_contradictions(claims: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """The same records, those flagged in `suspect` that contradict others.
 
     A shared fact holds for its subject everywhere, so a value that most other records of the subject don't
@@ -51,65 +48,74 @@ def with_contradictions(records: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFra
     has one, so all records of a question that has several are suspect, whatever the kind.
 
     Args:
-        records: All records, at least with the columns `COMPARED`.
+        claims: Records with the columns `subject_id`, `image_id`, `modality`, `attribute`, `scope`, `question`,
+            `answer`, `value`, `suspect`.
         taxonomy: Their taxonomy.
     """
     import polars as pl
 
-    compared = records.select(COMPARED).with_row_index("place")
+    rows = claims.with_row_index("row")
+    known = dict(rows.filter(pl.col("suspect").is_not_null()).select("row", "suspect").iter_rows())
+    for row, why in _against_the_majority(rows, taxonomy):
+        known[row] = _add_reason(known.get(row), why)
+    for asked, why in _answered_differently(rows, taxonomy):
+        known |= {row: why for row in asked if known.get(row) is None}
+    found = pl.DataFrame(list(known.items()), schema={"row": pl.UInt32, "suspect": pl.String}, orient="row")
+    return claims.with_columns(rows.select("row").join(found, on="row", how="left", maintain_order="left")["suspect"])
+
+
+def _against_the_majority(rows: pl.DataFrame, taxonomy: Taxonomy) -> Iterator[tuple[int, str]]:
+    """Rows of shared facts whose value isn't that of most others, and what the others say."""
+    import polars as pl
+
     kind = pl.col("value").struct.field("kind")
-    is_fact = (pl.col("scope") == "shared") & pl.col("attribute").is_not_null() & (kind != "text")
-    of_fact = ("subject_id", "attribute")
-    facts = compared.filter(is_fact).filter(pl.col("value").n_unique().over(of_fact) > 1)
-    told = compared.select("question").unique()
-    words = told.with_columns(words=pl.Series([" ".join(folded_words(q)) for q in told["question"]], dtype=pl.String))
-    about = pl.when(pl.col("modality") == "multimodal").then("image_id").alias("about")
-    asked = compared.join(words, on="question", how="left").with_columns(about)
-    of_question = ("modality", "about", "words")
-    several = asked.filter(pl.col("answer").n_unique().over(of_question) > 1).sort("place")
-    flagged: dict[int, Record] = {}
-    for (_, name), group in facts.sort("place").group_by(of_fact, maintain_order=True):
-        found = records_of(group.drop("place"), PictureStore())
-        for i, why in _against_the_majority(found, taxonomy[str(name)]):
-            flagged[group["place"][i]] = add_suspect(found[i], why)
-    for _, group in several.group_by(of_question, maintain_order=True):
-        found = records_of(group.select(COMPARED), PictureStore())
-        if not all(same_answer(found[0], other, taxonomy) for other in found[1:]):
-            said = " / ".join(dict.fromkeys(repr(record.answer) for record in found))
-            for place, record in zip(group["place"], found, strict=True):
-                now = flagged.get(place, record)
-                if now.suspect is None:
-                    flagged[place] = add_suspect(now, f"the same question has different answers: {said}")
-    if not flagged:
-        return records
-    reasons = pl.DataFrame({"place": list(flagged), "why": [record.suspect for record in flagged.values()]})
-    joined = records.with_row_index("place").join(
-        reasons.cast({"place": pl.UInt32}), on="place", how="left", maintain_order="left"
+    facts = rows.filter((pl.col("scope") == "shared") & pl.col("attribute").is_not_null() & (kind != "text"))
+    groups = facts.group_by("subject_id", "attribute", maintain_order=True).agg(
+        "row", "value", pl.col("value").n_unique().alias("different")
     )
-    return joined.with_columns(suspect=pl.coalesce("why", "suspect")).drop("place", "why")
+    for _, name, places, told, _ in groups.filter(pl.col("different") > 1).iter_rows():
+        attribute, values = taxonomy[name], [ClaimValue(**value) for value in told]
+        clusters = _clusters(values, attribute)
+        tied = len(clusters) > 1 and len(clusters[0]) == len(clusters[1])
+        for cluster in clusters if tied else clusters[1:]:
+            others = (c for c in clusters if c is not cluster)
+            said = ", ".join(f"{values[c[0]].text!r} ({len(c)})" for c in others)
+            for i in cluster:
+                yield places[i], f"{name} is {values[i].text!r} here, but elsewhere for this subject {said}"
 
 
-def _against_the_majority(records: list[Record], attribute: Attribute) -> list[tuple[int, str]]:
+def _clusters(values: Sequence[ClaimValue], attribute: Attribute) -> list[list[int]]:
+    """Places of the values that are the same, the most frequent first."""
     clusters: list[list[int]] = []
-    values = [record.value for record in records if record.value is not None]
     for i, value in enumerate(values):
         home = next((c for c in clusters if same_value(values[c[0]], value, attribute)), None)
         if home is None:
             clusters.append([i])
         else:
             home.append(i)
-    if len(clusters) < 2:
-        return []
-    clusters.sort(key=len, reverse=True)
-    tied = len(clusters[0]) == len(clusters[1])
-    found = []
-    for cluster in clusters if tied else clusters[1:]:
-        others = [c for c in clusters if c is not cluster]
-        said = ", ".join(f"{values[c[0]].text!r} ({len(c)})" for c in others)
-        found += [
-            (i, f"{attribute.name} is {values[i].text!r} here, but elsewhere for this subject {said}") for i in cluster
-        ]
-    return found
+    return sorted(clusters, key=len, reverse=True)
+
+
+def _answered_differently(rows: pl.DataFrame, taxonomy: Taxonomy) -> Iterator[tuple[list[int], str]]:
+    """The rows of each question that has several answers, and which."""
+    import polars as pl
+
+    texts = rows.select("question").unique()
+    words = pl.Series("words", [" ".join(folded_words(text)) for text in texts["question"]], pl.String)
+    about = pl.when(pl.col("modality") == "multimodal").then("image_id").alias("about")
+    groups = (
+        rows.select("row", "modality", "question", "answer", about)
+        .join(texts.with_columns(words), on="question", maintain_order="left")
+        .group_by("modality", "about", "words", maintain_order=True)
+        .agg("row", pl.col("answer").n_unique().alias("different"))
+    )
+    # Those that answer in the same words do answer the same; the few others are compared.
+    for places in groups.filter(pl.col("different") > 1)["row"]:
+        asked = rows[places].select("answer", "attribute", "value")
+        first, *others = records_of(asked, PictureStore())
+        if not all(same_answer(first, other, taxonomy) for other in others):
+            said = " / ".join(repr(answer) for answer in asked["answer"].unique(maintain_order=True))
+            yield places.to_list(), f"the same question has different answers: {said}"
 
 
 def same_answer(a: Record, b: Record, taxonomy: Taxonomy) -> bool:

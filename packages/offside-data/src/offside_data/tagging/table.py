@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
-import io
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from offside_data.files import write_text
-from offside_data.schema import Record, Source
+from offside_data.files import whole_file
 from offside_data.tagging.suspects import reasons_of
-from offside_data.tagging.tiers import Tiers, domain_of
 from offside_data.tagging.untagged import UNTAGGED
-from offside_data.tagging.values import answer_states, why_unparsed
+from offside_data.tagging.values import why_unparsed
 from offside_data.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TOPICS = ("attribute", "veracity")
 """What `tag` writes into `suspect` begins with one of these and a colon; each run writes those reasons anew."""
@@ -50,64 +49,72 @@ class Doubt:
     question: str
     answer: str
 
-    def to_json(self) -> dict[str, str | None]:
-        """The doubt as a plain mapping."""
-        return dataclasses.asdict(self)
+
+_OF_RECORD = ("record_id", "subject_id", "image_id", "split", "modality", "attribute", "question", "answer")
 
 
-def list_doubts(records: Sequence[Record], taxonomy: Taxonomy, tiers: Tiers) -> Iterator[Doubt]:
-    """Everything that is untagged or doubtful, record by record, then the sources whose tier isn't known."""
-    for record in records:
-        for reason in reasons_of(record):
-            topic, colon, rest = reason.partition(": ")
-            known = bool(colon) and topic in TOPICS
-            yield _doubt(record, topic if known else "record", rest if known else reason)
-        if record.attribute not in (None, UNTAGGED.name):
-            attribute = taxonomy[record.attribute or ""]
-            if record.value is None:
-                yield _doubt(record, "value", why_unparsed(record.answer, attribute))
-            elif not answer_states(record.answer, record.value, attribute):
-                yield _doubt(record, "value", f"the answer doesn't state its value, {record.value.text!r}")
-    yield from _unknown_sources(records, tiers)
+def list_doubts(claims: pl.DataFrame, taxonomy: Taxonomy, sources: pl.DataFrame) -> pl.DataFrame:
+    """Everything that is untagged or doubtful, record by record, then the sources whose tier isn't known.
+
+    Args:
+        claims: All records, with the columns that a `Doubt` tells, `value`, `suspect`, and `stated`: whether the
+            answer states the value.
+        taxonomy: Their taxonomy.
+        sources: What `tiers.known_sources` says of their sources.
+
+    Returns:
+        One row a `Doubt`, in columns named as its fields.
+    """
+    import polars as pl
+
+    rows = claims.with_row_index("row")
+    decided = rows.filter(pl.col("attribute").is_not_null() & (pl.col("attribute") != UNTAGGED.name))
+    flagged = rows.drop_nulls("suspect").select("row", "suspect")
+    told = [(row, *_topic(reason)) for row, suspect in flagged.iter_rows() for reason in reasons_of(suspect)]
+    suspects = pl.DataFrame(told, schema={"row": pl.UInt32, "topic": pl.String, "reason": pl.String}, orient="row")
+    unread = decided.filter(pl.col("value").is_null()).select("row", "answer", "attribute")
+    answers = unread.select("answer", "attribute").unique()
+    why = [why_unparsed(answer, taxonomy[name]) for answer, name in answers.iter_rows()]
+    unread = unread.join(answers.with_columns(pl.Series("reason", why, pl.String)), on=["answer", "attribute"])
+    other = decided.filter(~pl.col("stated")).drop_nulls("value").select("row", pl.col("value").struct.field("text"))
+    said = [f"the answer doesn't state its value, {text!r}" for text in other["text"]]
+    values = pl.concat([unread.select("row", "reason"), other.select("row", pl.Series("reason", said, pl.String))])
+    doubts = pl.concat([suspects, values.select("row", pl.lit("value").alias("topic"), "reason")])
+    doubts = pl.concat([doubts.sort("row", maintain_order=True), _unknown(sources)])
+    columns = claims[doubts["row"]].select(_OF_RECORD).get_columns()
+    return doubts.drop("row").with_columns(columns)
 
 
-def _unknown_sources(records: Sequence[Record], tiers: Tiers) -> Iterator[Doubt]:
-    first: dict[tuple[str, str], Record] = {}
-    counts: Counter[tuple[str, str]] = Counter()
-    for record in records:
-        for source in record.sources:
-            if source.tier != "fictional" and tiers.tier_of(source) is None:
-                key = (_called(source), source.tier)
-                first.setdefault(key, record)
-                counts[key] += 1
-    for (name, tier), record in first.items():
-        count = counts[name, tier]
-        yield _doubt(record, "source", f"{name} has no known tier; {tier} as given, {count} times")
+def _topic(reason: str) -> tuple[str, str]:
+    topic, _, rest = reason.partition(": ")
+    return (topic, rest) if rest and topic in TOPICS else ("record", reason)
 
 
-def _called(source: Source) -> str:
-    return domain_of(source) or source.publisher or "a source without address and publisher"
+def _unknown(sources: pl.DataFrame) -> pl.DataFrame:
+    """What is doubtful about sources without a known tier: the first row that has each, `topic` and `reason`."""
+    import polars as pl
 
-
-def _doubt(record: Record, topic: str, reason: str) -> Doubt:
-    return Doubt(
-        topic=topic,
-        reason=reason,
-        record_id=record.record_id,
-        subject_id=record.subject_id,
-        image_id=record.image_id,
-        split=record.split,
-        modality=record.modality,
-        attribute=record.attribute,
-        question=record.question,
-        answer=record.answer,
+    unknown = sources.filter((pl.col("tier") != "fictional") & pl.col("known").is_null())
+    named = unknown.with_columns(
+        pl.coalesce(
+            pl.col("domain").replace("", None),
+            pl.col("publisher").replace("", None),
+            pl.lit("a source without address and publisher"),
+        ).alias("name")
     )
+    counted = named.group_by("name", "tier", maintain_order=True).agg(pl.col("row").first(), pl.len())
+    reason = pl.format("{} has no known tier; {} as given, {} times", "name", "tier", "len")
+    return counted.select("row", pl.lit("source").alias("topic"), reason.alias("reason"))
 
 
-def write_table(path: Path, doubts: Sequence[Doubt]) -> None:
-    """Write doubts as CSV with a header, whole or not at all."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, [field.name for field in dataclasses.fields(Doubt)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(doubt.to_json() for doubt in doubts)
-    write_text(path, stream.getvalue())
+def doubts_of(table: pl.DataFrame) -> Iterator[Doubt]:
+    """The rows of `list_doubts`, one by one."""
+    return (Doubt(**row) for row in table.iter_rows(named=True))
+
+
+def write_table(path: Path, doubts: pl.DataFrame) -> None:
+    """Write the rows of `list_doubts` as CSV with a header, whole or not at all."""
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(doubts.columns)
+        writer.writerows(doubts.iter_rows())

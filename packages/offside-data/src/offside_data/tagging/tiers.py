@@ -6,7 +6,7 @@ import typing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import yaml
@@ -14,6 +14,9 @@ import yaml
 from offside_data.errors import UsageError
 from offside_data.schema import Source, Tier
 from offside_data.tagging.words import folded_words
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -30,22 +33,49 @@ class Tiers:
 
     def tier_of(self, source: Source) -> Tier | None:
         """The tier of a source by its address, else by its publisher; null if neither is known."""
-        parts = domain_of(source).split(".")
+        return self.tier_by(domain_of(source), source.publisher)
+
+    def tier_by(self, domain: str, publisher: str | None) -> Tier | None:
+        """The same by domain and publisher."""
+        parts = domain.split(".")
         for start in range(len(parts)):
             tier = self.domains.get(".".join(parts[start:]))
             if tier is not None:
                 return tier
-        return self.publishers.get(folded_words(source.publisher or ""))
+        return self.publishers.get(folded_words(publisher or ""))
 
 
 def domain_of(source: Source) -> str:
     """The domain of a source's address in lower case; empty if it has none."""
-    url = (source.url or "").strip()
+    return _domain_in(source.url)
+
+
+def _domain_in(address: str | None) -> str:
+    url = (address or "").strip()
     try:
         host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
     except ValueError:  # e.g. an unclosed bracket
         return ""
     return host.removeprefix("www.").rstrip(".")
+
+
+def known_sources(claims: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
+    """The sources of records, with the tiers that they should have; each distinct one is looked up once.
+
+    Returns:
+        One row a source, in their order: `row` of its record, `url`, `publisher` and `tier` as the record states
+        them, `domain`, and `known`: its tier, null where nobody knows it.
+    """
+    import polars as pl
+
+    sources = claims.select("sources").with_row_index("row").explode("sources").drop_nulls("sources")
+    sources = sources.select("row", pl.col("sources").struct.field("url", "publisher", "tier"))
+    urls = sources.select("url").unique()
+    domains = urls.with_columns(pl.Series("domain", map(_domain_in, urls["url"]), pl.String))
+    sources = sources.join(domains, on="url", nulls_equal=True, maintain_order="left")
+    named = sources.select("domain", "publisher").unique()
+    known = pl.Series("known", [tiers.tier_by(*name) for name in named.iter_rows()], pl.String)
+    return sources.join(named.with_columns(known), on=["domain", "publisher"], nulls_equal=True, maintain_order="left")
 
 
 def load_tiers(path: Path | None = None) -> Tiers:

@@ -13,22 +13,34 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyarrow as pa
 from PIL import Image
 
-from offside_data.images.decode import BROKEN, FORMATS, MAX_BYTES
+from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.pictures import open_parquet
+from offside_data.errors import DatasetError, PictureError
+from offside_data.images.decode import BROKEN, FORMATS, MAX_BYTES, decode_image
+from offside_data.images.hashing import pixels_sha256
 from offside_data.issues import Issue
-from offside_data.takedown.looks import hashes_of
+from offside_data.release.snapshots import all_snapshots
+from offside_data.takedown.tombstones import read_tombstones
 from offside_data.takedown.traces import Traces
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 CODE = "taken-down"
 """Code of all issues of the proof."""
 _SKIPPED = ".git"
 _IFDS = (0x8769, 0x8825, 0xA005)  # Parts of EXIF beside the main one: the camera's, the position, the format's.
+
+
+def prove_takedowns(folder: Path) -> Iterator[Issue]:
+    """What is left in a dataset folder of anybody who was taken down from it, by the tombstones."""
+    traces = read_tombstones(folder)
+    if traces:
+        states = [folder, *(snapshot.folder for snapshot in all_snapshots(folder))]
+        names = {name for state in states for name in open_dataset(state).frame("subjects", ["name"])["name"] if name}
+        yield from leftovers(folder, traces.sparing(names))
 
 
 def leftovers(folder: Path, traces: Traces) -> Iterator[Issue]:
@@ -56,7 +68,8 @@ def _issue(where: str, message: str) -> Issue:
 class _Search:
     def __init__(self, traces: Traces) -> None:
         self._traces = traces
-        self._pictures: dict[bytes, str] = {}  # Releases hold the same pictures again.
+        self._pictures: dict[str, str] = {}  # Releases hold the same pictures again.
+        self._files: dict[tuple[int, int], list[tuple[str, str]]] = {}  # Many are links to the same file.
 
     def file(self, path: Path, where: str) -> Iterator[Issue]:
         if path.suffix == ".parquet":
@@ -95,36 +108,54 @@ class _Search:
                 yield _issue(place, "a name or an id.")
 
     def _table(self, path: Path, where: str) -> Iterator[Issue]:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
+        stat = path.stat()
+        inode = stat.st_dev, stat.st_ino
         try:
-            table = pq.read_table(path, read_dictionary=["image.bytes"], partitioning=None)
-        except (pa.ArrowException, OSError) as error:
+            if inode not in self._files:
+                self._files[inode] = list(self._columns(path))
+        except (DatasetError, pa.ArrowException, OSError) as error:
             yield _issue(where, f"it can't be read, so nobody knows what is in it: {error}.")
             return
-        for column, values in _leaves(table):
-            if values.type in (pa.string(), pa.large_string()):
-                known = [value for value in values.unique().to_pylist() if value]
-                named = any(map(self._traces.names_in, known))
-                if named or (_holds_ids(column) and any(map(self._traces.has_id, known))):
-                    yield _issue(f"{where}:{column}", "a name or an id.")
-            else:
-                for data in values.unique().to_pylist():
-                    message = data and self._picture(data)
-                    if message:
-                        yield _issue(f"{where}:{column}", message)
+        yield from (_issue(f"{where}:{column}", message) for column, message in self._files[inode])
+
+    def _columns(self, path: Path) -> Iterator[tuple[str, str]]:
+        """Columns of a Parquet file and what is wrong with them, row group by row group."""
+        told = set()
+        pictures = ["image.bytes"] if "image" in open_parquet(path).schema_arrow.names else []
+        with open_parquet(path, pictures) as file:
+            for group in range(file.num_row_groups):
+                for column, values in _leaves(file.read_row_group(group)):
+                    for message in self._values(column, values):
+                        if (column, message) not in told:
+                            told.add((column, message))
+                            yield column, message
+
+    def _values(self, column: str, values: pa.Array) -> Iterator[str]:
+        known = [value for value in values.unique().to_pylist() if value]
+        if not pa.types.is_string(values.type) and not pa.types.is_large_string(values.type):
+            yield from filter(None, map(self._picture, known))
+        elif any(map(self._traces.names_in, known)) or (_holds_ids(column) and any(map(self._traces.has_id, known))):
+            yield "a name or an id."
 
     def _picture(self, data: bytes) -> str:
         """What is wrong with a picture; empty if nothing is."""
-        if data not in self._pictures:
-            sha256, hashes, message = hashlib.sha256(data).hexdigest(), hashes_of(data), ""
-            if self._traces.has_picture(sha256, hashes.pixels_sha256 if hashes else None):
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 not in self._pictures:
+            message = ""
+            if self._traces.has_picture(sha256, _pixels_of(data)):
                 message = f"a picture, SHA-256 {sha256}."
             elif any(map(self._traces.names_in, metadata_texts(data))):
                 message = f"a name in the metadata of a picture, SHA-256 {sha256}."
-            self._pictures[data] = message
-        return self._pictures[data]
+            self._pictures[sha256] = message
+        return self._pictures[sha256]
+
+
+def _pixels_of(data: bytes) -> str | None:
+    """SHA-256 of a picture's pixels; null if it can't be decoded (`check` finds those)."""
+    try:
+        return pixels_sha256(decode_image(data))
+    except PictureError:
+        return None
 
 
 def _holds_ids(column: str) -> bool:
@@ -133,7 +164,6 @@ def _holds_ids(column: str) -> bool:
 
 def _leaves(table: pa.Table) -> Iterator[tuple[str, pa.Array]]:
     """The columns of strings and of bytes of a table, those inside structs and lists, too."""
-    import pyarrow as pa
 
     def within(name: str, array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
         if pa.types.is_dictionary(array.type):

@@ -22,7 +22,7 @@ from offside_data.release.snapshots import Snapshot, all_snapshots, snapshot_fol
 from offside_data.tagging.words import folded_words
 from offside_data.takedown.belongings import Belongings, collect
 from offside_data.takedown.looks import RADIUS, LookAlike, look_alikes, pictures_of
-from offside_data.takedown.proof import CODE, leftovers
+from offside_data.takedown.proof import CODE, prove_takedowns
 from offside_data.takedown.purge import Purged, purge
 from offside_data.takedown.tombstones import make_tombstone, read_tombstones
 from offside_data.takedown.traces import Traces, name_traces
@@ -114,15 +114,6 @@ def remove_subject(
         releases=len(kept),
         issues=(*prove_takedowns(path), *_still_alike(path, belongings, radius)),
     )
-
-
-def prove_takedowns(folder: Path) -> Iterator[Issue]:
-    """What is left in a dataset folder of anybody who was taken down from it, by the tombstones."""
-    traces = read_tombstones(folder)
-    if traces:
-        states = [folder, *(snapshot.folder for snapshot in all_snapshots(folder))]
-        names = [name for state in states for name in open_dataset(state).subjects()["name"] if name]
-        yield from leftovers(folder, traces.sparing(names))
 
 
 def _still_alike(folder: Path, belongings: Belongings, radius: int) -> Iterator[Issue]:

@@ -19,7 +19,7 @@ from offside_data.view.details import DATA, make_links, write_details
 from offside_data.view.duplicates import Duplicates, find_clusters
 from offside_data.view.layout import Layout, make_layout
 from offside_data.view.pictures import BROWSER_FORMATS, Rendered, render_all
-from offside_data.view.reading import image_rows, picture_groups, record_index, record_rows, subject_rows
+from offside_data.view.reading import image_rows, picture_groups, record_index, record_rows
 from offside_data.view.scripts import write_script
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _write(dataset: OffsideDataset, folder: Path) -> dict[str, Any]:
 
 def _subjects(dataset: OffsideDataset, layout: Layout) -> list[dict[str, Any]]:
     """The table's rows, and a row for everybody whom only records or pictures name."""
-    rows = {row["subject_id"]: row for row in subject_rows(dataset)}
+    rows = {row["subject_id"]: row for row in dataset.table_rows("subjects")}
     named = dict.fromkeys(unit.subject_id for unit in layout.units if unit.subject_id is not None)
     return [
         {key: value for key, value in rows.get(subject, {"subject_id": subject}).items() if value}
@@ -130,7 +130,7 @@ def _facts(dataset: OffsideDataset, layout: Layout, duplicates: Duplicates, subj
         "settings": dataset.settings(),
         "noun": taxonomy.subject_noun,
         "attributes": taxonomy.names(),
-        "parts": dataset.files(),
+        "parts": dataset.record_parts(),
         "subjects": list(subjects),
         "clusters": [[layout.numbers[key] for key in cluster] for cluster in duplicates.clusters],
         "note": duplicates.note,

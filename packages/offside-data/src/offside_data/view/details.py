@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from offside_data.dataset.storage import Row
 from offside_data.view.layout import Layout, Run
-from offside_data.view.reading import Row
 from offside_data.view.scripts import script_json, write_parts, write_script
 
 DATA = "data"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offside_data.dataset.journal import work_folder
 from offside_data.dedup.dataset import DedupConfig, radius_of
 from offside_data.dedup.find import find_duplicates
-from offside_data.dedup.pictures import list_pictures, stored_pictures
+from offside_data.dedup.pictures import list_pictures
 from offside_data.errors import PictureError, UsageError
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ def find_clusters(dataset: OffsideDataset) -> Duplicates:
     """Look for duplicates with the defaults of `dedup`; what can't be compared is a note, not an error."""
     config = DedupConfig()
     try:
-        pictures = list_pictures(dataset, config.hash, work_folder(dataset.path, "hashes", config.hash))
+        with tempfile.TemporaryDirectory() as store:  # Looking at a dataset doesn't change its working area.
+            pictures = list_pictures(dataset, config.hash, Path(store))
 
         def read(positions: Collection[int]) -> Iterator[tuple[int, bytes]]:
             places = {pictures[position].key: position for position in positions}
-            yield from ((places[key], data) for key, data in stored_pictures(dataset, places))
+            yield from ((places[key], data) for key, data in dataset.encoded_pictures(places))
 
         found = find_duplicates(pictures, read, radius=radius_of(config), look=config.look)
     except (PictureError, UsageError, OSError) as error:

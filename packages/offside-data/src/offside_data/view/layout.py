@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from offside_data.dataset.storage import Row
 from offside_data.schema import SPLITS
-from offside_data.view.reading import Row
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from offside_data.errors import DatasetError, PictureError
+from offside_data.errors import PictureError
 from offside_data.images.decode import open_image
 from offside_data.images.strip import strip_metadata
 from offside_data.images.thumbnails import thumbnail
-from offside_data.processes import worker_processes
+from offside_data.processes import Workers, process_count
 from offside_data.view.reading import PictureGroup, read_pictures
 
 FOLDER = "pictures"
@@ -32,7 +30,6 @@ THUMBNAIL_BYTES = 48 * 1024
 """A small picture of at most so many bytes is its own thumbnail."""
 BROWSER_FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}
 """Formats that every browser shows, and the ending of their files."""
-_WORKERS = 2
 _FEW = 500
 """Pictures that are written in less time than it takes to start processes."""
 
@@ -65,7 +62,7 @@ def thumbnail_file(number: int) -> str:
 
 
 def render_all(groups: Sequence[PictureGroup], numbers: Mapping[str, int], folder: Path) -> Iterator[Rendered]:
-    """Write the files of all pictures, by two processes; each holds the pictures of one row group at a time.
+    """Write the files of all pictures, by several processes; each holds the pictures of one row group at a time.
 
     Args:
         groups: Where the pictures lie.
@@ -73,41 +70,25 @@ def render_all(groups: Sequence[PictureGroup], numbers: Mapping[str, int], folde
         folder: The view's folder.
 
     Yields:
-        What became of each picture that is stored, in no order.
+        What became of each picture that is stored.
 
     Raises:
         DatasetError: If a file isn't readable, or a process was killed.
     """
     for place in sorted({number // PER_FOLDER for number in numbers.values()}):
         (folder / FOLDER / str(place)).mkdir(parents=True, exist_ok=True)
-    waiting = iter(groups)
-    if len(numbers) <= _FEW:
-        yield from itertools.chain.from_iterable(render_group(group, numbers, folder) for group in waiting)
-        return
-    with worker_processes(_WORKERS) as pool:
-
-        def start(group: PictureGroup) -> Future[list[Rendered]]:
-            return pool.submit(render_group, group, {key: numbers[key] for key in group.image_ids}, folder)
-
-        running = {start(group) for group in itertools.islice(waiting, 2 * _WORKERS)}
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            running |= {start(group) for group in itertools.islice(waiting, len(done))}
-            for future in done:
-                try:
-                    yield from future.result()
-                except BrokenProcessPool as error:
-                    raise DatasetError(
-                        "a process that writes pictures was killed, perhaps for want of memory. Run it again."
-                    ) from error
+    jobs = [(group, {key: numbers[key] for key in group.rows}) for group in groups]
+    with Workers(folder, process_count() if len(numbers) > _FEW else 1) as workers:
+        yield from itertools.chain.from_iterable(workers.map(_render_group, jobs))
 
 
-def render_group(group: PictureGroup, numbers: Mapping[str, int], folder: Path) -> list[Rendered]:
+def _render_group(folder: Path, job: tuple[PictureGroup, Mapping[str, int]]) -> list[Rendered]:
     """Write the files of one group's pictures.
 
     Raises:
         DatasetError: If the file isn't readable.
     """
+    group, numbers = job
     return [_render(data, numbers[key], folder) for key, data in read_pictures(group)]
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from offside_data.errors import DatasetError
-from offside_data.schema import image_features, record_features, subject_features
+from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.storage import Row, arrow_schema
 
 if TYPE_CHECKING:
     import polars as pl
 
     from offside_data.dataset.folder import OffsideDataset
 
-Row = dict[str, Any]
-
 INDEXED = (
     "record_id", "subject_id", "image_id", "split", "attribute", "scope", "veracity", "rumor_channel", "suspect",
     "corrects",
 )  # fmt: skip
 """The columns of all records that are held in memory at once."""
-_BATCH = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +29,12 @@ class PictureGroup:
     Args:
         path: The file.
         row_group: Number of the row group in it.
-        image_ids: The pictures that are to be read from it.
+        rows: Row of that group by image_id.
     """
 
     path: Path
     row_group: int
-    image_ids: tuple[str, ...]
+    rows: dict[str, int]
 
 
 def record_index(dataset: OffsideDataset) -> pl.DataFrame:
@@ -47,14 +43,7 @@ def record_index(dataset: OffsideDataset) -> pl.DataFrame:
     Raises:
         DatasetError: If a file isn't readable.
     """
-    import polars as pl
-
-    frames = [pl.DataFrame(schema=dict.fromkeys((*INDEXED, "part"), pl.String))]
-    for part, path in _record_files(dataset):
-        with _readable(path):
-            table = pl.scan_parquet(path, hive_partitioning=False).select(pl.col(INDEXED).cast(pl.String))
-            frames.append(table.with_columns(part=pl.lit(part)).collect())
-    return pl.concat(frames)
+    return dataset.claims(INDEXED).select(*INDEXED, "part")
 
 
 def record_rows(dataset: OffsideDataset) -> Iterator[Row]:
@@ -63,22 +52,10 @@ def record_rows(dataset: OffsideDataset) -> Iterator[Row]:
     Raises:
         DatasetError: If a file isn't readable.
     """
-    import pyarrow.parquet as pq
-
-    columns = [name for name in record_features() if name != "image"]
-    for _, path in _record_files(dataset):
-        with _readable(path), pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_BATCH, columns=columns):
-                yield from batch.to_pylist()
-
-
-def subject_rows(dataset: OffsideDataset) -> list[Row]:
-    """The table of subjects; empty if there is none.
-
-    Raises:
-        DatasetError: If it isn't readable.
-    """
-    return _table(dataset, "subjects", list(subject_features()))
+    columns = [name for name in arrow_schema("multimodal").names if name != "image"]
+    for part in dataset.record_parts():
+        for batch in dataset.batches(part, columns):
+            yield from batch.iter_rows(named=True)
 
 
 def image_rows(dataset: OffsideDataset) -> list[Row]:
@@ -87,33 +64,23 @@ def image_rows(dataset: OffsideDataset) -> list[Row]:
     Raises:
         DatasetError: If it isn't readable.
     """
-    return _table(dataset, "images", [name for name in image_features() if name != "image"])
+    return dataset.frame("images", [name for name in arrow_schema("images").names if name != "image"]).to_dicts()
 
 
 def picture_groups(dataset: OffsideDataset) -> list[PictureGroup]:
     """Where each picture lies: once, though many records and splits may share it.
 
-    Ids in it may turn out to have no picture stored.
-
     Raises:
         DatasetError: If a file isn't readable.
     """
-    import pyarrow.parquet as pq
-
-    paths = [path for part, path in _record_files(dataset) if part.startswith("multimodal/")]
-    if "images" in dataset.parts():
-        paths += dataset.paths("images")
-    seen: set[str] = set()
-    groups = []
-    for path in paths:
-        with _readable(path), pq.ParquetFile(path) as file:
-            for number in range(file.num_row_groups):
-                ids = file.read_row_group(number, ["image_id"]).column("image_id").to_pylist()
-                new = tuple(dict.fromkeys(key for key in ids if key is not None and key not in seen))
-                seen.update(new)
-                if new:
-                    groups.append(PictureGroup(path=path, row_group=number, image_ids=new))
-    return groups
+    return [
+        PictureGroup(
+            path=dataset.pictures.files[int(str(file))],
+            row_group=int(str(group)),
+            rows=dict(found.select("image_id", "row").iter_rows()),
+        )
+        for (file, group), found in dataset.picture_places(tables=True).group_by("file", "group", maintain_order=True)
+    ]
 
 
 def read_pictures(group: PictureGroup) -> Iterator[tuple[str, bytes]]:
@@ -122,40 +89,8 @@ def read_pictures(group: PictureGroup) -> Iterator[tuple[str, bytes]]:
     Raises:
         DatasetError: If the file isn't readable.
     """
-    import pyarrow.parquet as pq
-
-    left = set(group.image_ids)
-    with _readable(group.path), pq.ParquetFile(group.path, read_dictionary=["image.bytes"]) as file:
-        for batch in file.read_row_group(group.row_group, ["image_id", "image"]).to_batches():
-            pictures = batch.column("image").flatten()[0]
-            for place, key in enumerate(batch.column("image_id").to_pylist()):
-                if key in left and pictures[place].is_valid:
-                    left.remove(key)
-                    yield key, pictures[place].as_py()
-
-
-def _record_files(dataset: OffsideDataset) -> list[tuple[str, Path]]:
-    return [(part, path) for part in dataset.files() for path in dataset.paths(part)]
-
-
-def _table(dataset: OffsideDataset, name: str, columns: Collection[str]) -> list[Row]:
-    import pyarrow.parquet as pq
-
-    if name not in dataset.parts():
-        return []
-    rows: list[Row] = []
-    for path in dataset.paths(name):
-        with _readable(path):
-            rows += pq.read_table(path, columns=list(columns), partitioning=None).to_pylist()
-    return rows
-
-
-@contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    import polars as pl
-    import pyarrow as pa
-
-    try:
-        yield
-    except (pa.ArrowException, pl.exceptions.PolarsError, KeyError, OSError) as error:
-        raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
+    store = PictureStore([group.path])
+    for image_id, row in group.rows.items():
+        data = store.bytes_at(0, group.row_group, row)
+        if data is not None:
+            yield image_id, data

@@ -318,7 +318,7 @@ def join(first: Record, second: Record) -> Record | None:
         question_paraphrases=_others(first.question, first.question_paraphrases + second.question_paraphrases),
         answer_paraphrases=_others(long.answer, first.answer_paraphrases + second.answer_paraphrases + wordings),
     )
-    for why in reasons_of(second):
+    for why in reasons_of(second.suspect):
         joined = add_suspect(joined, why)
     return _with_wrong_answers(joined, first.perturbed_answers + second.perturbed_answers)
 

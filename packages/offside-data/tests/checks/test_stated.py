@@ -1,0 +1,81 @@
+"""Reading every text once finds what reading it for every value does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offside_data.checks._stated import Claims
+from offside_data.schema import ClaimValue
+from offside_data.tagging.values import answer_states, find_values, same_value
+from offside_data.taxonomy import load_taxonomy
+
+FOOTBALL = load_taxonomy("football")
+_NUMBERS = (
+    "0",
+    "1",
+    "2",
+    "two",
+    "1.79",
+    "1.80",
+    "1.8",
+    "35",
+    "35.1",
+    "35.2",
+    "2,5",
+    "35.00",
+    "0.0000001",
+    "28",
+    "28.0",
+)
+_TEXTS = st.one_of(
+    st.builds("€{}m".format, st.sampled_from(_NUMBERS)),
+    st.builds("£{} thousand or so".format, st.sampled_from(_NUMBERS)),
+    st.builds("It was {} meters, or {} cm.".format, st.sampled_from(_NUMBERS), st.integers(150, 210)),
+    st.builds("He won {} trophies".format, st.sampled_from(_NUMBERS)),
+    st.builds("On {:%B %d, %Y}.".format, st.dates()),
+    st.builds("{} and {}".format, st.dates(), st.dates()),
+    st.sampled_from(
+        ["on loan", "a free transfer", "FC Ostholm", "Ostholm", "Swedish", "Sweden", "left", "", "€", "both"]
+    ),
+)
+
+
+@given(st.sampled_from(FOOTBALL.names()), _TEXTS, _TEXTS)
+def test_law_a_text_states_what_it_did(attribute: str, text: str, told: str) -> None:
+    about, claims = FOOTBALL[attribute], Claims(FOOTBALL)
+    for value in [*find_values(told, about), ClaimValue(kind=about.kind, text=told or "x")]:
+        plain = {name: getattr(value, name) for name in ("kind", "text", "number", "unit", "currency", "date")}
+        claim = claims.of({"attribute": attribute, "value": plain})
+        assert claim is not None
+        assert claim is claims.of({"attribute": attribute, "value": dict(plain)})
+        assert claim.is_in(text) == answer_states(text, value, about)
+
+
+@given(st.sampled_from(FOOTBALL.names()), _TEXTS, _TEXTS)
+def test_law_two_choices_are_one_where_they_were(attribute: str, first: str, second: str) -> None:
+    about = FOOTBALL[attribute]
+    values = []
+    for text in (first, second):
+        found = find_values(text, about)
+        values.append(found[0] if len(found) == 1 else ClaimValue(kind=about.kind, text=text))
+    claim = Claims(FOOTBALL).of({"attribute": attribute, "value": {"kind": about.kind, "text": "x"}})
+    assert claim is not None
+    assert claim.texts.say_the_same(first, second) == same_value(*values, about)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"attribute": None, "value": {"kind": "name", "text": "x"}},
+        {"attribute": "shoe_size", "value": {"kind": "name", "text": "x"}},
+        {"attribute": "club", "value": None},
+        {"attribute": "club", "value": {"kind": "date", "text": "x"}},
+        {"attribute": "birth_date", "value": {"kind": "date", "text": "x", "date": "3 May"}},
+    ],
+)
+def test_what_is_no_claim(row: dict[str, Any]) -> None:
+    assert Claims(FOOTBALL).of(row) is None
