@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
-import importlib.util
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -162,27 +162,30 @@ def calls(text: str) -> Iterator[list[str]]:
     starts = (*PROGRAMS, "make", "python")
     for line in [*lines, *inline(text)]:
         if line.split(" ")[0] in starts and re.match(r"\S+ +[\w-]", line):
-            words = shlex.split(line.replace("'", " ").replace("|", " | ").replace("&&", " | "), comments=True)
-            yield words[: words.index("|")] if "|" in words else words
+            words = shlex.split(line, comments=True)
+            yield list(itertools.takewhile(lambda word: word not in ("|", "||", "&&"), words))
+
+
+def options_in(file: Path) -> set[str]:
+    """Everything in a script that looks like an option."""
+    return set(re.findall(r"--[a-z][\w-]*", file.read_text(encoding="utf-8")))
 
 
 def missing_commands(text: str, root: Path) -> list[str]:
     missing = []
     targets = re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    for words in calls(text):
-        program, name, flags = words[0], words[1], [w.split("=")[0] for w in words[1:] if w.startswith("--")]
+    for program, name, *rest in calls(text):
         if program == "make":
-            known, options = name in targets, set(flags)
+            known: set[str] | None = set() if name in targets else None
         elif program == "python":
-            known = (root / name).is_file()
-            options = set(re.findall(r"--[\w-]+", (root / name).read_text("utf-8"))) if known else set()
+            known = options_in(root / name) if (root / name).is_file() else None
         else:
-            options = commands()[program].get("" if name.startswith("--") else name, set())
-            known = bool(options)
-        missing += [" ".join(words[:2])] if not known else []
-        missing += [f"{' '.join(words[:2])} {flag}" for flag in flags if known and flag not in options]
+            known = commands()[program].get("" if name.startswith("--") else name)
+        flags = [word.split("=")[0] for word in (name, *rest) if word.startswith("--")]
+        missing += [f"{program} {name}"] if known is None else []
+        missing += [f"{program} {name} {flag}" for flag in flags if known is not None and flag not in known]
     every = {option for program in commands().values() for options in program.values() for option in options}
-    every |= {w for file in root.glob("tools/**/*.py") for w in re.findall(r"--[\w-]+", file.read_text("utf-8"))}
+    every = every.union(*(options_in(file) for file in root.glob("tools/**/*.py")))
     alone = [match[1] for span in inline(text) if (match := re.match(r"(--[a-z][\w-]*)", span))]
     return missing + [flag for flag in alone if flag not in every]
 
