@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from offside_data.checks._base import look_at
+from offside_data.checks._base import CheckedDataset, look_at
 from offside_data.dataset.card import Card
 from offside_data.dataset.decisions import DECISIONS_FILE
 from offside_data.dataset.folder import OffsideDataset
@@ -15,7 +15,7 @@ from offside_data.errors import CardError, TaxonomyError
 from offside_data.issues import Issue, apply_waivers, read_waivers
 from offside_data.plugins import Registry
 
-__all__ = ["CHECKS", "Issue", "check_dataset", "check_reference"]
+__all__ = ["CHECKS", "CheckedDataset", "Issue", "check_dataset", "check_reference"]
 
 CHECKS = Registry("offside_data.checks", "check", needs={"__doc__": str, "run": Callable})
 

@@ -1,26 +1,34 @@
 """Which texts state which values: the same few of both stand in many records, so each is read once.
 
-Numbers and dates are compared as such first, and only what is near each other by the rules of `tagging.values`; so a
-million records with as many different fees take no longer than as many with a few clubs.
+Numbers, days and words are compared as such first, and only what may be the same by the rules of `tagging.values`: of
+a million different fees and names almost no two are.
 """
 
 from __future__ import annotations
 
 import datetime
 import functools
+import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.values import answer_states, find_values, same_value
+from offside_data.tagging.values import AFFIXES, answer_states, find_values, same_value
+from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
 _TEXTS, _PAIRS = 2**16, 2**18
 """How many texts, and pairs of a text and a value, are remembered of an attribute."""
 _MEASURED = ("date", "amount", "length", "count")
+_WORDED = ("name", "text", "choice")
+"""Kinds whose values are compared word by word, unless an attribute says how else they may be written."""
 _SLACK = 1e-6
 """What rounding may add to a tolerance, as a share of the number."""
+
+
+Mark = float | str | None
+Marks = tuple[float, ...] | tuple[str, ...] | None
 
 
 def measure_of(value: ClaimValue) -> float | None:
@@ -32,8 +40,13 @@ def measure_of(value: ClaimValue) -> float | None:
     if value.kind == "date" and value.date is not None:
         return float(datetime.date.fromisoformat(value.date).toordinal())
     if value.kind in _MEASURED and value.number is not None and math.isfinite(value.number):
-        return value.number
+        return float(value.number)
     return None
+
+
+def telling_word(text: str) -> str | None:
+    """A word that stands in every text that says the same as this name; null if there is none."""
+    return max((word for word in folded_words(text) if word not in AFFIXES), key=len, default=None)
 
 
 class Texts:
@@ -45,10 +58,16 @@ class Texts:
 
     def __init__(self, attribute: Attribute) -> None:
         self.attribute = attribute
-        self.measures: Callable[[str], tuple[float, ...] | None] = functools.lru_cache(_TEXTS)(self._measures)
-        """The numbers or days that a text states; null if it states other things, too."""
+        self._measured = attribute.kind in _MEASURED
+        worded = attribute.kind in _WORDED and not attribute.options
+        read = self._measures if self._measured else folded_words if worded else lambda text: None
+        self.marks: Callable[[str], Marks] = functools.lru_cache(_TEXTS)(read)
+        """The numbers, days or words of a text; null where they don't tell which values it states."""
+        self.mark_of: Callable[[ClaimValue], Mark] = measure_of
+        if not self._measured:
+            self.mark_of = lambda value: telling_word(value.text) if worded else None
         self.states: Callable[[str, Claim], bool] = functools.lru_cache(_PAIRS)(self._states)
-        self._alike = functools.lru_cache(_PAIRS)(self._say_the_same)
+        self._mark_of_choice = functools.lru_cache(_TEXTS)(lambda text: self.mark_of(self._choice(text)))
 
     def reach(self, measure: float) -> float:
         """How far a number may lie from another and still be the same by `same_value`; never too little."""
@@ -57,24 +76,28 @@ class Texts:
             tolerance *= abs(measure) / (1 - tolerance) if tolerance < 1 else math.inf
         return tolerance + _SLACK * max(1.0, abs(measure))
 
-    def say_the_same(self, first: str, second: str) -> bool:
-        """Whether two choices are one: the values they state, or their words."""
-        a, b = self.measures(first), self.measures(second)
-        if a and b and len(a) == len(b) == 1 and abs(a[0] - b[0]) > self.reach(a[0]):
-            return False
-        return self._alike(first, second)
+    def repeated(self, choices: Sequence[str]) -> Iterator[str]:
+        """The choices that say the same as one before: the value they state, or else their words."""
+        marks = [self._mark_of_choice(text) for text in choices]
+        if None not in marks and self._differ(marks):
+            return
+        values = [self._choice(text) for text in choices]
+        for place, text in enumerate(choices):
+            if any(same_value(values[place], other, self.attribute) for other in values[:place]):
+                yield text
+
+    def _differ(self, marks: list[Any]) -> bool:
+        """Whether no two of several marks are of the same value."""
+        if not self._measured:
+            return len(set(marks)) == len(marks)
+        return all(second - first > self.reach(second) for first, second in itertools.pairwise(sorted(marks)))
 
     def _measures(self, text: str) -> tuple[float, ...] | None:
-        if self.attribute.kind not in _MEASURED:
-            return None
         found = [measure_of(value) for value in find_values(text, self.attribute)]
         return tuple(number for number in found if number is not None) if None not in found else None
 
     def _states(self, text: str, claim: Claim) -> bool:
         return answer_states(text, claim.value, self.attribute)
-
-    def _say_the_same(self, first: str, second: str) -> bool:
-        return same_value(self._choice(first), self._choice(second), self.attribute)
 
     def _choice(self, text: str) -> ClaimValue:
         found = find_values(text, self.attribute)
@@ -89,26 +112,29 @@ class Claim:
         texts: Of its attribute.
     """
 
-    __slots__ = ("_measure", "_reach", "texts", "value")
+    __slots__ = ("_high", "_low", "_mark", "texts", "value")
 
     def __init__(self, value: ClaimValue, texts: Texts) -> None:
         self.value, self.texts = value, texts
-        self._measure = measure_of(value)
-        self._reach = 0.0 if self._measure is None else texts.reach(self._measure)
+        self._mark = texts.mark_of(value)
+        if isinstance(self._mark, float):
+            reach = texts.reach(self._mark)
+            self._low, self._high = self._mark - reach, self._mark + reach
 
-    def is_near(self, measures: tuple[float, ...] | None) -> bool:
-        """Whether one of the numbers of a text may be the value; false only if none is."""
-        own = self._measure
-        if measures is None or own is None:
+    def may_be_in(self, marks: Marks) -> bool:
+        """Whether a text with these marks may state the value; false only if it doesn't."""
+        if marks is None or self._mark is None:
             return True
-        for number in measures:  # noqa: SIM110 - some ten times a record, and `any` takes twice as long.
-            if -self._reach <= number - own <= self._reach:
+        if isinstance(self._mark, str):
+            return self._mark in marks
+        for number in marks:  # noqa: SIM110 - asked some ten times a record, and `any` takes twice as long.
+            if self._low <= number <= self._high:  # type: ignore[operator]
                 return True
         return False
 
     def is_in(self, text: str | None) -> bool:
         """Whether the value stands in a text, however it is written there."""
-        return text is not None and self.is_near(self.texts.measures(text)) and self.texts.states(text, self)
+        return text is not None and self.may_be_in(self.texts.marks(text)) and self.texts.states(text, self)
 
 
 @functools.lru_cache(maxsize=1)

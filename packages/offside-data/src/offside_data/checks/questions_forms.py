@@ -116,13 +116,13 @@ class _Forms:
             return
         wrong = [*(row["perturbed_answers"] or ())]
         wrong += [text for place, text in enumerate(row["choices"] or ()) if place != row["correct_choice"]]
-        read = [(text, claim.texts.measures(text)) for text in wrong if text]
+        read = [(text, claim.texts.marks(text)) for text in wrong if text]
         for number, record in zip(row["told"], row["tellers"], strict=True):
             other = self._other(number)
             if other is None or other is claim:
                 continue
-            for text, measures in read:
-                if not other.is_near(measures) or not other.is_in(text):
+            for text, marks in read:
+                if not other.may_be_in(marks) or not other.is_in(text):
                     continue
                 if not same_value(claim.value, other.value, claim.texts.attribute):
                     message = (
@@ -145,10 +145,8 @@ def _cloze(row: Row, name: str, claim: Claim) -> Iterator[Issue]:
 
 
 def _repeated(row: Row, name: str, texts: Texts) -> Iterator[Issue]:
-    choices = [text for text in row["choices"] or () if text is not None]
-    for place, text in enumerate(choices):
-        if any(texts.say_the_same(text, other) for other in choices[:place]):
-            yield Issue("warning", "choice-repeated", name, f"two choices say the same: {text!r}.")
+    for text in texts.repeated([text for text in row["choices"] or () if text is not None]):
+        yield Issue("warning", "choice-repeated", name, f"two choices say the same: {text!r}.")
 
 
 def _conflicts(checked: CheckedDataset, asked: pl.DataFrame) -> Iterator[Issue]:

@@ -264,15 +264,16 @@ def _same_amount(a: ClaimValue, b: ClaimValue, tolerance: float) -> bool:
     return abs(a.number - b.number) <= tolerance * max(abs(a.number), abs(b.number)) + _EPSILON
 
 
-_AFFIXES = frozenset({"fc", "cf", "afc"})
+AFFIXES = frozenset({"fc", "cf", "afc"})
+"""Folded words at either end of a name that don't tell it from another."""
 
 
 def _core(words: tuple[str, ...]) -> tuple[str, ...]:
     """Folded words without `FC` and the like at either end, unless nothing else is left."""
     core = words
-    while len(core) > 1 and core[0] in _AFFIXES:
+    while len(core) > 1 and core[0] in AFFIXES:
         core = core[1:]
-    while len(core) > 1 and core[-1] in _AFFIXES:
+    while len(core) > 1 and core[-1] in AFFIXES:
         core = core[:-1]
     return core
 
