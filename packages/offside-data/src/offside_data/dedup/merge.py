@@ -15,7 +15,7 @@ from typing import Any
 
 from offside_data.checks.questions import normalised
 from offside_data.dataset.storage import Row
-from offside_data.dataset.undo import Change, record_change
+from offside_data.dataset.undo import RowChange, record_change
 from offside_data.dedup.clusters import Cluster, HashedPicture
 from offside_data.schema import SPLITS, Record
 from offside_data.tagging.values import same_value
@@ -43,10 +43,10 @@ class Merge:
     images: dict[str, tuple[Row | None, Row | None]] = field(default_factory=dict)
 
     @property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[RowChange]:
         """Every row touched, as `save_undo` takes them."""
         records = [record_change(before, after) for before, after in self.records.values()]
-        return records + [Change("images", before, after) for before, after in self.images.values()]
+        return records + [RowChange("images", before, after) for before, after in self.images.values()]
 
 
 class Merger:
