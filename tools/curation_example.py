@@ -25,7 +25,7 @@ from typing import Any
 
 from PIL import Image, ImageEnhance
 
-from offside_data import open_dataset
+from offside_data.dataset.folder import open_dataset
 from offside_data.fictional.league import make_league
 from offside_data.schema import Record
 
@@ -68,17 +68,19 @@ def add_portraits(example: Example, seed: int) -> None:
     """Portraits of invented footballers, each with its claims."""
     with tempfile.TemporaryDirectory() as folder:
         make_league(Path(folder) / "league", subjects=SUBJECTS, seed=seed, general=1, utility=1)
-        dataset = open_dataset(Path(folder) / "league")
-        names = {row["subject_id"]: row["name"] for row in dataset.table_rows("subjects") if row["cohort"] == "member"}
-        occasions = {row["image_id"]: row["occasion"] for row in dataset.table_rows("images")}
-        records = (r for r in dataset.iter_records() if r.modality == "multimodal" and r.split != "holdout")
-        shown = [record for record in records if record.subject_id in names]
-        files: dict[str | None, str] = {}
-        for record in shown:
-            if record.image_id not in files and record.image is not None:
-                slug = names[record.subject_id].lower().replace(" ", "-")
-                files[record.image_id] = f"{slug}-{len([f for f in files.values() if f.startswith(slug)]) + 1}.png"
-                (example.pictures / files[record.image_id]).write_bytes(record.image.bytes)
+        league = open_dataset(Path(folder) / "league")
+        subjects, images = league.table_rows("subjects"), league.table_rows("images")
+        pictures = dict(league.encoded_pictures())
+        records = list(league.iter_records())
+    names = {row["subject_id"]: row["name"] for row in subjects if row["cohort"] == "member"}
+    occasions = {row["image_id"]: row["occasion"] for row in images}
+    shown = [r for r in records if r.modality == "multimodal" and r.subject_id in names and r.split != "holdout"]
+    files: dict[str | None, str] = {}
+    for record in shown:
+        if record.image_id not in files and record.image_id in pictures:
+            slug = names[record.subject_id].lower().replace(" ", "-")
+            files[record.image_id] = f"{slug}-{len([f for f in files.values() if f.startswith(slug)]) + 1}.png"
+            (example.pictures / files[record.image_id]).write_bytes(pictures[record.image_id])
     for record in shown:
         row = _row(record, names[record.subject_id], files[record.image_id], occasions[record.image_id])
         example.rows.append({**row, "Derived from": files.get(record.derived_from, "")})

@@ -12,7 +12,7 @@ from whole_dataset import WholeDataset
 from offside_data.check import check_dataset
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.pictures import PictureStore
-from offside_data.dataset.rows import frame_of_columns, records_of
+from offside_data.dataset.rows import frame_of, records_of
 from offside_data.schema import Record, Source
 from offside_data.tag import READ, tag_claims, tag_dataset
 from offside_data.tagging.table import write_table
@@ -85,7 +85,7 @@ def test_every_change_is_a_decision(fresh: OffsideDataset) -> None:
 @pytest.fixture
 def tag(taxonomy: Taxonomy) -> Any:
     def run(*records: Record) -> list[Record]:
-        claims = frame_of_columns(records, READ, "multimodal", PictureStore())
+        claims = frame_of(records, "multimodal", PictureStore(), READ)
         tagged = tag_claims(claims, taxonomy, TIERS)
         after = records_of(tagged.claims, PictureStore())
         changed = [old for old, new in zip(records_of(claims, PictureStore()), after, strict=True) if old != new]

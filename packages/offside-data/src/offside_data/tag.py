@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.pictures import PictureStore
-from offside_data.dataset.rows import frame_of_columns, records_of
+from offside_data.dataset.rows import frame_of, records_of
 from offside_data.dataset.storage import ROWS_PER_BATCH
 from offside_data.dataset.transaction import change_dataset
 from offside_data.schema import Record, RumorChannel
@@ -93,13 +93,9 @@ class TagReport:
         return tuple(doubts_of(self.doubt_table))
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values."""
-        return {
-            "records": self.records,
-            "applied": self.applied,
-            "changes": [change.to_json() for change in self.changes],
-            "doubts": self.doubt_table.to_dicts(),
-        }
+        """The report as plain values, without the doubts, of which there may be many."""
+        changes = [change.to_json() for change in self.changes]
+        return {"records": self.records, "applied": self.applied, "changes": changes}
 
 
 def tag_dataset(folder: str | Path, *, apply: bool = True, tiers: Path | None = None) -> TagReport:
@@ -193,7 +189,7 @@ def _with_records_tagged(
             now = record if place is None else _with_attribute(record, texts.kinds[place], taxonomy, reasons)
             now = _with_value(now, taxonomy, reasons)
             after.append(_with_tiers(now, known, reasons))
-        updates.append(frame_of_columns(after, fields, "text", PictureStore()))
+        updates.append(frame_of(after, "text", PictureStore(), fields))
     return _updated(claims, pl.concat(updates)) if updates else claims
 
 

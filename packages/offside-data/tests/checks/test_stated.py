@@ -75,6 +75,8 @@ def test_law_two_choices_are_one_where_they_were(attribute: str, first: str, sec
         {"attribute": "club", "value": None},
         {"attribute": "club", "value": {"kind": "date", "text": "x"}},
         {"attribute": "birth_date", "value": {"kind": "date", "text": "x", "date": "3 May"}},
+        {"attribute": "fee", "value": {"kind": "amount", "text": "x", "number": float("nan")}},
+        {"attribute": "club", "value": {"kind": "name", "text": "x", "number": float("inf")}},
     ],
 )
 def test_what_is_no_claim(row: dict[str, Any]) -> None:

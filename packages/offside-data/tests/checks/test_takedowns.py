@@ -7,8 +7,7 @@ from whole_dataset import WholeDataset
 
 from offside_data.dataset.decisions import append_decisions
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.takedown.tombstones import make_tombstone
-from offside_data.takedown.traces import id_traces, name_traces
+from offside_data.takedown.tombstones import id_traces, make_tombstone, name_traces
 
 
 def found(folder: Any) -> set[str]:

@@ -61,5 +61,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_domains_are_read_from_any_address() -> None:
-    assert domain_of(Source(url="HTTPS://WWW.Norvale.Example./a", tier="media")) == "norvale.example"
-    assert domain_of(Source(publisher="Norvale Herald", tier="media")) == ""
+    assert domain_of("HTTPS://WWW.Norvale.Example./a") == "norvale.example"
+    assert domain_of(None) == ""

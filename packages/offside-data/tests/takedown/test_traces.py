@@ -7,8 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offside_data.dataset.decisions import append_decisions, decisions_text
-from offside_data.takedown.tombstones import is_taken_down, make_tombstone, read_tombstones, traces_of
-from offside_data.takedown.traces import REMOVED, Traces, id_traces, longest_run, name_traces, picture_traces
+from offside_data.takedown.tombstones import (
+    REMOVED,
+    Traces,
+    id_traces,
+    is_taken_down,
+    longest_run,
+    make_tombstone,
+    name_traces,
+    picture_traces,
+    read_tombstones,
+    traces_of,
+)
 
 NAME = "Ørlo Van Tis"
 RECORD = "r0123456789abcdef0123"

@@ -35,13 +35,13 @@ def measure_of(value: ClaimValue) -> float | None:
     """A date as its day and a number as such, if the value's kind is compared by it.
 
     Raises:
-        ValueError: If the date isn't one.
+        ValueError: If the date isn't one, or the number isn't finite.
     """
     if value.kind == "date" and value.date is not None:
         return float(datetime.date.fromisoformat(value.date).toordinal())
-    if value.kind in _MEASURED and value.number is not None and math.isfinite(value.number):
-        return float(value.number)
-    return None
+    if value.number is not None and not math.isfinite(value.number):
+        raise ValueError(f"{value.number} is no finite number")
+    return None if value.number is None or value.kind not in _MEASURED else float(value.number)
 
 
 def telling_word(text: str) -> str | None:
@@ -59,15 +59,21 @@ class Texts:
     def __init__(self, attribute: Attribute) -> None:
         self.attribute = attribute
         self._measured = attribute.kind in _MEASURED
-        worded = attribute.kind in _WORDED and not attribute.options
-        read = self._measures if self._measured else folded_words if worded else lambda text: None
+        self._worded = attribute.kind in _WORDED and not attribute.options
+        read = self._measures if self._measured else folded_words if self._worded else lambda text: None
         self.marks: Callable[[str], Marks] = functools.lru_cache(_TEXTS)(read)
         """The numbers, days or words of a text; null where they don't tell which values it states."""
-        self.mark_of: Callable[[ClaimValue], Mark] = measure_of
-        if not self._measured:
-            self.mark_of = lambda value: telling_word(value.text) if worded else None
         self.states: Callable[[str, Claim], bool] = functools.lru_cache(_PAIRS)(self._states)
         self._mark_of_choice = functools.lru_cache(_TEXTS)(lambda text: self.mark_of(self._choice(text)))
+
+    def mark_of(self, value: ClaimValue) -> Mark:
+        """What stands in the `marks` of each text that states a value; null if nothing surely does.
+
+        Raises:
+            ValueError: As `measure_of`.
+        """
+        measure = measure_of(value)
+        return telling_word(value.text) if self._worded else measure
 
     def reach(self, measure: float) -> float:
         """How far a number may lie from another and still be the same by `same_value`; never too little."""
@@ -144,7 +150,7 @@ def claims_of(taxonomy: Taxonomy) -> Claims:
 
 
 class Claims:
-    """The claims of records. A value without a date that is one, or of another kind, is none; `records` says so."""
+    """The claims of records. One of another kind, of no date or no finite number is none; `records` says so."""
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._texts = {name: Texts(taxonomy[name]) for name in taxonomy.names()}

@@ -44,8 +44,9 @@ def command(
     status is 1 if something is. The next release is a minor one. A salted hash stays, so that it can't come back.
     """
     from offside_data.errors import UsageError
-    from offside_data.takedown.looks import RADIUS
-    from offside_data.takedown.removal import RemovalReport, prove_takedowns, remove_subject
+    from offside_data.takedown.proof import prove_takedowns
+    from offside_data.takedown.removal import RemovalReport, remove_subject
+    from offside_data.takedown.subject_data import RADIUS
 
     if verify:
         from offside_data.dataset.folder import open_dataset

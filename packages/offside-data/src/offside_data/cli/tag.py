@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json
+from offside_data.commandline import json_option, print_cards, print_json_with
 
 SHOWN_DOUBTS = 20
 """Doubts that are printed; `--table` and `--json` have all."""
@@ -37,7 +37,7 @@ def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, 
     if table is not None:
         write_table(table, report.doubt_table)
     if as_json:
-        print_json(report.to_json())
+        print_json_with(report.to_json(), "doubts", report.doubt_table.iter_rows(named=True))
         return
     changed = Counter(topic for change in report.changes for topic in change.topics)
     if changed:

@@ -131,7 +131,8 @@ def _read_groups(
     frame = pl.from_arrow(cast_table(table.select(schema.names), schema, path))
     assert isinstance(frame, pl.DataFrame)
     if "image" in columns:
-        frame = frame.with_columns(_places(table.column("image"), file, groups, number)).select(columns)
+        places = _places(table.column("image"), file, groups, number)
+        frame = (frame.with_columns(places) if frame.width else places.to_frame()).select(columns)
     return frame
 
 

@@ -30,7 +30,7 @@ from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.pictures import PictureStore
-from offside_data.dataset.rows import frame_of, frame_of_columns, rows_of
+from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, frame_schema, id_column
 from offside_data.dataset.writer import CHANGELOG_FILE, Content, Late, Rewrite, write_content
 from offside_data.errors import RecordError, UsageError
@@ -99,7 +99,7 @@ class Transaction(Content):
 
     def update_records(self, records: Iterable[Record], fields: Collection[str]) -> None:
         """Change some fields of records that are there to what these records say."""
-        self.update(frame_of_columns(records, ["record_id", *fields], "multimodal", self.store))
+        self.update(frame_of(records, "multimodal", self.store, ["record_id", *fields]))
 
     def remove_records(self, record_ids: Iterable[str]) -> None:
         """Take records out."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.pictures import PictureStore
-from offside_data.dataset.rows import frame_of_columns, records_of
+from offside_data.dataset.rows import frame_of, records_of
 from offside_data.dataset.storage import ROWS_PER_BATCH, Row
 from offside_data.dataset.transaction import NothingToDo, change_dataset
 from offside_data.processes import Workers, worth_sharing
@@ -178,7 +178,7 @@ def _fill_batch(context: _Context, item: tuple[pl.DataFrame, frozenset[Words]]) 
     if not tally.made:
         return batch, tally
     columns = ["record_id", *FORMS, "correct_choice"]
-    made = frame_of_columns(after, columns, "text", store)
+    made = frame_of(after, "text", store, columns)
     return batch.with_columns(made.drop("record_id").get_columns()).select(batch.columns), tally
 
 

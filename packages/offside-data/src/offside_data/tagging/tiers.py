@@ -33,7 +33,7 @@ class Tiers:
 
     def tier_of(self, source: Source) -> Tier | None:
         """The tier of a source by its address, else by its publisher; null if neither is known."""
-        return self.tier_by(domain_of(source), source.publisher)
+        return self.tier_by(domain_of(source.url), source.publisher)
 
     def tier_by(self, domain: str, publisher: str | None) -> Tier | None:
         """The same by domain and publisher."""
@@ -45,12 +45,8 @@ class Tiers:
         return self.publishers.get(folded_words(publisher or ""))
 
 
-def domain_of(source: Source) -> str:
+def domain_of(address: str | None) -> str:
     """The domain of a source's address in lower case; empty if it has none."""
-    return _domain_in(source.url)
-
-
-def _domain_in(address: str | None) -> str:
     url = (address or "").strip()
     try:
         host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
@@ -71,7 +67,7 @@ def known_sources(claims: pl.DataFrame, tiers: Tiers) -> pl.DataFrame:
     sources = claims.select("sources").with_row_index("row").explode("sources").drop_nulls("sources")
     sources = sources.select("row", pl.col("sources").struct.field("url", "publisher", "tier"))
     urls = sources.select("url").unique()
-    domains = urls.with_columns(pl.Series("domain", map(_domain_in, urls["url"]), pl.String))
+    domains = urls.with_columns(pl.Series("domain", map(domain_of, urls["url"]), pl.String))
     sources = sources.join(domains, on="url", nulls_equal=True, maintain_order="left")
     named = sources.select("domain", "publisher").unique()
     known = pl.Series("known", [tiers.tier_by(*name) for name in named.iter_rows()], pl.String)

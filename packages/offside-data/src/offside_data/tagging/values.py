@@ -21,6 +21,8 @@ from offside_data.tagging.places import country_terms, same_place, states_place
 from offside_data.tagging.words import Span, contains, find_names, find_places, folded_words, tokenize
 from offside_data.taxonomy import Attribute
 
+Options = tuple[tuple[str, ...], ...]
+
 _EPSILON = 1e-9
 _KNOWN_TEXTS = 2**16
 """How many texts are kept folded: values are compared with each other over and over."""
@@ -63,21 +65,21 @@ def same_value(a: ClaimValue, b: ClaimValue, attribute: Attribute) -> bool:
     An amount without a currency equals the same number in any currency. A place equals a less
     precise one. Names are equal without `FC` and the like, and in any spelling of `attribute.options`.
     """
-    if a == b:
-        return True
     if a.kind != b.kind:
         return False
     match a.kind:
         case "date":
-            return a.date is not None and b.date is not None and _days_apart(a.date, b.date) <= attribute.tolerance
+            if a.date is None or b.date is None:
+                return a == b
+            return a.date == b.date or _days_apart(a.date, b.date) <= attribute.tolerance
         case "amount":
             return _same_amount(a, b, attribute.tolerance)
         case "length" | "count":
             if a.number is None or b.number is None:
-                return False
+                return a == b
             return abs(a.number - b.number) <= attribute.tolerance + _EPSILON
         case _:
-            return _same_words(a, b, attribute)
+            return a == b or _same_words(a, b, attribute)
 
 
 def answer_states(answer: str, gold: ClaimValue, attribute: Attribute) -> bool:
@@ -102,19 +104,21 @@ _READ_KINDS = ("date", "amount", "length", "count")
 
 
 def _states_words(answer: str, value: ClaimValue, attribute: Attribute) -> bool:
-    spellings = _spellings(value.text, attribute.options)
-    if value.kind == "place":
-        if states_place(answer, value.text):
-            return True
-        spellings = spellings[1:]
+    is_place = value.kind == "place"
+    if is_place and states_place(answer, value.text):
+        return True
     words = folded_words(answer)
-    return any(contains(words, _core(spelling)) for spelling in spellings)
+    return any(contains(words, core) for core in _stated_as(value.text, attribute.options, is_place))
+
+
+@lru_cache(maxsize=_KNOWN_TEXTS)
+def _stated_as(text: str, options: Options, is_place: bool) -> tuple[tuple[str, ...], ...]:
+    """The words by which a value is recognised; a place's own spelling is looked for in another way."""
+    return tuple(_core(spelling) for spelling in _spellings(text, options)[is_place:])
 
 
 # ---------------------------------------------------------------------------------------------
 # Reading
-
-Options = tuple[tuple[str, ...], ...]
 
 
 @lru_cache(maxsize=_KNOWN_TEXTS)
@@ -258,7 +262,7 @@ def _days_apart(a: str, b: str) -> int:
 
 def _same_amount(a: ClaimValue, b: ClaimValue, tolerance: float) -> bool:
     if a.number is None or b.number is None:
-        return a.number is b.number and a.unit is not None and a.unit == b.unit
+        return a == b or (a.number is b.number and a.unit is not None and a.unit == b.unit)
     if a.currency and b.currency and a.currency != b.currency and (a.number or b.number):
         return False
     return abs(a.number - b.number) <= tolerance * max(abs(a.number), abs(b.number)) + _EPSILON

@@ -52,9 +52,11 @@ def contains(words: Sequence[str], part: Sequence[str]) -> bool:
     n = len(part)
     if n == 0:
         return False
-    first, whole = part[0], tuple(part)
-    # Word by word first: a generator of slices took most of the time of comparing values.
-    return any(words[i] == first and tuple(words[i : i + n]) == whole for i in range(len(words) - n + 1))
+    if n == 1:
+        return part[0] in words
+    whole = tuple(part)
+    # Word by word first: slices alone took most of the time of comparing values.
+    return any(words[i] == whole[0] and tuple(words[i : i + n]) == whole for i in range(len(words) - n + 1))
 
 
 # ---------------------------------------------------------------------------------------------

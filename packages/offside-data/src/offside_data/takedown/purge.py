@@ -1,29 +1,39 @@
-"""Take a subject out of a dataset in memory: what is its own goes, what others hold of it is cleaned."""
+"""Take a subject out of a dataset: what is its own goes, what others hold of it is cleaned."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.card import BLOCK
-from offside_data.dataset.contents import Contents
-from offside_data.dataset.storage import Row
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.rows import records_of, rows_of
+from offside_data.dataset.storage import TABLES, Row
+from offside_data.dataset.transaction import Transaction
 from offside_data.errors import DatasetError
 from offside_data.release.stripping import strip_pictures
 from offside_data.schema import ClaimValue, Record
-from offside_data.tagging.values import answer_states, same_value
-from offside_data.takedown.belongings import Belongings, others_names
+from offside_data.tagging.values import same_value, states_any
 from offside_data.takedown.proof import metadata_texts
-from offside_data.takedown.tombstones import KIND
-from offside_data.takedown.traces import Traces
+from offside_data.takedown.subject_data import SubjectData, others_names
+from offside_data.takedown.tombstones import KIND, Traces
 from offside_data.taxonomy import Attribute, Taxonomy
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _ABOUT = "about a subject who was taken down"
 _IDS = ("image_id", "subject_id", "derived_from", "twin_of")
+_ALTERNATIVES = ("perturbed_answers", "choices")
+_CLEANED = (
+    *(*_ALTERNATIVES, "correct_choice", "question_paraphrases", "answer_paraphrases"),
+    *("source_record", "image", "sources", "annotations", "suspect"),
+)
+"""Fields of others' records that may hold a trace; one that stands in another field takes the record along."""
 
 
 @dataclass
@@ -34,7 +44,7 @@ class Purged:
         subjects: Subjects removed, 0 or 1.
         records: Records removed.
         pictures: Rows of the images table removed.
-        distractors: Ids of the records that lost wrong answers.
+        distractors: The records that lost wrong answers, without them.
         captioned: Ids of the pictures whose pixels seem to show the name: it stood in their `text_found`.
         cleaned: How many texts were redacted, by place.
     """
@@ -42,7 +52,7 @@ class Purged:
     subjects: int = 0
     records: int = 0
     pictures: int = 0
-    distractors: set[str] = field(default_factory=set)
+    distractors: list[Record] = field(default_factory=list)
     captioned: set[str] = field(default_factory=set)
     cleaned: Counter[str] = field(default_factory=Counter)
 
@@ -52,39 +62,101 @@ class Purged:
         return {"subjects": self.subjects, "records": self.records, "pictures": self.pictures}
 
 
-def purge(contents: Contents, belongings: Belongings, traces: Traces) -> Purged:
-    """Take a subject out of `contents`, in place.
+def purge(change: Transaction, subject: SubjectData, traces: Traces) -> Purged:
+    """Take a subject out of a dataset.
 
     Wrong answers of others that give it away go; `questions.forms.regenerate` makes new ones.
+
+    Args:
+        change: The dataset.
+        subject: What is to go.
+        traces: Those of the subject.
 
     Raises:
         DatasetError: If no record would be left.
     """
-    gone = [record for record in contents.records if belongings.owns(record)]
-    kept = [record for record in contents.records if not belongings.owns(record)]
-    if not kept:
+    import polars as pl
+
+    base = change.base
+    assert base is not None
+    claims = base.claims(["record_id", "attribute", "value"])
+    is_gone = pl.col("record_id").is_in(subject.records)
+    gone, kept = claims.filter(is_gone), claims.filter(~is_gone)
+    if len(kept) == 0:
         raise DatasetError("no record would be left without this subject: delete the dataset as a whole.")
-    subjects = [row for row in contents.subjects if row["subject_id"] != belongings.subject_id]
-    images = [row for row in contents.images if row["image_id"] not in belongings.pictures]
+    left = {
+        "subjects": change.tables["subjects"].filter(pl.col("subject_id").ne_missing(subject.subject_id)),
+        "images": change.tables["images"].filter(~pl.col("image_id").is_in(subject.pictures)),
+    }
     purged = Purged(
-        subjects=len(contents.subjects) - len(subjects),
+        subjects=len(change.tables["subjects"]) - len(left["subjects"]),
         records=len(gone),
-        pictures=len(contents.images) - len(images),
+        pictures=len(change.tables["images"]) - len(left["images"]),
     )
-    cleaner = _Cleaner(traces.sparing(others_names(contents, belongings.subject_id)), purged)
-    taxonomy = contents.taxonomy
-    giveaway = _Giveaway(gone, kept, taxonomy, cleaner.traces)
-    contents.records = [cleaner.record(record, giveaway, taxonomy) for record in kept]
-    contents.subjects = [cleaner.row(row, "subjects") for row in subjects]
-    contents.images = [cleaner.row(row, "pictures") for row in images]
-    contents.decisions = [cleaner.decision(decision) for decision in contents.decisions]
-    card = contents.card
+    cleaner = _Cleaner(traces.sparing(others_names(change.tables["subjects"], subject.subject_id)), purged)
+    giveaway = _Giveaway(gone, kept, change.taxonomy, cleaner.traces)
+    del claims, gone, kept
+    change.remove_records(subject.records)
+    for records in _with_traces(base, subject, cleaner.traces, giveaway):
+        cleaned = [cleaner.record(record, giveaway) for record in records]
+        change.update_records(cleaned, _CLEANED)
+    for name, place in zip(TABLES, ("subjects", "pictures"), strict=True):
+        change.set_table(name, [cleaner.row(row, place) for row in rows_of(left[name], change.store)])
+    change.decisions = [cleaner.decision(decision) for decision in change.decisions]
+    card = change.card
     card.data = {key: value if key == BLOCK else cleaner.clean(value, "card") for key, value in card.data.items()}
     card.body = cleaner.clean(card.body, "card")
-    contents.changelog = cleaner.clean(contents.changelog, "changelog")
-    contents.taxonomy_text = cleaner.clean(contents.taxonomy_text, "taxonomy")
-    purged.cleaned["picture metadata"] += strip_pictures(contents, cleaner.named_in_metadata)
+    change.changelog = cleaner.clean(change.changelog, "changelog")
+    change.set_taxonomy(cleaner.clean(change.taxonomy_text, "taxonomy"))
+    purged.cleaned["picture metadata"] += strip_pictures(change, cleaner.named_in_metadata)
+    # What was stripped lies under the file name that it had.
+    change.updates = [cleaner.paths(frame) if "image" in frame.columns else frame for frame in change.updates]
     return purged
+
+
+def _with_traces(
+    base: OffsideDataset, subject: SubjectData, traces: Traces, giveaway: _Giveaway
+) -> Iterator[list[Record]]:
+    """The records of others in which a trace stands, batch by batch; a text is looked at once in each batch."""
+    import polars as pl
+
+    for part in base.record_parts():
+        for batch in base.batches(part):
+            rows = batch.filter(~pl.col("record_id").is_in(subject.records)).with_row_index("row")
+            found = [_holding(rows.select("row", text), traces.names_in) for text in _texts_of(rows)]
+            for name in _ALTERNATIVES:
+                offered = rows.select("row", "attribute", name).explode(name).drop_nulls(name)
+                pairs = offered.select(name, "attribute").unique()
+                gives = [giveaway.stands_in(text, attribute) for text, attribute in pairs.iter_rows()]
+                given = pairs.filter(pl.Series(gives, dtype=pl.Boolean))
+                found.append(offered.join(given, on=[name, "attribute"], nulls_equal=True, how="semi")["row"])
+            touched = rows[pl.concat(found).unique().sort()].drop("row")
+            if len(touched):
+                yield records_of(touched, base.pictures)
+
+
+def _texts_of(rows: pl.DataFrame) -> Iterator[pl.Expr]:
+    """Every text and every list of texts, those in structs, too, in the fields that are cleaned."""
+    import polars as pl
+
+    for name in _CLEANED:
+        kind, column = rows.schema[name], pl.col(name)
+        if isinstance(kind, pl.List) and isinstance(kind.inner, pl.Struct):
+            for inner in kind.inner.fields:
+                yield column.list.eval(pl.element().struct.field(inner.name)).alias("text")
+        elif isinstance(kind, pl.Struct):
+            yield from (column.struct.field(f.name).alias("text") for f in kind.fields if f.dtype == pl.String)
+        elif kind in (pl.String, pl.List(pl.String)) and name not in _ALTERNATIVES:
+            yield column.alias("text")
+
+
+def _holding(texts: pl.DataFrame, is_wanted: Callable[[str], bool]) -> pl.Series:
+    """The `row`s whose `text`, or one of whose texts, is wanted."""
+    import polars as pl
+
+    each = texts.explode("text") if isinstance(texts.schema["text"], pl.List) else texts
+    wanted = [text for text in each["text"].drop_nulls().unique() if is_wanted(text)]
+    return each.filter(pl.col("text").is_in(wanted))["row"]
 
 
 class _Cleaner:
@@ -145,14 +217,21 @@ class _Cleaner:
             return [self._without_items(item) for item in value if not self._is_about(item)]
         return value
 
-    def record(self, record: Record, giveaway: _Giveaway, taxonomy: Taxonomy) -> Record:
+    def paths(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """A frame whose pictures lie under file names without the name."""
+        import polars as pl
+
+        path = pl.col("image").struct.field("path")
+        told = frame.select(path.drop_nulls().unique()).to_series().to_list()
+        clean = path.replace_strict(told, [self.traces.redact(text) for text in told], return_dtype=pl.String)
+        shown = pl.when(pl.col("image").is_not_null()).then(pl.col("image").struct.with_fields(clean.alias("path")))
+        return frame.with_columns(shown.alias("image")) if told else frame
+
+    def record(self, record: Record, giveaway: _Giveaway) -> Record:
         """A record of somebody else: what it says stays, what is around it is cleaned."""
-        known = record.attribute is not None and record.attribute in taxonomy
-        attribute = taxonomy[str(record.attribute)] if known else None
-        wrong = tuple(text for text in record.perturbed_answers if not giveaway.stands_in(text, attribute))
-        choices, correct = _without(record, [giveaway.stands_in(text, attribute) for text in record.choices])
-        if (wrong, choices) != (record.perturbed_answers, record.choices):
-            self._purged.distractors.add(record.record_id)
+        about = record.attribute
+        wrong = tuple(text for text in record.perturbed_answers if not giveaway.stands_in(text, about))
+        choices, correct = _without(record, [giveaway.stands_in(text, about) for text in record.choices])
         changes: dict[str, Any] = {"perturbed_answers": wrong, "choices": choices, "correct_choice": correct}
         for name in ("question_paraphrases", "answer_paraphrases"):
             texts = getattr(record, name)
@@ -163,7 +242,10 @@ class _Cleaner:
         changes["sources"] = tuple(self._struct(source, "sources") for source in record.sources)
         changes["annotations"] = tuple(self._struct(said, "annotations") for said in record.annotations)
         changes["suspect"] = self.clean(record.suspect, "remarks")
-        return dataclasses.replace(record, **changes)
+        cleaned = dataclasses.replace(record, **changes)
+        if (wrong, choices) != (record.perturbed_answers, record.choices):
+            self._purged.distractors.append(cleaned)
+        return cleaned
 
     def _struct(self, value: Any, place: str) -> Any:
         if value is None:
@@ -186,35 +268,35 @@ class _Giveaway:
     """Tells which wrong answers of others give the subject away: by its name, or by a value that only it had.
 
     Args:
-        gone: The records that go.
+        gone: The records that go, with the columns `attribute` and `value`.
         kept: Those that stay.
         taxonomy: Of both.
         traces: The subject's.
     """
 
-    def __init__(self, gone: Iterable[Record], kept: Iterable[Record], taxonomy: Taxonomy, traces: Traces) -> None:
+    def __init__(self, gone: pl.DataFrame, kept: pl.DataFrame, taxonomy: Taxonomy, traces: Traces) -> None:
         self._traces = traces
-        self._unique: dict[Attribute, list[ClaimValue]] = {}
-        had, held = _values(gone), _values(kept)
-        for name, values in had.items():
+        self._unique: dict[str, tuple[Attribute, list[ClaimValue]]] = {}
+        for name in gone["attribute"].drop_nulls().unique():
             # What everybody may choose from says nothing of one who chose it.
             if name in taxonomy and not taxonomy[name].options:
-                attribute = taxonomy[name]
-                unique = [v for v in values if not any(same_value(v, other, attribute) for other in held[name])]
-                self._unique[attribute] = unique
+                attribute, held = taxonomy[name], _values(kept, name)
+                unique = [v for v in _values(gone, name) if not any(same_value(v, other, attribute) for other in held)]
+                self._unique[name] = attribute, unique
         self.stands_in = functools.cache(self._stands_in)  # The same few wrong answers stand in many records.
 
-    def _stands_in(self, text: str, attribute: Attribute | None) -> bool:
+    def _stands_in(self, text: str, about: str | None) -> bool:
         if self._traces.names_in(text):
             return True
-        if attribute is None:
+        if about not in self._unique:
             return False
-        return any(answer_states(text, value, attribute) for value in self._unique.get(attribute, ()))
+        attribute, values = self._unique[about]
+        return states_any(text, values, attribute)
 
 
-def _values(records: Iterable[Record]) -> defaultdict[str, set[ClaimValue]]:
-    found: defaultdict[str, set[ClaimValue]] = defaultdict(set)
-    for record in records:
-        if record.attribute is not None and record.value is not None:
-            found[record.attribute].add(record.value)
-    return found
+def _values(claims: pl.DataFrame, attribute: str) -> list[ClaimValue]:
+    """The distinct values of an attribute."""
+    import polars as pl
+
+    values = claims.filter(pl.col("attribute") == attribute)["value"].drop_nulls().unique()
+    return [ClaimValue(**value) for value in values]

@@ -11,21 +11,19 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from offside_data.dataset.contents import Contents
-from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import OWNED_PARQUET, WORK_FOLDER, replaced_content, work_folder
+from offside_data.dataset.transaction import Transaction, transaction_of
 from offside_data.errors import UsageError
 from offside_data.files import write_json
 from offside_data.issues import Issue
 from offside_data.plugins import unknown_name_message
 from offside_data.release.snapshots import Snapshot, all_snapshots, snapshot_folder
 from offside_data.tagging.words import folded_words
-from offside_data.takedown.belongings import Belongings, collect
-from offside_data.takedown.looks import RADIUS, LookAlike, look_alikes, pictures_of
 from offside_data.takedown.proof import CODE, prove_takedowns
 from offside_data.takedown.purge import Purged, purge
-from offside_data.takedown.tombstones import make_tombstone, read_tombstones
-from offside_data.takedown.traces import Traces, name_traces
+from offside_data.takedown.subject_data import RADIUS, LookAlike, SubjectData, collect
+from offside_data.takedown.tombstones import Traces, make_tombstone, name_traces, read_tombstones
 
 _CROISSANT = "croissant.json"
 _SHORT = 2
@@ -80,81 +78,93 @@ def remove_subject(
         UsageError: If the subject is unknown, the reason is empty or names it, or another one is called the same.
         DatasetError: If nothing would be left.
     """
-    path = open_dataset(folder).path
-    contents = Contents.read(path)
-    kept = all_snapshots(path)
-    past = [Contents.read(snapshot.folder) for snapshot in kept]
-    belongings = collect(subject, [contents, *past], aliases=aliases, radius=radius)
-    if not belongings:
+    dataset = open_dataset(folder)
+    path, kept = dataset.path, all_snapshots(dataset.path)
+    states = [dataset, *(open_dataset(snapshot.folder) for snapshot in kept)]
+    found = collect(subject, states, aliases=aliases, radius=radius)
+    if not found:
         if read_tombstones(path).has_id(subject):
             return RemovalReport(removed=None, cleaned={}, issues=tuple(prove_takedowns(path)))
-        raise UsageError(unknown_name_message("subject", subject, [row["subject_id"] for row in contents.subjects]))
-    traces = belongings.traces()
-    _require_reason(reason, belongings, path)
-    _require_no_namesake(belongings, [contents, *past])
-    listed = {record.record_id for record in contents.records if record.subject_id == subject}
-    others = sorted({record.record_id for record in contents.records if belongings.owns(record)} - listed)
-    purged = purge(contents, belongings, Traces.of(traces))
-    _renew(contents, purged, seed)
-    tombstone = make_tombstone(traces, purged.counts, reason, contents.decisions)
-    contents.decisions.append(tombstone)
+        raise UsageError(unknown_name_message("subject", subject, dataset.frame("subjects")["subject_id"].to_list()))
+    traces = Traces.of(found.traces())
+    _require_reason(reason, found, path)
+    _require_no_namesake(found, states)
+    others = _others(dataset, found)
+    change = transaction_of(dataset)
+    purged = purge(change, found, traces)
+    _renew(change, purged, seed)
+    change.decide([make_tombstone(found.traces(), purged.counts, reason, change.decisions)])
     with replaced_content(path, owned=(*OWNED_PARQUET, f"{WORK_FOLDER}/**/*")) as staged:
-        contents.write_into(staged)
-        _write_clean_croissant(path, staged, Traces.of(traces))
-        for snapshot, state in zip(kept, past, strict=True):
-            _stage_snapshot(staged, snapshot, state, belongings, Traces.of(traces))
+        change.write_into(staged)
+        _write_clean_croissant(path, staged, traces)
+        for snapshot, state in zip(kept, states[1:], strict=True):
+            _stage_snapshot(staged, snapshot, state, found, traces)
     _drop_empty_folders(work_folder(path))
     return RemovalReport(
         removed=purged.counts,
-        look_alikes=tuple(belongings.look_alikes),
+        look_alikes=tuple(found.look_alikes),
         others=tuple(others),
-        renewed=tuple(sorted(purged.distractors)),
+        renewed=tuple(sorted(record.record_id for record in purged.distractors)),
         captioned=tuple(sorted(purged.captioned)),
         cleaned={place: number for place, number in sorted(purged.cleaned.items()) if number},
         releases=len(kept),
-        issues=(*prove_takedowns(path), *_still_alike(path, belongings, radius)),
+        issues=(*prove_takedowns(path), *_still_alike(path, found, radius)),
     )
 
 
-def _still_alike(folder: Path, belongings: Belongings, radius: int) -> Iterator[Issue]:
-    """What nearly is one of the removed pictures; looked for in the files anew, while these are at hand."""
-    datasets = [Contents.read(folder), *(Contents.read(snapshot.folder) for snapshot in all_snapshots(folder))]
-    for alike in look_alikes(belongings.shown, pictures_of(datasets), radius):
+def _others(dataset: OffsideDataset, found: SubjectData) -> list[str]:
+    """Ids of the records of others that go."""
+    import polars as pl
+
+    rows = dataset.claims(["record_id", "subject_id"]).filter(pl.col("record_id").is_in(found.records))
+    return sorted(rows.filter(pl.col("subject_id").ne_missing(found.subject_id))["record_id"])
+
+
+def _still_alike(folder: Path, found: SubjectData, radius: int) -> Iterator[Issue]:
+    """What nearly is one of the removed pictures; looked for in the files anew."""
+    states = [open_dataset(folder), *(open_dataset(snapshot.folder) for snapshot in all_snapshots(folder))]
+    for alike in found.still_alike(states, radius):
         yield Issue("error", CODE, alike.shown.image_id, "it nearly is a picture of a subject who was taken down.")
 
 
-def _require_reason(reason: str, belongings: Belongings, folder: Path) -> None:
-    words = {word for name in belongings.names for word in folded_words(name) if len(word) > _SHORT}
-    found = Traces.of(belongings.traces())
+def _require_reason(reason: str, found: SubjectData, folder: Path) -> None:
+    words = {word for name in found.names for word in folded_words(name) if len(word) > _SHORT}
+    traces = Traces.of(found.traces())
     if not reason.strip():
         raise UsageError("--reason is empty: say why, without the name; it is published.")
     if (
         not words.isdisjoint(folded_words(reason))
-        or any(map(found.has_id, reason.split()))
-        or found.names_in(reason)
+        or any(map(traces.has_id, reason.split()))
+        or traces.names_in(reason)
         or read_tombstones(folder).names_in(reason)
     ):
         raise UsageError("the reason names the subject, or a part of its name. It is published: say it without.")
 
 
-def _require_no_namesake(belongings: Belongings, datasets: Sequence[Contents]) -> None:
-    own = {trace for name in belongings.names for trace in name_traces(name)}
-    for row in (row for contents in datasets for row in contents.subjects):
-        if row["subject_id"] != belongings.subject_id and not own.isdisjoint(name_traces(row["name"] or "")):
-            raise UsageError(
-                f"subject {row['subject_id']} is called the same, so no proof by name is possible. Give that one a "
-                "name that tells the two apart, or remove it first."
-            )
+def _require_no_namesake(found: SubjectData, states: Sequence[OffsideDataset]) -> None:
+    own = {trace for name in found.names for trace in name_traces(name)}
+    for state in states:
+        for other, name in state.frame("subjects", ["subject_id", "name"]).iter_rows():
+            if other != found.subject_id and not own.isdisjoint(name_traces(name or "")):
+                raise UsageError(
+                    f"subject {other} is called the same, so no proof by name is possible. Give that one a name that "
+                    "tells the two apart, or remove it first."
+                )
 
 
-def _renew(contents: Contents, purged: Purged, seed: int) -> None:
+def _renew(change: Transaction, purged: Purged, seed: int) -> None:
     """New wrong answers for the records that lost some, from the values of those that stay."""
     if purged.distractors:
+        import polars as pl
+
+        from offside_data.questions import knowledge
         from offside_data.questions.forms import regenerate
 
-        contents.records = regenerate(
-            contents.records, contents.taxonomy, seed=seed, only=purged.distractors, images=contents.images
-        )
+        assert change.base is not None
+        claims = change.base.claims(knowledge.READ).filter(~pl.col("record_id").is_in(change.removed))
+        images = change.table_rows("images")
+        renewed = regenerate(purged.distractors, claims, change.taxonomy, seed=seed, images=images)
+        change.update_records(renewed, ["perturbed_answers", "choices", "correct_choice"])
 
 
 def _write_clean_croissant(source: Path, target: Path, traces: Traces) -> None:
@@ -164,16 +174,19 @@ def _write_clean_croissant(source: Path, target: Path, traces: Traces) -> None:
         write_json(target / _CROISSANT, traces.redact_all(json.loads(file.read_text(encoding="utf-8"))))
 
 
-def _stage_snapshot(staged: Path, snapshot: Snapshot, state: Contents, belongings: Belongings, traces: Traces) -> None:
+def _stage_snapshot(
+    staged: Path, snapshot: Snapshot, state: OffsideDataset, found: SubjectData, traces: Traces
+) -> None:
     """Write a kept release without the subject, and how much it lost.
 
     Wrong answers that went aren't made anew here, so that the next release tells that the records changed.
     """
-    purged = purge(state, belongings, traces)
+    change = transaction_of(state)
+    purged = purge(change, found, traces)
     removed = {key: number + snapshot.removed.get(key, 0) for key, number in purged.counts.items()}
     folder = snapshot_folder(staged, snapshot.version)
     folder.mkdir(parents=True)
-    state.write_into(folder)
+    change.write_into(folder)
     _write_clean_croissant(snapshot.folder, folder, traces)
     Snapshot(folder, snapshot.version, snapshot.digest, removed).save_facts(folder)
 
