@@ -37,7 +37,6 @@ from offside_data.errors import RecordError, UsageError
 from offside_data.files import ensure_free, whole_folder
 from offside_data.schema import Record
 from offside_data.taxonomy import Taxonomy
-from offside_data.validation import validate_record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,14 +66,13 @@ class Transaction(Content):
     # Records
 
     def add_records(self, records: Iterable[Record]) -> None:
-        """Add records of any config and split, in any order.
+        """Add records of any config and split, in any order; whether they are sound is looked at when they are written.
 
         Raises:
-            RecordError: If one breaks the data model or its id was added before.
+            RecordError: If the id of one was added before.
         """
-        taxonomy, new = self.taxonomy, []
+        new = []
         for record in records:
-            validate_record(record, taxonomy)
             if record.record_id in self._ids:
                 raise RecordError(f"record {record.record_id} was added before; every record needs an id of its own.")
             self._ids.add(record.record_id)
