@@ -197,7 +197,7 @@ class Bench:
         return True
 
     def _keep(self, name: str, measured: Measured, dataset: Path) -> None:
-        records = sum(part["records"] for part in Card.load(dataset).splits.values())
+        records = sum(part.records for part in Card.load(dataset).block.splits.values())
         self.results["steps"][name] = {
             **dataclasses.asdict(measured),
             "records": records,

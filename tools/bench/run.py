@@ -45,7 +45,7 @@ def bench_data(folder: Path) -> Path:
     league = folder / "league"
     seconds = best(lambda: make_league(league, subjects=SUBJECTS, force=True), repeats=1)
     dataset = open_dataset(league)
-    records = sum(part["records"] for part in dataset.card.splits.values())
+    records = sum(part.records for part in dataset.card.block.splits.values())
     show(f"league of {SUBJECTS} subjects, {records} records: write", f"{seconds:.1f} s")
     show("  verify every digest", f"{best(lambda: open_dataset(league).verify()):.2f} s")
     reading = best(lambda: [list(dataset.records(*name.split("/"))) for name in dataset.record_parts()])

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from raw_card import edit_block
 from run_check import run_check
 
 from offside_data.check import CHECKS, Issue, check_dataset, check_reference
@@ -53,6 +54,12 @@ def test_a_broken_file_is_one_issue(fresh: OffsideDataset) -> None:
 def test_a_card_that_cannot_be_read_is_an_issue(tmp_path: Path, fresh: OffsideDataset) -> None:
     (tmp_path / "README.md").write_text("no card")
     assert codes(check_reference(tmp_path)) == [("error", "card-malformed")]
+    edit_block(fresh.path, name="a b", settings=["total"])
+    (issue,) = check_reference(fresh.path)
+    assert (issue.severity, issue.code, issue.where) == ("error", "card-malformed", str(fresh.path))
+    assert "key 'name': must be a name" in issue.message
+    assert "key 'settings.0': must be one of" in issue.message
+    fresh.card.save(fresh.path)
     (fresh.path / "taxonomy.yaml").write_text("- 3")
     assert codes(check_reference(fresh.path)) == [("error", "taxonomy-malformed")]
 

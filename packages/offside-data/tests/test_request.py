@@ -4,20 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+from raw_card import edit_block
 
 from offside_data.dataset.digest import ids_digest
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import UsageError
-from offside_data.request import settings_of, slices_of, why_not
-from offside_data.settings import SETTINGS
+from offside_data.settings import SETTINGS, settings_of, slices_of, why_not
 
 FILES = {f"{c}/{s}" for c in ("multimodal", "text") for s in ("retain", "forget", "relearn")}
-ALL = slices_of(
-    {
-        name: [{"scope": "shared", "rumor_channel": "none"}, {"scope": "private", "rumor_channel": "both"}]
-        for name in FILES
-    }
-)
+ALL = slices_of({name: [("shared", "none"), ("private", "both")] for name in FILES})
 NOT_VISUAL = {name for name in ALL if "visual" not in name}
 
 
@@ -124,8 +119,7 @@ def test_an_empty_file_of_ids_is_an_error(small: OffsideDataset, tmp_path: Path)
 
 def test_a_setting_that_is_not_offered(fresh: OffsideDataset) -> None:
     fresh.files("multimodal/relearn")[0].unlink()
-    fresh.card.block["settings"] = ["complete", "selective"]
-    fresh.card.save(fresh.path)
+    edit_block(fresh.path, settings=["complete", "selective"])
     dataset = open_dataset(fresh.path)
     for setting, why in (
         ("corrective", "it has no multimodal/relearn records"),

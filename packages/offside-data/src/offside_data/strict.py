@@ -1,4 +1,4 @@
-"""JSON read into dataclasses: what doesn't fit is an error that names the file and the key."""
+"""JSON or YAML read into dataclasses: what doesn't fit is an error that names the file and the key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read(
 
     Args:
         kind: A dataclass derived from `Strict`, or a list of one.
-        content: The parsed JSON.
+        content: The parsed JSON or YAML.
         where: Its file, for messages.
         error: What to raise.
         remedy: What to do about it, a sentence.
@@ -48,9 +48,13 @@ def read(
 
     wanted: Any = kind
     try:
-        found: T = _adapter(wanted).validate_json(json.dumps(content))
+        text = json.dumps(content, default=repr)
+    except (TypeError, ValueError) as problem:  # YAML knows keys and circles that JSON doesn't.
+        raise error(f"{where}: can't be read: {problem}. {remedy}") from problem
+    try:
+        found: T = _adapter(wanted).validate_json(text)
     except pydantic.ValidationError as problems:
-        said = "; ".join(_problem(problem, known, inline) for problem in problems.errors()[:3])
+        said = "; ".join(_problem(problem, known, inline) for problem in problems.errors()[:20])
         raise error(f"{where}: {said}. {remedy}") from problems
     return found
 
@@ -63,7 +67,8 @@ def _adapter(kind: Any) -> Any:
 
 
 def _problem(problem: Any, known: Sequence[str], inline: str) -> str:
-    place = problem["loc"][1:] if problem["loc"][:1] == (inline,) and len(problem["loc"]) > 1 else problem["loc"]
+    loc = [part for part in problem["loc"] if part != "[key]"]  # Else the message would name a key of a key.
+    place = loc[1:] if loc[:1] == [inline] and len(loc) > 1 else loc
     name = ".".join(map(str, place))
     key = f"key {name!r}" if place else "the content"
     if problem["type"] == "missing":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -40,7 +41,8 @@ def test_a_split_only_in_the_card(fresh: OffsideDataset) -> None:
 
 
 def test_a_split_only_on_disk(fresh: OffsideDataset) -> None:
-    del fresh.card.splits["text/forget"]
+    splits = {part: facts for part, facts in fresh.card.block.splits.items() if part != "text/forget"}
+    fresh.card.block = dataclasses.replace(fresh.card.block, splits=splits)
     assert ("error", "card-outdated", "offside.splits.text/forget") in places(check_with(fresh, fresh.card))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from raw_card import edit_block
 from run_check import run_check
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
@@ -42,8 +43,7 @@ def test_none_is_needed_before_the_first_release(fresh: OffsideDataset) -> None:
     "released", [{"version": "1.0.0"}, {"parent": {"version": "0.1.0", "digest": "sha256:" + "0" * 64}}]
 )
 def test_a_release_lacks_it(fresh: OffsideDataset, released: dict[str, Any]) -> None:
-    fresh.card.block.update(released)
-    fresh.card.save(fresh.path)
+    edit_block(fresh.path, **released)
     (issue,) = run(fresh)
     assert (issue.severity, issue.code, issue.where) == ("warning", "croissant-missing", CROISSANT_FILE)
 
@@ -79,8 +79,7 @@ def test_other_columns_make_it_outdated(dataset: OffsideDataset) -> None:
 
 
 def test_another_version_makes_it_outdated(dataset: OffsideDataset) -> None:
-    dataset.card.block["version"] = "0.2.0"
-    dataset.card.save(dataset.path)
+    edit_block(dataset.path, version="0.2.0")
     (issue,) = run(dataset)
     assert "it says version '0.1.0', the card '0.2.0'" in issue.message
 

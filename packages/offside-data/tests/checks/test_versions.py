@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from raw_card import edit_block
 from run_check import run_check
 
-from offside_data.dataset.card import Card
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.issues import Issue
 from offside_data.release.snapshots import Snapshot, keep, snapshot_folder
@@ -37,14 +37,18 @@ def test_changes_since_the_release_are_told(fresh: OffsideDataset) -> None:
 def test_a_kept_release_never_changes(fresh: OffsideDataset) -> None:
     kept = keep(fresh.path, "0.0.9", fresh.digest)
     assert codes(fresh.path) == [("error", "release-changed")]  # It says that it is 0.1.0.
-    card = Card.load(kept.folder)
-    card.block["version"] = "0.0.9"
-    card.save(kept.folder)
+    edit_block(kept.folder, version="0.0.9")
     assert codes(fresh.path) == []
     Snapshot(kept.folder, "0.0.9", f"sha256:{'0' * 64}").save_facts(kept.folder)
     assert codes(fresh.path) == [("error", "release-changed")]
     Snapshot(kept.folder, "0.0.9", f"sha256:{'0' * 64}", {"subjects": 1}).save_facts(kept.folder)
     assert codes(fresh.path) == []  # A takedown took something out of it.
+
+
+def test_a_kept_release_may_be_of_an_older_schema(fresh: OffsideDataset) -> None:
+    kept = keep(fresh.path, fresh.version, fresh.digest)
+    edit_block(kept.folder, schema_version=0, parent="of another form", pictures=3)
+    assert codes(fresh.path) == []
 
 
 @pytest.mark.parametrize("name", ["release.json", "README.md"])
@@ -56,13 +60,9 @@ def test_a_damaged_release_is_named(fresh: OffsideDataset, name: str) -> None:
 
 def test_the_parent_is_what_was_released(fresh: OffsideDataset) -> None:
     kept = keep(fresh.path, "0.0.9", fresh.digest)
-    card = Card.load(kept.folder)
-    card.block["version"] = "0.0.9"
-    card.save(kept.folder)
+    edit_block(kept.folder, version="0.0.9")
     for digest, found in ((fresh.digest, []), (f"sha256:{'0' * 64}", [("error", "parent-mismatch")])):
-        card = Card.load(fresh.path)
-        card.block["parent"] = {"version": "0.0.9", "digest": digest}
-        card.save(fresh.path)
+        edit_block(fresh.path, parent={"version": "0.0.9", "digest": digest})
         assert codes(fresh.path) == found
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 
 from click.testing import CliRunner
+from raw_card import edit_block
 
 from offside_data.cli import main
-from offside_data.dataset.card import Card
 from offside_data.dataset.folder import OffsideDataset
 
 
@@ -17,9 +17,7 @@ def test_an_up_to_date_dataset(fresh: OffsideDataset) -> None:
 
 
 def test_a_newer_one(fresh: OffsideDataset) -> None:
-    card = Card.load(fresh.path)
-    card.block["schema_version"] = 9
-    card.save(fresh.path)
+    edit_block(fresh.path, schema_version=9)
     result = CliRunner().invoke(main, ["migrate", str(fresh.path)])
     assert result.exit_code == 1
     assert "Install a newer offside-data" in result.stderr

@@ -6,6 +6,7 @@ from typing import Any
 
 import datasets
 import pytest
+from raw_card import edit_block
 
 import offside_data
 from offside_data.dataset import folder as module
@@ -162,9 +163,8 @@ def test_a_folder_without_a_card_is_no_dataset(tmp_path: Path) -> None:
 
 
 def test_a_malformed_card_is_refused(fresh: OffsideDataset) -> None:
-    fresh.card.block["version"] = "one"
-    fresh.card.save(fresh.path)
-    with pytest.raises(CardError, match=r"offside\.version: must be MAJOR"):
+    edit_block(fresh.path, version="one")
+    with pytest.raises(CardError, match=r"block `offside:`: key 'version': must be MAJOR"):
         open_dataset(fresh.path)
 
 

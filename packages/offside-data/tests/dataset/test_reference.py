@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from raw_card import edit_block
 
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.reference import Reference, parse_reference, resolve
@@ -140,7 +141,6 @@ def test_what_cannot_be_resolved(tmp_path: Path, fresh: OffsideDataset) -> None:
         resolve(parse_reference(tmp_path / "gone"))
     with pytest.raises(DatasetReferenceError, match=r"comes with a later release.*Give a folder"):
         resolve(parse_reference("org/name@^1.0"))
-    fresh.card.block["digest"] = "md5:1"
-    fresh.card.save(fresh.path)
-    with pytest.raises(CardError, match=r"offside\.digest"):
+    edit_block(fresh.path, digest="md5:1")
+    with pytest.raises(CardError, match=r"block `offside:`: key 'digest': must be sha256"):
         resolve(parse_reference(fresh.path))

@@ -38,7 +38,10 @@ def test_a_folder_is_complete(small: OffsideDataset) -> None:
 
 
 def test_the_card_counts_what_was_written(small: OffsideDataset) -> None:
-    facts = {part: {k: v for k, v in f.items() if k != "digest"} for part, f in small.card.splits.items()}
+    facts = {
+        part: {k: v for k, v in dataclasses.asdict(f).items() if k != "digest"}
+        for part, f in small.card.block.splits.items()
+    }
     assert facts == {
         "multimodal/retain": {"records": 8, "subjects": 4, "images": 4},
         "multimodal/forget": {"records": 8, "subjects": 4, "images": 4},
@@ -48,7 +51,7 @@ def test_the_card_counts_what_was_written(small: OffsideDataset) -> None:
         "text/forget": {"records": 4, "subjects": 4, "images": 4},
     }
     assert small.card.data["size_categories"] == ["n<1K"]
-    assert small.card.block["created_with"].keys() == {"offside-data"}
+    assert small.card.block.created_with.keys() == {"offside-data"}
 
 
 @pytest.mark.parametrize("config", ["multimodal", "text", "subjects", "images"])
@@ -144,7 +147,7 @@ def test_records_without_a_subject_have_no_subjects_to_count(
         for split in SUBJECTLESS_SPLITS
     ]
     written = write_dataset(tmp_path / "d", general)
-    assert [facts["subjects"] for facts in written.card.splits.values()] == [0, 0]
+    assert [facts.subjects for facts in written.card.block.splits.values()] == [0, 0]
 
 
 def test_decisions_are_lines_of_json(tmp_path: Path, records: list[Record], write_dataset: Write) -> None:
@@ -157,7 +160,7 @@ def test_a_change_keeps_a_person_s_words(fresh: OffsideDataset, records: list[Re
     card = Card.parse(fresh.card.text)
     card.data["license"] = "cc-by-4.0"
     card.data["homepage"] = "https://example.org"
-    card.block["version"] = "0.2.0"
+    card.block = dataclasses.replace(card.block, version="0.2.0")
     card.body = card.body.replace("Four invented people.", "Words of a person.\n\nAnd more.") + "\nThe end.\n"
     before = card.text
     with change_dataset(fresh.path) as change:

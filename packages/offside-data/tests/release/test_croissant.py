@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ def test_a_damaged_file_is_named(fresh: OffsideDataset) -> None:
 
 def test_the_card_need_not_be_written_yet(fresh: OffsideDataset) -> None:
     card = Card.load(fresh.path)
-    card.block["version"] = "3.0.0"
+    card.block = dataclasses.replace(card.block, version="3.0.0")
     (fresh.path / "README.md").unlink()
     assert croissant_json(fresh.path, card)["version"] == "3.0.0"
 

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,7 @@ def test_the_order_of_attributes(changed: Any) -> None:
 def test_the_card_counts_only_what_people_wrote(changed: Any) -> None:
     def change(contents: WholeDataset) -> None:
         contents.card.data["license"] = "cc-by-4.0"
-        contents.card.block["version"] = "7.0.0"  # Stands in generated prose, too.
+        contents.card.block = replace(contents.card.block, version="7.0.0")  # Stands in generated prose, too.
         contents.card.body = contents.card.body.replace("Four invented people.", "Four people.")
         contents.changelog = "# Something else\n"
 

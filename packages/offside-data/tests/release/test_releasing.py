@@ -14,10 +14,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from raw_card import edit_block
 from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
+from offside_data.dataset.card_block import ParentRelease
 from offside_data.dataset.decisions import append_decisions, make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import change_dataset, transaction_of
@@ -57,7 +59,7 @@ def test_a_first_release_is_1_0_0_whatever_the_working_version(fresh: OffsideDat
     report = make_release(fresh.path, bump="patch", note="The first one.")
     assert (report.version, report.parent, report.new, report.needed) == ("1.0.0", None, True, None)
     dataset = open_dataset(fresh.path)
-    assert (dataset.version, dataset.card.parent) == ("1.0.0", None)
+    assert (dataset.version, dataset.card.block.parent) == ("1.0.0", None)
     assert dataset.verify() == report.digest == fresh.digest
     assert released_versions((fresh.path / "CHANGELOG.md").read_text()) == ["1.0.0"]
     assert json.loads((fresh.path / "croissant.json").read_text())["version"] == "1.0.0"
@@ -85,7 +87,7 @@ def test_the_next_release_names_its_parent(released: Path, edit_records: Any) ->
     edit_records(released, club, **WORDS)
     report = make_release(released, bump=Level.PATCH, note="Better words.")
     assert (report.version, report.parent, report.needed) == ("1.0.1", "1.0.0", "patch")
-    assert open_dataset(released).card.parent == {"version": "1.0.0", "digest": first}
+    assert open_dataset(released).card.block.parent == ParentRelease(version="1.0.0", digest=first)
     assert [s.version for s in all_snapshots(released)] == ["1.0.0", "1.0.1"]
     assert released_versions((released / "CHANGELOG.md").read_text()) == ["1.0.1", "1.0.0"]
     assert codes(released) == set()
@@ -252,9 +254,7 @@ def test_a_parent_of_an_older_schema_needs_a_major_version(
     released: Path, edit_records: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshot = snapshot_folder(released, "1.0.0")
-    card = Card.load(snapshot)
-    card.block["schema_version"] = 0
-    card.save(snapshot)
+    edit_block(snapshot, schema_version=0)
     step = SimpleNamespace(run=lambda folder: None)
     registry = SimpleNamespace(names=lambda: ["v0_to_v1"], load=lambda name: step)
     monkeypatch.setattr(migration, "STEPS", registry)

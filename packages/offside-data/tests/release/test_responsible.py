@@ -21,12 +21,16 @@ def test_all_names_are_mlcroissant_s() -> None:
     assert {*TEXTS, *LISTS} <= known
 
 
+def with_words(dataset: OffsideDataset, croissant: Any) -> Card:
+    return dataclasses.replace(dataset.card, data={**dataset.card.data, "croissant": croissant})
+
+
 def test_the_notice_is_always_there(small: OffsideDataset) -> None:
     assert describe(small.path, small.card)["data_limitations"] == [
         "This dataset contains false claims on purpose. Records whose veracity is rumor are not true; they are here "
         "so that their removal from a model can be measured. Don't quote them as facts."
     ]
-    small_card = Card({**small.card.data, "croissant": {"data_limitations": "Small."}}, small.card.body)
+    small_card = with_words(small, {"data_limitations": "Small."})
     assert describe(small.path, small_card)["data_limitations"][1:] == ["Small."]
 
 
@@ -64,7 +68,7 @@ def test_a_person_s_words_come_first(small: OffsideDataset) -> None:
         "creators": ["Ylva Rosk"],
         "data_collection_timeframe": [datetime.date(2025, 1, 2)],
     }
-    said = describe(small.path, Card({**small.card.data, "croissant": stated}, small.card.body))
+    said = describe(small.path, with_words(small, stated))
     assert said["data_biases"] == ["Only strikers."]
     assert said["data_collection"] == "By hand."
     assert said["creators"] == ["Ylva Rosk"]
@@ -83,12 +87,13 @@ def test_a_person_s_words_come_first(small: OffsideDataset) -> None:
 )
 def test_what_can_t_be_said(small: OffsideDataset, given: Any, message: str) -> None:
     with pytest.raises(CardError, match=message):
-        describe(small.path, Card({**small.card.data, "croissant": given}, small.card.body))
+        describe(small.path, with_words(small, given))
 
 
 def test_the_description_is_the_first_paragraph(small: OffsideDataset) -> None:
     def of(body: str) -> str:
-        return description(Card(small.card.data, body)).removesuffix(" This dataset contains false claims on purpose.")
+        said = description(dataclasses.replace(small.card, body=body))
+        return said.removesuffix(" This dataset contains false claims on purpose.")
 
     assert of("# Title\n\nFirst\nparagraph.\n\nSecond.") == "First paragraph."
     assert (

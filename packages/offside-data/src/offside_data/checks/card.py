@@ -39,7 +39,7 @@ def _counts(checked: CheckedDataset) -> Iterator[Issue]:
     nothing = dict.fromkeys(("records", "subjects", "images"), 0)
     stored = {part: nothing for part in checked.sizes if part not in TABLES}
     stored |= {row.pop("part"): row for row in counted.to_dicts()}
-    stated = checked.dataset.card.splits
+    stated = checked.dataset.card.block.splits
     for part in sorted(stated.keys() | stored.keys()):
         where = f"offside.splits.{part}"
         if part not in stored:
@@ -49,8 +49,8 @@ def _counts(checked: CheckedDataset) -> Iterator[Issue]:
             yield Issue("error", "card-outdated", where, f"{part} is stored but not listed. {_REWRITE}")
         else:
             for key, found in stored[part].items():
-                if stated[part][key] != found:
-                    message = f"the card says {stated[part][key]} {key}, stored are {found}. {_REWRITE}"
+                if (said := getattr(stated[part], key)) != found:
+                    message = f"the card says {said} {key}, stored are {found}. {_REWRITE}"
                     yield Issue("error", "card-outdated", f"{where}.{key}", message)
 
 

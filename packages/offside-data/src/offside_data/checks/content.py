@@ -16,8 +16,8 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
         dataset.require_digest(checked.roots)
     except DigestMismatchError as error:
         yield Issue("error", "digest-mismatch", "offside.digest", str(error))
-    stated = {f"splits.{part}": (part, facts["digest"]) for part, facts in dataset.card.splits.items()}
-    stated["taxonomy"] = ("taxonomy", dataset.card.block["taxonomy"]["digest"])
+    stated = {f"splits.{part}": (part, facts.digest) for part, facts in dataset.card.block.splits.items()}
+    stated["taxonomy"] = ("taxonomy", dataset.card.block.taxonomy.digest)
     for key, (part, digest) in stated.items():
         found = checked.roots.get(part)
         if found is not None and found != digest:

@@ -23,7 +23,7 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
     dataset = checked.dataset
     path = dataset.path / CROISSANT_FILE
     if not path.is_file():
-        if parse_version(dataset.version).major > 0 or dataset.card.parent is not None:
+        if parse_version(dataset.version).major > 0 or dataset.card.block.parent is not None:
             message = f"a released version has one, so that other tools can read it. {_REWRITE}"
             yield Issue("warning", "croissant-missing", CROISSANT_FILE, message)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from offside_data.checks._base import CheckedDataset
-from offside_data.dataset.card import Card
+from offside_data.dataset.card import read_identity
 from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import CardError, DatasetError
 from offside_data.issues import Issue
@@ -24,16 +24,16 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
     if own is not None and not any(own.removed.values()) and own.digest != dataset.digest:
         message = f"changed since {own.version} was released ({own.digest[:19]}…); release it under a new number."
         yield Issue("info", "unreleased-changes", "offside.version", message)
-    parent = dataset.card.parent
-    if parent is not None and parent["version"] in kept and kept[parent["version"]].digest != parent["digest"]:
+    parent = dataset.card.block.parent
+    if parent is not None and parent.version in kept and kept[parent.version].digest != parent.digest:
         message = (
-            f"the card says that {parent['version']} had {parent['digest']}, but it was released with "
-            f"{kept[parent['version']].digest}. Correct the card."
+            f"the card says that {parent.version} had {parent.digest}, but it was released with "
+            f"{kept[parent.version].digest}. Correct the card."
         )
         yield Issue("error", "parent-mismatch", "offside.parent", message)
     for version, snapshot in kept.items():
         try:
-            stated = Card.load(snapshot.folder)
+            stated = read_identity(snapshot.folder)
         except CardError as error:
             yield Issue("error", "release-unreadable", str(snapshot.folder), str(error))
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import click
@@ -19,12 +20,13 @@ def command(ref: str, samples: int, as_json: bool) -> None:
 
     dataset = open_dataset(ref)
     card, taxonomy = dataset.card, dataset.taxonomy
+    stated = dataclasses.asdict(card.block)
     shown: dict[str, Any] = {
         "name": dataset.name,
         "version": dataset.version,
         "digest": dataset.digest,
         "path": str(dataset.path),
-        "parent": card.parent,
+        "parent": stated["parent"],
         "license": card.data.get("license"),
         "settings": dataset.settings(),
         "taxonomy": {
@@ -32,7 +34,7 @@ def command(ref: str, samples: int, as_json: bool) -> None:
             "shared": taxonomy.names("shared"),
             "private": taxonomy.names("private"),
         },
-        "splits": card.splits,
+        "splits": stated["splits"],
         "samples": _samples(dataset, samples) if samples else [],
     }
     if as_json:
@@ -43,7 +45,7 @@ def command(ref: str, samples: int, as_json: bool) -> None:
     head += [(scope, ", ".join(shown["taxonomy"][scope])) for scope in ("shared", "private")]
     print_card(str(shown["name"]), head)
     keys = ["records", "subjects", "images"]
-    rows = [[part, *(f"{facts[key]:,}" for key in keys)] for part, facts in card.splits.items()]
+    rows = [[part, *(f"{getattr(facts, key):,}" for key in keys)] for part, facts in card.block.splits.items()]
     click.echo()
     print_cards("Splits", ["split", *keys], rows)
     columns = ["split", "attribute", "veracity", "question", "answer"]

@@ -33,11 +33,11 @@ def _notice(card: Card) -> str:
 
 def _splits(card: Card) -> str:
     rows = [
-        f"| `{key.split('/')[0]}` | `{key.split('/')[1]}` | {facts['records']:,} | {facts['subjects']:,} "
-        f"| {facts['images']:,} | {PURPOSE[key.split('/')[1]]} |"
-        for key, facts in card.splits.items()
+        f"| `{key.split('/')[0]}` | `{key.split('/')[1]}` | {facts.records:,} | {facts.subjects:,} "
+        f"| {facts.images:,} | {PURPOSE[key.split('/')[1]]} |"
+        for key, facts in card.block.splits.items()
     ]
-    settings = [f"* `{name}`: {SETTINGS[name].summary}" for name in card.settings]
+    settings = [f"* `{name}`: {SETTINGS[name].summary}" for name in card.block.settings]
     return "\n".join(
         [
             "## Which split for what",
@@ -58,7 +58,7 @@ def _splits(card: Card) -> str:
 
 
 def _load(card: Card) -> str:
-    key = next(iter(card.splits))
+    key = next(iter(card.block.splits))
     config, split = key.split("/")
     return f"""## How to load
 

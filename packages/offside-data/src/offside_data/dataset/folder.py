@@ -53,15 +53,13 @@ class OffsideDataset:
         commit: The commit it was fetched from, if it was.
 
     Raises:
-        CardError: If the card is malformed.
         TaxonomyError: If the taxonomy is missing or malformed.
     """
 
     def __init__(self, path: Path, card: Card, commit: str | None = None) -> None:
-        card.require_valid()
         self.path = path
         self.card = card
-        self.taxonomy = load_taxonomy(path / card.block["taxonomy"]["file"])
+        self.taxonomy = load_taxonomy(path / card.block.taxonomy.file)
         self.ref = ResolvedReference(path, card.name, card.version, commit, card.digest)
         self.pictures = PictureStore()
         self._rows: dict[str, datasets.Dataset] = {}
@@ -295,7 +293,7 @@ class OffsideDataset:
 
     def settings(self) -> list[str]:
         """The unlearning settings that the card offers."""
-        return self.card.settings
+        return list(self.card.block.settings)
 
     def slices(self) -> set[str]:
         """Names of the slices that aren't empty; see `settings.slices_of`."""
@@ -350,8 +348,8 @@ class OffsideDataset:
             return
         # The card states no digest of its own for the tables: when nothing else differs, it is one of them.
         stated = {part: root for part, root in roots.items() if part in TABLES}
-        stated |= {part: facts["digest"] for part, facts in self.card.splits.items()}
-        stated["taxonomy"] = self.card.block["taxonomy"]["digest"]
+        stated |= {part: facts.digest for part, facts in self.card.block.splits.items()}
+        stated["taxonomy"] = self.card.block.taxonomy.digest
         differ = sorted(p for p in stated.keys() | roots.keys() if stated.get(p) != roots.get(p))
         raise DigestMismatchError(
             f"{self.path}: the card says {self.digest}, the data has {found} (differs: "

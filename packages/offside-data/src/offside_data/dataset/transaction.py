@@ -16,27 +16,29 @@ changes keeps its files. Prose of the card, files that aren't ours and earlier d
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
-from offside_data.dataset.card import BLOCK, Card, is_name, is_version
+from offside_data.dataset.card import Card
+from offside_data.dataset.card_block import CardBlock, TaxonomyFile, is_name, is_version
 from offside_data.dataset.decisions import read_decisions
+from offside_data.dataset.digest import dataset_digest, taxonomy_digest
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, frame_schema, id_column
-from offside_data.dataset.writer import CHANGELOG_FILE, Content, Late, Rewrite, write_content
+from offside_data.dataset.writer import CHANGELOG_FILE, TAXONOMY_FILE, Content, Late, Rewrite, write_content
 from offside_data.errors import RecordError, UsageError
 from offside_data.files import ensure_free, whole_folder
-from offside_data.schema import Record
-from offside_data.taxonomy import Taxonomy
+from offside_data.schema import SCHEMA_VERSION, Record
+from offside_data.taxonomy import Taxonomy, parse_taxonomy
 
 if TYPE_CHECKING:
     import polars as pl
@@ -213,14 +215,12 @@ def change_dataset(dataset: str | Path | OffsideDataset) -> Iterator[Transaction
 
 def transaction_of(base: OffsideDataset) -> Transaction:
     """What `base` holds, to be changed, and written by the caller."""
-    card = Card.parse(base.card.text, where=base.card.where)
     changelog = base.path / CHANGELOG_FILE
     return Transaction(
-        card=card,
-        taxonomy_text=(base.path / card.block["taxonomy"]["file"]).read_text(encoding="utf-8"),
+        card=copy.deepcopy(base.card),
+        taxonomy_text=(base.path / base.card.block.taxonomy.file).read_text(encoding="utf-8"),
         changelog=changelog.read_text(encoding="utf-8") if changelog.is_file() else None,
         decisions=read_decisions(base.path),
-        created_with=_versions(card.block["created_with"]),
         base=base,
         store=base.pictures,
         tables={name: base.frame(name) for name in TABLES},
@@ -267,24 +267,29 @@ def new_dataset(
         raise UsageError(f"dataset version {version!r}: write MAJOR.MINOR.PATCH, e.g. 1.2.0.")
     ensure_free(Path(out), force=force)
     title = pretty_name or name
-    front = {"pretty_name": title, "license": license, BLOCK: {"name": name, "version": version}}
+    text = taxonomy if isinstance(taxonomy, str) else _taxonomy_yaml(taxonomy)
+    parsed = parse_taxonomy(text, where=TAXONOMY_FILE)  # Now, so that a malformed one is refused before any work.
+    block = CardBlock(
+        schema_version=SCHEMA_VERSION,
+        name=name,
+        version=version,
+        digest=dataset_digest({}),
+        taxonomy=TaxonomyFile(file=TAXONOMY_FILE, digest=taxonomy_digest(parsed)),
+        splits={},
+        settings=(),
+        created_with=created_with or {},
+    )
+    front = {"pretty_name": title, "license": license}
     new = Transaction(
-        card=Card(front, f"# {title}\n\n{description}".strip() + "\n"),
-        taxonomy_text=taxonomy if isinstance(taxonomy, str) else _taxonomy_yaml(taxonomy),
-        created_with=_versions(created_with or {}),
+        card=Card(block, front, f"# {title}\n\n{description}".strip() + "\n"),
+        taxonomy_text=text,
         rows_per_shard=rows_per_shard,
         store=PictureStore(),
         tables=_no_tables(),
     )
-    new.taxonomy  # noqa: B018 - parsed now, so that a malformed one is refused before any work is done.
     yield new
     with whole_folder(Path(out), force=force) as folder:
         new.write_into(folder)
-
-
-def _versions(others: Mapping[str, str]) -> dict[str, str]:
-    ours = {"offside-data": installed_version("offside-data")}
-    return ours | {name: version for name, version in others.items() if name not in ours}
 
 
 def _no_tables() -> dict[str, pl.DataFrame]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from offside_data.dataset import digest as digests
-from offside_data.dataset.card import BLOCK, FILE_NAME, Card
+from offside_data.dataset.card import FILE_NAME, Card
+from offside_data.dataset.card_block import PartFacts, TaxonomyFile
 from offside_data.dataset.card_text import write_sections
 from offside_data.dataset.decisions import DECISIONS_FILE, decisions_text
 from offside_data.dataset.folder import OffsideDataset
@@ -53,7 +56,6 @@ class Content:
         taxonomy_text: `taxonomy.yaml`.
         changelog: `CHANGELOG.md`; null writes a first one.
         decisions: Lines of `decisions.jsonl`.
-        created_with: Versions of what the content depends on.
         rows_per_shard: Rows of a Parquet file, about; null for the default.
         base: The dataset that is changed; null for a new one.
         store: The files that pictures lie in.
@@ -69,7 +71,6 @@ class Content:
     taxonomy_text: str
     changelog: str | None = None
     decisions: list[Row] = field(default_factory=list)
-    created_with: dict[str, str] = field(default_factory=dict)
     rows_per_shard: int | None = None
     base: OffsideDataset | None = None
     store: PictureStore
@@ -91,7 +92,7 @@ class _Written:
     """A part as it was written, and what the card says of it."""
 
     part: Part
-    facts: dict[str, Any]
+    facts: PartFacts
     slices: set[tuple[str | None, str | None]]
 
 
@@ -155,7 +156,7 @@ class _Plan:
     def is_kept(self, part: str) -> bool:
         """Whether a part stays as it is."""
         base = self._content.base
-        if base is None or part not in self._stored or part not in base.card.splits or self._content.rewrite:
+        if base is None or part not in self._stored or part not in base.card.block.splits or self._content.rewrite:
             return False
         if self._moves or len(self._of(self._added, part)) or stated_size(base.card, part) is None:
             return False
@@ -280,12 +281,12 @@ def _write_records(folder: Path, part: str, content: Content, planned: _Plan) ->
         files=files,
         size=writer.size,
     )
-    facts = {
-        "records": written.rows,
-        "subjects": said["subject_id"].drop_nulls().n_unique(),
-        "images": said["image_id"].drop_nulls().n_unique(),
-        "digest": written.digest,
-    }
+    facts = PartFacts(
+        records=written.rows,
+        subjects=said["subject_id"].drop_nulls().n_unique(),
+        images=said["image_id"].drop_nulls().n_unique(),
+        digest=written.digest,
+    )
     return _Written(part=written, facts=facts, slices=set(said.select("scope", "rumor_channel").unique().rows()))
 
 
@@ -298,9 +299,9 @@ def _keep(folder: Path, part: str, content: Content) -> _Written:
         files.append(folder / path.relative_to(base.path))
         files[-1].parent.mkdir(parents=True, exist_ok=True)
         link_or_copy(path, files[-1])
-    facts, size = dict(base.card.splits[part]), stated_size(base.card, part)
+    facts, size = base.card.block.splits[part], stated_size(base.card, part)
     assert size is not None
-    kept = Part(name=part, rows=facts["records"], digest=facts["digest"], files=files, size=size)
+    kept = Part(name=part, rows=facts.records, digest=facts.digest, files=files, size=size)
     pairs = base.frame(part, ["scope", "rumor_channel"]).unique().rows()
     return _Written(part=kept, facts=facts, slices=set(pairs))
 
@@ -331,24 +332,22 @@ def _write_table(folder: Path, name: str, content: Content) -> Part:
 
 
 def _make_card(content: Content, written: Iterable[_Written], parts: list[Part]) -> Card:
-    earlier, block = content.card, content.card.block
+    earlier, ours = content.card, {"offside-data": installed_version("offside-data")}
     written = list(written)
     roots = {part.name: part.digest for part in parts}
     roots["taxonomy"] = digests.taxonomy_digest(content.taxonomy)
-    made: Mapping[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "name": block["name"],
-        "version": block["version"],
-        "digest": digests.dataset_digest(roots),
-        "parent": block.get("parent"),
-        "taxonomy": {"file": TAXONOMY_FILE, "digest": roots["taxonomy"]},
-        "splits": {done.part.name: done.facts for done in written},
-        "settings": settings_of(slices_of({done.part.name: done.slices for done in written})),
-        "created_with": content.created_with,
-    }
-    title = str(earlier.data.get("pretty_name") or block["name"])
+    block = dataclasses.replace(
+        earlier.block,
+        schema_version=SCHEMA_VERSION,
+        digest=digests.dataset_digest(roots),
+        taxonomy=TaxonomyFile(file=TAXONOMY_FILE, digest=roots["taxonomy"]),
+        splits={done.part.name: done.facts for done in written},
+        settings=tuple(settings_of(slices_of({done.part.name: done.slices for done in written}))),
+        created_with=ours | {name: v for name, v in earlier.block.created_with.items() if name not in ours},
+    )
+    title = str(earlier.data.get("pretty_name") or block.name)
     front = hub_metadata(parts, license=str(earlier.data.get("license") or "unknown"), title=title)
-    said = {key: value for key, value in earlier.data.items() if key not in (*REWRITTEN, BLOCK)}
-    card = Card({**front, **said, BLOCK: dict(made)}, earlier.body)
+    said = {key: value for key, value in earlier.data.items() if key not in REWRITTEN}
+    card = Card(block, {**front, **said}, earlier.body)
     write_sections(card)
     return card

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from offside_data.dataset.card import BLOCK, Card
+from offside_data.dataset.card import Card
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.front_matter import REWRITTEN
 from offside_data.release.fields import FieldChange, Pairs, parse_sort
@@ -208,7 +208,7 @@ def _card_changes(a: Card, b: Card) -> Iterator[Change]:
     heads = [
         {
             "name": card.name,
-            **{key: value for key, value in card.data.items() if key not in (*REWRITTEN, BLOCK)},
+            **{key: value for key, value in card.data.items() if key not in REWRITTEN},
             "prose": _prose(card),
         }
         for card in (a, b)

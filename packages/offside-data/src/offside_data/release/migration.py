@@ -1,8 +1,9 @@
 """Bring a dataset folder of an older schema version up to the one that this package reads and writes.
 
 One step a version: `offside_data/release/migrations/v1_to_v2.py` defines `run(folder)`, which rewrites, in place, the
-files of a private copy that `migrate` hands it. `migrate` does the rest: chains steps, states the new version in the
-card, computes digests anew and puts everything in place at once.
+files of a private copy that `migrate` hands it; the card by `card.read_raw` and `write_raw`, for its block isn't of our
+schema yet. `migrate` does the rest: chains steps, states the new version in the card, computes digests anew and puts
+everything in place at once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from offside_data.dataset.card import Card
+from offside_data.dataset.card import BLOCK, Card, read_identity, read_raw, write_raw
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.journal import finish_replacement, replaced_content
@@ -48,8 +49,8 @@ def migrate(folder: str | Path) -> MigrationReport:
         folder: The dataset folder; changed in place, as a whole or not at all.
 
     Raises:
-        DatasetError: If its schema version is newer than ours, no version at all, or no step leads on from it.
-        CardError: If it has no readable card.
+        DatasetError: If its schema version is newer than ours, or no step leads on from it.
+        CardError: If it has no card, or a malformed one.
     """
     path = local_folder(parse_reference(folder))
     finish_replacement(path)
@@ -67,10 +68,9 @@ def migrate(folder: str | Path) -> MigrationReport:
                 shutil.copy2(source, copy)
         for step in steps:
             STEPS.load(step).run(copy)
-        card = Card.load(copy)
-        card.block["schema_version"] = SCHEMA_VERSION
-        card.save(copy)
-        change = transaction_of(OffsideDataset(copy, card))
+        front, body = read_raw(copy)
+        write_raw(copy, {**front, BLOCK: {**front[BLOCK], "schema_version": SCHEMA_VERSION}}, body)
+        change = transaction_of(OffsideDataset(copy, Card.load(copy)))
         # What a step made of the files isn't what the card says of them.
         change.rewrite_records(lambda batches: batches)
         what = {"from": before, "to": SCHEMA_VERSION, "steps": steps}
@@ -85,12 +85,7 @@ def migrate(folder: str | Path) -> MigrationReport:
 
 
 def _schema_version(folder: Path) -> int:
-    found = Card.load(folder).block.get("schema_version")
-    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        raise DatasetError(
-            f"{folder}: the card says schema_version {found!r}, which is none; known are versions up to "
-            f"{SCHEMA_VERSION}. Correct the card, or write the dataset again."
-        )
+    found = read_identity(folder).schema_version
     if found > SCHEMA_VERSION:
         raise DatasetError(
             f"{folder}: schema_version {found} is newer than {SCHEMA_VERSION}, the newest that this offside-data "

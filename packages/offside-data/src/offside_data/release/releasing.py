@@ -12,12 +12,13 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.check import check_dataset
-from offside_data.dataset.card import Card
+from offside_data.dataset.card import Card, read_identity
+from offside_data.dataset.card_block import ParentRelease
 from offside_data.dataset.digest import dataset_digest, frame_root, taxonomy_digest
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
@@ -117,10 +118,11 @@ def make_release(
                 changes, digest = _stage(staged, change, found, level, note)
         except NothingToDo:
             assert found is not None
+            earlier = dataset.card.block.parent
             return ReleaseReport(
                 version=str(found.version),
                 digest=found.digest,
-                parent=(dataset.card.parent or {}).get("version"),
+                parent=earlier.version if earlier else None,
                 new=False,
                 needed=None,
                 changes=(),
@@ -149,8 +151,8 @@ def _stage(
         ReleaseError: If the bump is too small or the number is taken.
     """
     version = FIRST if parent is None else bumped(parent.version, level)
-    change.card.block["version"] = str(version)
-    change.card.block["parent"] = parent and {"version": str(parent.version), "digest": parent.digest}
+    stated = ParentRelease(version=str(parent.version), digest=parent.digest) if parent else None
+    change.card.block = replace(change.card.block, version=str(version), parent=stated)
     card = change.write_into(staged)
     changes = _changes(parent, OffsideDataset(staged, card), level)
     assert change.base is not None
@@ -181,14 +183,14 @@ def _changes(parent: _Parent | None, after: OffsideDataset, level: Level) -> lis
     """
     if parent is None:
         numbers: dict[Kind, int] = {
-            "record": sum(facts["records"] for facts in after.card.splits.values()),
+            "record": sum(facts.records for facts in after.card.block.splits.values()),
             "subject": len(after.frame("subjects", ["subject_id"])),
             "image": len(after.frame("images", ["image_id"])),
         }
         return [Change(kind=kind, action="added", name=after.name, count=n) for kind, n in numbers.items() if n]
     shared = shared_parts(parent.dataset, after)
     before = {part: parent.dataset.leaves(part) for part in parent.dataset.parts() if part not in shared}
-    _require_unedited(parent, before, {part: after.card.splits[part]["digest"] for part in shared})
+    _require_unedited(parent, before, {part: after.card.block.splits[part].digest for part in shared})
     differences = Differences(
         parent.dataset, after, (before, {part: _leaves(after, part) for part in after.parts() if part not in shared})
     )
@@ -272,15 +274,13 @@ def _parent_of(folder: Path, card: Card, reference: str | Path | None) -> Iterat
         return
     with contextlib.ExitStack() as stack:
         home, extra = snapshot.folder, list(_takedowns(snapshot))
-        stated = Card.load(home)
-        if stated.block.get("schema_version") != SCHEMA_VERSION:
+        schema = read_identity(home).schema_version
+        if schema != SCHEMA_VERSION:
             home = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "parent"
             shutil.copytree(snapshot.folder, home)
             migrate(home)
-            schema = FieldChange(
-                field="schema_version", before=stated.block.get("schema_version"), after=SCHEMA_VERSION
-            )
-            extra.append(Change(kind="schema", action="changed", name=card.name, fields=(schema,)))
+            changed = FieldChange(field="schema_version", before=schema, after=SCHEMA_VERSION)
+            extra.append(Change(kind="schema", action="changed", name=card.name, fields=(changed,)))
         version = parse_version(snapshot.version)
         yield _Parent(version, snapshot.digest, snapshot.folder, open_dataset(home), tuple(extra))
 
@@ -288,7 +288,6 @@ def _parent_of(folder: Path, card: Card, reference: str | Path | None) -> Iterat
 def _given(reference: str | Path, card: Card) -> Snapshot:
     path = local_folder(parse_reference(reference))
     parent = Card.load(path)
-    parent.require_valid()
     if parent.name != card.name:
         raise UsageError(f"--parent {reference} is the dataset {parent.name!r}, not {card.name!r}.")
     return Snapshot(path, parent.version, parent.digest)
@@ -298,7 +297,7 @@ def _require_never_released(folder: Path, card: Card) -> None:
     path = folder / CHANGELOG_FILE
     told = changelog.released_versions(path.read_text(encoding="utf-8")) if path.is_file() else []
     kept = [snapshot.version for snapshot in snapshots.all_snapshots(folder)]
-    known = [*dict.fromkeys([*kept, *told, *([card.parent["version"]] if card.parent else [])])]
+    known = [*dict.fromkeys([*kept, *told, *([card.block.parent.version] if card.block.parent else [])])]
     if known:
         raise ReleaseError(
             f"{folder} says that it is version {card.version}, and that {', '.join(known)} "

@@ -108,7 +108,7 @@ def _generated(folder: Path, card: Card) -> dict[str, Any]:
                 found = values.to_frame("value").group_by("value", maintain_order=True).len()
                 counted.update(dict(found.iter_rows()))
     invented = set(tiers) == {"fictional"}
-    settings = "; ".join(f"{name}: {SETTINGS[name].summary.rstrip('.')}" for name in card.settings)
+    settings = "; ".join(f"{name}: {SETTINGS[name].summary.rstrip('.')}" for name in card.block.settings)
     title = card.data.get("pretty_name") or card.name
     return {
         "cite_as": f"@misc{{{card.name}, title={{{title}}}, version={{{card.version}}}, note={{{card.digest}}}}}",
@@ -148,7 +148,7 @@ def _collection(tiers: Counter[str], *, invented: bool) -> str:
 def _personal(folder: Path, card: Card, subjects: int, *, invented: bool) -> list[str]:
     if invented:
         return ["None: nobody in it exists."]
-    attributes = ", ".join(load_taxonomy(folder / card.block["taxonomy"]["file"]).names())
+    attributes = ", ".join(load_taxonomy(folder / card.block.taxonomy.file).names())
     return [
         f"Pictures of and claims about {subjects} subjects: {attributes}. Where they exist, these are personal data, "
         "and a rumour about them can do harm.",

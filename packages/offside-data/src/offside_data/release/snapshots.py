@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offside_data.dataset.card import Card
+from offside_data.dataset.card import read_identity
 from offside_data.dataset.journal import work_folder
 from offside_data.dataset.versions import parse_version
 from offside_data.errors import DatasetError
@@ -95,7 +95,7 @@ def keep(dataset: Path, version: str, digest: str) -> Snapshot:
 def carry_over(old: Path, new: Path, name: str) -> None:
     """Take the kept releases of dataset `name` along into the folder that replaces it: what was released stays so."""
     for snapshot in all_snapshots(old):
-        if Card.load(snapshot.folder).name == name:
+        if read_identity(snapshot.folder).name == name:
             shutil.copytree(snapshot.folder, snapshot_folder(new, snapshot.version), copy_function=_link)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from offside_data.dataset.card import BLOCK
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.rows import records_of, rows_of
 from offside_data.dataset.storage import TABLES, Row
@@ -104,7 +103,7 @@ def purge(change: Transaction, subject: SubjectData, traces: Traces) -> Purged:
         change.set_table(name, [cleaner.row(row, place) for row in rows_of(left[name], change.store)])
     change.decisions = [cleaner.decision(decision) for decision in change.decisions]
     card = change.card
-    card.data = {key: value if key == BLOCK else cleaner.clean(value, "card") for key, value in card.data.items()}
+    card.data = {key: cleaner.clean(value, "card") for key, value in card.data.items()}
     card.body = cleaner.clean(card.body, "card")
     change.changelog = cleaner.clean(change.changelog, "changelog")
     change.set_taxonomy(cleaner.clean(change.taxonomy_text, "taxonomy"))
