@@ -1,4 +1,4 @@
-"""Change records by a table, or by plain rows: what they claim, where they stand, where they come from.
+"""RowChange records by a table, or by plain rows: what they claim, where they stand, where they come from.
 
 A row names a record and the fields to change; an empty cell leaves a field as it is. What follows from a change is
 changed with it: further forms, the text form of a picture's claim, the subject's facts. One decision says all that
@@ -20,7 +20,7 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.rows import records_of
 from offside_data.dataset.storage import Row
 from offside_data.dataset.transaction import change_dataset
-from offside_data.dataset.undo import Change, record_change, save_undo
+from offside_data.dataset.undo import RowChange, record_change, save_undo
 from offside_data.editing.columns import CLAIM
 from offside_data.editing.dependents import Pair, consequences, facts_that_change
 from offside_data.editing.reading import changed_records, records_around, subjects_of
@@ -92,7 +92,7 @@ def edit_dataset(
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
 ) -> EditReport:
-    """Change the records of a dataset folder as a table says, all or nothing.
+    """RowChange the records of a dataset folder as a table says, all or nothing.
 
     Args:
         folder: The dataset.
@@ -273,7 +273,7 @@ def _write(
     changes = [
         record_change(dataclasses.replace(p.before, image=None), dataclasses.replace(p.after, image=None)) for p in bare
     ]
-    changes += (Change("subjects", before, after) for before, after in subjects)
+    changes += (RowChange("subjects", before, after) for before, after in subjects)
     moved = {name: pair.after.split for name, pair in changed.items() if pair.differs("split")}
     fields = [f for f in (*_FIELDS, *FORMS, "correct_choice") if f != "split"]
     fields = [f for f in dict.fromkeys(fields) if any(pair.differs(f) for pair in bare)]
@@ -299,8 +299,8 @@ def _write(
         change.also_write(lambda staged: save_undo(staged, decision["id"], changes))
 
 
-def _moved_rows(before: Iterable[Row], after: Iterable[Row]) -> Iterator[Change]:
+def _moved_rows(before: Iterable[Row], after: Iterable[Row]) -> Iterator[RowChange]:
     now = {row["image_id"]: row for row in after}
     for row in before:
         if now[row["image_id"]]["split"] != row["split"]:
-            yield Change("images", {**row, "image": None}, {**now[row["image_id"]], "image": None})
+            yield RowChange("images", {**row, "image": None}, {**now[row["image_id"]], "image": None})

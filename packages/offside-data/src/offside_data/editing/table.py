@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.adapters._tables.cells import text_of
-from offside_data.adapters._tables.tables import SUFFIXES, Reading, read_table
+from offside_data.adapters._tables.tables import SUFFIXES, TableReading, read_table
 from offside_data.editing.columns import CLEAR, COLUMNS, KEY, MADE, column_of, read
 from offside_data.errors import UsageError
 from offside_data.plugins import unknown_name_message
@@ -66,7 +66,7 @@ def read_edits(path: Path, options: TableOptions) -> dict[str, Edit]:
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such table. Name a file: {', '.join(SUFFIXES)}.")
-    reading = Reading(
+    reading = TableReading(
         known=lambda name: column_of(name) is not None,
         encoding=options.encoding,
         delimiter=options.delimiter,
