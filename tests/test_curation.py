@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from offside_data import open_dataset
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import read_decisions
 
 Row = dict[str, Any]
@@ -74,7 +73,7 @@ def test_every_planted_copy_is_found_and_no_other(example: tuple[Path, dict[str,
     copies = {**planted["exact"], **planted["near"], **planted["leak"]}
     assert len(merged) == len(copies) == 23
     assert "picture-leak" in said(printed, "offside-data check work/archive ||")
-    pictures = {row["source"] for row in Contents.read(work / "archive").images}
+    pictures = {row["source"] for row in open_dataset(work / "archive").table_rows("images")}
     assert len(pictures) == 300 - 23
 
 
@@ -82,7 +81,7 @@ def test_a_smaller_bump_is_refused_with_the_list(example: tuple[Path, dict[str, 
     work, printed = example
     refusal = said(printed, "offside-data release work/archive --bump minor")
     assert "refused: values changed" in refusal
-    changed = {r.record_id for r in Contents.read(work / "archive").records if r.answer.endswith("€77.70m.")}
+    changed = {r.record_id for r in open_dataset(work / "archive").iter_records() if r.answer.endswith("€77.70m.")}
     assert len([record_id for record_id in changed if record_id in refusal]) >= 5
     assert open_dataset(work / "archive").version == "2.0.0"
     parent = open_dataset(work / "archive").card.block.parent
@@ -105,8 +104,8 @@ def test_the_other_branch_is_minor_and_diff_lists_exactly_what_changed(example: 
     worded = {c["name"] for c in changes if "question" in {field["field"] for field in c["fields"]}}
     assert len(worded) == 20
     assert names("subject", "removed") == {leaving}
-    records = Contents.read(before).records
-    assert names("record", "removed") == {r.record_id for r in records if r.subject_id == leaving}
+    records = open_dataset(before).claims(["record_id", "subject_id"])
+    assert names("record", "removed") == set(records.filter(subject_id=leaving)["record_id"])
     assert not names("record", "added")
     remade = {"choices", "correct_choice", "perturbed_answers"}  # Wrong answers that were the leaving subject's.
     for change in changes:

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from offside_data import open_dataset
-from offside_data.dataset.contents import Contents
 from offside_data.dataset.decisions import read_decisions
+from offside_data.dataset.transaction import change_dataset
 from offside_data.fictional.league import make_league
 from offside_data.schema import EncodedImage
 from offside_data.seeding import rng
@@ -48,7 +48,7 @@ class Command:
 
 
 def _subject(folder: Path) -> str:
-    return min(str(row["subject_id"]) for row in Contents.read(folder / "dataset").subjects)
+    return min(str(row["subject_id"]) for row in open_dataset(folder / "dataset").table_rows("subjects"))
 
 
 def _merge(folder: Path) -> str:
@@ -78,9 +78,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a dataset that has something for every command to do, and a source to ingest."""
     folder = tmp_path_factory.mktemp("start")
     make_league(folder / "dataset", subjects=4, general=4, utility=4)
-    contents = Contents.read(folder / "dataset")
-    _plant_copy(contents)
-    contents.save(folder / "dataset")
+    _plant_copy(folder / "dataset")
     subprocess.run(
         [PROGRAM, "export", str(folder / "dataset"), str(folder / "source"), "--format", "offside"],
         check=True,
@@ -90,21 +88,25 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _plant_copy(contents: Contents) -> None:
+def _plant_copy(folder: Path) -> None:
     """A second file of one retain picture, with the same claims: a duplicate."""
-    first = next(r for r in contents.records if r.modality == "multimodal" and r.split == "retain")
+    dataset = open_dataset(folder)
+    records = [r for r in dataset.iter_records() if r.modality == "multimodal"]
+    first = next(r for r in records if r.split == "retain")
     assert first.image is not None
     with Image.open(io.BytesIO(first.image.bytes)) as picture:
         stream = io.BytesIO()
         picture.save(stream, "PNG", compress_level=0)
-    row = next(row for row in contents.images if row["image_id"] == first.image_id)
-    contents.images.append({**row, "image_id": "icopy", "sha256": None, "source": "planted"})
+    images = dataset.table_rows("images")
+    row = next(row for row in images if row["image_id"] == first.image_id)
     image = EncodedImage(bytes=stream.getvalue(), path="copy.png")
-    contents.records += [
-        dataclasses.replace(r, record_id=f"{r.record_id}-copy", image_id="icopy", image=image)
-        for r in contents.records
-        if r.image_id == first.image_id and r.modality == "multimodal"
-    ]
+    with change_dataset(dataset) as change:
+        change.set_table("images", [*images, {**row, "image_id": "icopy", "sha256": None, "source": "planted"}])
+        change.add_records(
+            dataclasses.replace(r, record_id=f"{r.record_id}-copy", image_id="icopy", image=image)
+            for r in records
+            if r.image_id == first.image_id
+        )
 
 
 def state(folder: Path) -> dict[str, Any]:
@@ -179,8 +181,7 @@ def _through(folder: Path) -> bool:
 
 def test_the_state_tells_datasets_apart(start: Path, tmp_path: Path) -> None:
     shutil.copytree(start / "dataset", tmp_path / "other")
-    contents = Contents.read(tmp_path / "other")
-    contents.records = contents.records[1:]
-    contents.save(tmp_path / "other")
+    with change_dataset(tmp_path / "other") as change:
+        change.remove_records([next(open_dataset(tmp_path / "other").iter_records()).record_id])
     assert state(tmp_path / "other") != state(start / "dataset")
     assert json.dumps(state(tmp_path / "other"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 80
+PLUGIN_CLASSES = ("Options", "Config", "Method", "Metric")
 
 
 def python_files(root: Path) -> list[Path]:
@@ -35,6 +36,17 @@ def test_functions_stay_under_80_lines(root: Path) -> None:
         and (node.end_lineno or node.lineno) - node.lineno + 1 >= MAX_FUNCTION_LINES
     ]
     assert long == []
+
+
+def test_a_public_class_name_stands_for_one_thing(root: Path) -> None:
+    """But for what every plug-in of a kind defines; the glossary in docs/architecture.md is about words in general."""
+    homes: dict[str, list[str]] = {}
+    for file in sorted(root.glob("packages/*/src/**/*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(file.relative_to(root)))
+    assert len(homes) > 200
+    assert {n: files for n, files in homes.items() if len(files) > 1 and n not in PLUGIN_CLASSES} == {}
 
 
 def test_nothing_pickles_or_runs_remote_code(root: Path) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 import imagehash
 from PIL import Image, ImageDraw
 
-from offside_data.dedup.clusters import Picture
+from offside_data.dedup.clusters import HashedPicture
 from offside_data.dedup.find import Found, find_duplicates
 from offside_data.dedup.near import pairs_within
 from offside_data.images.hashing import HASHES, hash_files
@@ -139,7 +139,7 @@ def work(folder: Path, number: int, workers: int) -> None:
     kept = count_kept(folder)
     started = time.perf_counter()
     pictures = [
-        Picture(
+        HashedPicture(
             key=file.path,
             content=file.sha256,
             hashes=(file.hashes[HASH],),

@@ -27,7 +27,7 @@ from offside_data.dataset.folder import open_dataset
 from offside_data.dedup.dataset import DedupConfig
 from offside_data.dedup.near import pairs_within
 from offside_data.dedup.second_look import SecondLook, small_picture
-from offside_data.fictional import album, make_league
+from offside_data.fictional import distinct, make_league
 from offside_data.images.decode import decode_image
 from offside_data.images.hashing import HASHES, hamming, perceptual_hash
 from offside_data.progress import track
@@ -67,12 +67,12 @@ def faces() -> dict[str, bytes]:
 
 def portraits(folder: Path, *, drawn_again: bool) -> dict[str, bytes]:
     """The portraits of a league of 80 subjects, without declared copies."""
-    radius = album.DUPLICATE_RADIUS
-    album.DUPLICATE_RADIUS = radius if drawn_again else -1
+    radius = distinct.DUPLICATE_RADIUS
+    distinct.DUPLICATE_RADIUS = radius if drawn_again else -1
     try:
         make_league(folder, subjects=80, seed=SEED)
     finally:
-        album.DUPLICATE_RADIUS = radius
+        distinct.DUPLICATE_RADIUS = radius
     dataset = open_dataset(folder)
     rows = (row for part in dataset.record_parts() if part.startswith("multimodal/") for row in dataset.rows(part))
     return {row["image_id"]: row["image"]["bytes"] for row in rows if row["subject_id"] and not row["derived_from"]}

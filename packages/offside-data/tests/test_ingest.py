@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from offside_data.dataset.folder import open_dataset
 from offside_data.errors import MissingImagesError, OutputExistsError, PluginError, SourceError, UsageError
 from offside_data.ingest import IngestConfig, formats, ingest
 
-PUBLISHED = Path(__file__).resolve().parents[4] / "shared" / "data"
-"""Where the published sample may lie: in `../shared/data` beside the checkout. It is no part of it."""
+PUBLISHED = Path(os.environ.get("OFFSIDE_PUBLISHED_SAMPLES", "not given"))
+"""Folder of the published sample, which is no part of the project; CONTRIBUTING.md says what must lie there."""
 
 
 @pytest.fixture
@@ -268,12 +269,12 @@ def test_an_output_folder_that_holds_something_is_left_alone(source: Path, tmp_p
 
 
 # ---------------------------------------------------------------------------------------------
-# The published sample, where it lies beside the checkout
+# The published sample, for those who have it
 
 OUR_NAMES = {"from": "previous_club", "date": "transfer_date", "value": "market_value"}
 needs_sample = pytest.mark.skipif(
     not (PUBLISHED / "offside_sample.json").exists(),
-    reason="the published sample isn't in ../shared/data beside the checkout",
+    reason="OFFSIDE_PUBLISHED_SAMPLES names no folder with the published sample (see CONTRIBUTING.md)",
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from offside_data.errors import OutputExistsError
 from offside_eval.meta import EvaluationMeta
-from offside_eval.output import PROGRESS, Output
+from offside_eval.output import PROGRESS, OutputFolder
 
 
 @pytest.fixture
@@ -18,16 +18,16 @@ def meta(made_up: ModuleType) -> EvaluationMeta:
 
 
 def test_a_moved_model_is_the_same_evaluation(meta: EvaluationMeta, tmp_path: Path) -> None:
-    Output(tmp_path / "out", meta).begin()
-    Output(tmp_path / "out", replace(meta, model=replace(meta.model, path="b")))
+    OutputFolder(tmp_path / "out", meta).begin()
+    OutputFolder(tmp_path / "out", replace(meta, model=replace(meta.model, path="b")))
     with pytest.raises(OutputExistsError, match='setting: "complete" -> "selective"'):
-        Output(tmp_path / "out", replace(meta, setting="selective"))
+        OutputFolder(tmp_path / "out", replace(meta, setting="selective"))
 
 
 def test_a_kill_before_the_beginning_leaves_the_folder_free(meta: EvaluationMeta, tmp_path: Path) -> None:
     (tmp_path / PROGRESS).mkdir()
     (tmp_path / PROGRESS / ".evaluation.json.1.partial").write_text("{")
-    Output(tmp_path, meta).begin()
+    OutputFolder(tmp_path, meta).begin()
     assert [p.name for p in (tmp_path / PROGRESS).iterdir()] == ["evaluation.json"]
 
 
@@ -35,8 +35,8 @@ def test_what_others_keep_there_is_not_touched(meta: EvaluationMeta, tmp_path: P
     (tmp_path / PROGRESS).mkdir()
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match="something else"):
-        Output(tmp_path, meta)
+        OutputFolder(tmp_path, meta)
     assert (tmp_path / PROGRESS).exists()
     with pytest.raises(OutputExistsError, match="is a file"):
-        Output(tmp_path / "notes.txt", meta, force=True).begin()
+        OutputFolder(tmp_path / "notes.txt", meta, force=True).begin()
     assert (tmp_path / "notes.txt").read_text() == "mine"

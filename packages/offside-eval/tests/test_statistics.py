@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offside_data.errors import UsageError
-from offside_eval.statistics import Sample, bootstrap_mean, bootstrap_statistic, holm, paired_test
+from offside_eval.statistics import ClusterSums, bootstrap_mean, bootstrap_statistic, holm, paired_test
 
 
 def test_mean_and_counts() -> None:
@@ -75,14 +75,14 @@ def test_no_samples_is_refused() -> None:
 def test_the_same_subjects_are_resampled_in_all_models() -> None:
     values = np.random.default_rng(0).random(30)
     clusters = [f"s{i % 6}" for i in range(30)]
-    one, other = Sample.of(values, clusters), Sample.of(values + 0.25, clusters)
+    one, other = ClusterSums.of(values, clusters), ClusterSums.of(values + 0.25, clusters)
     interval = bootstrap_statistic(lambda m: m[1] - m[0], [one, other])
     assert interval.low == pytest.approx(0.25)
     assert interval.high == pytest.approx(0.25)
 
 
 def test_bounds_that_are_not_finite_are_null() -> None:
-    up = Sample.of([0.0, 1.0], ["a", "b"])
+    up = ClusterSums.of([0.0, 1.0], ["a", "b"])
     interval = bootstrap_statistic(lambda m: 1 / m[0], [up])
     assert interval.value == 2.0
     assert interval.low == 1.0

@@ -24,7 +24,7 @@ from offside_data.schema import EncodedImage, Record, make_image_id, make_record
 from offside_data.taxonomy import shipped_taxonomy_text
 from offside_data.vlm import Collator, Encoder
 from offside_unlearn import RunOptions, make_tiny
-from offside_unlearn.batches import BatchPlan, PairedBatch, Source, Stream
+from offside_unlearn.batches import BatchPlan, ExampleSource, PairedBatch, Stream
 from offside_unlearn.start import find_start
 
 SUBJECTS = {"s1": "Orlo Vantis", "s2": "Bremi Kaldo", "s3": "Tavin Merrow"}
@@ -141,9 +141,9 @@ def make_plan(league: OffsideDataset) -> Callable[..., BatchPlan]:
         order = Stream(forget, seed=0, name="forget")
         return BatchPlan(
             {
-                "forget": Source(forget, order, batch_size),
-                "refusal": Source(refusal, order, batch_size),
-                "retain": Source(retain, Stream(retain, seed=0, name="retain"), batch_size),
+                "forget": ExampleSource(forget, order, batch_size),
+                "refusal": ExampleSource(refusal, order, batch_size),
+                "retain": ExampleSource(retain, Stream(retain, seed=0, name="retain"), batch_size),
             },
             steps=steps,
             accumulation=accumulation,

@@ -14,7 +14,7 @@ from offside_data.vlm import Collator, forward
 from offside_unlearn import losses, reference
 from offside_unlearn.batches import BatchPlan
 from offside_unlearn.methods import Needs
-from offside_unlearn.reference import Preparation, Reference
+from offside_unlearn.reference import Preparation, ReferenceModel
 from offside_unlearn.tune import LoraOptions, add_adapter, unfreeze
 
 Fresh = Callable[[], tuple[Any, Any]]
@@ -99,7 +99,7 @@ def test_kept_weights_do_not_disturb_the_step(fresh: Fresh, make_plan: Callable[
     model, processor = fresh()
     batch = next(make_plan(processor).batches())
     unfreeze(model, "all")
-    frozen = Reference(model, live="kept weights")
+    frozen = ReferenceModel(model, live="kept weights")
     disturb(model)
 
     def gradients(with_reference_in_between: bool) -> list[torch.Tensor]:
@@ -135,4 +135,4 @@ def test_a_reference_that_needs_does_not_name_is_an_error(fresh: Fresh, make_pla
     model, processor = fresh()
     batch = next(make_plan(processor).batches())
     with pytest.raises(ModelError, match="needs"):
-        Reference(model).token_logprobs(batch.retain)
+        ReferenceModel(model).token_logprobs(batch.retain)

@@ -98,7 +98,7 @@ def split_dataset(
         settled = told.keys() if module.SETTLES else ()
         with change_dataset(dataset) as change:
             change.decide(_decisions(before, moved, settled, how, (module.__doc__ or "").split("\n", 1)[0]))
-            change.set_table("images", _with_splits(change.tables["images"], records, moved))
+            change.set_table("images", with_splits(change.tables["images"], records, moved))
             change.update_records((r for r in records if r.record_id in moved), ["split", "corrects"])
     after = {record.record_id: record for record in records}
     links = Counter((before[name].corrects is None, after[name].corrects is None) for name in moved)
@@ -202,7 +202,7 @@ def _moved_records(records: Iterable[Record], moved: Mapping[str, Split]) -> Ite
             yield dataclasses.replace(record, corrects=None)
 
 
-def _with_splits(images: pl.DataFrame, records: Sequence[Record], moved: Mapping[str, Split]) -> pl.DataFrame:
+def with_splits(images: pl.DataFrame, records: Sequence[Record], moved: Mapping[str, Split]) -> pl.DataFrame:
     """The images table, in which moved pictures and their twins have the split of their records."""
     import polars as pl
 
@@ -219,7 +219,7 @@ def _require_rules(records: Sequence[Record], moved: Mapping[str, Split], policy
     Raises:
         UsageError: Naming the first records.
     """
-    problems = list(_problems(records, moved))
+    problems = list(placement_problems(records, moved))
     if problems:
         shown = "\n".join(f"  record {problem}" for problem in problems[:_SHOWN])
         more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -229,7 +229,8 @@ def _require_rules(records: Sequence[Record], moved: Mapping[str, Split], policy
         )
 
 
-def _problems(records: Sequence[Record], moved: Mapping[str, Split]) -> Iterator[str]:
+def placement_problems(records: Sequence[Record], moved: Mapping[str, Split]) -> Iterator[str]:
+    """What is wrong with the records that moved, and with those that others moved away from; each names its record."""
     pictures: dict[str | None, set[str]] = defaultdict(set)
     for record in records:
         if record.modality == "multimodal":

@@ -40,7 +40,7 @@ _CHANGED = (*_COUNTED, "scope", "rumor_channel", "image_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TagChange:
     """What changed about a record, and why.
 
     Args:
@@ -67,7 +67,7 @@ class Tagged(NamedTuple):
     """Records as tagging leaves them, what changed about them, and what is doubtful (`table.list_doubts`)."""
 
     claims: pl.DataFrame
-    changes: list[Change]
+    changes: list[TagChange]
     doubts: pl.DataFrame
 
 
@@ -83,7 +83,7 @@ class TagReport:
     """
 
     records: int
-    changes: tuple[Change, ...]
+    changes: tuple[TagChange, ...]
     doubt_table: pl.DataFrame
     applied: bool
 
@@ -307,7 +307,7 @@ def _updated(claims: pl.DataFrame, update: pl.DataFrame) -> pl.DataFrame:
     return claims.with_columns(columns.drop("record_id"))
 
 
-def _changes(before: pl.DataFrame, after: pl.DataFrame, why: Mapping[str, list[str]]) -> Iterator[Change]:
+def _changes(before: pl.DataFrame, after: pl.DataFrame, why: Mapping[str, list[str]]) -> Iterator[TagChange]:
     """What is another, record by record."""
     import polars as pl
 
@@ -325,7 +325,7 @@ def _changes(before: pl.DataFrame, after: pl.DataFrame, why: Mapping[str, list[s
         reasons = why.get(record_id, [])
         if "suspect" in fields:
             reasons = [*reasons, fields["suspect"][1] or "no doubt left"]
-        yield Change(record_id, fields, tuple(reasons))
+        yield TagChange(record_id, fields, tuple(reasons))
 
 
 def _plain(field: str, value: Any) -> Any:

@@ -16,12 +16,12 @@ from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.storage import Row
-from offside_data.dataset.undo import Change, record_change, save_undo, undo, undoable
+from offside_data.dataset.undo import RowChange, record_change, save_undo, undo, undoable
 from offside_data.errors import DatasetError, UsageError
 from offside_data.schema import Record
 
 
-def decide(folder: Path, *changes: Change, why: str = "a test") -> str:
+def decide(folder: Path, *changes: RowChange, why: str = "a test") -> str:
     """Carry out changes of a dataset as a command does, and keep what is needed to take them back."""
     contents = WholeDataset.read(folder)
     records = {r.record_id: r for r in contents.records}
@@ -58,14 +58,14 @@ def row_of(folder: Path, image_id: str | None) -> Row:
     return next(row for row in WholeDataset.read(folder).images if row["image_id"] == image_id)
 
 
-def changed(record: Record, **fields: Any) -> Change:
+def changed(record: Record, **fields: Any) -> RowChange:
     return record_change(record, dataclasses.replace(record, **fields))
 
 
 def test_what_was_taken_out_returns(fresh: OffsideDataset) -> None:
     gone = rumor(fresh.path, "s1")
     picture = row_of(fresh.path, gone.image_id)
-    name = decide(fresh.path, record_change(gone, None), Change("images", picture, None))
+    name = decide(fresh.path, record_change(gone, None), RowChange("images", picture, None))
     assert open_dataset(fresh.path).verify() != fresh.digest
     done = undo(fresh.path, name)
     assert open_dataset(fresh.path).verify() == fresh.digest
@@ -170,7 +170,7 @@ def test_taking_everything_back_in_any_order_restores_the_dataset(small: Offside
         assert open_dataset(path).verify() == small.digest
 
 
-def _random_change(record: Record, source: random.Random) -> Change:
+def _random_change(record: Record, source: random.Random) -> RowChange:
     kinds = [
         record_change(record, None),
         changed(record, suspect=str(source.random())),

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from offside_data.dedup.clusters import Picture, choose_keeper, hash_distance
+from offside_data.dedup.clusters import HashedPicture, choose_keeper, hash_distance
 
 
-def picture(key: str, **changes: Any) -> Picture:
+def picture(key: str, **changes: Any) -> HashedPicture:
     fields: dict[str, Any] = {"key": key, "content": key, "hashes": ("ff",), "width": 10, "height": 10}
-    return Picture(**{**fields, **changes})
+    return HashedPicture(**{**fields, **changes})
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def picture(key: str, **changes: Any) -> Picture:
     ],
 )
 def test_the_keeper_has_most_pixels_then_the_freest_licence_then_the_lowest_key(
-    pictures: list[Picture], kept: str
+    pictures: list[HashedPicture], kept: str
 ) -> None:
     assert choose_keeper(pictures).key == kept
     assert choose_keeper(reversed(pictures)).key == kept

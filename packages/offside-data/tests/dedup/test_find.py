@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from offside_data.dedup import find
-from offside_data.dedup.clusters import Picture
+from offside_data.dedup.clusters import HashedPicture
 from offside_data.dedup.find import Found, find_duplicates
-from offside_data.dedup.second_look import Verdict
+from offside_data.dedup.second_look import SecondLookResult
 from offside_data.errors import UsageError
 from offside_data.images.hashing import hash_image
 
 
-def picture(key: str, data: bytes, **changes: Any) -> Picture:
+def picture(key: str, data: bytes, **changes: Any) -> HashedPicture:
     hashes = hash_image(data)
     fields: dict[str, Any] = {
         "key": key,
@@ -26,7 +26,7 @@ def picture(key: str, data: bytes, **changes: Any) -> Picture:
         "width": hashes.width,
         "height": hashes.height,
     }
-    return Picture(**{**fields, **changes})
+    return HashedPicture(**{**fields, **changes})
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_equal_pixels_and_near_copies(search: Any, make_scene: Any, encoded: Any
         ("original-2", "half-2"),
     ]
     (exact,) = [c for c in found.clusters if c.keeper.key == "exact-0"]
-    assert exact.others[0].verdict is None
+    assert exact.others[0].second_look is None
     assert found.refusals == 0
 
 
@@ -112,9 +112,9 @@ def test_a_chain_is_one_cluster_but_says_who_is_unlike_the_keeper(
     same = [(name, "b") for name in "ac"]
     phash = {"hashes": ("0" * 16,)}
 
-    def compare(look: Any, first: Any, second: Any) -> find.Verdict:
+    def compare(look: Any, first: Any, second: Any) -> find.SecondLookResult:
         names = [name for levels in (first, second) for name in "abc" if (levels == small[name]).all()]
-        return find.Verdict(same=tuple(names) in same or tuple(names[::-1]) in same, bits=0, correlation=1.0)
+        return find.SecondLookResult(same=tuple(names) in same or tuple(names[::-1]) in same, bits=0, correlation=1.0)
 
     small = {name: find.small_picture(data, name) for name, data in pictures.items()}
     monkeypatch.setattr(find.SecondLook, "compare", compare)
@@ -175,8 +175,8 @@ class Told:
     def __init__(self, same: set[frozenset[int]]) -> None:
         self.same = same
 
-    def compare(self, first: int, second: int) -> Verdict:
-        return Verdict(same=frozenset((first, second)) in self.same, bits=0, correlation=1.0)
+    def compare(self, first: int, second: int) -> SecondLookResult:
+        return SecondLookResult(same=frozenset((first, second)) in self.same, bits=0, correlation=1.0)
 
 
 @given(st.integers(2, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=14), st.randoms())
@@ -187,7 +187,7 @@ def test_clusters_are_the_connected_components(number: int, pairs: list[tuple[in
         joined = set().union(*(c for c in components if c & {a, b}))
         components = [c for c in components if not c & joined] + [joined]
     pictures = [
-        Picture(key=f"{i:02}", content=str(i), hashes=(f"{source.randrange(256):02x}",), width=9, height=9)
+        HashedPicture(key=f"{i:02}", content=str(i), hashes=(f"{source.randrange(256):02x}",), width=9, height=9)
         for i in range(number)
     ]
     look: Any = Told({frozenset(pair) for pair in same})

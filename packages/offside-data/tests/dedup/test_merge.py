@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from offside_data.dedup.clusters import Cluster, Member, Picture
+from offside_data.dedup.clusters import Cluster, HashedPicture, Member
 from offside_data.dedup.merge import Merge, Merger
-from offside_data.dedup.second_look import Verdict
+from offside_data.dedup.second_look import SecondLookResult
 from offside_data.schema import ClaimValue, Record, make_image_id, make_record_id
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.taxonomy import Taxonomy
@@ -31,12 +31,12 @@ def copy_name(attribute: str, subject: str = "s1", modality: str = "multimodal")
 
 
 def cluster(
-    keeper: str, *others: str, split: str = "retain", verdict: Verdict | None = None, home: str = ""
+    keeper: str, *others: str, split: str = "retain", second_look: SecondLookResult | None = None, home: str = ""
 ) -> Cluster:
-    def picture(key: str, home: str = "") -> Picture:
-        return Picture(key=key, content="", hashes=("00",), width=1, height=1, splits=(split,), home=home)
+    def picture(key: str, home: str = "") -> HashedPicture:
+        return HashedPicture(key=key, content="", hashes=("00",), width=1, height=1, splits=(split,), home=home)
 
-    members = tuple(Member(picture=picture(key), distance=0, verdict=verdict) for key in others)
+    members = tuple(Member(picture=picture(key), distance=0, second_look=second_look) for key in others)
     return Cluster(keeper=picture(keeper, home), others=members)
 
 
@@ -139,8 +139,8 @@ def test_different_subjects_and_splits_are_left_alone(merge: Any, records: Recor
 
 
 def test_what_is_only_like_others_of_the_cluster_is_left_alone(merge: Any, with_copy: Records) -> None:
-    unlike = Verdict(same=False, bits=99, correlation=0.1)
-    done, _ = merge(with_copy, cluster(kept("s1", "p1"), COPY, verdict=unlike))
+    unlike = SecondLookResult(same=False, bits=99, correlation=0.1)
+    done, _ = merge(with_copy, cluster(kept("s1", "p1"), COPY, second_look=unlike))
     assert done.reasons == [f"{COPY} is like others of the cluster, but not like the keeper"]
 
 

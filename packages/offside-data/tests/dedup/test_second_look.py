@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from offside_data.dedup.second_look import SecondLook, Verdict, small_picture
+from offside_data.dedup.second_look import SecondLook, SecondLookResult, small_picture
 from offside_data.errors import PictureError
 
 KINDS = ("exact", "jpeg", "half", "brighter")
 
 
-def look(a: bytes, b: bytes) -> Verdict:
+def look(a: bytes, b: bytes) -> SecondLookResult:
     return SecondLook().compare(small_picture(a, "a"), small_picture(b, "b"))
 
 
@@ -29,16 +29,16 @@ def photos() -> dict[str, Image.Image]:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(4))
 def test_copies_show_the_same(make_scene: Any, encoded: Any, copies: Any, kind: str, seed: int) -> None:
-    verdict = look(encoded(make_scene(seed)), copies[kind](make_scene(seed)))
-    assert verdict.same
-    assert verdict.correlation > 0.97
-    assert verdict.bits < 40
+    second_look = look(encoded(make_scene(seed)), copies[kind](make_scene(seed)))
+    assert second_look.same
+    assert second_look.correlation > 0.97
+    assert second_look.bits < 40
 
 
 def test_a_crop_is_laid_over(make_scene: Any, encoded: Any) -> None:
-    verdict = look(encoded(make_scene(1)), encoded(make_scene(1).crop((6, 4, 120, 118))))
-    assert verdict.same
-    assert verdict.aligned
+    second_look = look(encoded(make_scene(1)), encoded(make_scene(1).crop((6, 4, 120, 118))))
+    assert second_look.same
+    assert second_look.aligned
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_different_pictures_of_a_style(make_scene: Any, encoded: Any) -> None:
 
 def test_flat_pictures_are_never_the_same(encoded: Any) -> None:
     flat = [encoded(Image.new("RGB", (30, 30), color)) for color in ((200, 0, 0), (201, 0, 0))]
-    assert look(*flat) == Verdict(same=False, bits=0, correlation=0.0)
+    assert look(*flat) == SecondLookResult(same=False, bits=0, correlation=0.0)
 
 
 def test_photos(encoded: Any, copies: Any) -> None:

@@ -3,32 +3,39 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import Any
 
-from offside_data.dedup.clusters import Cluster, Member, Picture
+from offside_data.dedup.clusters import Cluster, HashedPicture, Member
 from offside_data.dedup.find import Refused
 from offside_data.dedup.merge import Merge
-from offside_data.dedup.second_look import Verdict
+from offside_data.dedup.second_look import SecondLookResult
 from offside_data.dedup.sheet import contact_sheet, shown_pictures
 
 NASTY = '<script>alert("x")</script>'
-VERDICT = Verdict(same=True, bits=12, correlation=0.9876, aligned=True)
+VERDICT = SecondLookResult(same=True, bits=12, correlation=0.9876, aligned=True)
 
 
-def picture(key: str, **changes: Any) -> Picture:
+def picture(key: str, **changes: Any) -> HashedPicture:
     fields: dict[str, Any] = {"key": key, "content": key, "hashes": ("ff",), "width": 40, "height": 30}
-    return Picture(**{**fields, **changes})
+    return HashedPicture(**{**fields, **changes})
 
 
 def merges() -> list[Merge]:
     pair = Cluster(
         keeper=picture("a", license=NASTY, subjects=("s1", NASTY), splits=("forget",)),
-        others=(Member(picture=picture(NASTY, home="old@1.0.0"), distance=3, verdict=VERDICT),),
+        others=(Member(picture=picture(NASTY, home="old@1.0.0"), distance=3, second_look=VERDICT),),
     )
-    twice = Cluster(keeper=picture("c"), others=(Member(picture=picture("d"), distance=0, verdict=None),))
+    twice = Cluster(keeper=picture("c"), others=(Member(picture=picture("d"), distance=0, second_look=None),))
     return [Merge(cluster=pair, goes={"r1": "r2"}), Merge(cluster=twice, reasons=[f"they differ: {NASTY}"])]
 
 
 def refused() -> list[Refused]:
-    return [Refused(a=picture("e"), b=picture("f"), distance=8, verdict=Verdict(same=False, bits=90, correlation=0.5))]
+    return [
+        Refused(
+            a=picture("e"),
+            b=picture("f"),
+            distance=8,
+            second_look=SecondLookResult(same=False, bits=90, correlation=0.5),
+        )
+    ]
 
 
 class Tags(HTMLParser):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from offside_data.fictional.album import Album
+from offside_data.fictional.distinct import DistinctPictures
 from offside_data.fictional.general import GeneralPicture, draw_general
-from offside_data.fictional.looks import Crowd, looks
+from offside_data.fictional.looks import UsedLooks, looks
 from offside_data.fictional.records import RecordBuilder
 from offside_data.fictional.world import World
 from offside_data.schema import EncodedImage
@@ -13,8 +13,8 @@ from offside_data.validation import validate_record
 
 @pytest.fixture(scope="module")
 def pictures(football: World) -> list[GeneralPicture]:
-    known = Crowd(looks(0, 20))
-    return list(draw_general({"general": 15, "utility": 15}, 0, known, football.scenery, Album()))
+    known = UsedLooks(looks(0, 20))
+    return list(draw_general({"general": 15, "utility": 15}, 0, known, football.scenery, DistinctPictures()))
 
 
 def test_pictures_of_both_splits_differ(pictures: list[GeneralPicture]) -> None:

@@ -12,7 +12,7 @@ from offside_data.check import check_dataset
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.fictional import make_league
-from offside_data.fictional.album import DUPLICATE_RADIUS
+from offside_data.fictional.distinct import DUPLICATE_RADIUS
 from offside_data.fictional.world import WORLDS, load_world
 from offside_data.images.hashing import hamming, hash_image
 

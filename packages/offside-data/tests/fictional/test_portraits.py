@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from offside_data.fictional.album import DUPLICATE_RADIUS, Album
+from offside_data.fictional.distinct import DUPLICATE_RADIUS, DistinctPictures
 from offside_data.fictional.pictures import pictures_of
 from offside_data.fictional.portraits import Portrait, draw_portraits
 from offside_data.fictional.subjects import league
@@ -18,7 +18,7 @@ from offside_data.images.hashing import hamming
 @pytest.fixture(scope="module")
 def portraits(world: World) -> list[Portrait]:
     pictures = [picture for person in league(0, 4, world) for picture in pictures_of(person, 0, world)]
-    return list(draw_portraits(pictures, 0, world.scenery, Album()))
+    return list(draw_portraits(pictures, 0, world.scenery, DistinctPictures()))
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -44,7 +44,7 @@ def test_a_copy_resembles_its_original_but_has_other_pixels(portraits: list[Port
 
 
 def test_pictures_are_the_same_however_many_follow(portraits: list[Portrait], world: World) -> None:
-    fewer = list(draw_portraits([p.picture for p in portraits[:9]], 0, world.scenery, Album()))
+    fewer = list(draw_portraits([p.picture for p in portraits[:9]], 0, world.scenery, DistinctPictures()))
     assert [p.drawing for p in fewer] == [p.drawing for p in portraits[:9]]
 
 

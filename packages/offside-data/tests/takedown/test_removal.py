@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 import shutil
@@ -274,6 +275,17 @@ def test_twins_and_copies_go_with_their_picture(fresh: OffsideDataset) -> None:
 
     change(fresh.path, plant)
     assert remove(fresh.path).removed == {"subjects": 1, "records": 10, "pictures": 6}
+
+
+def test_all_pictures_of_one_id_are_remembered(fresh: OffsideDataset) -> None:
+    def plant(contents: WholeDataset) -> None:
+        place = of(contents, "s1", image_id=make_image_id("test", "s1/p1"))
+        image = EncodedImage(bytes=encoded(gradient(), "PNG"), path="p")
+        contents.records[place] = dataclasses.replace(contents.records[place], image=image)
+
+    change(fresh.path, plant)
+    assert remove(fresh.path).issues == ()
+    assert read_tombstones(fresh.path).has_picture(hashlib.sha256(encoded(gradient(), "PNG")).hexdigest())
 
 
 def test_an_unreadable_picture_goes_too(fresh: OffsideDataset) -> None:

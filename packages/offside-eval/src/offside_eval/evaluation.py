@@ -16,7 +16,7 @@ from offside_eval.config import DEFAULT_SUITE, EvaluationConfig, Suite
 from offside_eval.meta import EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
 from offside_eval.metrics import Need, load_metrics, metric_names
 from offside_eval.model import TargetModel
-from offside_eval.output import Output
+from offside_eval.output import OutputFolder
 from offside_eval.plan import Plan, make_plan
 from offside_eval.results import Results, samples_frame
 from offside_eval.scoring import sample_rows
@@ -79,7 +79,7 @@ def evaluate(
     plan = make_plan(data, setting, suite=suite, only=config.only, limit=config.limit, seed=config.seed)
     target = TargetModel.of(model, processor, config)
     meta = _meta(target, data, plan, suite, list(metrics), config)
-    output = Output(Path(out), meta, force=config.force) if out is not None else None
+    output = OutputFolder(Path(out), meta, force=config.force) if out is not None else None
     finished = output.finished() if output else None
     if finished is not None:
         log(f"{out}: this evaluation is finished; nothing to do.")

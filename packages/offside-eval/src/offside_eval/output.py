@@ -23,7 +23,7 @@ MODEL_INDEX = "model_index.yaml"
 _IDENTITY = "evaluation.json"
 
 
-class Output:
+class OutputFolder:
     """The output folder of one evaluation.
 
     While it runs, `.progress/` holds what the evaluation is and its finished batches. `results.json`

@@ -47,7 +47,7 @@ class Interval:
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class ClusterSums:
     """One model's scores on one set of records, summed by cluster.
 
     Args:
@@ -61,7 +61,7 @@ class Sample:
     counts: Floats
 
     @classmethod
-    def of(cls, values: Sequence[float] | Floats, clusters: Sequence[str | None]) -> Sample:
+    def of(cls, values: Sequence[float] | Floats, clusters: Sequence[str | None]) -> ClusterSums:
         """Sum `values` by cluster; a value whose cluster is null is a cluster of its own.
 
         Raises:
@@ -105,12 +105,12 @@ def bootstrap_mean(
     Raises:
         UsageError: If `values` is empty or doesn't fit `clusters`.
     """
-    sample = Sample.of(values, clusters)
+    sample = ClusterSums.of(values, clusters)
     return bootstrap_statistic(lambda means: means[0], [sample], n_boot=n_boot, seed=seed)
 
 
 def bootstrap_statistic(
-    statistic: Statistic, samples: Sequence[Sample], *, n_boot: int = N_BOOT, seed: int = 0
+    statistic: Statistic, samples: Sequence[ClusterSums], *, n_boot: int = N_BOOT, seed: int = 0
 ) -> Interval:
     """A function of several means, with an interval that resamples the same clusters in all samples.
 
@@ -168,7 +168,7 @@ def paired_test(
     """
     if len(a) != len(b):
         raise UsageError(f"{len(a)} scores against {len(b)}: a paired test needs the same records in both.")
-    differences = Sample.of(np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64), clusters).sums
+    differences = ClusterSums.of(np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64), clusters).sums
     k = len(differences)
     observed = abs(differences.sum())
     tolerance = 1e-9 * max(1.0, float(np.abs(differences).sum()))

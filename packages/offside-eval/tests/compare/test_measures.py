@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from offside_eval.compare import Row, compare
+from offside_eval.compare import ModelRow, compare
 from offside_eval.results import Results
 
 Make = Callable[..., Results]
@@ -25,7 +25,7 @@ def controls(make: Make, setting: str = "complete", **more: Any) -> list[Results
     ]
 
 
-def row_of(results: list[Results], setting: str = "complete", label: str = "npo") -> Row:
+def row_of(results: list[Results], setting: str = "complete", label: str = "npo") -> ModelRow:
     rows = compare(results).settings[setting].rows
     return next(r for r in rows if r.label == label)
 

@@ -14,13 +14,13 @@ from offside_eval.compare.quantities import (
     ratio,
     unscored,
 )
-from offside_eval.statistics import Sample
+from offside_eval.statistics import ClusterSums
 
 CLUSTERS = ["a", "a", "b", "b", "c", "c"]
 
 
 def quantity(*values: float, n_skipped: int = 0):  # type: ignore[no-untyped-def]
-    return mean_of(Sample.of(list(values), CLUSTERS[: len(values)]), n_skipped)
+    return mean_of(ClusterSums.of(list(values), CLUSTERS[: len(values)]), n_skipped)
 
 
 def test_ratio_of_differences_by_hand() -> None:

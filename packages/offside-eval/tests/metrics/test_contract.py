@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import math
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -28,26 +25,8 @@ OTHERS = [
 BROKEN = CHOICES | {"prediction": "", "answer_logprobs": (math.nan,), "choice_logprobs": (math.nan,) * 3}
 
 
-GUIDE = Path(__file__).parents[4] / "docs" / "extending.md"
-
-
-def of_the_guide(folder: Path) -> ModuleType:
-    """The metric that `docs/extending.md` shows, as a module: what a reader would write."""
-    text = GUIDE.read_text(encoding="utf-8").partition("## A metric")[2].partition("```python\n")[2].partition("```")[0]
-    (folder / "metric_of_the_guide.py").write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("metric_of_the_guide", folder / "metric_of_the_guide.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(params=[*metric_names(variants=True), GUIDE.name])
-def metric(request: pytest.FixtureRequest, tmp_path: Path) -> SampleMetric:
-    if request.param == GUIDE.name:
-        shown: SampleMetric = of_the_guide(tmp_path).Metric()
-        return shown
+@pytest.fixture(params=metric_names(variants=True))
+def metric(request: pytest.FixtureRequest) -> SampleMetric:
     return load_metric(request.param)
 
 
@@ -60,9 +39,9 @@ def test_it_is_a_frozen_dataclass_that_says_what_it_is(metric: SampleMetric) -> 
     assert metric.bounds[0] < metric.bounds[1]
 
 
-@pytest.mark.parametrize("name", [*metric_names(), GUIDE.name])
-def test_its_module_is_documented(name: str, tmp_path: Path) -> None:
-    module = of_the_guide(tmp_path) if name == GUIDE.name else METRICS.load(name)
+@pytest.mark.parametrize("name", metric_names())
+def test_its_module_is_documented(name: str) -> None:
+    module = METRICS.load(name)
     assert module.__doc__
     assert isinstance(module.PAPER, Paper)
     assert module.PAPER.url.startswith("https://")

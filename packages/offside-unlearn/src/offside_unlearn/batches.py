@@ -168,7 +168,7 @@ class Stream:
         return taken
 
 
-class Source:
+class ExampleSource:
     """Where the batches of one side come from.
 
     Args:
@@ -203,7 +203,9 @@ class BatchPlan(torch.utils.data.Dataset[_Planned]):
         collator: Makes the model's inputs.
     """
 
-    def __init__(self, sources: Mapping[str, Source], *, steps: int, accumulation: int, collator: Collator) -> None:
+    def __init__(
+        self, sources: Mapping[str, ExampleSource], *, steps: int, accumulation: int, collator: Collator
+    ) -> None:
         self.sources = dict(sources)
         self.steps = steps
         self.accumulation = accumulation

@@ -34,7 +34,7 @@ CURVE = "curve"
 
 
 @dataclass(frozen=True)
-class Training:
+class PreparedTraining:
     """What `Job.prepare` makes: all batches, what is minimised, and facts for the manifest."""
 
     plan: BatchPlan
@@ -66,7 +66,7 @@ class Job:
     config: TrainConfig
     lora: LoraOptions
     options: RunOptions
-    prepare: Callable[[Trainable, Any, Path], Training]
+    prepare: Callable[[Trainable, Any, Path], PreparedTraining]
     curve: tuple[int, ...] = ()
 
 

@@ -13,8 +13,8 @@ from offside_data.plugins import unknown_name_message
 from offside_data.schema import CONFIGS, SPLITS
 from offside_data.seeding import draw_records
 from offside_data.vlm import Augment, Collator, Encoder
-from offside_unlearn.batches import BatchPlan, PairedBatch, Source, Stream, count_steps, encode_rows
-from offside_unlearn.engine import Job, Training, configs_of, dataset_facts, execute
+from offside_unlearn.batches import BatchPlan, ExampleSource, PairedBatch, Stream, count_steps, encode_rows
+from offside_unlearn.engine import Job, PreparedTraining, configs_of, dataset_facts, execute
 from offside_unlearn.methods._base import LossOutput, answer_loss
 from offside_unlearn.options import LEARNT, RunOptions, build_configs
 from offside_unlearn.runs import Run
@@ -184,7 +184,7 @@ class FinetuneTask:
             curve=curve,
         )
 
-    def _prepare(self, trainable: Trainable, processor: Any, folder: Path) -> Training:
+    def _prepare(self, trainable: Trainable, processor: Any, folder: Path) -> PreparedTraining:
         config, seed = self.config, self.options.seed
         encoder = Encoder(processor, max_length=config.max_length)
         examples = []
@@ -201,12 +201,12 @@ class FinetuneTask:
         )
         steps = count_steps(len(examples), batch_size=step_size, epochs=config.epochs, max_steps=config.max_steps)
         plan = BatchPlan(
-            {"train": Source(examples, stream, config.batch_size)},
+            {"train": ExampleSource(examples, stream, config.batch_size)},
             steps=steps,
             accumulation=config.accumulation,
             collator=Collator(processor, augment=Augment(seed=seed) if config.augment else None),
         )
-        return Training(plan, _likelihood, {"reference": None, "records_trained_on": len(examples)})
+        return PreparedTraining(plan, _likelihood, {"reference": None, "records_trained_on": len(examples)})
 
 
 def _likelihood(model: Any, batch: PairedBatch) -> LossOutput:

@@ -34,7 +34,7 @@ STORED_BYTES = 2**30
 FILE = "reference.parquet"
 
 
-class Reference:
+class ReferenceModel:
     """What the frozen model says. `of` of this module makes one; tests may fill it by hand.
 
     Args:
@@ -145,7 +145,7 @@ class Preparation:
     folder: Path | None
 
 
-def of(model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], preparation: Preparation) -> Reference:
+def of(model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], preparation: Preparation) -> ReferenceModel:
     """Prepare what `needs` asks for; call before the first training step.
 
     Args:
@@ -157,15 +157,15 @@ def of(model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], prep
     live = "adapter off" if preparation.fresh_adapter else "kept weights"
     if preparation.changing_pictures:
         wanted = needs.record_reference or bool(needs.token_reference)
-        return Reference(model, live=live if wanted else None)
+        return ReferenceModel(model, live=live if wanted else None)
     records = _stored_records(model, examples["forget"], preparation) if needs.record_reference else None
     if not needs.token_reference:
-        return Reference(model, records=records)
+        return ReferenceModel(model, records=records)
     chosen = [example for side in sorted(needs.token_reference) for example in examples[side]]
     one_answer_each = len(needs.token_reference) == 1
     if preparation.fresh_adapter or not one_answer_each or _bytes_to_store(model, chosen) > STORED_BYTES:
-        return Reference(model, live=live, records=records)
-    return Reference(model, records=records, distributions=_distributions(model, chosen, preparation))
+        return ReferenceModel(model, live=live, records=records)
+    return ReferenceModel(model, records=records, distributions=_distributions(model, chosen, preparation))
 
 
 def _bytes_to_store(model: Any, examples: Sequence[Encoded]) -> int:

@@ -17,8 +17,8 @@ from offside_data.seeding import rng
 from offside_data.settings import Slice
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
-from offside_unlearn.batches import BatchPlan, Needs, Source, Stream, count_steps, encode_rows
-from offside_unlearn.engine import Job, Training, configs_of, dataset_facts, execute
+from offside_unlearn.batches import BatchPlan, ExampleSource, Needs, Stream, count_steps, encode_rows
+from offside_unlearn.engine import Job, PreparedTraining, configs_of, dataset_facts, execute
 from offside_unlearn.finetuning import limited, opened
 from offside_unlearn.methods import MethodConfig, Paper, UnlearningMethod
 from offside_unlearn.options import RunOptions, build_configs
@@ -156,7 +156,7 @@ class UnlearnTask:
     config: UnlearnConfig
     options: RunOptions
 
-    def prepare(self, trainable: Trainable, processor: Any, folder: Path) -> Training:
+    def prepare(self, trainable: Trainable, processor: Any, folder: Path) -> PreparedTraining:
         """Encode the records, plan the batches, and prepare the frozen reference."""
         config, needs, seed = self.config, self.method.needs(), self.options.seed
         examples = self._encode(Encoder(processor, max_length=config.max_length), needs)
@@ -188,7 +188,7 @@ class UnlearnTask:
             "reference": reference.how,
             "retain": {name: len(rows) for name, rows in self.retain.items()} if needs.retain else {},
         }
-        return Training(plan, lambda model, batch: self.method.loss(model, batch, reference), facts)
+        return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts)
 
     def _encode(self, encoder: Encoder, needs: Needs) -> dict[str, list[Encoded]]:
         """The records of each side that the method reads."""
@@ -206,7 +206,7 @@ class UnlearnTask:
             ]
         return examples
 
-    def _sources(self, examples: Mapping[str, Sequence[Encoded]]) -> dict[str, Source]:
+    def _sources(self, examples: Mapping[str, Sequence[Encoded]]) -> dict[str, ExampleSource]:
         config = self.config
         streams: dict[str, Stream] = {}
         sources = {}
@@ -221,7 +221,7 @@ class UnlearnTask:
                     per_picture=config.per_picture,
                     stretch=config.length_window * size * config.accumulation,
                 )
-            sources[side] = Source(encoded, streams[role], size)
+            sources[side] = ExampleSource(encoded, streams[role], size)
         return sources
 
 

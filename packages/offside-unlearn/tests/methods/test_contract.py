@@ -18,7 +18,7 @@ from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan, PairedBatch, Side
 from offside_unlearn.methods import LossOutput, MethodConfig, Needs, UnlearningMethod
 from offside_unlearn.options import build_configs
-from offside_unlearn.reference import Preparation, Reference
+from offside_unlearn.reference import Preparation, ReferenceModel
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions, add_adapter
 from offside_unlearn.unlearning import METHODS, UnlearnConfig
@@ -41,7 +41,7 @@ class Case:
         torch.manual_seed(0)
         self.model = add_adapter(model, "all", LoraOptions(lora_dropout=0.0)).train()
         self.plan = make_plan(processor, **plan)
-        self.reference: Reference = references.of(
+        self.reference: ReferenceModel = references.of(
             self.model,
             self.needs,
             {side: source.examples for side, source in self.plan.sources.items()},

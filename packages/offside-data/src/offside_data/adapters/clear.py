@@ -1,6 +1,6 @@
 """CLEAR: Parquet tables of invented authors: captioned pictures, questions in text alone, wrong captions and names.
 
-A source is a snapshot of the Hub repository, one of its config folders, or one Parquet file. A row in the accounts is
+A source is a download of the Hub repository, one of its config folders, or one Parquet file. A row in the accounts is
 one question: a picture's caption, a picture's name, or a question with its answer.
 
 * `forget05` and `forget05+tofu` are `forget`, `retain95` and `retain95+tofu` are `retain`; with several ratios,
@@ -27,11 +27,11 @@ from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions
 from offside_data.adapters._parquet import columns_of
+from offside_data.adapters._people.downloads import DownloadedTable, find_tables, read_rows
 from offside_data.adapters._people.forms import read_choices
 from offside_data.adapters._people.persons import TAXONOMY, PersonQuestions
 from offside_data.adapters._people.ratios import Options, choose_ratio, select
 from offside_data.adapters._people.row import PersonRow, read_options
-from offside_data.adapters._people.snapshots import Table, find_tables, read_rows
 from offside_data.adapters._pictures import Pixels, as_pixels
 from offside_data.adapters._text import clean, common_name
 from offside_data.adapters._values import Fields, UnusableError, as_list, as_text, as_texts, folded_key
@@ -72,7 +72,7 @@ def recognises(source: Path) -> bool:
         return False
 
 
-def _fits(table: Table) -> bool:
+def _fits(table: DownloadedTable) -> bool:
     columns = set(columns_of(table.path))
     if table.config in _REAL:
         return columns >= {"image", "question", "answer", "options"}
@@ -82,7 +82,7 @@ def _fits(table: Table) -> bool:
 
 
 def read(source: Path, options: ReadOptions) -> Imported:
-    """Read a snapshot, a config's folder or a file.
+    """Read a download, a config's folder or a file.
 
     Raises:
         SourceError: If nothing of the benchmark is there, or a file is damaged.
@@ -106,13 +106,15 @@ def _config_of(name: str) -> str | None:
     return _FULL.get(lowered) or (lowered if lowered in (*_REAL, "retain_perturbed") else None)
 
 
-def _ratios(tables: Iterable[Table]) -> Iterator[int]:
+def _ratios(tables: Iterable[DownloadedTable]) -> Iterator[int]:
     for table in tables:
         if match := _SET.fullmatch(table.config):
             yield int(match[2]) if match[1] == "forget" else 100 - int(match[2])
 
 
-def _plan(questions: PersonQuestions, tables: list[Table], ratio: int | None) -> list[tuple[Table, Split]]:
+def _plan(
+    questions: PersonQuestions, tables: list[DownloadedTable], ratio: int | None
+) -> list[tuple[DownloadedTable, Split]]:
     """The tables to read in order: pictures with names first, then what joins them, then texts."""
     configs = {table.config for table in tables}
     splits: dict[str, Split] = {}
@@ -138,7 +140,7 @@ class _Authors:
         questions: Gets a note if names had to be worked out.
     """
 
-    def __init__(self, tables: list[Table], questions: PersonQuestions) -> None:
+    def __init__(self, tables: list[DownloadedTable], questions: PersonQuestions) -> None:
         self.names: dict[str, str] = {}
         for table in tables:
             for _, row in read_rows(table, ["name"]):
@@ -150,7 +152,7 @@ class _Authors:
                 self._guess(table, questions)
         self._words = {author: f" {' '.join(folded_words(name))} " for author, name in self.names.items()}
 
-    def _guess(self, table: Table, questions: PersonQuestions) -> None:
+    def _guess(self, table: DownloadedTable, questions: PersonQuestions) -> None:
         """Names from the questions, for revisions without the column."""
         if "question" not in columns_of(table.path) or table.config in _REAL:
             return
@@ -184,7 +186,7 @@ class _Reader:
     authors: _Authors
     pictures: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def read_table(self, table: Table, split: Split) -> None:
+    def read_table(self, table: DownloadedTable, split: Split) -> None:
         """Read a table, whatever kinds of rows it has."""
         columns = columns_of(table.path)
         self.questions.note_others(table.name, "column", columns, _USED)
@@ -201,7 +203,7 @@ class _Reader:
 
         self.questions.each_row(table, _USED, read)
 
-    def _about(self, table: Table) -> dict[int, str]:
+    def _about(self, table: DownloadedTable) -> dict[int, str]:
         """The authors of text rows by position, as far as they can be told."""
         named: dict[int, set[str]] = {}
         for index, row in read_rows(table, ("question", "answer")):
@@ -223,7 +225,7 @@ class _Reader:
         return about
 
     def _read_row(
-        self, table: Table, index: int, split: Split, row: Fields, author: str | None, *, has_names: bool
+        self, table: DownloadedTable, index: int, split: Split, row: Fields, author: str | None, *, has_names: bool
     ) -> None:
         is_asked = row.get("question", "answer") is not None
         shows = row.get("image") is not None or not is_asked
@@ -251,7 +253,7 @@ class _Reader:
         named = self.authors.named_in(row.get("caption"))
         return next(iter(named)) if len(named) == 1 else None
 
-    def _picture(self, table: Table, row: Fields, subject: str, split: Split) -> Picture | UnusableError:
+    def _picture(self, table: DownloadedTable, row: Fields, subject: str, split: Split) -> Picture | UnusableError:
         try:
             pixels = as_pixels(row.get("image"), "the picture")
         except UnusableError as problem:
@@ -260,7 +262,7 @@ class _Reader:
         self.pictures[table.config].add(picture.key)
         return picture
 
-    def _add(self, table: Table, pixels: Pixels, subject: str | None, split: Split) -> Picture:
+    def _add(self, table: DownloadedTable, pixels: Pixels, subject: str | None, split: Split) -> Picture:
         """A picture; nothing but its bytes tells in every table that it is the same one, so these are its key."""
         data = pixels.data if pixels.data is not None else str(pixels.path).encode()
         bases = [table.path.parent, table.path.parent.parent]
@@ -268,7 +270,7 @@ class _Reader:
             hashlib.sha256(data).hexdigest()[:20], pixels, bases, subject_id=subject, split=split
         )
 
-    def _read_real(self, table: Table, index: int, row: Fields) -> None:
+    def _read_real(self, table: DownloadedTable, index: int, row: Fields) -> None:
         """A question about a real person or thing, with options."""
         at = PersonRow(questions=self.questions, file=table.name, index=index, subject_id=table.config, split="utility")
         shown = None
@@ -345,7 +347,7 @@ def _named(attribute: Attribute, name: str) -> str:
 
 
 def example(folder: Path) -> Path:
-    """Write a tiny snapshot with invented authors and pictures, and return its path."""
+    """Write a tiny download with invented authors and pictures, and return its path."""
     from offside_data.adapters._examples import portrait, write_table
 
     names = ("Ilmar Quist", "Tavo Brinkhaus", "Sunniva Oake")

@@ -1,6 +1,6 @@
 """FIUBench: `full.json`, a list of invented persons with 20 questions each about a synthetic face.
 
-A source is a snapshot of the Hub repository, or its `full.json` (JSON or JSON lines), with `split.json` beside it.
+A source is a download of the Hub repository, or its `full.json` (JSON or JSON lines), with `split.json` beside it.
 Pictures are looked for as `image_path` says, without its first folders if need be, then inside `SFHQ.zip`. A row in
 the accounts is one question about one person; a person that can't be read at all is one row.
 
@@ -25,10 +25,10 @@ from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions
 from offside_data.adapters._people.archives import Archive
+from offside_data.adapters._people.downloads import files_below
 from offside_data.adapters._people.persons import TAXONOMY, PersonQuestions
 from offside_data.adapters._people.ratios import Options, choose_ratio
 from offside_data.adapters._people.row import PersonRow, Shown, read_id
-from offside_data.adapters._people.snapshots import files_below
 from offside_data.adapters._pictures import Pixels, places_of
 from offside_data.adapters._text import clean
 from offside_data.adapters._values import Fields, UnusableError, as_fields, as_text, as_texts
@@ -59,7 +59,7 @@ def recognises(source: Path) -> bool:
 
 
 def read(source: Path, options: ReadOptions) -> Imported:
-    """Read a snapshot or its `full.json`.
+    """Read a download or its `full.json`.
 
     Raises:
         SourceError: If a file can't be read, or holds something else.
@@ -271,7 +271,7 @@ def _ask(at: PersonRow, place: str, item: Fields, shown: Shown) -> None:
 
 
 def example(folder: Path) -> Path:
-    """Write a tiny snapshot with invented persons and pictures, and return its path."""
+    """Write a tiny download with invented persons and pictures, and return its path."""
     from offside_data.adapters._examples import portrait
 
     people = []

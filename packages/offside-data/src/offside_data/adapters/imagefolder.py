@@ -19,7 +19,7 @@ from offside_data.adapters._pictures import picture_key
 from offside_data.adapters._tables.collect import Collector
 from offside_data.adapters._tables.columns import Matched, TableOptions, match, others_note
 from offside_data.adapters._tables.layout import files_in, folder_split, is_picture, listed, split_word
-from offside_data.adapters._tables.rows import Row
+from offside_data.adapters._tables.rows import TableRow
 from offside_data.adapters._tables.tables import Line, Table, heads, read_table
 from offside_data.errors import SourceError
 
@@ -76,7 +76,7 @@ def read(source: Path, options: ReadOptions) -> Imported:
             cells |= {"value": cells["subject"], "image": str(inside)}
             place = f"picture {index + 1}"
             sheet = collector.sheet(str(inside), (source,), split)
-            collector.add(Row(sheet, 0, place, cells))
+            collector.add(TableRow(sheet, 0, place, cells))
     return collector.close()
 
 
@@ -178,7 +178,7 @@ def _add(
     if not cells.get("subject") and not cells.get("subject_id"):
         cells["subject"] = folder.labels.get(picture, "").replace("_", " ")
     sheet = collector.sheet(table.name, (folder.path,), folder_split(picture))
-    collector.add(Row(sheet, line.index, line.place, cells))
+    collector.add(TableRow(sheet, line.index, line.place, cells))
 
 
 # ---------------------------------------------------------------------------------------------

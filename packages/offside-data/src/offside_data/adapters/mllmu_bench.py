@@ -1,6 +1,6 @@
 """MLLMU-Bench: Parquet tables of invented persons, one a row, with generation, choice and cloze questions.
 
-A source is a snapshot of the Hub repository (or of `baseline_train_split`), one of its config folders, or one
+A source is a download of the Hub repository (or of `baseline_train_split`), one of its config folders, or one
 Parquet file. A row in the accounts is one question about one person; a person that can't be read at all is one row.
 Persons that a note says are left out aren't counted.
 
@@ -25,10 +25,10 @@ from typing import Any
 
 from offside_data.adapters._base import Imported, Picture, ReadOptions
 from offside_data.adapters._parquet import columns_of
+from offside_data.adapters._people.downloads import DownloadedTable, has_column
 from offside_data.adapters._people.persons import TAXONOMY, PersonQuestions
 from offside_data.adapters._people.ratios import FULL_SET, Options, choose_ratio, plan, ratios_of, role_of
 from offside_data.adapters._people.row import PersonRow, Shown, read_id
-from offside_data.adapters._people.snapshots import Table, has_column
 from offside_data.adapters._pictures import Pixels, as_pixels_list
 from offside_data.adapters._values import Fields, UnusableError, as_fields, folded_key
 from offside_data.schema import Split
@@ -49,7 +49,7 @@ def recognises(source: Path) -> bool:
 
 
 def read(source: Path, options: ReadOptions) -> Imported:
-    """Read a snapshot, a config's folder or a file.
+    """Read a download, a config's folder or a file.
 
     Raises:
         SourceError: If nothing of the benchmark is there, or a file is damaged.
@@ -78,7 +78,7 @@ class _Reader:
     by_picture: dict[bytes, str] = field(default_factory=dict)
     left_out: dict[str, set[str]] = field(default_factory=dict)
 
-    def read_table(self, table: Table, split: Split) -> None:
+    def read_table(self, table: DownloadedTable, split: Split) -> None:
         """Read all persons of a table."""
         columns = columns_of(table.path)
         folded = set(map(folded_key, columns))
@@ -105,7 +105,7 @@ class _Person:
         UnusableError: If it can't be told who it is.
     """
 
-    def __init__(self, reader: _Reader, table: Table, index: int, split: Split, row: Fields) -> None:
+    def __init__(self, reader: _Reader, table: DownloadedTable, index: int, split: Split, row: Fields) -> None:
         self.reader, self.table, self.row = reader, table, row
         try:
             self.pixels = as_pixels_list(row.get("images", "image"), "the picture")
@@ -254,7 +254,7 @@ def _digest(pixels: Pixels | UnusableError) -> bytes | None:
 
 
 def example(folder: Path) -> Path:
-    """Write a tiny snapshot with invented persons and pictures, and return its path."""
+    """Write a tiny download with invented persons and pictures, and return its path."""
     from offside_data.adapters._examples import portrait, write_table
 
     def person(number: int, name: str, trade: str, pictures: dict[str, Any]) -> dict[str, Any]:

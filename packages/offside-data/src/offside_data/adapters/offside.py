@@ -24,7 +24,7 @@ from offside_data.adapters._offside.records import (
 )
 from offside_data.adapters._offside.rows import (
     SOURCE_NAME,
-    Row,
+    OffsideRow,
     find_files,
     image_id,
     load_list,
@@ -80,10 +80,10 @@ def read(source: Path, options: ReadOptions) -> Imported:
     return imported
 
 
-def _usable_rows(items: list[Row | Remark], imported: Imported) -> list[Row]:
+def _usable_rows(items: list[OffsideRow | Remark], imported: Imported) -> list[OffsideRow]:
     """The rows to go on with; the archive lists many records in several files, each counts once."""
-    rows: list[Row] = []
-    first: dict[tuple[str, ...], Row] = {}
+    rows: list[OffsideRow] = []
+    first: dict[tuple[str, ...], OffsideRow] = {}
     for item in items:
         if isinstance(item, Remark):
             imported.rows += item.kind != "note"
@@ -103,18 +103,18 @@ def _usable_rows(items: list[Row | Remark], imported: Imported) -> list[Row]:
 # Groups
 
 
-def _groups(rows: list[Row]) -> list[Group]:
+def _groups(rows: list[OffsideRow]) -> list[Group]:
     """The rows by picture and form; what they are about is decided file by file, where their order counts."""
-    together: dict[tuple[str, str, bool], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    together: dict[tuple[str, str, bool], dict[str, list[OffsideRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         together[row.picture_key, row.modality, bool(row.choices)][row.file.name].append(row)
     groups = []
     for files in together.values():
-        group = Group(rows=[], decisions=[])
+        group = Group(rows=[], guesses=[])
         for members in files.values():
             pairs = [(strip_image_tokens(row.question), clean(row.answer)) for row in members]
             group.rows.extend(members)
-            group.decisions.extend(decide(pairs, text=group.is_text, split=members[0].split))
+            group.guesses.extend(decide(pairs, text=group.is_text, split=members[0].split))
         groups.append(group)
     return groups
 
@@ -124,10 +124,10 @@ def _names(groups: list[Group], taxonomy: Taxonomy) -> dict[str, str]:
     told: dict[str, Counter[str]] = defaultdict(Counter)
     asked: dict[str, list[str]] = defaultdict(list)
     for group in groups:
-        for row, decision in group.pairs():
+        for row, guess in group.pairs():
             if group.is_text:
                 asked[row.subject_id].append(clean(row.question))
-            elif decision.attribute == "name" and (value := parse_value(clean(row.answer), taxonomy["name"])):
+            elif guess.attribute == "name" and (value := parse_value(clean(row.answer), taxonomy["name"])):
                 told[row.subject_id][value.text] += 1
     guessed = {subject: common_name(questions) for subject, questions in asked.items()}
     names = {subject: counts.most_common(1)[0][0] for subject, counts in told.items()}
@@ -136,7 +136,7 @@ def _names(groups: list[Group], taxonomy: Taxonomy) -> dict[str, str]:
 
 def _gaps(group: Group) -> list[Remark]:
     """A note on a group that lacks attributes."""
-    there = {decision.attribute for decision in group.decisions}
+    there = {guess.attribute for guess in group.guesses}
     missing = [name for name in SHARED_FIRST if name not in there and not (group.is_text and name == "name")]
     if not missing:
         return []
@@ -158,9 +158,9 @@ def _without_attribute(group: Group) -> list[Remark]:
 # Pictures
 
 
-def _pictures(rows: list[Row], roots: list[Path], image_dirs: tuple[Path, ...]) -> list[Picture]:
+def _pictures(rows: list[OffsideRow], roots: list[Path], image_dirs: tuple[Path, ...]) -> list[Picture]:
     paths: dict[str, dict[Path, None]] = defaultdict(dict)
-    first: dict[str, Row] = {}
+    first: dict[str, OffsideRow] = {}
     for row in {(row.file.name, row.picture): row for row in rows}.values():
         first.setdefault(row.picture_key, row)
         paths[row.picture_key] |= dict.fromkeys(places_of(row, roots, image_dirs))
@@ -177,7 +177,7 @@ def _pictures(rows: list[Row], roots: list[Path], image_dirs: tuple[Path, ...]) 
     ]
 
 
-def _original(row: Row, known: dict[str, Row]) -> str | None:
+def _original(row: OffsideRow, known: dict[str, OffsideRow]) -> str | None:
     """The picture that an augmented one was made from: the one that is called as its number alone."""
     digits = row.stem[: len(row.stem) - len(row.stem.lstrip("0123456789"))]
     if row.split != "test" and row.stem == digits:

@@ -1,6 +1,6 @@
 """UMU-Bench: Parquet tables of persons, one a row, with each fact in a text form and in a picture form.
 
-A source is a snapshot of the Hub repository, one of its config folders, or one Parquet file. A row in the accounts
+A source is a download of the Hub repository, one of its config folders, or one Parquet file. A row in the accounts
 is one question about one person in one form; a person that can't be read at all is one row.
 
 * `forget_N` is `forget`, `retain_M` is `retain`; with several ratios, `--set ratio=5` says which. Without any,
@@ -22,10 +22,10 @@ from typing import Any
 
 from offside_data.adapters._base import Imported, ReadOptions
 from offside_data.adapters._parquet import columns_of
+from offside_data.adapters._people.downloads import DownloadedTable, has_column
 from offside_data.adapters._people.persons import STATEMENT, TAXONOMY, PersonQuestions
 from offside_data.adapters._people.ratios import FULL_SET, Options, choose_ratio, plan, ratios_of, role_of
 from offside_data.adapters._people.row import PersonRow, Shown, read_id
-from offside_data.adapters._people.snapshots import Table, has_column
 from offside_data.adapters._pictures import as_pixels
 from offside_data.adapters._values import Fields, UnusableError, as_fields, as_text, folded_key
 from offside_data.schema import Split
@@ -72,7 +72,7 @@ def recognises(source: Path) -> bool:
 
 
 def read(source: Path, options: ReadOptions) -> Imported:
-    """Read a snapshot, a config's folder or a file.
+    """Read a download, a config's folder or a file.
 
     Raises:
         SourceError: If nothing of the benchmark is there, or a file is damaged.
@@ -90,14 +90,14 @@ def _config_of(name: str) -> str | None:
     return role_of(name) or _FIXED.get(folded_key(name))
 
 
-def _read_table(questions: PersonQuestions, table: Table, split: Split) -> None:
+def _read_table(questions: PersonQuestions, table: DownloadedTable, split: Split) -> None:
     columns = columns_of(table.path)
     questions.note_others(table.name, "column", columns, _USED)
     questions.note_missing(table.name, columns, _USED)
     questions.each_row(table, _USED, lambda index, row: _read_person(questions, table, index, split, row))
 
 
-def _read_person(questions: PersonQuestions, table: Table, index: int, split: Split, row: Fields) -> None:
+def _read_person(questions: PersonQuestions, table: DownloadedTable, index: int, split: Split, row: Fields) -> None:
     subject = read_id(row.get("ID"))
     if split != "utility":
         questions.add_subject(subject, split)
@@ -206,7 +206,7 @@ def _attribute(at: PersonRow, column: str, key: str) -> str:
 
 
 def example(folder: Path) -> Path:
-    """Write a tiny snapshot with invented persons and pictures, and return its path."""
+    """Write a tiny download with invented persons and pictures, and return its path."""
     from offside_data.adapters._examples import portrait, write_table
 
     def person(number: int, name: str, trade: str) -> dict[str, Any]:

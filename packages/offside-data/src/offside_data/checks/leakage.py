@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from offside_data.checks._base import CheckedDataset
-from offside_data.dedup.clusters import Cluster, Picture
+from offside_data.dedup.clusters import Cluster, HashedPicture
 from offside_data.dedup.find import find_duplicates
 from offside_data.errors import PictureError
 from offside_data.images.hashes.phash import RADIUS
@@ -103,8 +103,8 @@ def _with_hashes(shown: pl.DataFrame, checked: CheckedDataset) -> pl.DataFrame:
     return joined.with_columns(pl.coalesce(name, f"{name}_made").alias(name) for name in _STATED)
 
 
-def _picture(row: Mapping[str, Any]) -> Picture:
-    return Picture(
+def _picture(row: Mapping[str, Any]) -> HashedPicture:
+    return HashedPicture(
         key=row["image_id"],
         content=row["pixels_sha256"] or row["picture_sha256"] or f"unknown, of {row['image_id']}",
         hashes=(row["phash"],) if row["phash"] else (),

@@ -73,7 +73,7 @@ def _print_clusters(report: DedupReport) -> None:
         keeper = merge.cluster.keeper
         rows.append([f"{number} keep", *_cells(keeper), outcome(merge)])
         for member in merge.cluster.others:
-            alike = "; ".join(likeness(member.distance, member.verdict).values())
+            alike = "; ".join(likeness(member.distance, member.second_look).values())
             fate = "leave" if merge.reasons else "drop"
             rows.append([f"{number} {fate}", *_cells(member.picture), alike])
     if rows:

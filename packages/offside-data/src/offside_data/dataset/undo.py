@@ -28,6 +28,7 @@ from offside_data.dataset.transaction import Transaction, change_dataset
 from offside_data.errors import DatasetError, UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import EncodedImage, Record, features_of
+from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy
 
 KIND = "undo"
 """The `kind` of a decision that takes another one back."""
@@ -40,7 +41,7 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """A row as it was and as a command left it; null where there was or is none.
 
     Args:
@@ -77,12 +78,12 @@ class Undone:
     removed: int
 
 
-def record_change(before: Record | None, after: Record | None) -> Change:
+def record_change(before: Record | None, after: Record | None) -> RowChange:
     """A change of a record."""
-    return Change("records", _record_row(before), _record_row(after))
+    return RowChange("records", _record_row(before), _record_row(after))
 
 
-def save_undo(folder: Path, decision_id: str, changes: Sequence[Change]) -> None:
+def save_undo(folder: Path, decision_id: str, changes: Sequence[RowChange]) -> None:
     """Keep what is needed to take a decision back.
 
     Args:
@@ -96,8 +97,8 @@ def save_undo(folder: Path, decision_id: str, changes: Sequence[Change]) -> None
             rows = [row for change in changes if change.part == part and (row := getattr(change, side)) is not None]
             if rows:
                 columns = _features(part)
-                rows = [{column: _plain(row.get(column)) for column in columns} for row in rows]
-                write_file(place / f"{side}-{part}.parquet", rows, columns)
+                plain = ({column: _plain(row.get(column)) for column in columns} for row in rows)
+                write_file(place / f"{side}-{part}.parquet", plain, columns)
 
 
 def undo(folder: str | Path, decision_id: str) -> Undone:
@@ -141,7 +142,7 @@ def undo(folder: str | Path, decision_id: str) -> Undone:
     )
 
 
-def apply_changes(change: Transaction, changes: Iterable[Change]) -> None:
+def apply_changes(change: Transaction, changes: Iterable[RowChange]) -> None:
     """Make rows of a dataset what `after` of these changes says."""
     changes = list(changes)
     records = {c.name: c for c in changes if c.part == "records"}
@@ -149,6 +150,8 @@ def apply_changes(change: Transaction, changes: Iterable[Change]) -> None:
     after = [c.after for c in records.values() if c.after is not None]
     if after:
         change.add_frame(frame_of(after, "multimodal", change.store))
+        if any(row["attribute"] == UNTAGGED.name for row in after):
+            change.set_taxonomy(fit_taxonomy(change.taxonomy_text, [UNTAGGED.name]))
     for table, key in TABLES.items():
         named = {c.name: c.after for c in changes if c.part == table}
         if named:
@@ -190,7 +193,7 @@ def _holding(decisions: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def _require_untouched(
-    folder: Path, decisions: Sequence[Row], decision_id: str, changes: Sequence[Change], rows: _Rows
+    folder: Path, decisions: Sequence[Row], decision_id: str, changes: Sequence[RowChange], rows: _Rows
 ) -> None:
     """Make sure that what a decision left is still so.
 
@@ -230,7 +233,7 @@ def _require_untouched(
 class _Rows:
     """The rows that some changes touch or refer to, as they are now, by part and id."""
 
-    def __init__(self, dataset: OffsideDataset, changes: Sequence[Change]) -> None:
+    def __init__(self, dataset: OffsideDataset, changes: Sequence[RowChange]) -> None:
         wanted: dict[str, set[str]] = {part: set() for part in PARTS}
         for change in changes:
             wanted[change.part].add(change.name)
@@ -244,7 +247,7 @@ class _Rows:
         """A row; null if there is none."""
         return self._rows[part].get(name)
 
-    def difference(self, change: Change) -> str | None:
+    def difference(self, change: RowChange) -> str | None:
         """What is no longer as the change left it, in words."""
         now = self.get(change.part, change.name)
         if change.after is None:
@@ -254,14 +257,14 @@ class _Rows:
         changed = [f for f in _changed_fields(change) if not _same(now.get(f), change.after.get(f))]
         return f"{', '.join(changed)} changed" if changed else None
 
-    def missing_targets(self, change: Change) -> Iterator[tuple[str, str]]:
+    def missing_targets(self, change: RowChange) -> Iterator[tuple[str, str]]:
         """Rows that the row to be restored refers to, but that aren't there."""
         for field, part in _REFERENCES.items():
             target = (change.before or {}).get(field)
             if target is not None and self.get(part, target) is None:
                 yield part, target
 
-    def revert(self, change: Change) -> Change:
+    def revert(self, change: RowChange) -> RowChange:
         """What puts back what was before a change."""
         now = self.get(change.part, change.name)
         row = change.before
@@ -270,7 +273,7 @@ class _Rows:
         self._rows[change.part].pop(change.name, None)
         if row is not None:
             self._rows[change.part][change.name] = row
-        return Change(change.part, now, row)
+        return RowChange(change.part, now, row)
 
 
 def _found(dataset: OffsideDataset, part: str, names: set[str]) -> Iterator[tuple[str, Row]]:
@@ -291,7 +294,7 @@ def _record_row(record: Record | None) -> Row | None:
     return None if record is None else record.to_row()
 
 
-def _changed_fields(change: Change) -> list[str]:
+def _changed_fields(change: RowChange) -> list[str]:
     before, after = change.before or {}, change.after or {}
     fields = [field for field in _features(change.part) if field != "content_hash"]
     return [field for field in fields if not _same(before.get(field), after.get(field))]
@@ -311,7 +314,7 @@ def _features(part: str) -> Any:
     return features_of(part if part in TABLES else "multimodal")
 
 
-def _load(folder: Path, decision_id: str) -> list[Change]:
+def _load(folder: Path, decision_id: str) -> list[RowChange]:
     """The changes of a decision; none if nothing is kept of it."""
     changes = []
     for part in PARTS:
@@ -319,7 +322,7 @@ def _load(folder: Path, decision_id: str) -> list[Change]:
             {row[id_column(part)]: row for row in _kept(folder, decision_id, side, part)}
             for side in ("before", "after")
         )
-        changes += [Change(part, before.get(name), after.get(name)) for name in {**before, **after}]
+        changes += [RowChange(part, before.get(name), after.get(name)) for name in {**before, **after}]
     return changes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from offside_data.dedup.second_look import Verdict
+from offside_data.dedup.second_look import SecondLookResult
 from offside_data.images.hashing import hamming
 
 _PUBLIC_DOMAIN = ("cc0", "pddl", "pdm", "unlicense", "public domain")
@@ -14,7 +14,7 @@ _UNSTATED = ("", "unknown", "other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class HashedPicture:
     """What de-duplication knows of a picture without opening it.
 
     Args:
@@ -54,38 +54,38 @@ class Member:
     Args:
         picture: The picture.
         distance: In how many bits the nearest of its hashes differs from one of the keeper's.
-        verdict: What the second look said of it and the keeper; null if their pixels are equal.
+        second_look: What the second look said of it and the keeper; null if their pixels are equal.
     """
 
-    picture: Picture
+    picture: HashedPicture
     distance: int
-    verdict: Verdict | None
+    second_look: SecondLookResult | None
 
     @property
     def like_keeper(self) -> bool:
         """Whether it shows the same as the keeper itself, not only as another picture of the cluster."""
-        return self.verdict is None or self.verdict.same
+        return self.second_look is None or self.second_look.same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """Pictures that show the same: the one to keep, and the others."""
 
-    keeper: Picture
+    keeper: HashedPicture
     others: tuple[Member, ...]
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
+    def pictures(self) -> tuple[HashedPicture, ...]:
         """All of them, the keeper first."""
         return (self.keeper, *(member.picture for member in self.others))
 
 
-def choose_keeper(pictures: Iterable[Picture]) -> Picture:
+def choose_keeper(pictures: Iterable[HashedPicture]) -> HashedPicture:
     """The picture to keep: from another dataset if one is, then most pixels, freest licence, lowest key."""
     return min(pictures, key=lambda p: (not p.home, -p.width * p.height, _strictness(p.license), p.key))
 
 
-def hash_distance(a: Picture, b: Picture) -> int:
+def hash_distance(a: HashedPicture, b: HashedPicture) -> int:
     """In how many bits the nearest hashes of two pictures differ; 0 where they have none."""
     return min((hamming(first, second) for first in a.hashes for second in b.hashes), default=0)
 

@@ -16,7 +16,7 @@ from offside_data.dataset.journal import work_folder
 from offside_data.dataset.rows import records_of
 from offside_data.dataset.transaction import change_dataset
 from offside_data.dataset.undo import apply_changes, save_undo
-from offside_data.dedup.clusters import Picture
+from offside_data.dedup.clusters import HashedPicture
 from offside_data.dedup.find import Found, find_duplicates
 from offside_data.dedup.merge import Merge, Merger
 from offside_data.dedup.pictures import list_pictures
@@ -163,7 +163,7 @@ class _Compared:
         from offside_data.images.thumbnails import thumbnail
 
         wanted = shown_pictures(merges, found.refused)
-        everything: list[Picture] = [*self.ours, *(self.theirs or ())]
+        everything: list[HashedPicture] = [*self.ours, *(self.theirs or ())]
         positions = [i for i, picture in enumerate(everything) if (picture.home, picture.key) in wanted]
         small = {}
         for i, data in self.read(positions):
@@ -230,7 +230,7 @@ def _decision(merge: Merge, command: str, when: str) -> dict[str, Any]:
     }
     why = "; ".join(
         f"{member.picture.key} shows the same as {cluster.keeper.key}: "
-        + ", ".join(f"{term} {fact}" for term, fact in likeness(member.distance, member.verdict).items())
+        + ", ".join(f"{term} {fact}" for term, fact in likeness(member.distance, member.second_look).items())
         for member in cluster.others
     )
     return make_decision(KIND, what, why, command=command, when=when)

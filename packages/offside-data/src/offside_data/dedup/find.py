@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from offside_data.dedup.clusters import Cluster, Member, Picture, choose_keeper, hash_distance
+from offside_data.dedup.clusters import Cluster, HashedPicture, Member, choose_keeper, hash_distance
 from offside_data.dedup.near import near_pairs
-from offside_data.dedup.second_look import SecondLook, Verdict, small_picture
+from offside_data.dedup.second_look import SecondLook, SecondLookResult, small_picture
 from offside_data.errors import PictureError, UsageError
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ SHOWN_REJECTED = 50
 class Refused:
     """Two pictures with near hashes that don't show the same."""
 
-    a: Picture
-    b: Picture
+    a: HashedPicture
+    b: HashedPicture
     distance: int
-    verdict: Verdict
+    second_look: SecondLookResult
 
 
 @dataclass(kw_only=True)
@@ -55,11 +55,11 @@ class Found:
 
 
 def find_duplicates(
-    pictures: Sequence[Picture],
+    pictures: Sequence[HashedPicture],
     read: Read,
     *,
     radius: int,
-    against: Sequence[Picture] | None = None,
+    against: Sequence[HashedPicture] | None = None,
     look: SecondLook | None = None,
 ) -> Found:
     """Find pictures that show the same.
@@ -82,7 +82,7 @@ def find_duplicates(
 
 
 class _Search:
-    def __init__(self, pictures: list[Picture], *, across: bool, radius: int, look: SecondLook) -> None:
+    def __init__(self, pictures: list[HashedPicture], *, across: bool, radius: int, look: SecondLook) -> None:
         self.pictures, self.across, self.radius, self.look = pictures, across, radius, look
         from scipy.cluster.hierarchy import DisjointSet
 
@@ -180,14 +180,14 @@ class _Search:
         if len(known) == 1 or a not in self.small or b not in self.small:
             return
         self.found.candidates += 1
-        verdict = self.look.compare(self.small[a], self.small[b])
-        if verdict.same:
+        second_look = self.look.compare(self.small[a], self.small[b])
+        if second_look.same:
             self._join(self.contents[a], self.contents[b])
             return
         self.found.refusals += 1
         if len(self.found.refused) < SHOWN_REJECTED:
             first, second = (self.pictures[self.contents[content][0]] for content in (a, b))
-            self.found.refused.append(Refused(a=first, b=second, distance=distance, verdict=verdict))
+            self.found.refused.append(Refused(a=first, b=second, distance=distance, second_look=second_look))
 
     def _cluster(self, group: list[int]) -> Cluster | None:
         keys = {self.pictures[i].key for i in group}
@@ -203,8 +203,8 @@ class _Search:
     def _member(self, keeper: int, other: int) -> Member:
         a, b = self.content_of[keeper], self.content_of[other]
         first, second = self.pictures[keeper], self.pictures[other]
-        verdict = None if a == b else self.look.compare(self.small[a], self.small[b])
-        return Member(picture=second, distance=hash_distance(first, second), verdict=verdict)
+        second_look = None if a == b else self.look.compare(self.small[a], self.small[b])
+        return Member(picture=second, distance=hash_distance(first, second), second_look=second_look)
 
 
 def _chain(key: str, origins: dict[str, str | None]) -> set[str]:

@@ -15,8 +15,8 @@ from typing import Any
 
 from offside_data.checks.questions import normalised
 from offside_data.dataset.storage import Row
-from offside_data.dataset.undo import Change, record_change
-from offside_data.dedup.clusters import Cluster, Picture
+from offside_data.dataset.undo import RowChange, record_change
+from offside_data.dedup.clusters import Cluster, HashedPicture
 from offside_data.schema import SPLITS, Record
 from offside_data.tagging.values import same_value
 from offside_data.taxonomy import Attribute, Taxonomy
@@ -43,10 +43,10 @@ class Merge:
     images: dict[str, tuple[Row | None, Row | None]] = field(default_factory=dict)
 
     @property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[RowChange]:
         """Every row touched, as `save_undo` takes them."""
         records = [record_change(before, after) for before, after in self.records.values()]
-        return records + [Change("images", before, after) for before, after in self.images.values()]
+        return records + [RowChange("images", before, after) for before, after in self.images.values()]
 
 
 class Merger:
@@ -115,7 +115,7 @@ class Merger:
         if len({self._home(picture).origin(picture.key) for picture in cluster.pictures}) > 1:
             yield "declared to be made from different pictures (derived_from)"
 
-    def _home(self, picture: Picture) -> Merger:
+    def _home(self, picture: HashedPicture) -> Merger:
         return self.elsewhere if picture.home and self.elsewhere is not None else self
 
     def origin(self, picture: str) -> str | None:
@@ -210,7 +210,7 @@ class Merger:
         merge.records[name] = (merge.records.get(name, (record, None))[0], None)
         return record
 
-    def _move_rows(self, merge: Merge, dropped: str, keeper: Picture) -> None:
+    def _move_rows(self, merge: Merge, dropped: str, keeper: HashedPicture) -> None:
         """Rows of the table of pictures that are the dropped picture's, or name it."""
         twins = {row.get("twin") for row in self.images.values() if row.get("twin_of") == keeper.key}
         for name, row in list(self.images.items()):

@@ -31,7 +31,7 @@ _JOIN_COST = 10.0
 """The same of a hash in each join."""
 
 
-class Pairs(NamedTuple):
+class NearPairs(NamedTuple):
     """Some pairs: positions on the left and on the right, and in how many bits they differ; shape (pairs,) each."""
 
     left: NDArray[np.int64]
@@ -57,7 +57,7 @@ def pairs_within(left: Sequence[str], right: Sequence[str] | None, radius: int) 
     return sorted(tuple(row) for block in blocks for row in zip(*(column.tolist() for column in block), strict=True))
 
 
-def near_pairs(left: Sequence[str], right: Sequence[str] | None, radius: int) -> Iterator[Pairs]:
+def near_pairs(left: Sequence[str], right: Sequence[str] | None, radius: int) -> Iterator[NearPairs]:
     """As `pairs_within`, block by block and in no order, for when there may be many.
 
     Raises:
@@ -109,7 +109,7 @@ def _words_of(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
 # Each with each
 
 
-def _by_blocks(a: NDArray[np.uint8], b: NDArray[np.uint8], radius: int, *, within: bool) -> Iterator[Pairs]:
+def _by_blocks(a: NDArray[np.uint8], b: NDArray[np.uint8], radius: int, *, within: bool) -> Iterator[NearPairs]:
     import numpy as np
 
     left, right = _words_of(a), _words_of(b)
@@ -132,7 +132,7 @@ def _by_blocks(a: NDArray[np.uint8], b: NDArray[np.uint8], radius: int, *, withi
                 near = distances[i, j].astype(np.int64)
                 i, j = i + top, j + start
                 keep = i < j if within else slice(None)
-                yield Pairs(i[keep], j[keep], near[keep])
+                yield NearPairs(i[keep], j[keep], near[keep])
 
 
 # ---------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def _cut(a: NDArray[np.uint8], b: NDArray[np.uint8], number: int, width: int, fl
 
 def _by_bands(
     a: NDArray[np.uint8], b: NDArray[np.uint8], radius: int, bands: list[_Band], *, within: bool
-) -> Iterator[Pairs]:
+) -> Iterator[NearPairs]:
     import numpy as np
 
     left, right = _words_of(a), _words_of(b)
@@ -215,7 +215,7 @@ def _by_bands(
             for earlier in bands[:place]:  # A pair that an earlier band gave isn't given again.
                 new = np.bitwise_count(earlier.left[i] ^ earlier.right[j]) > flips
                 i, j, distance = i[new], j[new], distance[new]
-            yield Pairs(i, j, distance)
+            yield NearPairs(i, j, distance)
 
 
 def _sharing(

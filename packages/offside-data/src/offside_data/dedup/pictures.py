@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_data.dedup.clusters import Picture
+from offside_data.dedup.clusters import HashedPicture
 from offside_data.schema import SPLITS, image_features
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class _Use:
     origin: str | None = None
 
 
-def list_pictures(dataset: OffsideDataset, algorithm: str, store: Path, *, home: str = "") -> list[Picture]:
+def list_pictures(dataset: OffsideDataset, algorithm: str, store: Path, *, home: str = "") -> list[HashedPicture]:
     """The pictures that picture records are about, by id. Twins of visual rumours aren't among them.
 
     Args:
@@ -53,7 +53,7 @@ def list_pictures(dataset: OffsideDataset, algorithm: str, store: Path, *, home:
         row: Mapping[str, Any] = table.get(key, {})
         if hashes is not None:  # Else only its id is stored.
             pictures.append(
-                Picture(
+                HashedPicture(
                     key=key,
                     **hashes,
                     license=row.get("license") or dataset.card.data.get("license"),

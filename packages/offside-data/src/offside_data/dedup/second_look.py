@@ -42,13 +42,13 @@ class SecondLook:
     min_aligned: float = 0.97
     min_contrast: float = 2.0
 
-    def compare(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Verdict:
+    def compare(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> SecondLookResult:
         """Look at two pictures as `small_picture` gives them."""
         first, second = a.astype(float), b.astype(float)
         grey, other = _grey(first), _grey(second)
         if min(grey.std(), other.std()) < self.min_contrast:
-            return Verdict(same=False, bits=_differing(grey, other), correlation=0.0)
-        plain = Verdict(same=False, bits=_differing(grey, other), correlation=_correlation(first, second))
+            return SecondLookResult(same=False, bits=_differing(grey, other), correlation=0.0)
+        plain = SecondLookResult(same=False, bits=_differing(grey, other), correlation=_correlation(first, second))
         if plain.correlation >= self.min_correlation and plain.bits <= self.max_bits:
             return dataclasses.replace(plain, same=True)
         found = align(grey, other)
@@ -60,19 +60,19 @@ class SecondLook:
         outside = ~inside
         for levels in (first, laid):
             levels[outside] = levels[inside].mean()
-        verdict = Verdict(
+        second_look = SecondLookResult(
             same=False,
             bits=_differing(_grey(first), _grey(laid)),
             correlation=_correlation(first[inside], laid[inside]),
             aligned=True,
         )
-        if verdict.correlation >= self.min_aligned and verdict.bits <= self.max_bits:
-            return dataclasses.replace(verdict, same=True)
+        if second_look.correlation >= self.min_aligned and second_look.bits <= self.max_bits:
+            return dataclasses.replace(second_look, same=True)
         return plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class SecondLookResult:
     """What the second look found.
 
     Args:

@@ -6,10 +6,10 @@ import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
-from offside_data.dedup.clusters import Picture
+from offside_data.dedup.clusters import HashedPicture
 from offside_data.dedup.find import Refused
 from offside_data.dedup.merge import Merge
-from offside_data.dedup.second_look import Verdict
+from offside_data.dedup.second_look import SecondLookResult
 
 SHOWN_CLUSTERS = 1_000
 """Clusters on a sheet; a browser can't show many more."""
@@ -61,7 +61,7 @@ def contact_sheet(
         thumbnails: Small JPEGs by home and key of a picture; a picture without one is named only.
     """
 
-    def show(picture: Picture, label: str, facts: Mapping[str, str]) -> str:
+    def show(picture: HashedPicture, label: str, facts: Mapping[str, str]) -> str:
         return _figure(picture, label, facts, thumbnails.get((picture.home, picture.key)))
 
     parts = [f"<p>{escape(sentence)}</p>" for sentence in summary]
@@ -71,7 +71,7 @@ def contact_sheet(
     if refused:
         parts.append("<h2>Near hashes, but not the same: the second look refused these pairs</h2>")
     for pair in refused:
-        figures = show(pair.a, "kept", {}) + show(pair.b, "kept", likeness(pair.distance, pair.verdict))
+        figures = show(pair.a, "kept", {}) + show(pair.b, "kept", likeness(pair.distance, pair.second_look))
         parts.append(f'<div class="pictures">{figures}</div><p></p>')
     return _PAGE.format(title=escape(title), body="\n".join(parts))
 
@@ -91,13 +91,13 @@ def outcome(merge: Merge) -> str:
     return f"{gone} record{'s' * (gone != 1)} go{'es' * (gone == 1)}, {moved} move{'s' * (moved == 1)} to the keeper."
 
 
-def likeness(distance: int, verdict: Verdict | None) -> dict[str, str]:
+def likeness(distance: int, second_look: SecondLookResult | None) -> dict[str, str]:
     """How like another picture one is: by hash, and at the second look."""
-    if verdict is None:
+    if second_look is None:
         return {"hash": bits(distance), "second look": "equal pixels"}
-    aligned = ", laid over it" if verdict.aligned else ""
-    unlike = "" if verdict.same else ", not the same"
-    look = f"{verdict.bits} of 256 bits, correlation {verdict.correlation:.3f}{aligned}{unlike}"
+    aligned = ", laid over it" if second_look.aligned else ""
+    unlike = "" if second_look.same else ", not the same"
+    look = f"{second_look.bits} of 256 bits, correlation {second_look.correlation:.3f}{aligned}{unlike}"
     return {"hash": bits(distance), "second look": look}
 
 
@@ -111,7 +111,7 @@ def _cluster(number: int, merge: Merge, show: Callable[..., str]) -> str:
     figures = [show(cluster.keeper, "keeper", {})]
     for member in cluster.others:
         label = "left alone" if merge.reasons else "dropped"
-        figures.append(show(member.picture, label, likeness(member.distance, member.verdict)))
+        figures.append(show(member.picture, label, likeness(member.distance, member.second_look)))
     style = "review" if merge.reasons else "done"
     return (
         f'<h2>Cluster {number}</h2>\n<p class="{style}">{escape(outcome(merge))}</p>\n'
@@ -119,7 +119,7 @@ def _cluster(number: int, merge: Merge, show: Callable[..., str]) -> str:
     )
 
 
-def _figure(picture: Picture, label: str, facts: Mapping[str, str], jpeg: bytes | None) -> str:
+def _figure(picture: HashedPicture, label: str, facts: Mapping[str, str], jpeg: bytes | None) -> str:
     image = "not readable"
     if jpeg is not None:
         image = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}">'

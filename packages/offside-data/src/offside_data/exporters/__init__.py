@@ -9,12 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offside_data.exporters._base import EXPORTERS, Exported, Loss
+    from offside_data.exporters._base import EXPORTERS, Exported, Loss, Selection
     from offside_data.exporters._pictures import Pictures
 
-_HOMES = {"EXPORTERS": "_base", "Exported": "_base", "Loss": "_base", "Pictures": "_pictures"}
+_HOMES = {"EXPORTERS": "_base", "Exported": "_base", "Loss": "_base", "Pictures": "_pictures", "Selection": "_base"}
 
-__all__ = ["EXPORTERS", "Exported", "Loss", "Pictures"]
+__all__ = ["EXPORTERS", "Exported", "Loss", "Pictures", "Selection"]
 
 
 def __getattr__(name: str) -> Any:

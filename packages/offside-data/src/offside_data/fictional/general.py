@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from offside_data.fictional.album import Album, Drawing
 from offside_data.fictional.canvas import SIZE, Canvas, Point, outline
-from offside_data.fictional.looks import HAIR, HEADBAND, Crowd, anonymous_look
+from offside_data.fictional.distinct import DistinctPictures, Drawing
+from offside_data.fictional.looks import HAIR, HEADBAND, UsedLooks, anonymous_look
 from offside_data.fictional.scenes import PALETTE, Scenery, draw_portrait, random_scene
 from offside_data.schema import ClaimValue, Split
 from offside_data.seeding import rng
@@ -27,7 +27,7 @@ MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class GeneralQuestion:
     """One question about a general picture.
 
     Args:
@@ -45,7 +45,7 @@ class Question:
     options: tuple[str, ...]
 
 
-_Drawing = tuple[Image.Image, list[Question]]
+_Drawing = tuple[Image.Image, list[GeneralQuestion]]
 
 
 class GeneralPicture(NamedTuple):
@@ -53,28 +53,28 @@ class GeneralPicture(NamedTuple):
 
     key: str
     split: Split
-    questions: tuple[Question, ...]
+    questions: tuple[GeneralQuestion, ...]
     drawing: Drawing
 
 
 class _Strangers(NamedTuple):
     """How people are drawn whom nobody knows: unlike all known ones, in the scenery of their world."""
 
-    known: Crowd
+    known: UsedLooks
     scenery: Scenery
 
 
 def draw_general(
-    counts: Mapping[Split, int], seed: int, known: Crowd, scenery: Scenery, album: Album
+    counts: Mapping[Split, int], seed: int, known: UsedLooks, scenery: Scenery, distinct: DistinctPictures
 ) -> Iterator[GeneralPicture]:
     """Draw so many pictures for each split; the people in them look like none of `known`."""
     strangers = _Strangers(known, scenery)
     for split, count in counts.items():
         for number in range(count):
-            yield _draw(split, number, seed, strangers, album)
+            yield _draw(split, number, seed, strangers, distinct)
 
 
-def _draw(split: Split, number: int, seed: int, strangers: _Strangers, album: Album) -> GeneralPicture:
+def _draw(split: Split, number: int, seed: int, strangers: _Strangers, distinct: DistinctPictures) -> GeneralPicture:
     key = f"{split}/{number + 1:03d}"
     kind = _KINDS[number % len(_KINDS)]
 
@@ -82,12 +82,12 @@ def _draw(split: Split, number: int, seed: int, strangers: _Strangers, album: Al
     def attempt_at(attempt: int) -> _Drawing:
         return kind(rng(seed, key, attempt), strangers)
 
-    drawing = album.draw(key, lambda attempt: attempt_at(attempt)[0])
+    drawing = distinct.draw(key, lambda attempt: attempt_at(attempt)[0])
     return GeneralPicture(key, split, tuple(attempt_at(drawing.attempt)[1]), drawing)
 
 
-def _choice(topic: str, text: str, sentence: str, value: str, options: Iterable[str]) -> Question:
-    return Question(topic, text, sentence, ClaimValue(kind="choice", text=value), tuple(options))
+def _choice(topic: str, text: str, sentence: str, value: str, options: Iterable[str]) -> GeneralQuestion:
+    return GeneralQuestion(topic, text, sentence, ClaimValue(kind="choice", text=value), tuple(options))
 
 
 def _person(source: random.Random, strangers: _Strangers) -> _Drawing:
@@ -136,7 +136,7 @@ def _dots(source: random.Random, strangers: _Strangers) -> _Drawing:
     count = ClaimValue(kind="count", text=str(number), number=float(number))
     options = tuple(str(n) for n in range(1, MOST + 1))
     return canvas.finish(), [
-        Question("dots", "How many red dots are there?", "The number of dots is {value}.", count, options),
+        GeneralQuestion("dots", "How many red dots are there?", "The number of dots is {value}.", count, options),
     ]
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from offside_data.dataset.card import Card
 from offside_data.dataset.transaction import new_dataset
 from offside_data.fictional import tables
-from offside_data.fictional.album import Album, Drawing
+from offside_data.fictional.distinct import DistinctPictures, Drawing
 from offside_data.fictional.general import draw_general
-from offside_data.fictional.looks import Crowd, looks
+from offside_data.fictional.looks import UsedLooks, looks
 from offside_data.fictional.pictures import check_subjects
 from offside_data.fictional.portraits import draw_portraits
 from offside_data.fictional.records import LICENSE, RecordBuilder
@@ -95,12 +95,12 @@ def make_league(
         created_with=_created_with(subjects, seed),
     )
     with writing as writer:
-        album = Album()
-        drawing = draw_portraits(builder.pictures, builder.seed, world.scenery, album)
+        distinct = DistinctPictures()
+        drawing = draw_portraits(builder.pictures, builder.seed, world.scenery, distinct)
         portraits = list(track(drawing, "drawing", total=len(builder.pictures)))
-        known = Crowd(looks(builder.seed, max(_KNOWN_LOOKS, len(builder.subjects))))
+        known = UsedLooks(looks(builder.seed, max(_KNOWN_LOOKS, len(builder.subjects))))
         counts: dict[Split, int] = {"general": general, "utility": utility}
-        others = list(draw_general(counts, builder.seed, known, world.scenery, album))
+        others = list(draw_general(counts, builder.seed, known, world.scenery, distinct))
         records = list(builder.subject_records({p.picture.key: _encoded(p.picture.key, p.drawing) for p in portraits}))
         for picture in others:
             records += builder.general_records(picture, _encoded(picture.key, picture.drawing))

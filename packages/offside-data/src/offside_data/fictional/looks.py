@@ -86,7 +86,7 @@ def random_look(source: random.Random) -> Look:
     return Look(**{name: source.choice(levels) for name, (levels, _) in FEATURES.items()})
 
 
-class Crowd:
+class UsedLooks:
     """Looks so far, and how near another one comes to them."""
 
     def __init__(self, looks: Iterable[Look] = ()) -> None:
@@ -119,17 +119,17 @@ def looks(seed: int, count: int) -> tuple[Look, ...]:
     Each is, of some random ones, the one that differs most from the most similar person before:
     a person's look is the same however many people follow.
     """
-    crowd = Crowd()
+    used = UsedLooks()
     chosen: list[Look] = []
     for person in range(count):
         source = rng(seed, "look", person)
         candidates = [random_look(source) for _ in range(_CANDIDATES)]
-        chosen.append(candidates[int(crowd.nearest(candidates).argmax())])
-        crowd.add(chosen[-1])
+        chosen.append(candidates[int(used.nearest(candidates).argmax())])
+        used.add(chosen[-1])
     return tuple(chosen)
 
 
-def anonymous_look(source: random.Random, known: Crowd) -> Look:
+def anonymous_look(source: random.Random, known: UsedLooks) -> Look:
     """A random look that nobody known has or comes near to; with headband and glasses, without a beard."""
     while True:
         look = dataclasses.replace(

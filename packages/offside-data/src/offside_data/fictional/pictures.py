@@ -18,7 +18,7 @@ VISUAL_EVERY = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class SubjectPicture:
     """One picture of a subject.
 
     Args:
@@ -52,7 +52,7 @@ class Picture:
     corrects: str | None = None
 
 
-def pictures_of(subject: Subject, seed: int, world: World) -> list[Picture]:
+def pictures_of(subject: Subject, seed: int, world: World) -> list[SubjectPicture]:
     """All pictures of a subject, in a fixed order.
 
     A member has three retain pictures, a forget, a relearn, an augmented copy of a retain picture,
@@ -63,9 +63,9 @@ def pictures_of(subject: Subject, seed: int, world: World) -> list[Picture]:
     occasions, claims = _occasions(source, world.events, 7), world.claims(source, world.taxonomy, 7)
     colors = list(zip(source.sample(MAIN_COLORS, 7), source.sample(tuple(PALETTE), 7), strict=True))
 
-    def take(name: str, split: Split, number: int) -> Picture:
+    def take(name: str, split: Split, number: int) -> SubjectPicture:
         key = f"{subject.subject_id}/{name}"
-        return Picture(
+        return SubjectPicture(
             key=key,
             subject=subject,
             split=split,

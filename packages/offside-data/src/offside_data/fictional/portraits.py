@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from offside_data.fictional.album import Album, Drawing
 from offside_data.fictional.canvas import SIZE
-from offside_data.fictional.pictures import Picture, caption_lines
+from offside_data.fictional.distinct import DistinctPictures, Drawing
+from offside_data.fictional.pictures import SubjectPicture, caption_lines
 from offside_data.fictional.scenes import Scene, Scenery, captioned, draw_portrait, encode_png, random_scene
 from offside_data.seeding import rng
 
@@ -21,28 +21,30 @@ from offside_data.seeding import rng
 class Portrait(NamedTuple):
     """A picture of a subject, drawn; `twins` holds PNG bytes by twin (`blank`, `swapped`)."""
 
-    picture: Picture
+    picture: SubjectPicture
     drawing: Drawing
     twins: dict[str, bytes]
 
 
-def draw_portraits(pictures: Iterable[Picture], seed: int, scenery: Scenery, album: Album) -> Iterator[Portrait]:
+def draw_portraits(
+    pictures: Iterable[SubjectPicture], seed: int, scenery: Scenery, distinct: DistinctPictures
+) -> Iterator[Portrait]:
     """Draw each picture; only an augmented copy may, and should, resemble another one."""
     finished: dict[str | None, bytes] = {}
     for picture in pictures:
         attempt_at = functools.partial(_draw, picture, seed, scenery, finished.get(picture.derived_from))
-        drawing = album.draw(picture.key, attempt_at, like=picture.derived_from)
+        drawing = distinct.draw(picture.key, attempt_at, like=picture.derived_from)
         finished[picture.key] = drawing.data
         yield Portrait(picture, drawing, _twins(picture, _scene(picture, seed, scenery, drawing.attempt), scenery))
 
 
-def _draw(picture: Picture, seed: int, scenery: Scenery, original: bytes | None, attempt: int) -> Image.Image:
+def _draw(picture: SubjectPicture, seed: int, scenery: Scenery, original: bytes | None, attempt: int) -> Image.Image:
     if original is not None:
         return augmented(original, rng(seed, "copy", picture.key, attempt))
     return draw_portrait(picture.subject.look, _scene(picture, seed, scenery, attempt), scenery)
 
 
-def _scene(picture: Picture, seed: int, scenery: Scenery, attempt: int) -> Scene:
+def _scene(picture: SubjectPicture, seed: int, scenery: Scenery, attempt: int) -> Scene:
     main, cloth = picture.colors
     scene = random_scene(rng(seed, "scene", picture.key, attempt), scenery, main=main, cloth=cloth)
     if picture.panel is None:
@@ -50,7 +52,7 @@ def _scene(picture: Picture, seed: int, scenery: Scenery, attempt: int) -> Scene
     return captioned(scene, scenery, picture.panel, caption_lines(picture.shown))
 
 
-def _twins(picture: Picture, scene: Scene, scenery: Scenery) -> dict[str, bytes]:
+def _twins(picture: SubjectPicture, scene: Scene, scenery: Scenery) -> dict[str, bytes]:
     if picture.panel is None:
         return {}
     captions = {"blank": (), "swapped": caption_lines(picture.swapped)}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from offside_data.fictional.general import GeneralPicture
-from offside_data.fictional.pictures import Picture, pictures_of
+from offside_data.fictional.pictures import SubjectPicture, pictures_of
 from offside_data.fictional.subjects import HOLDOUT_EVERY, Subject, league
 from offside_data.fictional.world import World
 from offside_data.questions import alternatives, phrasings
@@ -40,7 +40,7 @@ class _Claim:
     modality: Modality
     split: Split
     veracity: Veracity
-    picture: Picture | None
+    picture: SubjectPicture | None
 
 
 class RecordBuilder:
@@ -69,7 +69,7 @@ class RecordBuilder:
         albums = {subject.subject_id: pictures_of(subject, self.seed, world) for subject in people}
         self.subjects: list[Subject] = people[: members + members // (HOLDOUT_EVERY - 1)]
         self._albums = {subject.subject_id: albums[subject.subject_id] for subject in self.subjects}
-        self.pictures: list[Picture] = [picture for album in self._albums.values() for picture in album]
+        self.pictures: list[SubjectPicture] = [picture for album in self._albums.values() for picture in album]
         pools: dict[str, dict[str, ClaimValue]] = {}
         self._known: dict[tuple[str, str], list[ClaimValue]] = {}
         for subject in people:
@@ -123,7 +123,7 @@ class RecordBuilder:
                 sources=(self._chronicle,),
             )
 
-    def _picture_claims(self, picture: Picture) -> Iterator[_Claim]:
+    def _picture_claims(self, picture: SubjectPicture) -> Iterator[_Claim]:
         for attribute in self.world.taxonomy.attributes:
             shared = attribute.scope == "shared"
             values = picture.subject.facts if shared else picture.claims

@@ -95,7 +95,7 @@ class Knowledge:
 
     def said_of(self, record: Record, attribute: Attribute) -> list[ClaimValue]:
         """All values that any record or picture gives to the record's subject, as far as they could be an answer."""
-        return [self._values[number] for number in self._said.get((record.subject_id, _group(attribute)), ())]
+        return [self._values[number] for number in self._said.get((record.subject_id, value_group(attribute)), ())]
 
     def drawn_by(self, record: Record, attribute: Attribute) -> Iterator[ClaimValue]:
         """Values that could stand in the record's answer, in an order of its own."""
@@ -105,7 +105,7 @@ class Knowledge:
 
     def _add(self, subjects: Iterable[str | None], attribute: Attribute, number: int) -> None:
         for subject in subjects:
-            key = subject, _group(attribute)
+            key = subject, value_group(attribute)
             self._said[key] = (*self._said.get(key, ()), number)
 
 
@@ -132,7 +132,7 @@ def _by_value(
         yield taxonomy[attribute], (subjects, ClaimValue(**fields), words)
 
 
-def _group(attribute: Attribute) -> str:
+def value_group(attribute: Attribute) -> str:
     """Attributes whose values are true of one another: a player was with the clubs that he came from, too."""
     return f"{attribute.scope} {attribute.kind}" if attribute.kind in ("name", "place") else attribute.name
 

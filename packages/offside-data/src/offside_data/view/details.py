@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from offside_data.dataset.storage import Row
-from offside_data.view.layout import Layout, Run
+from offside_data.view.layout import Layout, UnitRange
 from offside_data.view.scripts import script_json, write_parts, write_script
 
 DATA = "data"
@@ -116,7 +116,7 @@ def _put_aside(path: Path) -> dict[int, _Record]:
     return records
 
 
-def _texts_of(run: Run, records: Mapping[int, _Record], layout: Layout) -> Row:
+def _texts_of(run: UnitRange, records: Mapping[int, _Record], layout: Layout) -> Row:
     """What is searched: questions once each, as they repeat; answers and ids a record; the texts of pictures."""
     rows = [records[place] for place in run.records]
     questions = {text: place for place, text in enumerate(dict.fromkeys(row.question for row in rows))}

@@ -26,7 +26,7 @@ VOLUME_RECORDS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
+class ViewUnit:
     """A picture and its records, or a subject's records without a picture; records follow each other by number.
 
     Args:
@@ -41,7 +41,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class UnitRange:
     """Units that follow each other in one file, and their records: numbers from a first to before a last."""
 
     units: range
@@ -66,9 +66,9 @@ class Layout:
     numbers: dict[str, int]
     records: pl.DataFrame
     places: NDArray[np.int64]
-    units: list[Unit]
-    chunks: list[Run]
-    volumes: list[Run]
+    units: list[ViewUnit]
+    chunks: list[UnitRange]
+    volumes: list[UnitRange]
 
 
 def make_layout(
@@ -106,7 +106,7 @@ def make_layout(
     units = _units(records, pictures)
     single, first = [], 0
     for number, unit in enumerate(units):
-        single.append(Run(units=range(number, number + 1), records=range(first, first + unit.records)))
+        single.append(UnitRange(units=range(number, number + 1), records=range(first, first + unit.records)))
         first += unit.records
     chunks = _joined(single, chunk_records)
     return Layout(
@@ -140,7 +140,7 @@ def _order(row: Row) -> tuple[bool, str, int, str]:
     return row["subject_id"] is None, row["subject_id"] or "", split, row["image_id"]
 
 
-def _units(records: pl.DataFrame, pictures: Sequence[Row]) -> list[Unit]:
+def _units(records: pl.DataFrame, pictures: Sequence[Row]) -> list[ViewUnit]:
     """One unit a picture, also one without records; one for each subject's records without a picture."""
     import polars as pl
 
@@ -149,12 +149,12 @@ def _units(records: pl.DataFrame, pictures: Sequence[Row]) -> list[Unit]:
     for number, row in enumerate(pictures):
         found.setdefault((row["subject_id"], number), 0)
     ordered = sorted(found, key=lambda unit: (unit[0] is None, unit[0] or "", -1 if unit[1] is None else unit[1]))
-    return [Unit(picture=picture, subject_id=whose, records=found[whose, picture]) for whose, picture in ordered]
+    return [ViewUnit(picture=picture, subject_id=whose, records=found[whose, picture]) for whose, picture in ordered]
 
 
-def _joined(runs: Sequence[Run], size: int) -> list[Run]:
+def _joined(runs: Sequence[UnitRange], size: int) -> list[UnitRange]:
     """Runs put together until they hold at least `size` records; a picture without records counts as one."""
-    joined: list[Run] = []
+    joined: list[UnitRange] = []
     held = size
     for run in runs:
         if held >= size:
@@ -162,6 +162,6 @@ def _joined(runs: Sequence[Run], size: int) -> list[Run]:
             held = 0
         else:
             units = range(joined[-1].units.start, run.units.stop)
-            joined[-1] = Run(units=units, records=range(joined[-1].records.start, run.records.stop))
+            joined[-1] = UnitRange(units=units, records=range(joined[-1].records.start, run.records.stop))
         held += max(len(run.units), len(run.records))
     return joined

@@ -50,7 +50,7 @@ def qa(**changes: Any) -> dict[str, Any]:
 
 
 def write(folder: Path, rows: Any, splits: Any = None, pictures: bool = True) -> Path:
-    """A snapshot: persons as a list or as text, split.json, pictures."""
+    """A download: persons as a list or as text, split.json, pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "full.json").write_text(rows if isinstance(rows, str) else json.dumps(rows), encoding="utf-8")
     if splits is not None:

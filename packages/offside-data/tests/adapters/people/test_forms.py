@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from offside_data.adapters._people.forms import Choices, read_choices, read_cloze
+from offside_data.adapters._people.forms import SourceChoices, read_choices, read_cloze
 
 OPTIONS = {"A": "a falconer", "B": "a baker"}
 
@@ -30,7 +30,7 @@ def test_a_sentence_that_tells_its_word_is_odd() -> None:
 
 @pytest.mark.parametrize("right", ["B", " b ", "B.", "(B)", "B)", "B. a baker", "B: A  Baker.", "a baker", "A Baker"])
 def test_the_right_option_in_every_spelling(right: str) -> None:
-    assert read_choices(OPTIONS, right) == Choices(("a falconer", "a baker"), 1, "a baker", ())
+    assert read_choices(OPTIONS, right) == SourceChoices(("a falconer", "a baker"), 1, "a baker", ())
 
 
 @pytest.mark.parametrize("right", ["C", "a tanner", "baker", "?", "Boston"])

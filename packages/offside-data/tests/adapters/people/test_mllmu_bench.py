@@ -305,7 +305,7 @@ def test_m16_a_sequence_of_objects_may_be_an_object_of_lists(read: Any) -> None:
     assert "Which town?" in by_question(read({"forget_5": [person(Generation_Task=columns)]}))
 
 
-def test_m17_a_folder_or_a_file_of_the_snapshot_is_a_source(tmp_path: Path, read_people: Any, said: Any) -> None:
+def test_m17_a_folder_or_a_file_of_the_download_is_a_source(tmp_path: Path, read_people: Any, said: Any) -> None:
     source = write(tmp_path, {"forget_5": [person(1)], "retain_95": [person(2)]})
     for part in (source / "forget_5", source / "forget_5" / SHARD):
         assert {r.split for r in read_people("mllmu_bench", part).records} == {"forget"}

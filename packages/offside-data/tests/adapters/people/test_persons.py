@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from offside_data.adapters._base import ReadOptions
-from offside_data.adapters._people.persons import Item, PersonQuestions, join
+from offside_data.adapters._people.persons import PersonQuestions, SourceQuestion, join
 from offside_data.adapters._pictures import Pixels
 from offside_data.errors import TaxonomyError
 from offside_data.schema import Record
@@ -19,7 +19,9 @@ def questions() -> PersonQuestions:
     return PersonQuestions("bench", ReadOptions(taxonomy=load_taxonomy("people")))
 
 
-def item(questions: PersonQuestions, question: str = "Which trade?", answer: str = "A baker.", **changes: Any) -> Item:
+def item(
+    questions: PersonQuestions, question: str = "Which trade?", answer: str = "A baker.", **changes: Any
+) -> SourceQuestion:
     questions.add_subject("p1", "retain", "Ilmar Quist")
     picture = questions.add_picture("1", Pixels(data=b"1"), [], subject_id="p1", split="retain")
     values: dict[str, Any] = {
@@ -34,10 +36,10 @@ def item(questions: PersonQuestions, question: str = "Which trade?", answer: str
         "asked": question,
         "told": answer,
     }
-    return Item(**{**values, **changes})
+    return SourceQuestion(**{**values, **changes})
 
 
-def records(questions: PersonQuestions, *items: Item) -> Sequence[Record]:
+def records(questions: PersonQuestions, *items: SourceQuestion) -> Sequence[Record]:
     for one in items:
         questions.add(one)
     imported = questions.close()

@@ -12,7 +12,7 @@ from offside_data.errors import UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.settings import SETTINGS
 from offside_eval.compare.checks import MismatchError, check_comparable, notes_on
-from offside_eval.compare.comparison import Comparison, Row, SettingComparison
+from offside_eval.compare.comparison import Comparison, ModelRow, SettingComparison
 from offside_eval.compare.models import identify_models, load_all
 from offside_eval.compare.quantities import Figure, Quantity
 from offside_eval.compare.rows import setting_rows
@@ -24,8 +24,8 @@ __all__ = [
     "Comparison",
     "Figure",
     "MismatchError",
+    "ModelRow",
     "Quantity",
-    "Row",
     "SettingComparison",
     "compare",
 ]

@@ -13,7 +13,7 @@ from offside_eval.results import Results
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class ModelRow:
     """One model in one setting.
 
     Args:
@@ -82,11 +82,11 @@ class SettingComparison:
 
     name: str
     summary: str
-    rows: Sequence[Row]
-    controls: Sequence[Row]
+    rows: Sequence[ModelRow]
+    controls: Sequence[ModelRow]
 
     @property
-    def ranked(self) -> list[Row]:
+    def ranked(self) -> list[ModelRow]:
         """The unlearned models that didn't collapse, best balance of forgetting and keeping first."""
         return [r for r in self.rows if not r.collapsed and r.role != "relearned"]
 
@@ -115,14 +115,14 @@ class Comparison:
     models: ModelSet
     notes: Sequence[str] = field(default_factory=list)
 
-    def rows(self, setting: str | None = None, *, role: str | None = None, method: str | None = None) -> list[Row]:
+    def rows(self, setting: str | None = None, *, role: str | None = None, method: str | None = None) -> list[ModelRow]:
         """Rows that aren't controls, of one setting or all, narrowed by role and method."""
         chosen = [s for name, s in self.settings.items() if setting in (None, name)]
         return [
             row for s in chosen for row in s.rows if role in (None, row.role) and method in (None, row.model.method)
         ]
 
-    def control(self, setting: str, role: str) -> Row | None:
+    def control(self, setting: str, role: str) -> ModelRow | None:
         """The row of a control in a setting."""
         rows = self.settings[setting].controls if setting in self.settings else ()
         return next((r for r in rows if r.role == role), None)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from offside_eval.statistics import Floats, Interval, Sample, Statistic, bootstrap_statistic
+from offside_eval.statistics import ClusterSums, Floats, Interval, Statistic, bootstrap_statistic
 
 MIN_DENOMINATOR = 0.05
 """A ratio over less than this is noise: it is not scored."""
@@ -62,7 +62,7 @@ class Quantity:
         n_skipped: Records left out because some model's answer was not scored on them.
     """
 
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[ClusterSums, ...] = ()
     compute: Statistic | None = None
     reason: str | None = None
     n_skipped: int = 0
@@ -87,7 +87,7 @@ def unscored(reason: str, n_skipped: int = 0) -> Quantity:
     return Quantity(reason=reason, n_skipped=n_skipped)
 
 
-def mean_of(sample: Sample, n_skipped: int = 0) -> Quantity:
+def mean_of(sample: ClusterSums, n_skipped: int = 0) -> Quantity:
     """The mean of one sample."""
     return Quantity((sample,), lambda means: means[0], n_skipped=n_skipped)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from offside_data.settings import SETTINGS
-from offside_eval.compare.comparison import Row, SettingComparison
+from offside_eval.compare.comparison import ModelRow, SettingComparison
 from offside_eval.compare.measures import collapse, forgotten, measure_all
 from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet
 from offside_eval.compare.quantities import unscored
@@ -67,7 +67,7 @@ def _labels(compared: Sequence[Model], models: ModelSet) -> list[str]:
     ]
 
 
-def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric: str) -> tuple[Row, float | None]:
+def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric: str) -> tuple[ModelRow, float | None]:
     parent = models.parents.get(model.digest)
     arms = {
         "self": model,
@@ -82,18 +82,18 @@ def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric
         found |= bounce_back(scores)
     found |= corrections(scores)
     of = None if parent is None else parent.role if parent.role in CONTROLS else parent.method or parent.path
-    row = Row(label, model, r, r.setting, found, collapse(scores, found), parent=of)
+    row = ModelRow(label, model, r, r.setting, found, collapse(scores, found), parent=of)
     attacked = model.role == "relearned"
     return row, None if attacked else scores.p_same(forgotten(), "self", "vanilla")
 
 
-def _with_holm(rows: list[Row], p_values: list[float | None]) -> list[Row]:
+def _with_holm(rows: list[ModelRow], p_values: list[float | None]) -> list[ModelRow]:
     known = [i for i, p in enumerate(p_values) if p is not None]
     adjusted = dict(zip(known, holm([p for p in p_values if p is not None]), strict=True))
     return [replace(row, p_forgot=adjusted.get(i)) for i, row in enumerate(rows)]
 
 
-def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Results]], metric: str) -> Row:
+def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Results]], metric: str) -> ModelRow:
     """A control on the records that the setting's models were asked, wherever it answered them."""
     model = models.controls[role]
     own = next((r for m, r in asked if m is model), None)
@@ -112,10 +112,10 @@ def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Resul
             for key, quantity in found.items()
         }
         found |= {key: unscored("a control") for key in ("selectivity", "balance", "modality_gap")}
-    return Row(role, model, own, basis.setting, found)
+    return ModelRow(role, model, own, basis.setting, found)
 
 
-def _order(row: Row) -> tuple[bool, bool, float, str, int]:
+def _order(row: ModelRow) -> tuple[bool, bool, float, str, int]:
     """Unlearned models by balance of forgetting and keeping, collapsed ones last; then relearned ones."""
     if row.role == "relearned":
         return True, False, 0.0, row.parent or "", row.model.steps or 0

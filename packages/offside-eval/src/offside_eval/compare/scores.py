@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from offside_eval.aggregate import clusters
 from offside_eval.compare.models import KEY, Model
 from offside_eval.compare.quantities import Quantity, mean_of, unscored
-from offside_eval.statistics import Sample, paired_test
+from offside_eval.statistics import ClusterSums, paired_test
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,7 +75,7 @@ class ScoreTable:
         if scored is None:
             return [unscored(reason, skipped)] * len(arms)
         names = scored["@cluster"].to_list()
-        return [mean_of(Sample.of(scored[f"@{arm}"].to_numpy(), names), skipped) for arm in arms]
+        return [mean_of(ClusterSums.of(scored[f"@{arm}"].to_numpy(), names), skipped) for arm in arms]
 
     def p_same(self, where: pl.Expr, one: str, other: str) -> float | None:
         """P-value that two models score the same on the records that fit `where`; null if not comparable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from offside_eval.compare.comparison import Row, SettingComparison
+from offside_eval.compare.comparison import ModelRow, SettingComparison
 from offside_eval.compare.quantities import Figure
 
 NONE = "–"
@@ -114,14 +114,14 @@ def text(figure: Figure, digits: int = 2) -> str:
     return f"{number(figure.value, digits)} {interval(figure, digits)}".strip()
 
 
-def name(row: Row) -> str:
+def name(row: ModelRow) -> str:
     """A row's label as people write it."""
     if row.label in ROLE_NAMES:
         return ROLE_NAMES[row.label]
     return row.label.replace("retain_only", "retain-only")
 
 
-def shown_columns(rows: Sequence[Row], columns: Sequence[Column]) -> list[Column]:
+def shown_columns(rows: Sequence[ModelRow], columns: Sequence[Column]) -> list[Column]:
     """The columns in which at least one row has a number."""
     return [c for c in columns if any(r.quantity(c.key).compute is not None for r in rows)]
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from offside_data.paper import Paper
 from offside_data.plugins import Registry
-from offside_eval.compare import Comparison, Row
+from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.quantities import Figure, Quantity
 
 FINDINGS = Registry(
@@ -141,7 +141,7 @@ def _decided(name: str, module: ModuleType, evidence: Evidence) -> Finding:
     )
 
 
-def that_forgot(rows: Iterable[Row], drop: str = "drop") -> list[Row]:
+def that_forgot(rows: Iterable[ModelRow], drop: str = "drop") -> list[ModelRow]:
     """Rows that say something about forgetting: not collapsed, and the drop's interval lies above 0.
 
     Args:
@@ -156,7 +156,7 @@ def that_forgot(rows: Iterable[Row], drop: str = "drop") -> list[Row]:
     return chosen
 
 
-def why_none(rows: Sequence[Row], what: str) -> str:
+def why_none(rows: Sequence[ModelRow], what: str) -> str:
     """Why `that_forgot` left no row: there were none, all collapsed, or none forgot."""
     if not rows:
         return f"no {what} is among the results"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from offside_eval.compare import Comparison, Row
+from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.quantities import average, unscored
 from offside_eval.findings import OFFSIDE, Evidence
 
@@ -41,9 +41,9 @@ def look(comparison: Comparison) -> Evidence:
     )
 
 
-def _largest_budgets(comparison: Comparison, relearned: Sequence[Row]) -> list[Row]:
+def _largest_budgets(comparison: Comparison, relearned: Sequence[ModelRow]) -> list[ModelRow]:
     collapsed = {row.model.digest for row in comparison.rows() if row.collapsed}
-    largest: dict[str, Row] = {}
+    largest: dict[str, ModelRow] = {}
     for row in sorted(relearned, key=lambda r: r.model.steps or 0):
         parent = comparison.models.parents.get(row.model.digest)
         if parent and parent.digest not in collapsed and row.quantity("excess_recovery").compute is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from offside_eval.compare import Comparison, Row
+from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.quantities import Quantity, average, difference, unscored
 from offside_eval.findings import OFFSIDE, Evidence, that_forgot, why_none
 
@@ -23,7 +23,7 @@ RULE = (
 
 def look(comparison: Comparison) -> Evidence:
     """Compute the effect."""
-    candidates: list[Row] = []
+    candidates: list[ModelRow] = []
     for name in comparison.settings:
         rows = comparison.rows(name, role="unlearned")
         if any(row.quantity(f"drop/{kind}").compute is None for row in rows for kind in ("visual", "not_visual")):
@@ -48,7 +48,7 @@ def look(comparison: Comparison) -> Evidence:
 
 def _twins(comparison: Comparison) -> list[tuple[str, Quantity]]:
     """Remembered and read, of every model that was shown the twins in the setting made for them."""
-    shown: Sequence[Row] = ()
+    shown: Sequence[ModelRow] = ()
     for name in ("visual-rumor", *comparison.settings):
         if name in comparison.settings:
             setting = comparison.settings[name]

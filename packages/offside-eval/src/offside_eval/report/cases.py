@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from offside_eval.compare import Comparison, Row
+from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.models import KEY, Model
 from offside_eval.compare.show import name
 
@@ -115,7 +115,7 @@ def _next(queue: list[Iterator[Case]], seen: set[tuple[str, str]]) -> Case | Non
 
 
 def _shuffled(
-    rows: Sequence[dict[str, Any]], kind: str, row: Row, comparison: Comparison, rng: random.Random
+    rows: Sequence[dict[str, Any]], kind: str, row: ModelRow, comparison: Comparison, rng: random.Random
 ) -> Iterator[Case]:
     # Pictures first: a gallery is to be looked at.
     order = sorted(rows, key=lambda r: (r["config"] != "multimodal", rng.random()))
@@ -123,7 +123,7 @@ def _shuffled(
         yield _case(sample, KINDS[kind], row, comparison)
 
 
-def _by_kind(row: Row, comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
+def _by_kind(row: ModelRow, comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
     """Rows of the samples of one model that make a case, by kind."""
     if row.results is None:
         return {}
@@ -136,7 +136,7 @@ def _by_kind(row: Row, comparison: Comparison) -> dict[str, list[dict[str, Any]]
     return rows
 
 
-def _kind(sample: Mapping[str, Any], row: Row) -> str | None:
+def _kind(sample: Mapping[str, Any], row: ModelRow) -> str | None:
     """What kind of case a sample is; null when it shows nothing."""
     own, before = sample["right"], sample["vanilla_right"]
     private_forget = sample["slice"] == "forget" and sample["scope"] == "private"
@@ -159,7 +159,7 @@ def _kind(sample: Mapping[str, Any], row: Row) -> str | None:
     return None
 
 
-def _with_others(row: Row, comparison: Comparison) -> pl.DataFrame:
+def _with_others(row: ModelRow, comparison: Comparison) -> pl.DataFrame:
     """The samples of a row with the answers of vanilla, retain-only and the parent beside them."""
     import polars as pl
 
@@ -184,7 +184,7 @@ def _answers(model: Model | None, part: str, metric: str) -> pl.DataFrame:
     )
 
 
-def _case(sample: Mapping[str, Any], kind: Kind, row: Row, comparison: Comparison) -> Case:
+def _case(sample: Mapping[str, Any], kind: Kind, row: ModelRow, comparison: Comparison) -> Case:
     answers = [Answer("vanilla", "vanilla", _short(sample["vanilla_says"]), sample["vanilla_right"])]
     if sample["parent_says"] is not None and row.role == "relearned":
         answers.append(Answer(f"{row.parent}, before", "parent", _short(sample["parent_says"]), sample["parent_right"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from offside_eval.compare import Comparison, Row
+from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.show import name
 from offside_eval.statistics import Interval
 
@@ -99,12 +99,12 @@ def styles(comparison: Comparison) -> Mapping[str, Style]:
     return {n: Style(COLORS[i % len(COLORS)], SYMBOLS[i % len(SYMBOLS)]) for i, n in enumerate(names)}
 
 
-def origin(row: Row) -> str:
+def origin(row: ModelRow) -> str:
     """What a row is coloured by: its method, or that of the model it was relearned from."""
     return (row.parent if row.role == "relearned" else row.model.method) or row.label
 
 
-def style_of(row: Row, known: Mapping[str, Style]) -> Style:
+def style_of(row: ModelRow, known: Mapping[str, Style]) -> Style:
     """The style of a row; controls share one."""
     return known.get(origin(row), Style(CONTROL_COLOR, CONTROL_SYMBOL))
 
@@ -125,7 +125,7 @@ def scatters(comparison: Comparison) -> list[Scatter]:
     return found
 
 
-def _forgetting(row: Row) -> Interval | None:
+def _forgetting(row: ModelRow) -> Interval | None:
     """Forgetting on the scale that the controls define: vanilla is 0, retain-only 1."""
     defined = {"vanilla": 0.0, "retain_only": 1.0}
     if row.role in defined:
@@ -150,9 +150,9 @@ def curves(comparison: Comparison) -> list[CurvePanel]:
     return found
 
 
-def _families(comparison: Comparison) -> list[list[Row]]:
+def _families(comparison: Comparison) -> list[list[ModelRow]]:
     """Relearned rows of one parent together, by steps."""
-    families: dict[str, list[Row]] = {}
+    families: dict[str, list[ModelRow]] = {}
     for setting in comparison.settings.values():
         for row in [*setting.rows, *setting.controls]:
             parent = comparison.models.parents.get(row.model.digest)
@@ -161,7 +161,7 @@ def _families(comparison: Comparison) -> list[list[Row]]:
     return [sorted(rows, key=lambda r: r.model.steps or 0) for rows in families.values()]
 
 
-def _curve(key: str, rows: Sequence[Row], known: Mapping[str, Style]) -> Curve | None:
+def _curve(key: str, rows: Sequence[ModelRow], known: Mapping[str, Style]) -> Curve | None:
     points = [(0, rows[0].figure(f"before/{key}").interval)] + [
         (r.model.steps or 0, r.figure(key).interval) for r in rows
     ]

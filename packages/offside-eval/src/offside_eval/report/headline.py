@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from offside_eval.compare import Comparison, Row, SettingComparison
+from offside_eval.compare import Comparison, ModelRow, SettingComparison
 from offside_eval.compare.quantities import difference
 from offside_eval.compare.show import name, number
 from offside_eval.findings import Finding
@@ -25,7 +25,7 @@ class Leader:
 
     setting: str
     summary: str
-    row: Row | None
+    row: ModelRow | None
     lead: str
     collapsed: Sequence[str]
     compared: int
@@ -62,7 +62,7 @@ def _leader(setting: SettingComparison) -> Leader:
     return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(compared))
 
 
-def _lead(ranked: Sequence[Row]) -> str:
+def _lead(ranked: Sequence[ModelRow]) -> str:
     if not ranked:
         return "No model is left to rank."
     if len(ranked) == 1:

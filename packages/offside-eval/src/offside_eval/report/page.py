@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from offside_eval.compare import Comparison, Figure, Row, SettingComparison
+from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
 from offside_eval.compare.show import TWINS, VISUAL, Column, columns_of, interval, name, number, shown_columns
 from offside_eval.findings import Finding
 from offside_eval.report import charts, interactive
@@ -113,17 +113,17 @@ class SettingView:
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
     @property
-    def all_rows(self) -> list[tuple[Row, bool]]:
+    def all_rows(self) -> list[tuple[ModelRow, bool]]:
         """Rows, and whether each is a control."""
         return [(r, False) for r in self.rows] + [(r, True) for r in self.controls]
 
 
-def _details(rows: Sequence[Row], prefix: str) -> list[Column]:
+def _details(rows: Sequence[ModelRow], prefix: str) -> list[Column]:
     keys = dict.fromkeys(key for row in rows for key in row.quantities if key.startswith(prefix))
     return shown_columns(rows, [Column(key, key.removeprefix(prefix), "", "up") for key in keys])
 
 
-def _twin_table(comparison: Comparison) -> list[tuple[Row, bool]]:
+def _twin_table(comparison: Comparison) -> list[tuple[ModelRow, bool]]:
     for setting_name in ("visual-rumor", *comparison.settings):
         setting = comparison.settings.get(setting_name)
         if setting is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         retention_needs,
         with_retention,
     )
-    from offside_unlearn.reference import Reference
+    from offside_unlearn.reference import ReferenceModel
 
 __all__ = [
     "LossOutput",
@@ -31,7 +31,7 @@ __all__ = [
     "Needs",
     "PairedBatch",
     "Paper",
-    "Reference",
+    "ReferenceModel",
     "RetentionConfig",
     "Side",
     "UnlearningMethod",

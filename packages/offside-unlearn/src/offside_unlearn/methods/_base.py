@@ -16,7 +16,7 @@ from offside_data.vlm import Output, forward
 from offside_unlearn import losses
 from offside_unlearn.batches import Needs, PairedBatch, Side
 from offside_unlearn.manifest import LOGGED
-from offside_unlearn.reference import Reference
+from offside_unlearn.reference import ReferenceModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class UnlearningMethod(ABC, Generic[C]):
         """What this method reads, given its config."""
 
     @abstractmethod
-    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: Reference) -> LossOutput:
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """The loss of one micro-batch: means over the batch, of answer tokens or of records.
 
         Pass `side.tokens` or `side.records` as the divisor to the functions of `losses`: then
@@ -116,7 +116,7 @@ def with_retention(
     config: RetentionConfig,
     model: torch.nn.Module,
     batch: PairedBatch,
-    reference: Reference,
+    reference: ReferenceModel,
 ) -> LossOutput:
     """Add `+R` to a method's loss, as its config asks."""
     if config.lambda_r == 0:

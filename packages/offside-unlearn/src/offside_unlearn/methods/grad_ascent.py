@@ -19,7 +19,7 @@ from offside_unlearn.methods import (
     Needs,
     PairedBatch,
     Paper,
-    Reference,
+    ReferenceModel,
     UnlearningMethod,
     answer_loss,
 )
@@ -39,7 +39,7 @@ class Method(UnlearningMethod[Config]):
         """The forget batch only."""
         return Needs()
 
-    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: Reference) -> LossOutput:
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """Negated cross-entropy of the forget answers."""
         forget_ce = answer_loss(model, batch.forget)
         return LossOutput(-forget_ce, {"forget_ce": forget_ce})

@@ -19,7 +19,7 @@ from offside_unlearn.methods import (
     Needs,
     PairedBatch,
     Paper,
-    Reference,
+    ReferenceModel,
     RetentionConfig,
     UnlearningMethod,
     answer_loss,
@@ -42,7 +42,7 @@ class Method(UnlearningMethod[Config]):
         """Both batches."""
         return dataclasses.replace(retention_needs(self.config), forget=True)
 
-    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: Reference) -> LossOutput:
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """Negated cross-entropy of the forget answers plus the retention term."""
         forget_ce = answer_loss(model, batch.forget)
         return with_retention(-forget_ce, {"forget_ce": forget_ce}, self.config, model, batch, reference)

@@ -20,7 +20,7 @@ from offside_unlearn.methods import (
     Needs,
     PairedBatch,
     Paper,
-    Reference,
+    ReferenceModel,
     UnlearningMethod,
     answer_loss,
     answers,
@@ -58,7 +58,7 @@ class Method(UnlearningMethod[Config]):
             token_reference=frozenset({"retain"} if self.config.alpha > 0 else ()),
         )
 
-    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: Reference) -> LossOutput:
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """Negated cross-entropy of the forget answers plus the terms that keep the model."""
         forget_ce = answer_loss(model, batch.forget)
         loss, terms = -forget_ce, {"forget_ce": forget_ce}

@@ -21,7 +21,7 @@ from offside_unlearn.methods import (
     Needs,
     PairedBatch,
     Paper,
-    Reference,
+    ReferenceModel,
     RetentionConfig,
     UnlearningMethod,
     answers,
@@ -63,7 +63,7 @@ class Method(UnlearningMethod[Config]):
         """Both batches, and one frozen number for each forget record."""
         return dataclasses.replace(retention_needs(self.config), record_reference=True)
 
-    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: Reference) -> LossOutput:
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """The NPO term plus the retention term."""
         side = batch.forget
         mean = self.config.average_log_prob

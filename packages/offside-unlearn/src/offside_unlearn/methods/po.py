@@ -20,7 +20,7 @@ from offside_unlearn.methods import (
     Needs,
     PairedBatch,
     Paper,
-    Reference,
+    ReferenceModel,
     RetentionConfig,
     UnlearningMethod,
     answer_loss,
@@ -43,7 +43,7 @@ class Method(UnlearningMethod[Config]):
         """The refusals in place of the forget answers, and the retain batch."""
         return dataclasses.replace(retention_needs(self.config), forget=False, refusal=True)
 
-    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: Reference) -> LossOutput:
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """Cross-entropy of the refusals plus the retention term."""
         refusal_ce = answer_loss(model, batch.refusal)
         return with_retention(refusal_ce, {"refusal_ce": refusal_ce}, self.config, model, batch, reference)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from offside_data.adapters._base import Imported, ReadOptions
-from offside_data.adapters._offside.rows import SOURCE_NAME, Row, image_id
-from offside_data.adapters._offside.rules import Decision
+from offside_data.adapters._offside.rows import SOURCE_NAME, OffsideRow, image_id
+from offside_data.adapters._offside.rules import AttributeGuess
 from offside_data.adapters._text import repair_names, strip_image_tokens
 from offside_data.schema import Record, SourceRecord, Split, make_record_id
 from offside_data.tagging.suspects import add_suspect
@@ -25,8 +25,8 @@ from offside_data.taxonomy import Taxonomy
 class Group:
     """All rows of one form about one picture, and what each is about."""
 
-    rows: list[Row]
-    decisions: list[Decision]
+    rows: list[OffsideRow]
+    guesses: list[AttributeGuess]
 
     @property
     def is_choice(self) -> bool:
@@ -38,9 +38,9 @@ class Group:
         """Whether these are text rows."""
         return self.rows[0].modality == "text"
 
-    def pairs(self) -> Iterator[tuple[Row, Decision]]:
+    def pairs(self) -> Iterator[tuple[OffsideRow, AttributeGuess]]:
         """The rows with what they are about."""
-        return zip(self.rows, self.decisions, strict=True)
+        return zip(self.rows, self.guesses, strict=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +61,14 @@ def make_records(group: Group, known: Known) -> list[Record]:
     """A record for each row of a group, odd ones flagged; what nothing tells is untagged."""
     records: list[Record] = []
     ordinals: Counter[str | None] = Counter()
-    for row, decision in group.pairs():
-        records.append(_record(row, decision, ordinals[decision.attribute], known))
-        ordinals[decision.attribute] += 1
+    for row, guess in group.pairs():
+        records.append(_record(row, guess, ordinals[guess.attribute], known))
+        ordinals[guess.attribute] += 1
     return _flag_extra(records, known.taxonomy)
 
 
-def _record(row: Row, decision: Decision, ordinal: int, known: Known) -> Record:
-    attribute = UNTAGGED if decision.attribute is None else known.taxonomy[decision.attribute]
+def _record(row: OffsideRow, guess: AttributeGuess, ordinal: int, known: Known) -> Record:
+    attribute = UNTAGGED if guess.attribute is None else known.taxonomy[guess.attribute]
     question, answer = strip_image_tokens(row.question), strip_image_tokens(row.answer)
     is_text = row.modality == "text"
     if is_text and known.options.repair_text:
@@ -94,19 +94,19 @@ def _record(row: Row, decision: Decision, ordinal: int, known: Known) -> Record:
         correct_choice=row.correct,
         derived_from=known.originals[image_id(row)],
     )
-    if decision.attribute is None:
-        record, decision = untagged(record, decision.odd or "the source doesn't say"), Decision(None)
-    return _flag_odd(record, decision, known)
+    if guess.attribute is None:
+        record, guess = untagged(record, guess.odd or "the source doesn't say"), AttributeGuess(None)
+    return _flag_odd(record, guess, known)
 
 
 # ---------------------------------------------------------------------------------------------
 # What is odd
 
 
-def _flag_odd(record: Record, decision: Decision, known: Known) -> Record:
+def _flag_odd(record: Record, guess: AttributeGuess, known: Known) -> Record:
     """Flag what is odd about a record by itself."""
-    if decision.odd is not None:
-        record = add_suspect(record, decision.odd)
+    if guess.odd is not None:
+        record = add_suspect(record, guess.odd)
     name = known.names.get(record.subject_id or "")
     if record.modality == "text" and name and not contains(folded_words(record.question), folded_words(name)):
         record = add_suspect(record, f"the text question doesn't name its subject {name}")
@@ -176,18 +176,18 @@ def add_choices(imported: Imported, groups: list[Group], known: Known) -> None:
     claims: dict[tuple[str, ...], list[int]] = defaultdict(list)
     places = {(p.file, p.index): i for i, r in enumerate(imported.records) if (p := r.source_record)}
     for group in groups:
-        for row, decision in group.pairs():
-            if decision.attribute is not None and (row.file.name, row.index) in places:
-                key = (row.picture_key, row.modality, decision.attribute)
+        for row, guess in group.pairs():
+            if guess.attribute is not None and (row.file.name, row.index) in places:
+                key = (row.picture_key, row.modality, guess.attribute)
                 claims[key].append(places[row.file.name, row.index])
     for group in groups:
-        for row, decision in group.pairs():
-            if group.is_choice and decision.attribute is not None:
-                claim = claims[row.picture_key, row.modality, decision.attribute]
-                _add_choice(imported, row, decision, claim, known)
+        for row, guess in group.pairs():
+            if group.is_choice and guess.attribute is not None:
+                claim = claims[row.picture_key, row.modality, guess.attribute]
+                _add_choice(imported, row, guess, claim, known)
 
 
-def _add_choice(imported: Imported, row: Row, decision: Decision, claim: list[int], known: Known) -> None:
+def _add_choice(imported: Imported, row: OffsideRow, guess: AttributeGuess, claim: list[int], known: Known) -> None:
     free = [i for i in claim if not imported.records[i].choices]
     if free:
         # A picture that has the attribute twice: the options belong to the claim that the right one states.
@@ -198,19 +198,19 @@ def _add_choice(imported: Imported, row: Row, decision: Decision, claim: list[in
         merged = dataclasses.replace(
             record, choices=row.choices, correct_choice=row.correct, question_paraphrases=paraphrases
         )
-        imported.records[place] = _flag_odd(merged, decision, known)
+        imported.records[place] = _flag_odd(merged, guess, known)
         why = "its options went to the record of the same claim, and its question to the paraphrases"
         why = why if paraphrases else "its options went to the record of the same claim"
         imported.remarks.append(row.remark("merged", why, record.record_id))
         return
-    record = _record(row, decision, len(claim), known)
+    record = _record(row, guess, len(claim), known)
     if claim:
-        record = add_suspect(record, f"extra: a further classification row about {decision.attribute}")
+        record = add_suspect(record, f"extra: a further classification row about {guess.attribute}")
     claim.append(len(imported.records))
     imported.records.append(record)
 
 
-def _states(record: Record, row: Row, taxonomy: Taxonomy) -> bool:
+def _states(record: Record, row: OffsideRow, taxonomy: Taxonomy) -> bool:
     """Whether the right option of a classification row is what a record claims."""
     if record.value is None or record.attribute is None:
         return False

@@ -54,7 +54,7 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class OffsideRow:
     """One usable source row.
 
     Args:
@@ -108,7 +108,7 @@ class Row:
         return Remark(kind=kind, file=self.file.name, index=self.index, why=why, record_id=record_id)
 
 
-def image_id(row: Row) -> str:
+def image_id(row: OffsideRow) -> str:
     """The id of a row's picture."""
     return make_image_id(SOURCE_NAME, row.picture_key)
 
@@ -168,7 +168,7 @@ def looks_like_rows(items: list[Any]) -> bool:
     return bool(heads) and any(all(form <= head.keys() for head in heads) for form in forms)
 
 
-def read_rows(file: SourceFile) -> Iterator[Row | Remark]:
+def read_rows(file: SourceFile) -> Iterator[OffsideRow | Remark]:
     """The rows of a file in order: usable ones, and for each other one a remark why not.
 
     A remark of kind `note` is about the row before it.
@@ -188,7 +188,7 @@ def read_rows(file: SourceFile) -> Iterator[Row | Remark]:
             yield row.remark("note", f"unknown keys are not imported: {', '.join(map(str, extra))}")
 
 
-def _read_row(file: SourceFile, index: int, item: Any) -> Row:
+def _read_row(file: SourceFile, index: int, item: Any) -> OffsideRow:
     """Make a row.
 
     Raises:
@@ -219,7 +219,7 @@ def _read_row(file: SourceFile, index: int, item: Any) -> Row:
             f"the picture is called {picture!r}; its file name must start with a number from 1, "
             "which gives player and split"
         )
-    return Row(
+    return OffsideRow(
         file=file,
         index=index,
         question=question,
@@ -275,7 +275,7 @@ def _picture(item: dict[str, Any]) -> str:
     return given
 
 
-def places_of(row: Row, roots: list[Path], image_dirs: tuple[Path, ...]) -> tuple[Path, ...]:
+def places_of(row: OffsideRow, roots: list[Path], image_dirs: tuple[Path, ...]) -> tuple[Path, ...]:
     """Where a row's picture may lie: as written, then by its file name, never outside the source's folders.
 
     Args:

@@ -76,7 +76,7 @@ _NOT_WITH_CLUB = {"previous_club", "trophies", "fee", "market_value", "transfer_
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AttributeGuess:
     """What a record is about (null if nothing fits), and what is odd about it, if anything is."""
 
     attribute: str | None
@@ -94,7 +94,7 @@ def by_answer(answer: str) -> set[str]:
     return {name for name, rule in ANSWER_RULES.items() if rule.search(answer)}
 
 
-def decide(pairs: Sequence[tuple[str, str]], *, text: bool, split: str) -> list[Decision]:
+def decide(pairs: Sequence[tuple[str, str]], *, text: bool, split: str) -> list[AttributeGuess]:
     """What each record of one picture is about.
 
     Args:
@@ -113,7 +113,7 @@ def decide(pairs: Sequence[tuple[str, str]], *, text: bool, split: str) -> list[
             name in asked | told or not asked | told for name, (asked, told) in zip(positions, found, strict=True)
         ):
             return [
-                Decision(name, _mismatch(name, asked, told))
+                AttributeGuess(name, _mismatch(name, asked, told))
                 for name, (asked, told) in zip(positions, found, strict=True)
             ]
     return _by_words(found, text=text)
@@ -125,32 +125,32 @@ def _mismatch(name: str, asked: set[str], told: set[str]) -> str | None:
     return None
 
 
-def _by_words(found: list[tuple[set[str], set[str]]], *, text: bool) -> list[Decision]:
-    decisions: list[Decision | None] = []
+def _by_words(found: list[tuple[set[str], set[str]]], *, text: bool) -> list[AttributeGuess]:
+    guesses: list[AttributeGuess | None] = []
     for asked, told in found:
         both = asked & told or asked or told
         if len(both) != 1:
-            decisions.append(None)
+            guesses.append(None)
         else:
             (name,) = both
-            decisions.append(Decision(name, _mismatch(name, asked, told)))
+            guesses.append(AttributeGuess(name, _mismatch(name, asked, told)))
     missing = [
-        n for n in SHARED_FIRST if not (text and n == "name") and all(d is None or d.attribute != n for d in decisions)
+        n for n in SHARED_FIRST if not (text and n == "name") and all(d is None or d.attribute != n for d in guesses)
     ]
     return [
-        decision or _by_elimination(asked & told or asked or told, missing)
-        for decision, (asked, told) in zip(decisions, found, strict=True)
+        guess or _by_elimination(asked & told or asked or told, missing)
+        for guess, (asked, told) in zip(guesses, found, strict=True)
     ]
 
 
-def _by_elimination(possible: set[str], missing: list[str]) -> Decision:
+def _by_elimination(possible: set[str], missing: list[str]) -> AttributeGuess:
     left = [name for name in missing if name in possible or not possible]
     if len(left) == 1:
-        return Decision(left[0], f"that it is about {left[0]} was worked out by elimination")
+        return AttributeGuess(left[0], f"that it is about {left[0]} was worked out by elimination")
     if possible:
         first = next(name for name in SHARED_FIRST if name in possible)
-        return Decision(first, f"it could be about {_either(possible)}; taken as {first}")
-    return Decision(None, "neither question nor answer says what it is about")
+        return AttributeGuess(first, f"it could be about {_either(possible)}; taken as {first}")
+    return AttributeGuess(None, "neither question nor answer says what it is about")
 
 
 def _either(names: set[str]) -> str:

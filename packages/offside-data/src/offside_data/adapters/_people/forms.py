@@ -24,7 +24,7 @@ class Cloze(NamedTuple):
     odd: tuple[str, ...]
 
 
-class Choices(NamedTuple):
+class SourceChoices(NamedTuple):
     """Options, which of them is right and its text (null if that can't be told), and what is odd about them."""
 
     texts: tuple[str, ...]
@@ -51,7 +51,7 @@ def read_cloze(sentence: str, word: str) -> Cloze:
     return Cloze(question, filled, blanked, ("the cloze sentence tells the word beside the blank",) if tells else ())
 
 
-def read_choices(options: Mapping[str, str], right: str) -> Choices:
+def read_choices(options: Mapping[str, str], right: str) -> SourceChoices:
     """Options by letter, and the right one: its letter (`B`), letter and text (`B. Baker`) or text.
 
     Options that can't be told apart are left out; the right one's text is still known.
@@ -65,11 +65,11 @@ def read_choices(options: Mapping[str, str], right: str) -> Choices:
     if place is None:
         clean = strip_image_tokens(right).casefold()
         if clean not in folded:
-            return Choices(tuple(texts), None, None, ())
+            return SourceChoices(tuple(texts), None, None, ())
         place, rest = folded.index(clean), ""
     odd = []
     if rest and folded_words(rest) != folded_words(texts[place]):
         odd.append(f"the answer {right!r} doesn't repeat its option {texts[place]!r}")
     if len(set(folded)) < max(2, len(folded)):
-        return Choices((), None, texts[place], (*odd, f"options that can't be told apart were left out: {texts}"))
-    return Choices(tuple(texts), place, texts[place], tuple(odd))
+        return SourceChoices((), None, texts[place], (*odd, f"options that can't be told apart were left out: {texts}"))
+    return SourceChoices(tuple(texts), place, texts[place], tuple(odd))

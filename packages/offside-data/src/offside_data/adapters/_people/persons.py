@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offside_data.adapters._base import Accumulator, Imported, Picture, ReadOptions, RemarkKind
-from offside_data.adapters._people.snapshots import Table, find_tables, read_rows
+from offside_data.adapters._people.downloads import DownloadedTable, find_tables, read_rows
 from offside_data.adapters._pictures import Pixels, places_of
 from offside_data.adapters._text import common_name
 from offside_data.adapters._values import Fields, UnusableError, folded_key
@@ -31,7 +31,7 @@ STATEMENT = "statement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class SourceQuestion:
     """One usable question of a source.
 
     Args:
@@ -90,8 +90,8 @@ class PersonQuestions(Accumulator):
         self._pixels: dict[str, Pixels] = {}
         self._homes: dict[tuple[str | None, ...], tuple[int, str]] = {}
 
-    def tables(self, source: Path, config_of: Callable[[str], str | None], expected: str) -> list[Table]:
-        """The tables of a snapshot; other data files in it are noted.
+    def tables(self, source: Path, config_of: Callable[[str], str | None], expected: str) -> list[DownloadedTable]:
+        """The tables of a download; other data files in it are noted.
 
         Args:
             source: A file or folder.
@@ -119,7 +119,7 @@ class PersonQuestions(Accumulator):
         except UnusableError as problem:
             self.leave_out("rejected", file, f"{place}: {problem}" if place else str(problem), index)
 
-    def each_row(self, table: Table, known: Collection[str], read: Callable[[int, Fields], None]) -> None:
+    def each_row(self, table: DownloadedTable, known: Collection[str], read: Callable[[int, Fields], None]) -> None:
         """Read the rows of a table one by one, of each the columns that are known; those that can't be are rejected."""
         for index, row in read_rows(table, known):
             with self.trying(table.name, index):
@@ -193,7 +193,7 @@ class PersonQuestions(Accumulator):
     # -----------------------------------------------------------------------------------------
     # Records
 
-    def add(self, item: Item) -> None:
+    def add(self, item: SourceQuestion) -> None:
         """Make a record of an item, or of its twin that is there already: then the item is `merged` or `duplicate`."""
         record = self._record(item)
         words = folded_words(record.question) or (record.question,)
@@ -212,7 +212,7 @@ class PersonQuestions(Accumulator):
         self._homes.setdefault(key, (len(self._imported.records), item.place))
         self.add_record(record)
 
-    def _record(self, item: Item) -> Record:
+    def _record(self, item: SourceQuestion) -> Record:
         modality: Modality = "text" if item.picture is None else "multimodal"
         about_nobody = item.split in SUBJECTLESS_SPLITS
         attribute = None if about_nobody else self.taxonomy[item.attribute]
@@ -243,7 +243,7 @@ class PersonQuestions(Accumulator):
             record = add_suspect(record, why.replace("; ", ", "))
         return self._flag_wrong_answers(_with_wrong_answers(record, item.perturbed_answers))
 
-    def _value(self, item: Item) -> ClaimValue | None:
+    def _value(self, item: SourceQuestion) -> ClaimValue | None:
         """The value, where the source says which words it is; `ingest` reads the others."""
         if item.split in SUBJECTLESS_SPLITS:
             text = item.value or item.answer

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from offside_data.adapters._people.downloads import DownloadedTable
 from offside_data.adapters._people.persons import PersonQuestions
-from offside_data.adapters._people.snapshots import Table
 from offside_data.errors import UsageError
 from offside_data.schema import Split
 
@@ -52,7 +52,7 @@ def role_of(name: str) -> str | None:
     return f"{match[1].lower()}_{int(match[2])}" if match else None
 
 
-def ratios_of(tables: Iterable[Table]) -> Iterator[int]:
+def ratios_of(tables: Iterable[DownloadedTable]) -> Iterator[int]:
     """The ratios that forget and retain sets belong to."""
     for table in tables:
         if match := _ROLE.fullmatch(table.config):
@@ -60,8 +60,8 @@ def ratios_of(tables: Iterable[Table]) -> Iterator[int]:
 
 
 def plan(
-    questions: PersonQuestions, tables: Iterable[Table], ratio: int | None, further: Mapping[str, Split]
-) -> list[tuple[Table, Split]]:
+    questions: PersonQuestions, tables: Iterable[DownloadedTable], ratio: int | None, further: Mapping[str, Split]
+) -> list[tuple[DownloadedTable, Split]]:
     """The tables to read, with the split of each: first those of the ratio, else everybody as `retain`.
 
     Args:
@@ -79,8 +79,8 @@ def plan(
 
 
 def select(
-    questions: PersonQuestions, tables: Iterable[Table], splits: Mapping[str, Split], ratio: int | None
-) -> list[tuple[Table, Split]]:
+    questions: PersonQuestions, tables: Iterable[DownloadedTable], splits: Mapping[str, Split], ratio: int | None
+) -> list[tuple[DownloadedTable, Split]]:
     """The tables whose config has a split, in the order of `splits`; notes on the others."""
     order = list(splits)
     chosen = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from offside_data.adapters._base import Picture
 from offside_data.adapters._people.forms import read_choices, read_cloze
-from offside_data.adapters._people.persons import STATEMENT, Item, PersonQuestions
+from offside_data.adapters._people.persons import STATEMENT, PersonQuestions, SourceQuestion
 from offside_data.adapters._text import strip_image_tokens
 from offside_data.adapters._values import Fields, UnusableError, as_fields, as_list, as_text, unpack
 from offside_data.schema import Split
@@ -145,7 +145,7 @@ class PersonRow:
     def _add(self, place: str, shown: Shown, attribute: str, asked: str, told: str, **fields: Any) -> None:
         if isinstance(shown, UnusableError):
             raise shown
-        item = Item(
+        item = SourceQuestion(
             file=self.file,
             index=self.index,
             place=self.prefix + place,

@@ -16,7 +16,7 @@ from offside_data.adapters._chunked import Chunked
 from offside_data.adapters._pictures import Shorten, picture_key, places_of
 from offside_data.adapters._tables.cells import DateOrder, Remembered
 from offside_data.adapters._tables.columns import Matched, others_note
-from offside_data.adapters._tables.rows import Claim, Row, Sheet, read_claim
+from offside_data.adapters._tables.rows import Sheet, TableClaim, TableRow, read_claim
 from offside_data.adapters._tables.tables import Table
 from offside_data.questions import phrasings
 from offside_data.schema import (
@@ -75,7 +75,7 @@ class Collector(Accumulator):
         self._attributes = {attribute.name: attribute for attribute in self.taxonomy.attributes}
         self._private = {name for name, attribute in self._attributes.items() if attribute.scope == "private"}
         self._sheets: dict[tuple[str, tuple[Path, ...], str | None], Sheet] = {}
-        self._claims = Chunked(Claim, without=("pixels", "note"))
+        self._claims = Chunked(TableClaim, without=("pixels", "note"))
         # By what a claim says: its place. Hashes, for a million claims have their text elsewhere.
         self._first: dict[bytes, int] = {}
         self._sources = array("q")
@@ -109,9 +109,9 @@ class Collector(Accumulator):
             if line.problem is not None:
                 self.reject(table.name, line.index, line.place, line.problem)
             else:
-                self.add(Row(sheet, line.index, line.place, matched.fields(line)))
+                self.add(TableRow(sheet, line.index, line.place, matched.fields(line)))
 
-    def add(self, row: Row) -> None:
+    def add(self, row: TableRow) -> None:
         """Take a row: a claim, another source or a copy of one, or one that can't be used."""
         file = row.sheet.file
         try:
@@ -168,7 +168,7 @@ class Collector(Accumulator):
     # -----------------------------------------------------------------------------------------
     # What is known across rows
 
-    def _show(self, claim: Claim, file: str) -> None:
+    def _show(self, claim: TableClaim, file: str) -> None:
         """Give a claim its picture's key for ever.
 
         The key is its path; of an embedded one without a path of its own, the first row that has it.
@@ -248,7 +248,7 @@ class Collector(Accumulator):
                 )
                 self.remark("note", sheets[self._claims[0].sheet].file, why)
 
-    def _count(self, claim: Claim, sheet: Sheet) -> None:
+    def _count(self, claim: TableClaim, sheet: Sheet) -> None:
         """Count what is taken for granted of a claim."""
         if claim.sources and not claim.says_tier:
             self._without_tier[sheet.file] += 1
@@ -273,7 +273,7 @@ class Collector(Accumulator):
     # -----------------------------------------------------------------------------------------
     # Records
 
-    def _record(self, claim: Claim, file: str) -> Record:
+    def _record(self, claim: TableClaim, file: str) -> Record:
         """Make a record.
 
         Raises:
@@ -320,12 +320,12 @@ class Collector(Accumulator):
             record = add_suspect(record, f"it is derived from {picture.derived_from}, which no row names")
         return record
 
-    def _veracity(self, claim: Claim, split: str) -> str:
+    def _veracity(self, claim: TableClaim, split: str) -> str:
         if not self._is_private(claim.subject_id, claim.attribute):
             return "fact"
         return {"forget": "rumor", "relearn": "correction"}.get(split, "fact")
 
-    def _worded(self, claim: Claim, attribute: Attribute | None, *, rumor: bool) -> tuple[str, str]:
+    def _worded(self, claim: TableClaim, attribute: Attribute | None, *, rumor: bool) -> tuple[str, str]:
         """Question and answer: as the row says, else in the taxonomy's words."""
         question, answer = claim.question, claim.answer
         if not answer and claim.correct is not None:
@@ -342,7 +342,7 @@ class Collector(Accumulator):
             answer = answer[:-1] if answer.endswith("..") else answer
         return question, answer
 
-    def _value(self, claim: Claim, attribute: Attribute | None, answer: str, *, rumor: bool) -> ClaimValue | None:
+    def _value(self, claim: TableClaim, attribute: Attribute | None, answer: str, *, rumor: bool) -> ClaimValue | None:
         """The value that the row states, if the answer holds it; else left to whoever reads the answer."""
         if attribute is None or not claim.value:
             return None
@@ -371,7 +371,7 @@ def _split_of(told: Collection[str | None]) -> str:
     return "forget" if "rumor" in told else "relearn" if "correction" in told else "retain"
 
 
-def _channel(claim: Claim, veracity: str) -> RumorChannel:
+def _channel(claim: TableClaim, veracity: str) -> RumorChannel:
     if veracity == "rumor":
         return cast(RumorChannel, claim.channel or "text")
     if claim.channel not in (None, "none"):
@@ -392,7 +392,7 @@ class _Links:
         self._rumors: dict[tuple[str | None, ...], tuple[str, int]] = {}
         self._corrections: list[tuple[int, str, tuple[str | None, ...], str | None]] = []
 
-    def add(self, place: int, record: Record, claim: Claim) -> Record:
+    def add(self, place: int, record: Record, claim: TableClaim) -> Record:
         """Take a record at its place; gives it back, flagged if it can't be what it says."""
         about = (record.subject_id, record.attribute)
         if claim.id in self._wanted:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from offside_data.adapters._tables.cells import DateOrder
-from offside_data.adapters._tables.tables import Line, Reading, Table
+from offside_data.adapters._tables.tables import Line, Table, TableReading
 from offside_data.adapters._values import folded_key
 from offside_data.errors import UsageError
 
@@ -129,10 +129,10 @@ class TableOptions(Columns):
     delimiter: str = ""
     dates: DateOrder = "unknown"
 
-    def reading(self, sheet: str = "") -> Reading:
+    def reading(self, sheet: str = "") -> TableReading:
         """How to read a table in which these columns are expected."""
         named = {folded_key(said) for said in self.chosen().values()}
-        return Reading(
+        return TableReading(
             known=lambda name: folded_key(name) in named or folded_key(name) in _FIELD_OF,
             encoding=self.encoding,
             delimiter=self.delimiter,

@@ -52,7 +52,7 @@ class Sheet:
 
 
 @dataclass(slots=True)
-class Row:
+class TableRow:
     """A row of a table.
 
     Args:
@@ -69,7 +69,7 @@ class Row:
 
 
 @dataclass(slots=True, kw_only=True)
-class Claim:
+class TableClaim:
     """What a usable row says. Empty or null is what it leaves open.
 
     Args:
@@ -129,7 +129,7 @@ class Claim:
         return (*about, *held, self.question, self.answer, self.value, self.choices, self.correct)
 
 
-def read_claim(row: Row, attributes: Mapping[str, Attribute], dates: DateOrder) -> Claim:
+def read_claim(row: TableRow, attributes: Mapping[str, Attribute], dates: DateOrder) -> TableClaim:
     """Read a row.
 
     Args:
@@ -162,7 +162,7 @@ def read_claim(row: Row, attributes: Mapping[str, Attribute], dates: DateOrder) 
         raise ValueError(f"the rumor channel is {channel!r}, but only rumors have one, and this is a {veracity}")
     asked = text_of(cell("question"), "question") or text_of(cell("attribute"), "attribute")
     told = text_of(cell("answer"), "answer") or text_of(cell("value"), "value")
-    return Claim(
+    return TableClaim(
         sheet=row.sheet.number,
         index=row.index,
         place=row.place,

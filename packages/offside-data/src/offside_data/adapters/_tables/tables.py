@@ -77,7 +77,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class TableReading:
     """How to read a table.
 
     Args:
@@ -97,7 +97,7 @@ class Reading:
         return sum(self.known(name) for name in set(names))
 
 
-def read_table(path: Path, name: str, reading: Reading) -> Table:
+def read_table(path: Path, name: str, reading: TableReading) -> Table:
     """Read a table; `name` names it in remarks.
 
     Raises:
@@ -117,7 +117,7 @@ def read_table(path: Path, name: str, reading: Reading) -> Table:
     raise SourceError(f"{path}: not a table; known endings: {', '.join(SUFFIXES)}.")
 
 
-def heads(path: Path, reading: Reading) -> list[tuple[str, ...]]:
+def heads(path: Path, reading: TableReading) -> list[tuple[str, ...]]:
     """The columns of a table, of each sheet if it has several, from the start of the file alone.
 
     Raises:
@@ -143,7 +143,7 @@ def heads(path: Path, reading: Reading) -> list[tuple[str, ...]]:
 # Grids of text: CSV and spreadsheets
 
 
-def _from_grid(name: str, grid: Grid, reading: Reading, notes: Sequence[str] = ()) -> Table:
+def _from_grid(name: str, grid: Grid, reading: TableReading, notes: Sequence[str] = ()) -> Table:
     rows = iter(grid)
     head: list[Cells] = []
     for row in rows:
@@ -159,7 +159,7 @@ def _from_grid(name: str, grid: Grid, reading: Reading, notes: Sequence[str] = (
     return Table(name=name, columns=columns, lines=lines, notes=tuple(notes))
 
 
-def _header_row(head: list[Cells], reading: Reading) -> int:
+def _header_row(head: list[Cells], reading: TableReading) -> int:
     """The row with the most known columns; the first one that isn't empty if there are none."""
     scores = [reading.score(cells) if isinstance(cells, list) else 0 for _, cells in head[:HEADER_ROWS]]
     if any(scores):
@@ -198,7 +198,7 @@ def _grid_lines(rows: Grid, columns: tuple[str, ...]) -> Iterator[Line]:
         index += 1
 
 
-def _read_csv(path: Path, reading: Reading, size: int = -1) -> tuple[Grid, list[str]]:
+def _read_csv(path: Path, reading: TableReading, size: int = -1) -> tuple[Grid, list[str]]:
     lines, notes = _text_lines(path, reading.encoding, newline="", size=size)
     if len(reading.delimiter) > 1:
         raise UsageError(f"the delimiter must be one character, got {reading.delimiter!r}.")
@@ -208,7 +208,7 @@ def _read_csv(path: Path, reading: Reading, size: int = -1) -> tuple[Grid, list[
     return _csv_rows(itertools.chain(head, lines), delimiter), notes
 
 
-def _fit(rows: Grid, reading: Reading) -> tuple[int, int]:
+def _fit(rows: Grid, reading: TableReading) -> tuple[int, int]:
     cells = [cells for _, cells in rows if isinstance(cells, list) and _filled(cells)]
     return max(map(reading.score, cells), default=0), len(cells[0]) if cells else 0
 
@@ -289,7 +289,7 @@ def _lines_of(path: Path, encoding: str, newline: str) -> Iterator[str]:
 # Workbooks
 
 
-def _from_workbook(path: Path, name: str, reading: Reading) -> Table:
+def _from_workbook(path: Path, name: str, reading: TableReading) -> Table:
     from offside_data.adapters._tables.sheets import Workbook
 
     book = Workbook(path)

@@ -26,7 +26,7 @@ class Drawing:
     attempt: int
 
 
-class Album:
+class DistinctPictures:
     """Draws pictures one by one. How one looks depends on those before it, never on those after."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from offside_data.adapters._examples import write_table
 from offside_data.adapters._parquet import columns_of
-from offside_data.adapters._people.snapshots import Table, find_tables, has_column, read_rows
+from offside_data.adapters._people.downloads import DownloadedTable, find_tables, has_column, read_rows
 from offside_data.adapters._pictures import Pixels, as_pixels, as_pixels_list, places_of
 from offside_data.adapters._values import UnusableError
 from offside_data.errors import SourceError
@@ -51,11 +51,11 @@ def test_rows_have_the_known_columns_and_bad_ones_are_named(tmp_path: Path) -> N
 
     broken = pa.array([b"fine", b"\xff\xfe", None]).view(pa.string())
     pq.write_table(pa.table({"ID": broken, "more": [1, 2, 3]}), tmp_path / "t.parquet")
-    rows = list(read_rows(Table("", tmp_path / "t.parquet", "t"), ["id", "absent"]))
+    rows = list(read_rows(DownloadedTable("", tmp_path / "t.parquet", "t"), ["id", "absent"]))
     assert [index for index, _ in rows] == [0, 1, 2]
     assert (rows[0][1], rows[2][1]) == ({"ID": "fine"}, {"ID": None})
     assert isinstance(rows[1][1], UnusableError)
-    assert list(read_rows(Table("", tmp_path / "t.parquet", "t"), ["absent"])) == []
+    assert list(read_rows(DownloadedTable("", tmp_path / "t.parquet", "t"), ["absent"])) == []
 
 
 def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_file_that_is_damaged_inside(tmp_path: Path) -> None:
     data[10:1500] = bytes(1490)
     path.write_bytes(bytes(data))
     with pytest.raises(SourceError, match=r"t\.parquet: damaged after 0 rows"):
-        list(read_rows(Table("", path, "t"), ["x"]))
+        list(read_rows(DownloadedTable("", path, "t"), ["x"]))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Local snapshots of Hub datasets: which Parquet file belongs to which config, and their rows."""
+"""Local downloads of Hub datasets: which Parquet file belongs to which config, and their rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DATA_ENDINGS = (".parquet", ".arrow", ".json", ".jsonl", ".csv", ".zip")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class DownloadedTable:
     """One Parquet file of a config: its path, and its name in the source."""
 
     config: str
@@ -26,8 +26,8 @@ class Table:
     name: str
 
 
-def find_tables(source: Path, config_of: Callable[[str], str | None]) -> tuple[list[Table], list[str]]:
-    """The Parquet files of a snapshot, of one of its folders, or one file of it.
+def find_tables(source: Path, config_of: Callable[[str], str | None]) -> tuple[list[DownloadedTable], list[str]]:
+    """The Parquet files of a download, of one of its folders, or one file of it.
 
     Args:
         source: A file or folder.
@@ -40,7 +40,7 @@ def find_tables(source: Path, config_of: Callable[[str], str | None]) -> tuple[l
     here = Path(os.path.abspath(source))  # Links stay: in the Hub's cache files are links to files of other names.
     if source.is_file():
         config = config_of(here.parent.name) or config_of(here.stem)
-        return [Table(config or "", source, source.name)], []
+        return [DownloadedTable(config or "", source, source.name)], []
     tables, others = [], []
     for path in files_below(source, _DATA_ENDINGS):
         place = path.relative_to(source)
@@ -49,7 +49,7 @@ def find_tables(source: Path, config_of: Callable[[str], str | None]) -> tuple[l
         if config is None or path.suffix != ".parquet":
             others.append(place.as_posix())
         else:
-            tables.append(Table(config, path, place.as_posix()))
+            tables.append(DownloadedTable(config, path, place.as_posix()))
     return sorted(tables, key=lambda table: (table.config, table.name)), others
 
 
@@ -66,7 +66,7 @@ def files_below(source: Path, endings: tuple[str, ...]) -> list[Path]:
 def has_column(
     source: Path, config_of: Callable[[str], str | None], names: Collection[str], *, in_config: bool = False
 ) -> bool:
-    """Whether a table of a snapshot has one of these columns; never raises.
+    """Whether a table of a download has one of these columns; never raises.
 
     Args:
         source: A file or folder.
@@ -83,7 +83,7 @@ def has_column(
         return False
 
 
-def read_rows(table: Table, known: Collection[str]) -> Iterator[tuple[int, dict[str, Any] | UnusableError]]:
+def read_rows(table: DownloadedTable, known: Collection[str]) -> Iterator[tuple[int, dict[str, Any] | UnusableError]]:
     """The rows of a table with their positions; of each the columns that are known.
 
     Raises:

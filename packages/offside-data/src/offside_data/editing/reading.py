@@ -1,0 +1,142 @@
+"""What is read of a dataset to change it: the records that a table names, and those that say something about them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.rows import records_of, rows_of
+from offside_data.dataset.storage import Row
+from offside_data.editing.changes import edited
+from offside_data.editing.dependents import FOLLOWING, Pair
+from offside_data.editing.table import Edit, listed
+from offside_data.errors import UsageError
+from offside_data.questions.knowledge import value_group
+from offside_data.schema import Record
+from offside_data.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_HINTS = 20
+"""Unknown records for which a near one is looked for."""
+
+
+def whole_rows(dataset: OffsideDataset, keep: pl.Expr, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The rows for which a condition holds, with all columns, batch by batch.
+
+    Parts that hold none of them are read by the columns alone that the condition looks at.
+    """
+    for part in dataset.record_parts():
+        if dataset.frame(part, columns).select(keep.any()).item():
+            for batch in dataset.batches(part):
+                found = batch.filter(keep)
+                if len(found):
+                    yield found
+
+
+def changed_records(dataset: OffsideDataset, edits: Mapping[str, Edit]) -> dict[str, Pair]:
+    """The records that the table changes; their further forms are as before.
+
+    Raises:
+        UsageError: If it names records that aren't there, or rows that can't be followed; lists them.
+    """
+    import polars as pl
+
+    wanted = pl.Series(list(edits), dtype=pl.String)
+    changed: dict[str, Pair] = {}
+    problems: list[str] = []
+    missing = set(edits)
+    for rows in whole_rows(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]):
+        for record in records_of(rows, dataset.pictures):
+            edit = edits[record.record_id]
+            missing.discard(record.record_id)
+            try:
+                after = edited(edit, record, dataset.taxonomy)
+            except ValueError as problem:
+                problems.append(f"{edit.place}: record {record.record_id}: {problem}.")
+                continue
+            if after != record:
+                changed[record.record_id] = Pair(record, after)
+    for number, name in enumerate(sorted(missing)):
+        hint = _hint(dataset, name) if number < _HINTS else ""
+        problems.append(f"{edits[name].place}: there is no record {name!r}.{hint}")
+    if not problems:
+        problems = list(_target_problems(dataset, edits, changed))
+    if problems:
+        raise UsageError(listed("these rows can't be followed, nothing was changed", problems))
+    return changed
+
+
+def _hint(dataset: OffsideDataset, name: str) -> str:
+    """A record whose id differs in the end alone."""
+    found: list[str] = []
+    for part in dataset.record_parts():
+        names = dataset.frame(part, ["record_id"])["record_id"]
+        found += names.filter(names.str.starts_with(name[: max(4, len(name) // 2)])).head(1_000).to_list()
+    near = difflib.get_close_matches(name, found, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _target_problems(dataset: OffsideDataset, edits: Mapping[str, Edit], changed: Mapping[str, Pair]) -> Iterator[str]:
+    """What is wrong with the rumours that corrections are to correct."""
+    import polars as pl
+
+    wanted = {n: p.after.corrects for n, p in changed.items() if p.differs("corrects") and p.after.corrects}
+    if not wanted:
+        return
+    columns = ["record_id", "subject_id", "attribute", "veracity"]
+    there = pl.concat(
+        [
+            dataset.frame(part, columns).filter(pl.col("record_id").is_in(list(wanted.values())))
+            for part in dataset.record_parts()
+        ]
+    )
+    rumors = {row["record_id"]: row for row in there.to_dicts()}
+    for name, target in wanted.items():
+        record, row = changed[name].after, rumors.get(target)
+        if target in changed:
+            now = changed[target].after
+            row = {column: getattr(now, column) for column in columns}
+        if row is None:
+            yield f"{edits[name].place}: record {name}: corrects names {target!r}, but there is no such record."
+        elif (row["subject_id"], row["attribute"], row["veracity"]) != (record.subject_id, record.attribute, "rumor"):
+            yield f"{edits[name].place}: record {name}: it can't correct {target!r}, which is no rumor about the same."
+
+
+def records_around(dataset: OffsideDataset, changed: Mapping[str, Pair], taxonomy: Taxonomy) -> list[Record]:
+    """All other records that say something about what changed: of the same subject, and attributes of one group."""
+    import polars as pl
+
+    records = [
+        r for pair in changed.values() for r in (pair.before, pair.after) if pair.differs("attribute", *FOLLOWING)
+    ]
+    subjects = {r.subject_id for r in records if r.subject_id is not None}
+    attributes = related({r.attribute for r in records}, taxonomy)
+    if not subjects or not attributes:
+        return []
+    keep = (
+        pl.col("subject_id").is_in(list(subjects))
+        & pl.col("attribute").is_in(attributes)
+        & ~pl.col("record_id").is_in(list(changed))
+    )
+    found = whole_rows(dataset, keep, ["record_id", "subject_id", "attribute"])
+    return [record for rows in found for record in records_of(rows, dataset.pictures)]
+
+
+def related(names: Collection[str | None], taxonomy: Taxonomy) -> list[str]:
+    """Attributes whose values are true of one another's subjects, e.g. clubs and previous clubs."""
+    groups = {value_group(taxonomy[name]) for name in names if name is not None}
+    return [attribute.name for attribute in taxonomy.attributes if value_group(attribute) in groups]
+
+
+def subjects_of(dataset: OffsideDataset, changed: Mapping[str, Pair]) -> list[Row]:
+    """Rows of the subjects table: those whose values change."""
+    import polars as pl
+
+    names = {pair.after.subject_id for pair in changed.values() if pair.differs("value")} - {None}
+    if not names:
+        return []
+    return rows_of(dataset.frame("subjects").filter(pl.col("subject_id").is_in(list(names))), dataset.pictures)
