@@ -1,4 +1,4 @@
-"""RowChange records by a table, or by plain rows: what they claim, where they stand, where they come from.
+"""Change records by a table, or by plain rows: what they claim, where they stand, where they come from.
 
 A row names a record and the fields to change; an empty cell leaves a field as it is. What follows from a change is
 changed with it: further forms, the text form of a picture's claim, the subject's facts. One decision says all that
@@ -92,7 +92,7 @@ def edit_dataset(
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
 ) -> EditReport:
-    """RowChange the records of a dataset folder as a table says, all or nothing.
+    """Change the records of a dataset folder as a table says, all or nothing.
 
     Args:
         folder: The dataset.
