@@ -1,4 +1,4 @@
-"""RowChange records by a table, or by plain rows: what they claim, where they stand, where they come from.
+"""Change records by a table, or by plain rows: what they claim, where they stand, where they come from.
 
 A row names a record and the fields to change; an empty cell leaves a field as it is. What follows from a change is
 changed with it: further forms, the text form of a picture's claim, the subject's facts. One decision says all that
@@ -25,7 +25,7 @@ from offside_data.editing.columns import CLAIM
 from offside_data.editing.dependents import Pair, consequences, facts_that_change
 from offside_data.editing.reading import changed_records, records_around, subjects_of
 from offside_data.editing.remaking import with_fitting_forms
-from offside_data.editing.table import Edit, TableOptions, edits_of, listed, read_edits
+from offside_data.editing.table import Edit, EditTableOptions, edits_of, listed, read_edits
 from offside_data.editing.template import write_template as write_template
 from offside_data.errors import RecordError, UsageError
 from offside_data.questions.forms import FORMS
@@ -92,7 +92,7 @@ def edit_dataset(
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
 ) -> EditReport:
-    """RowChange the records of a dataset folder as a table says, all or nothing.
+    """Change the records of a dataset folder as a table says, all or nothing.
 
     Args:
         folder: The dataset.
@@ -101,7 +101,7 @@ def edit_dataset(
         reason: Why; the table's name if empty.
         by: Pseudonym of whoever decided.
         seed: Seed of wrong answers that are made anew; that of `questions`.
-        settings: How to read the table, see `editing.table.TableOptions`.
+        settings: How to read the table, see `editing.table.EditTableOptions`.
 
     Raises:
         DatasetReferenceError: If there is no such folder.
@@ -110,7 +110,7 @@ def edit_dataset(
     """
     dataset = open_dataset(folder)
     path = Path(table)
-    edits = read_edits(path, build(TableOptions, settings or {}))
+    edits = read_edits(path, build(EditTableOptions, settings or {}))
     return _edit(dataset, edits, _Asked(dry_run, reason or f"as {path.name} says", by, seed, path.name))
 
 

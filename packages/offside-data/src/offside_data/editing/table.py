@@ -20,7 +20,7 @@ _SECOND = re.compile(r"(.+) \(\d+\)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableOptions:
+class EditTableOptions:
     """How to read a table.
 
     Args:
@@ -54,7 +54,7 @@ class Edit:
         return None if text is None else "" if _is_marker(text) else read(text)
 
 
-def read_edits(path: Path, options: TableOptions) -> dict[str, Edit]:
+def read_edits(path: Path, options: EditTableOptions) -> dict[str, Edit]:
     """Read a table of edits: CSV, XLSX, JSON lines or Parquet.
 
     Returns:

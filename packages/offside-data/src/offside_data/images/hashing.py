@@ -105,11 +105,12 @@ def hash_image(data: bytes, picture: Image.Image | None = None) -> ImageHashes:
     """
     if picture is None:
         picture = decode_image(data)
+    grey = picture.convert("L")  # Both hashes begin with that.
     return ImageHashes(
         sha256=hashlib.sha256(data).hexdigest(),
         pixels_sha256=pixels_sha256(picture),
-        phash=perceptual_hash("phash", picture),
-        dhash=perceptual_hash("dhash", picture),
+        phash=perceptual_hash("phash", grey),
+        dhash=perceptual_hash("dhash", grey),
         width=picture.width,
         height=picture.height,
     )
@@ -118,7 +119,7 @@ def hash_image(data: bytes, picture: Image.Image | None = None) -> ImageHashes:
 def pixels_sha256(picture: Image.Image) -> str:
     """SHA-256 of a picture's size and RGB pixels."""
     digest = hashlib.sha256(f"{picture.width}x{picture.height} RGB ".encode())
-    digest.update(picture.convert("RGB").tobytes())
+    digest.update((picture if picture.mode == "RGB" else picture.convert("RGB")).tobytes())
     return digest.hexdigest()
 
 
