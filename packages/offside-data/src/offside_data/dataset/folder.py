@@ -287,10 +287,6 @@ class OffsideDataset:
         channels = zip(rows["image_id"], rows["rumor_channel"], strict=True)
         return {picture for picture, channel in channels if channel in VISUAL_CHANNELS}
 
-    def has_visual_rumors(self) -> bool:
-        """Whether a rumour is readable in one of the forget pictures."""
-        return bool(self.visual_pictures("forget"))
-
     def settings(self) -> list[str]:
         """The unlearning settings that the card offers."""
         return list(self.card.block.settings)
