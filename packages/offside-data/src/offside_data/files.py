@@ -66,6 +66,7 @@ def whole_folder(folder: Path, *, force: bool = False) -> Iterator[Path]:
     Raises:
         OutputExistsError: As `ensure_free`.
     """
+    _clear_leftovers(folder)
     ensure_free(folder, force=force)
     with scratch_folder(folder) as partial:
         yield partial

@@ -67,7 +67,7 @@ def test_a_template_is_written(fresh: OffsideDataset, tmp_path: Path) -> None:
         ([], "name the TABLE to follow, or --template OUT"),
         (["{table}", "--template", "{table}.x.csv"], "not both"),
         (["{table}", "--where", "split=forget"], "--where and --columns choose what --template lists"),
-        (["{table}", "--set", "sheets=1"], "unknown option of TableOptions 'sheets'. Did you mean 'sheet'?"),
+        (["{table}", "--set", "sheets=1"], "unknown option of EditTableOptions 'sheets'. Did you mean 'sheet'?"),
         (["{table}", "--set", "delimiter=;"], "unknown column 'record_id,value'"),
         (["none.csv"], "none.csv: no such table"),
         (["--template", "t.csv", "--where", "split=forgot"], "Did you mean 'forget'?"),
