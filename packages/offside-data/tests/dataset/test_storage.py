@@ -112,6 +112,14 @@ def test_shards_are_named_as_the_hub_names_them(tmp_path: Path, monkeypatch: pyt
     assert read_table(files, record_features())["record_id"].to_pylist() == ["r0", "r1", "r2", "r3", "r4"]
 
 
+def test_a_table_is_one_file_however_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "ROWS_PER_SHARD", 3)
+    writer = PartWriter(tmp_path, "subjects", "subjects")
+    writer.write(frame_of([{"subject_id": f"s{n}"} for n in range(10)], "subjects", PictureStore()), None)
+    (path,) = writer.close()
+    assert pq.read_table(path)["subject_id"].to_pylist() == [f"s{n}" for n in range(10)]
+
+
 def test_the_same_rows_give_the_same_bytes(
     tmp_path: Path, make_record: Callable[..., Record], make_png: Callable[..., bytes]
 ) -> None:

@@ -204,14 +204,14 @@ class PartWriter:
         folder: Where the files go.
         stem: How their names begin: a split or a table.
         config: Whose features the rows have.
-        rows_per_shard: Rows of a file, about; null for the default.
+        rows_per_shard: Rows of a file, about; null for the default. A table is always one file.
     """
 
     def __init__(self, folder: Path, stem: str, config: str, rows_per_shard: int | None = None) -> None:
         self.size = 0
         self.rows = 0
         self._folder, self._stem, self._schema = folder, stem, arrow_schema(config)
-        self._limit = rows_per_shard or ROWS_PER_SHARD
+        self._limit = _NO_LIMIT if stem in TABLES else rows_per_shard or ROWS_PER_SHARD  # A table is one file.
         self._files: list[Path] = []
         self._writer: pq.ParquetWriter | None = None
         self._in_file = 0
