@@ -115,3 +115,20 @@ def test_a_damaged_journal_is_an_error_that_names_it(tmp_path: Path, journal: st
     with pytest.raises(DatasetError, match=r"commit\.json"):
         finish_replacement(folder)
     assert (tmp_path / "other.txt").read_text() == "not ours"
+
+
+def test_an_interruption_right_after_the_journal_appeared_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, real = make_folder(tmp_path), workspace.write_json
+
+    def interrupted(path: Path, value: object) -> None:
+        real(path, value)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workspace, "write_json", interrupted)
+        with pytest.raises(KeyboardInterrupt), replaced_content(folder) as staged:
+            write_new(staged)
+    finish_replacement(folder)
+    assert texts(folder) == NEW

@@ -112,6 +112,14 @@ def test_shards_are_named_as_the_hub_names_them(tmp_path: Path, monkeypatch: pyt
     assert read_table(files, record_features())["record_id"].to_pylist() == ["r0", "r1", "r2", "r3", "r4"]
 
 
+def test_a_table_is_one_file_however_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "ROWS_PER_SHARD", 3)
+    writer = PartWriter(tmp_path, "subjects", "subjects")
+    writer.write(frame_of([{"subject_id": f"s{n}"} for n in range(10)], "subjects", PictureStore()), None)
+    (path,) = writer.close()
+    assert pq.read_table(path)["subject_id"].to_pylist() == [f"s{n}" for n in range(10)]
+
+
 def test_the_same_rows_give_the_same_bytes(
     tmp_path: Path, make_record: Callable[..., Record], make_png: Callable[..., bytes]
 ) -> None:
@@ -168,3 +176,34 @@ def test_a_column_of_another_type_is_an_error(tmp_path: Path) -> None:
     pq.write_table(pa.table({**columns, "facts": [[1, 2]]}), path)
     with pytest.raises(DatasetError, match="type isn't the schema's"):
         read_table([path], subject_features())
+
+
+@pytest.mark.parametrize("nothing", ["null", "struct"])
+def test_a_column_without_pictures_is_read_as_any_program_writes_it(
+    nothing: str, make_record: Callable[..., Record], tmp_path: Path
+) -> None:
+    shown = [make_record(record_id="a", image=EncodedImage(bytes=b"png", path="a.png"))]
+    bare = [make_record(record_id=name, image=None, modality="text") for name in "bc"]
+    rows = [r.to_row() for r in bare] if nothing == "null" else [r.to_row() for r in shown + bare]
+    table = pa.Table.from_pylist(
+        [{**row, "image": row["image"] and {"bytes": b"png", "path": "a.png"}, "content_hash": ""} for row in rows],
+        schema=record_features().arrow_schema,
+    )
+    at = table.schema.get_field_index("image")
+    if nothing == "null":  # As pandas does.
+        column = pa.nulls(len(table))
+    else:
+        column = pa.array([row["image"] or {"bytes": None, "path": None} for row in table.to_pylist()])
+    pq.write_table(table.set_column(at, "image", column), tmp_path / "x.parquet", store_schema=False)
+    for columns in (None, ["image"]):
+        found = pl.concat(read_batches(tmp_path / "x.parquet", "text", PictureStore(), columns))
+        assert found["image"].is_not_null().to_list() == ([False] * 2 if nothing == "null" else [True, False, False])
+
+
+def test_pictures_of_another_type_are_an_error(make_record: Callable[..., Record], tmp_path: Path) -> None:
+    (row,) = [{**make_record(image=None, modality="text").to_row(), "content_hash": ""}]
+    table = pa.Table.from_pylist([row], schema=record_features().arrow_schema)
+    at = table.schema.get_field_index("image")
+    pq.write_table(table.set_column(at, "image", pa.array(["a.png"])), tmp_path / "x.parquet")
+    with pytest.raises(DatasetError, match="the type of image isn't the schema's"):
+        list(read_batches(tmp_path / "x.parquet", "text", PictureStore()))

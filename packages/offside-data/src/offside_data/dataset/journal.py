@@ -60,7 +60,8 @@ def replaced_content(folder: Path, *, owned: Sequence[str] = OWNED_PARQUET) -> I
         left = {path.relative_to(folder).as_posix() for path in found if not path.is_relative_to(staged)}
         write_json(work_folder(folder, _JOURNAL), {"move": moved, "delete": sorted(left - set(moved))})
     except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
+        if not work_folder(folder, _JOURNAL).exists():  # Else an interruption came late: what it lists is needed.
+            shutil.rmtree(staged, ignore_errors=True)
         raise
     finish_replacement(folder)
 

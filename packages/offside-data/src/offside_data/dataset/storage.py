@@ -95,14 +95,13 @@ def read_batches(
     file = open_parquet(path)
     _require_columns(path, file.schema_arrow.names, arrow_schema(config).names)
     wanted = [name for name in arrow_schema(config).names if columns is None or name in columns]
-    number = store.add(path)
     groups: list[int] = []
     rows = 0
     for group in range(file.metadata.num_row_groups):
         groups.append(group)
         rows += file.metadata.row_group(group).num_rows
         if rows >= size or group == file.metadata.num_row_groups - 1:
-            yield _read_groups(path, file, groups, config, wanted, number)
+            yield _read_groups(path, file, groups, config, wanted, store)
             groups, rows = [], 0
 
 
@@ -117,7 +116,7 @@ def _require_columns(path: Path, names: Sequence[str], known: Sequence[str]) -> 
 
 
 def _read_groups(
-    path: Path, file: pq.ParquetFile, groups: list[int], config: str, columns: list[str], number: int
+    path: Path, file: pq.ParquetFile, groups: list[int], config: str, columns: list[str], store: PictureStore
 ) -> pl.DataFrame:
     import polars as pl
     import pyarrow as pa
@@ -131,23 +130,49 @@ def _read_groups(
     frame = pl.from_arrow(cast_table(table.select(schema.names), schema, path))
     assert isinstance(frame, pl.DataFrame)
     if "image" in columns:
-        places = _places(table.column("image"), file, groups, number)
+        sizes = [(group, file.metadata.row_group(group).num_rows) for group in groups]
+        places = _places(path, _paths_of_pictures(path, file, table, sizes), sizes, store)
         frame = (frame.with_columns(places) if frame.width else places.to_frame()).select(columns)
     return frame
 
 
-def _places(images: pa.ChunkedArray, file: pq.ParquetFile, groups: list[int], number: int) -> pl.Series:
-    """Where the pictures of some row groups lie, from a column that holds their paths alone."""
+def _paths_of_pictures(
+    path: Path, file: pq.ParquetFile, table: pa.Table, groups: Sequence[tuple[int, int]]
+) -> pa.ChunkedArray:
+    """The column of pictures, of which their paths alone were read."""
+    import pyarrow as pa
+
+    kind = file.schema_arrow.field("image").type
+    if pa.types.is_null(kind):  # Some programs write a column without pictures so.
+        return pa.chunked_array([pa.nulls(sum(rows for _, rows in groups), pa.struct({"path": pa.string()}))])
+    if not pa.types.is_struct(kind) or {field.name for field in kind} != {"bytes", "path"}:
+        raise DatasetError(f"{path}: the type of image isn't the schema's, bytes and path: {kind}.")
+    return table.column("image")
+
+
+def _places(path: Path, images: pa.ChunkedArray, groups: Sequence[tuple[int, int]], store: PictureStore) -> pl.Series:
+    """Where the pictures of some row groups lie.
+
+    Args:
+        path: The file.
+        images: Their paths, null where there is no picture.
+        groups: Number and rows of each group.
+        store: The files.
+    """
     import polars as pl
 
-    sizes = [file.metadata.row_group(group).num_rows for group in groups]
+    number = store.add(path)
     there = pl.Series("image", images.is_valid().to_pylist(), pl.Boolean)
     paths = pl.Series("path", [path for chunk in images.chunks for path in chunk.field("path").to_pylist()], pl.String)
+    if (there & paths.is_null()).any():
+        # A struct of nulls is the same as null: some writers can't tell them apart.
+        stored = [valid for group, _ in groups for valid in store.images(number, group).is_valid().to_pylist()]
+        there &= paths.is_not_null() | pl.Series(stored, dtype=pl.Boolean)
     place = pl.DataFrame(
         {
             "file": pl.repeat(number, len(paths), dtype=pl.UInt32, eager=True),
-            "group": pl.Series([g for g, n in zip(groups, sizes, strict=True) for _ in range(n)], dtype=pl.UInt32),
-            "row": pl.Series([row for n in sizes for row in range(n)], dtype=pl.UInt32),
+            "group": pl.Series([group for group, n in groups for _ in range(n)], dtype=pl.UInt32),
+            "row": pl.Series([row for _, n in groups for row in range(n)], dtype=pl.UInt32),
             "path": paths,
         }
     )
@@ -179,14 +204,14 @@ class PartWriter:
         folder: Where the files go.
         stem: How their names begin: a split or a table.
         config: Whose features the rows have.
-        rows_per_shard: Rows of a file, about; null for the default.
+        rows_per_shard: Rows of a file, about; null for the default. A table is always one file.
     """
 
     def __init__(self, folder: Path, stem: str, config: str, rows_per_shard: int | None = None) -> None:
         self.size = 0
         self.rows = 0
         self._folder, self._stem, self._schema = folder, stem, arrow_schema(config)
-        self._limit = rows_per_shard or ROWS_PER_SHARD
+        self._limit = _NO_LIMIT if stem in TABLES else rows_per_shard or ROWS_PER_SHARD  # A table is one file.
         self._files: list[Path] = []
         self._writer: pq.ParquetWriter | None = None
         self._in_file = 0
