@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from offside_data.errors import OutputExistsError
-from offside_data.files import ensure_free, sha256_file, whole_file, whole_folder, write_json, write_text
+from offside_data.files import (
+    ensure_free,
+    sha256_file,
+    temporary_folder,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -113,3 +121,22 @@ def test_a_kill_between_old_and_new_loses_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError), whole_folder(tmp_path / "out"):
         pass
     assert (tmp_path / "out" / "file").read_text() == "old"
+
+
+def test_temporary_folders_of_killed_processes_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Owner:
+        pass
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    owner = Owner()
+    mine = temporary_folder(owner)
+    killed = tmp_path / mine.name.replace(f"-{os.getpid()}.", "-999999999.")
+    (killed / "spool").mkdir(parents=True)
+    (tmp_path / "offside-notes").mkdir()
+    other = Owner()
+    assert temporary_folder(other).is_dir()
+    assert not killed.exists()
+    assert mine.is_dir()
+    assert (tmp_path / "offside-notes").is_dir()
+    del owner
+    assert not mine.exists()

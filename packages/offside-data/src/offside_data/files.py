@@ -131,7 +131,15 @@ def sha256_file(path: Path) -> str:
 
 
 def temporary_folder(owner: object) -> Path:
-    """A folder of our own outside every dataset, deleted when `owner` goes or the program ends."""
-    folder = Path(tempfile.mkdtemp(prefix="offside-"))
+    """A folder of our own outside every dataset, deleted when `owner` goes or the program ends.
+
+    Those of killed processes of this machine are cleared away first.
+    """
+    host = socket.gethostname().replace(".", "-")
+    for left in Path(tempfile.gettempdir()).glob(f"offside-{glob.escape(host)}-*.*"):
+        process = left.name.removeprefix(f"offside-{host}-").partition(".")[0]
+        if process.isdigit() and not _runs(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"offside-{_owner()}."))
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     return folder

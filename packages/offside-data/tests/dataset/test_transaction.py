@@ -102,6 +102,14 @@ def test_nulls_of_an_update_count(fresh: OffsideDataset) -> None:
     assert sum(value is not None for value in values.values()) > 2
 
 
+def test_an_id_is_changed_once(fresh: OffsideDataset) -> None:
+    first = next(fresh.iter_records()).record_id
+    twice = pl.DataFrame({"record_id": [first, first], "suspect": ["one", "another"]})
+    with pytest.raises(RecordError, match=f"{first} is to be changed twice"), change_dataset(fresh.path) as change:
+        change.update(twice)
+    assert open_dataset(fresh.path).verify() == fresh.digest
+
+
 def test_a_broken_record_changes_nothing(fresh: OffsideDataset) -> None:
     first = next(fresh.iter_records())
     with pytest.raises(RecordError, match="question is empty"), change_dataset(fresh.path) as change:

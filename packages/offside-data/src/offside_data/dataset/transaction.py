@@ -92,7 +92,13 @@ class Transaction(Content):
 
         Args:
             frame: `record_id` and the columns that change, nulls included; every id once.
+
+        Raises:
+            RecordError: If an id stands twice: which of its rows is meant, nobody could say.
         """
+        twice = frame["record_id"].filter(frame["record_id"].is_duplicated())
+        if len(twice):
+            raise RecordError(f"record {min(twice.to_list())} is to be changed twice; every id may stand once.")
         if len(frame):
             self.updates.append(frame)
             self.changed = True
