@@ -96,10 +96,10 @@ def _serve(dataset: str, port: int, *, browser: bool, by: str, seed: int) -> Non
         signal.signal(number, signal.default_int_handler)
     session = EditSession(dataset, by=by, seed=seed)
     with EditServer(session, port=port) as server, session:
-        click.echo(f"open {server.address}\nCtrl-C ends it.")
-        if browser:
-            webbrowser.open(server.address)
         try:
+            click.echo(f"open {server.address}\nCtrl-C ends it.")
+            if browser:
+                webbrowser.open(server.address)
             server.serve_forever()
         except KeyboardInterrupt:
             click.echo("ended", err=True)

@@ -49,6 +49,8 @@ class EditSession:
         self._lock = threading.Lock()
         self._decisions: list[str] = []
         """Saved here and not taken back, the last one last."""
+        self._changed: dict[str, Row] = {}
+        """What records that were changed since the view was built are now, by id."""
         self._home = temporary_folder(self)
         self.folder = self._home
         """Where the files of the view lie."""
@@ -80,7 +82,8 @@ class EditSession:
 
         Returns:
             `changed`: a record, what each field was and is, and the record that it follows; `remade`: forms that were
-            made anew, by record; `notes`; `decision`; `records`: what the changed ones are now, by id.
+            made anew, by record; `notes`; `decision`, the last one that was saved here; `records`: what the changed
+            ones are now, by id.
 
         Raises:
             OffsideError: As `edit_rows`; also if `asked` has another form.
@@ -95,7 +98,8 @@ class EditSession:
             )
             if report.decision is not None:
                 self._decisions.append(report.decision["id"])
-            return _told(report) | ({} if dry_run else self._now(change.record_id for change in report.changes))
+            changed = {} if dry_run else self._read(change.record_id for change in report.changes)
+            return {**_told(report), "decision": self._last, "records": changed}
 
     def undo(self, asked: Mapping[str, Any]) -> Row:
         """Take back the last decision that was saved here.
@@ -104,7 +108,7 @@ class EditSession:
             asked: `decision`, its id.
 
         Returns:
-            `undone`: the decision that says so; `decision`: the last one before that, null if none; `records`.
+            `decision`: the last one before that, null if none; `records`: what the changed ones are now, by id.
 
         Raises:
             UsageError: If another one is the last.
@@ -113,12 +117,23 @@ class EditSession:
         with self._lock:
             decision = asked.get("decision")
             if not self._decisions or decision != self._decisions[-1]:
-                raise UsageError(
-                    f"{decision} isn't the last decision that was saved here; `offside-data undo` takes any."
-                )
+                raise UsageError(f"{decision} isn't the last decision saved here; `offside-data undo` takes any back.")
             done = undo(self._dataset, self._decisions[-1]).decision
             self._decisions.pop()
-            return {"undone": done["id"], "decision": self._last, **self._now(done["what"]["records"])}
+            return {"decision": self._last, "records": self._read(done["what"]["records"])}
+
+    def state(self, asked: Mapping[str, Any]) -> Row:
+        """What a page that is loaded later must know.
+
+        Args:
+            asked: Nothing.
+
+        Returns:
+            `decision`: the last one that was saved here and not taken back, null if none; `records`: what those that
+            were changed since the view was built are now, by id.
+        """
+        with self._lock:
+            return {"decision": self._last, "records": dict(self._changed)}
 
     def rebuild(self, asked: Mapping[str, Any]) -> Row:
         """Build the view anew, from the dataset as it is; what was served before goes.
@@ -132,10 +147,11 @@ class EditSession:
         with self._lock:
             dataset = open_dataset(self._dataset)
             folder = Path(tempfile.mkdtemp(dir=self._home))
-            write_view(dataset, folder, {"editing": {**_words(dataset), "decision": self._last}})
+            write_view(dataset, folder, {"editing": _words(dataset)})
             page = (folder / PAGE).read_text(encoding="utf-8")
             (folder / PAGE).write_text(page.replace(_OFFLINE, _SERVED), encoding="utf-8", newline="\n")
             before, self.folder = self.folder, folder
+            self._changed.clear()
             if before != self._home:
                 shutil.rmtree(before, ignore_errors=True)
         return {}
@@ -144,13 +160,15 @@ class EditSession:
     def _last(self) -> str | None:
         return self._decisions[-1] if self._decisions else None
 
-    def _now(self, names: Iterable[str]) -> Row:
-        """Records as they are now."""
+    def _read(self, names: Iterable[str]) -> dict[str, Row]:
+        """Records that were changed, as they are now."""
         import polars as pl
 
         found = whole_rows(open_dataset(self._dataset), pl.col(KEY).is_in(list(names)), [KEY])
         rows = (row for frame in found for row in frame.drop("image").iter_rows(named=True))
-        return {"records": {row[KEY]: filled_fields(row) for row in rows}}
+        changed = {row[KEY]: filled_fields(row) for row in rows}
+        self._changed |= changed
+        return changed
 
 
 def _words(dataset: OffsideDataset) -> Row:
@@ -185,5 +203,4 @@ def _told(report: EditReport) -> Row:
         "changed": [{KEY: c.record_id, "fields": c.fields, "because": c.because} for c in report.changes],
         "remade": {change.record_id: change.remade for change in report.changes if change.remade},
         "notes": report.notes,
-        "decision": report.decision and report.decision["id"],
     }

@@ -107,7 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         session = self.server.session
         try:
             body = self._body()
-            action = {"edit": session.edit, "undo": session.undo, "rebuild": session.rebuild}.get(self._name())
+            actions = {"edit": session.edit, "undo": session.undo, "state": session.state, "rebuild": session.rebuild}
+            action = actions.get(self._name())
             if action is None:
                 raise _RefusedError(HTTPStatus.NOT_FOUND, "There is nothing to post to here.")
             status, answer = HTTPStatus.OK, action(self._asked(body))

@@ -13,7 +13,7 @@
     const scopes = new Map(allowed.attribute);
     /** What was typed and isn't saved, by record and field. */
     const drafts = new Map();
-    let last = allowed.decision;
+    let last = null;
     let message = "";
     let busy = false;
 
@@ -136,7 +136,7 @@
             mark();
           });
         }
-        return make(`div.field${LONG.includes(name) || name === "reason" ? ".wide" : ""}`, {}, make("label", { for: id }, labels[name]), input);
+        return make(`div.field${[...LONG, "suspect", "reason"].includes(name) ? ".wide" : ""}`, {}, make("label", { for: id }, labels[name]), input);
       }
 
       function mark() {
@@ -206,7 +206,10 @@
       keys.append(make("dt", {}, make("kbd", {}, key)), make("dd", {}, what));
     }
     window.addEventListener("beforeunload", (event) => { if (drafts.size > 0) event.preventDefault(); });
-    draw();
+    say(async () => {
+      keep(await ask("state", {}));  // What was saved before this page was loaded.
+      return "";
+    });
     return { tools, notice };
   };
 })();
