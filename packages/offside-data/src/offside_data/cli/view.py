@@ -19,7 +19,6 @@ SHOWN = 10
 @force_option
 @click.option("--edit", is_flag=True, help="Serve the page to this machine, with a form to change records.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of --edit; 0 takes a free one.")
-@click.option("--browser/--no-browser", default=False, help="Whether --edit opens the page.")
 @click.option("--by", default="", help="Pseudonym of whoever decides, for the decisions of --edit.")
 @seed_option
 @json_option
@@ -31,7 +30,6 @@ def command(
     force: bool,
     edit: bool,
     port: int,
-    browser: bool,
     by: str,
     seed: int,
     as_json: bool,
@@ -45,13 +43,13 @@ def command(
     """
     from offside_data.errors import UsageError
 
-    ours = {"out", "force", "as_json"} if edit else {"port", "browser", "by", "seed"}
+    ours = {"out", "force", "as_json"} if edit else {"port", "by", "seed"}
     odd = {name for name in ours if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if odd:
         names = ", ".join(sorted({"out": "OUT", "as_json": "--json"}.get(name, f"--{name}") for name in odd))
         raise UsageError(f"{names}: {'not together with --edit.' if edit else 'only together with --edit.'}")
     if edit:
-        _serve(dataset, port, browser=browser, by=by, seed=seed)
+        _serve(dataset, port, by=by, seed=seed)
     else:
         _write(dataset, out, force=force, as_json=as_json)
 
@@ -84,9 +82,8 @@ def _write(dataset: str, out: Path | None, *, force: bool, as_json: bool) -> Non
     )
 
 
-def _serve(dataset: str, port: int, *, browser: bool, by: str, seed: int) -> None:
+def _serve(dataset: str, port: int, *, by: str, seed: int) -> None:
     import signal
-    import webbrowser
 
     from offside_data.view.editing import EditSession
     from offside_data.view.serving import EditServer
@@ -98,8 +95,6 @@ def _serve(dataset: str, port: int, *, browser: bool, by: str, seed: int) -> Non
     with EditServer(session, port=port) as server, session:
         try:
             click.echo(f"open {server.address}\nCtrl-C ends it.")
-            if browser:
-                webbrowser.open(server.address)
             server.serve_forever()
         except KeyboardInterrupt:
             click.echo("ended", err=True)

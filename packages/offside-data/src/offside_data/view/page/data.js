@@ -90,7 +90,7 @@ offsideView.makeData = () => {
   }
   const chunkStarts = facts.chunks.map(([unit]) => unit);
 
-  /** Records as they were saved since the page was loaded, by id; columns and texts to search in stay as they were. */
+  /** Records as they were saved since the view was written, by id; columns and texts to search in stay as they were. */
   const saved = new Map();
 
   function path(picture, suffix, ending) {

@@ -83,7 +83,7 @@
       if (!message && !last && data.saved.size === 0) return make("div");
       return make("div.notice", { role: "status" },
         make("p", {}, message || `Decision ${last} was saved last.`),
-        data.saved.size > 0 ? make("p", {}, "Filters, search, charts, order and subjects are as they were when the page was loaded.") : null,
+        data.saved.size > 0 ? make("p", {}, "Filters, search, charts, order, subjects and links between records are as they were when this view was written.") : null,
         make("div.buttons", {},
           last ? make("button.quiet", { type: "button", onclick: undo, title: `Take decision ${last} back` }, "Undo the last change") : null,
           data.saved.size > 0 ? make("button.quiet", { type: "button", onclick: reload }, "Reload") : null));
@@ -205,6 +205,7 @@
     for (const [key, what] of [["e", "edit the record that is looked at"], ["Ctrl + Enter", "save"], ["Esc", "leave the form; what was typed stays there"]]) {
       keys.append(make("dt", {}, make("kbd", {}, key)), make("dd", {}, what));
     }
+    keys.after(make("p", {}, "Don't pass on the address of this page: whoever has it can change the dataset while the command runs."));
     window.addEventListener("beforeunload", (event) => { if (drafts.size > 0) event.preventDefault(); });
     say(async () => {
       keep(await ask("state", {}));  // What was saved before this page was loaded.
