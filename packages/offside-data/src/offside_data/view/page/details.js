@@ -172,8 +172,7 @@
         filled = [header("Not readable", error.message, null)];
       }
       if (mine !== turn) return;  // Something else was opened meanwhile.
-      const [head, ...rest] = filled.flat().filter(Boolean);
-      dialog.replaceChildren(head, ...(editor ? [editor.notice()] : []), ...rest);
+      dialog.replaceChildren(...[...filled.flat(), editor?.notice()].filter(Boolean));
       if (!dialog.open) dialog.showModal();
       if (wanted !== opened) dialog.scrollTop = 0;
       const record = state().record && dialog.querySelector(`[data-record="${CSS.escape(state().record)}"]`);

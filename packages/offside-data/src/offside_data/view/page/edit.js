@@ -80,7 +80,7 @@
 
     /** What was saved last, and that the rest of the page is older. */
     function notice() {
-      if (!message && !last && data.saved.size === 0) return make("div");
+      if (!message && !last && data.saved.size === 0) return "";
       return make("div.notice", { role: "status" },
         make("p", {}, message || `Decision ${last} was saved last.`),
         data.saved.size > 0 ? make("p", {}, "Filters, search, charts, order, subjects and links between records are as they were when this view was written.") : null,
