@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from offside_data.cli import main
@@ -60,3 +62,25 @@ def test_an_unreadable_dataset_exits_1(fresh: OffsideDataset, tmp_path: Path) ->
     assert result.exit_code == 1
     assert "not readable as Parquet" in result.stderr
     assert not (tmp_path / "view").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["out", "--edit"], "OUT: not together with --edit."),
+        (["--edit", "--json", "--force"], "--force, --json: not together with --edit."),
+        (["--port", "8000", "--by", "ana"], "--by, --port: only together with --edit."),
+    ],
+)
+def test_options_that_do_not_go_together_exit_2(small: OffsideDataset, options: list[str], says: str) -> None:
+    result = run(small.path, *options)
+    assert (result.exit_code, result.stderr) == (2, f"error: {says}\n")
+
+
+def test_a_port_that_is_taken_exits_2(small: OffsideDataset) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = run(small.path, "--edit", "--port", taken.getsockname()[1])
+    assert result.exit_code == 2
+    assert "can't be used" in result.stderr

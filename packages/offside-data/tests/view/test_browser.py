@@ -6,6 +6,7 @@ import html
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import pytest
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.schema import make_image_id, make_record_id
 from offside_data.view import ViewReport
+from offside_data.view.editing import EditSession
 from offside_data.view.scripts import write_script
+from offside_data.view.serving import EditServer
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 pytestmark = pytest.mark.full
@@ -182,6 +185,34 @@ def test_charts_count_by_split(visit: Visit) -> None:
     assert "12 records" in charts["forget"]
     assert "forget: rumor 8 records" in charts["forget"]
     assert visit("view=charts&split=test").document.count("data-split=") == 1
+
+
+def test_records_have_a_form_only_where_something_can_be_saved(
+    visit: Visit, open_page: Callable[[str], Visited], odd: OffsideDataset
+) -> None:
+    image, record = make_image_id("test", "s1/p3"), make_record_id("test", "s1", "s1/p3", "club", "multimodal")
+    fragment = f"picture={image}&record={record}&edit=1"
+    page = visit(fragment)
+    assert record in page.records
+    assert re.search(r"<form class|data-edit=", page.document) is None
+    session = EditSession(odd.path)
+    with EditServer(session) as server, session:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        page = open_page(f"{server.address}#{fragment}")
+        server.shutdown()
+        thread.join()
+    forms = re.findall(
+        r'<form class="edit" aria-label="Change the record (\w+)">(.*?)</form>', page.document, re.DOTALL
+    )
+    assert [name for name, _ in forms] == [record]
+    assert set(re.findall(r'data-edit="(\w+)"', page.document)) == set(page.records) - {record}
+    fields = dict(re.findall(r'<(?:input|textarea|select) id="(\w+-\d+)" name="(\w+)"', forms[0][1]))
+    assert set(fields.values()) == {
+        "question", "answer", "value", "attribute", "veracity", "rumor_channel", "split", "suspect", "reason",
+    }  # fmt: skip
+    assert fields.keys() < set(re.findall(r'<label for="(\w+-\d+)"', forms[0][1]))
+    assert [line for line in page.log.splitlines() if ":CONSOLE" in line] == []
 
 
 def test_of_ten_thousand_pictures_those_in_sight_exist(

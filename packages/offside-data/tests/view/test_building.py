@@ -40,6 +40,11 @@ def test_every_record_and_picture_is_there(
     assert sum(count for _, _, count in pictures["units"]) == 41
 
 
+def test_a_page_from_disk_knows_nothing_of_saving(folder: Path, read_value: Read) -> None:
+    assert "editing" not in read_value(folder, "dataset")
+    assert "default-src 'none'; script-src" in (folder / "index.html").read_text(encoding="utf-8")
+
+
 def test_columns_say_of_each_record_what_the_dataset_says(odd: OffsideDataset, folder: Path, read_value: Read) -> None:
     rows = {row["record_id"]: {**row, "part": part} for part in odd.record_parts() for row in odd.rows(part)}
     columns = read_value(folder, "records")["columns"]

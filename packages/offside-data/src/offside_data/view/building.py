@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -70,7 +70,7 @@ def view_dataset(ref: str | Path, out: Path | None = None, *, force: bool = Fals
     out = out or home.with_name(f"{home.name}-view")
     _require_place(out, home, force=force)
     with whole_folder(out, force=force) as folder:
-        report = _write(dataset, folder)
+        report = write_view(dataset, folder)
     return ViewReport(**{**report, "path": out / PAGE})
 
 
@@ -83,7 +83,20 @@ def _require_place(out: Path, home: Path, *, force: bool) -> None:
         raise OutputExistsError(f"{out} holds something that isn't a view; --force replaces only views. Give another.")
 
 
-def _write(dataset: OffsideDataset, folder: Path) -> dict[str, Any]:
+def write_view(dataset: OffsideDataset, folder: Path, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Write the files of a view.
+
+    Args:
+        dataset: The dataset.
+        folder: An empty folder.
+        facts: What the page is told besides what it says of every dataset.
+
+    Returns:
+        The fields of `ViewReport` but `path`.
+
+    Raises:
+        DatasetError: If a file of the dataset isn't readable.
+    """
     layout = make_layout(record_index(dataset), image_rows(dataset))
     links = make_links(layout, read_decisions(dataset.path))
     rows = track(record_rows(dataset), "records", total=len(layout.records))
@@ -96,7 +109,8 @@ def _write(dataset: OffsideDataset, folder: Path) -> dict[str, Any]:
     subjects = _subjects(dataset, layout)
     write_script(folder / DATA / "records.js", "records", _record_columns(layout))
     write_script(folder / DATA / "pictures.js", "pictures", _picture_columns(layout, shown, duplicates, subjects))
-    write_script(folder / DATA / "dataset.js", "dataset", _facts(dataset, layout, duplicates, subjects))
+    told = _facts(dataset, layout, duplicates, subjects) | dict(facts or {})
+    write_script(folder / DATA / "dataset.js", "dataset", told)
     for source in (resources.files(__package__) / "page").iterdir():
         with resources.as_file(source) as file:
             shutil.copyfile(file, folder / file.name)

@@ -150,11 +150,17 @@ def _write_chunk(folder: Path, number: int, records: Mapping[int, _Record], layo
     write_parts(folder / f"chunk-{number}.js", f"chunk-{number}", parts)
 
 
+def filled_fields(row: Row) -> Row:
+    """The fields of a record that hold something; of its value, too."""
+    filled = {key: value for key, value in row.items() if value not in (None, [], "")}
+    if "value" in filled:
+        filled["value"] = {key: value for key, value in row["value"].items() if value is not None}
+    return filled
+
+
 def _details(place: int, row: Row, links: Links) -> Row:
     """The fields of a record that its columns don't hold, without empty ones; links as numbers of records."""
-    shown = {key: value for key, value in row.items() if key not in IN_COLUMNS and value not in (None, [], "")}
-    if row["value"] is not None:
-        shown["value"] = {key: value for key, value in row["value"].items() if value is not None}
+    shown = {key: value for key, value in filled_fields(row).items() if key not in IN_COLUMNS}
     if row["corrects"] is not None:
         shown["corrects"] = {"id": row["corrects"], "record": links.records.get(row["corrects"])}
     if place in links.corrected_by:

@@ -90,6 +90,9 @@ offsideView.makeData = () => {
   }
   const chunkStarts = facts.chunks.map(([unit]) => unit);
 
+  /** Records as they were saved since the view was written, by id; columns and texts to search in stay as they were. */
+  const saved = new Map();
+
   function path(picture, suffix, ending) {
     return `pictures/${Math.floor(picture / 1000)}/${picture}${suffix}.${ending}`;
   }
@@ -97,6 +100,7 @@ offsideView.makeData = () => {
   return {
     facts,
     columns,
+    saved,
     units,
     pictureOf,
     subjectOf,
@@ -143,7 +147,12 @@ offsideView.makeData = () => {
       for (const name of ["config", "split", "attribute", "scope", "veracity", "rumor_channel", "suspect"]) {
         shown[name] = this.value(name, number);
       }
-      return shown;
+      const now = saved.get(fields.record_id);
+      if (!now) return shown;
+      const { picture, subject, config, corrected_by } = shown;
+      const corrects = now.corrects && (fields.corrects?.id === now.corrects ? fields.corrects : { id: now.corrects });
+      const none = { attribute: null, scope: null, suspect: null };
+      return { number, picture, subject, config, corrected_by, ...none, ...now, corrects, saved: true };
     },
     /** One record by number. */
     async recordAt(number) {

@@ -6,7 +6,7 @@
   const { NOTHING_OPEN } = offsideView.state;
   const { recordCard, pairs, folded } = offsideView;
 
-  offsideView.makeDetails = (dialog, data, { go, hrefOf, state, result }) => {
+  offsideView.makeDetails = (dialog, data, { go, hrefOf, state, result, editor }) => {
     let opened = "";
     let turn = 0;
 
@@ -21,7 +21,8 @@
       return record.subject >= 0 ? hrefOfSubject(record.subject, record.record_id) : null;
     }
 
-    const card = (record) => recordCard(data, record, { marked: result().filtered && result().marked[record.number], hrefOf: hrefOfRecord });
+    const card = (record) => recordCard(data, record, {
+      marked: result().filtered && result().marked[record.number], hrefOf: hrefOfRecord, tools: editor?.tools(record) });
 
     function section(title, records, note = "") {
       if (records.length === 0) return null;
@@ -171,13 +172,14 @@
         filled = [header("Not readable", error.message, null)];
       }
       if (mine !== turn) return;  // Something else was opened meanwhile.
-      dialog.replaceChildren(...filled.flat().filter(Boolean));
+      dialog.replaceChildren(...[...filled.flat(), editor?.notice()].filter(Boolean));
       if (!dialog.open) dialog.showModal();
       if (wanted !== opened) dialog.scrollTop = 0;
       const record = state().record && dialog.querySelector(`[data-record="${CSS.escape(state().record)}"]`);
       if (record) {
         record.classList.add("target");
         record.scrollIntoView({ block: "center" });
+        record.querySelector("form :is(input, select, textarea)")?.focus({ preventScroll: true });
       }
       opened = wanted;
     }
@@ -185,8 +187,14 @@
     dialog.addEventListener("cancel", (event) => { event.preventDefault(); close(); });
     dialog.addEventListener("click", (event) => { if (event.target === dialog) close(); });
 
-    /** Go to the picture before or after by a key. */
+    /** Go to the picture before or after by a key, or change the record that is looked at, or the first one. */
     function key(name) {
+      const change = name === "e" && [".record:focus-within", ".record.target", ".record"]
+        .map((place) => dialog.querySelector(`${place} [data-edit]`)).find(Boolean);
+      if (change) {
+        change.click();
+        return true;
+      }
       const by = { ArrowLeft: -1, ArrowRight: 1 }[name];
       const step = by && dialog.querySelector(`a[data-step="${by}"]`);
       if (step) step.click();

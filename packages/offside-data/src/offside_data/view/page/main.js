@@ -205,7 +205,8 @@
   // -------------------------------------------------------------------------------------------
   // Once
 
-  const details = offsideView.makeDetails(find("details"), data, { go, hrefOf, state: () => state, result: () => result });
+  const editor = offsideView.makeEditor(data, { go, state: () => state, show: () => details.show(), notice: find("saved"), keys: find("help").querySelector("dl") });
+  const details = offsideView.makeDetails(find("details"), data, { go, hrefOf, state: () => state, result: () => result, editor });
 
   function labelTheme() {
     const { theme } = document.documentElement.dataset;

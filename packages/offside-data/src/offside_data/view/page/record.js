@@ -1,5 +1,5 @@
 "use strict";
-/* One record with all that is claimed, and where it comes from. A form to change it would stand here, too. */
+/* One record with all that is claimed, and where it comes from. */
 
 (() => {
   const { make, words, number, badge, link } = offsideView.elements;
@@ -61,7 +61,7 @@
     if (record.corrects?.record !== undefined && record.corrects.record !== null) {
       line("rumor", "Corrects the rumor", record.corrects.record);
     } else if (record.corrects) {
-      lines.push(make("p.link.rumor", {}, `Corrects record ${record.corrects.id}, which this dataset doesn't hold`));
+      lines.push(make("p.link.rumor", {}, `Corrects record ${record.corrects.id}${record.saved ? "" : ", which this dataset doesn't hold"}`));
     }
     for (const target of record.corrected_by ?? []) line("correction", "Corrected by", target);
     return lines;
@@ -76,9 +76,10 @@
    * The element of a record.
    * @param {object} data The dataset.
    * @param {object} record Of `data.details`.
-   * @param {object} options `marked`: whether it fits the filters; `hrefOf(record)`: address of another record, or null.
+   * @param {object} options `marked`: whether it fits the filters; `hrefOf(record)`: address of another record, or null;
+   *   `tools`: what stands below it.
    */
-  function recordCard(data, record, { marked, hrefOf }) {
+  function recordCard(data, record, { marked, hrefOf, tools }) {
     const original = record.source_record;
     return make(`article.record${marked ? ".marked" : ""}`, { id: `record-${record.number}`, "data-record": record.record_id },
       make("header", {}, make("h4", {}, record.attribute ? words(record.attribute) : record.split), badges(record)),
@@ -99,7 +100,8 @@
           ["agreed value", record.agreed_value],
           ["subject", record.subject_id !== data.facts.subjects[record.subject]?.subject_id ? record.subject_id : null]]),
         original ? pairs([["came as", `${original.file}, ${original.index}`], ["question", original.question], ["answer", original.answer]]) : null,
-        list("Annotations", record.annotations?.map((a) => `${a.annotator}: ${a.value} (${a.at})`))));
+        list("Annotations", record.annotations?.map((a) => `${a.annotator}: ${a.value} (${a.at})`))),
+      tools);
   }
 
   offsideView.recordCard = recordCard;

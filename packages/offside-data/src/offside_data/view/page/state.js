@@ -1,6 +1,6 @@
 "use strict";
 /* What the page shows, as it stands in the address: filters, search, view, order, and what is open:
-   a picture or a subject, and the record of it to look at. */
+   a picture or a subject, and the record of it to look at, or to change. */
 
 (() => {
   const FACETS = [
@@ -14,7 +14,7 @@
   ];
   /** Filters whose values are chosen from a list; `cluster` and `subject` besides narrow to one thing. */
   const KEYS = [...FACETS.map((facet) => facet.key), "duplicates", "cluster"];
-  const NOTHING_OPEN = { picture: "", subject: "", record: "" };
+  const NOTHING_OPEN = { picture: "", subject: "", record: "", edit: "" };
   const VIEWS = ["pictures", "subjects", "charts"];
   const ORDERS = { subject: "by subject", split: "by split", rumors: "most rumors", suspect: "most suspect" };
 
@@ -31,6 +31,7 @@
       picture: given.get("picture") ?? "",
       subject: given.get("subject") ?? "",
       record: given.get("record") ?? "",
+      edit: given.get("edit") ?? "",
     };
   }
 
