@@ -31,7 +31,15 @@ def test_an_untouched_template_changes_nothing(league: OffsideDataset, tmp_path:
 
 ODD = (
     *("=1+1", "'=1+1", "''@home", "-5", "+7", "@ana", "'s-Hertogenbosch", "'", "007", "1e5", "2019-07-01"),
-    *("(clear)", "'(clear)", "TRUE", "Ünïcödé, \u0645\u0631\u062d\u0628\u0627 \U0001f3c6", 'a "quoted", thing; here'),
+    *(
+        "(clear)",
+        "(Clear)",
+        "'(clear)",
+        "'(CLEAR)",
+        "TRUE",
+        "Ünïcödé, \u0645\u0631\u062d\u0628\u0627 \U0001f3c6",
+        'a "quoted", thing; here',
+    ),
     *("_x0041_", "a|b", "\tx\ty", "two\nlines", "  stray  blanks ", "NaN", "null", "#N/A", "<image>", "€1,000"),
 )
 

@@ -39,7 +39,7 @@ _COLUMN_OF = {folded_key(name): name for name in COLUMNS}
 # it had got one already gets another, so that reading gives back what was written.
 _FORMULA = re.compile(r"'*[=+\-@]")
 _QUOTED = re.compile(r"'+(?:[=+\-@]|\(clear\)$)")
-_MARKER = re.compile(r"'*\(clear\)$")
+_MARKER = re.compile(r"'*\(clear\)$", re.I)
 
 
 def column_of(name: str) -> str | None:
