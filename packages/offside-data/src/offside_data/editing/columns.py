@@ -38,7 +38,7 @@ _COLUMN_OF = {folded_key(name): name for name in COLUMNS}
 # A spreadsheet takes such a cell for a formula. The apostrophe in front says that it is text; a text that looks as if
 # it had got one already gets another, so that reading gives back what was written.
 _FORMULA = re.compile(r"'*[=+\-@]")
-_QUOTED = re.compile(r"'+(?:[=+\-@]|\(clear\)$)")
+_QUOTED = re.compile(r"'+(?:[=+\-@]|\(clear\)$)", re.I)
 _MARKER = re.compile(r"'*\(clear\)$", re.I)
 
 
