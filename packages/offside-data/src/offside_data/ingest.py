@@ -264,7 +264,9 @@ def _finished(imported: Imported, taxonomy: Taxonomy) -> pl.DataFrame:
     for frame in imported.records.frames():
         missing = [pl.lit(None, schema[name]).alias(name) for name in schema if name not in frame.columns]
         frames.append(frame.with_columns(missing).select(list(schema)).cast(schema))
+    imported.records = []
     records = with_values(pl.concat(frames), taxonomy)
+    frames.clear()
     return flag_contradictions(records, taxonomy)
 
 
@@ -327,9 +329,9 @@ def _with_images(records: pl.DataFrame, images: Mapping[str, LoadedPicture]) -> 
     place = frame_schema("multimodal")["image"]
     places = [loaded.image.place() for loaded in images.values() if isinstance(loaded.image, StoredImage)]
     known = pl.DataFrame({"image_id": list(images), "place": places}, schema={"image_id": pl.String, "place": place})
-    shown = records.join(known, on="image_id", how="left", maintain_order="left")
-    image = pl.when(pl.col("modality") == "multimodal").then("place").alias("image")
-    return shown.with_columns(image).drop("place")
+    # Joined by one column alone: a join of whole records would copy them all.
+    found = records.select("image_id").join(known, on="image_id", how="left", maintain_order="left")["place"]
+    return records.with_columns(pl.when(pl.col("modality") == "multimodal").then(found).alias("image"))
 
 
 def _image_rows(pictures: Iterable[Picture], images: Mapping[str, LoadedPicture], adapter: str) -> list[dict[str, Any]]:

@@ -160,8 +160,9 @@ def with_values(records: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     distinct = records.filter(lacking).select(answered).unique(maintain_order=True)
     with Workers(taxonomy, worth_sharing(len(distinct))) as workers:
         read = pl.concat([_values_of(taxonomy, distinct[:0]), *workers.map(_values_of, distinct.iter_slices(_SLICE))])
-    joined = records.join(read, on=answered, how="left", maintain_order="left")
-    return joined.with_columns(value=pl.coalesce("value", "read")).drop("read")
+    # Joined by two columns alone: a join of whole records would copy them all.
+    found = records.select(answered).join(read, on=answered, how="left", maintain_order="left")["read"]
+    return records.with_columns(value=pl.coalesce("value", found))
 
 
 def _values_of(taxonomy: Taxonomy, answers: pl.DataFrame) -> pl.DataFrame:
