@@ -56,7 +56,9 @@ def test_the_dataset_is_as_large_as_asked(first: tuple[Path, str]) -> None:
     steps = read(work)["sizes"][str(RECORDS)]["steps"]
     assert [steps[name]["records"] for name in ("ingest", "tag")] == [RECORDS, RECORDS]
     dataset = open_dataset(work / str(RECORDS) / "states" / "retag")
-    rows = [row for part in dataset.files() for row in dataset.rows(part).select_columns(["modality", "veracity"])]
+    rows = [
+        row for part in dataset.record_parts() for row in dataset.rows(part).select_columns(["modality", "veracity"])
+    ]
     assert len(rows) == steps["diff"]["records"] > RECORDS
     assert {row["veracity"] for row in rows} == {"fact", "rumor", "correction"}
     assert sum(row["modality"] == "multimodal" for row in rows) == 290

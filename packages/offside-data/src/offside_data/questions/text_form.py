@@ -81,24 +81,27 @@ def _one_claim_each(keyed: pl.DataFrame, there: pl.DataFrame, taxonomy: Taxonomy
     """The record that a claim's text form is made from: of the first split, one that isn't suspect if there is one."""
     import polars as pl
 
+    col = pl.col
     told = [a.name for a in taxonomy.attributes if a.text_questions and a.name not in (UNTAGGED.name, "name")]
-    candidates = keyed.filter(
-        (pl.col("modality") == "multimodal") & pl.col("split").is_in(TEXT_SPLITS) & pl.col("attribute").is_in(told)
-    ).join(there, on=_KEY, how="anti", nulls_equal=True)
-    rank = pl.col("split").replace_strict({split: i for i, split in enumerate(TEXT_SPLITS)}, return_dtype=pl.Int8)
-    ordered = candidates.with_columns(rank=rank).sort("rank", maintain_order=True)
-    is_sure = pl.col("suspect").is_null()
-    sure = ordered.filter(is_sure | ~is_sure.any().over(_KEY))
-    valued = sure.filter(pl.col("value").is_not_null())
+    wanted = (col("modality") == "multimodal") & col("split").is_in(TEXT_SPLITS) & col("attribute").is_in(told)
+    rank = col("split").replace_strict({split: i for i, split in enumerate(TEXT_SPLITS)}, default=None)
+    # Narrow, and rows by their place: whole records are copied once, the chosen ones.
+    narrow = keyed.with_row_index("place").filter(wanted)
+    narrow = narrow.select(
+        "place", *_KEY, "answer", rank=rank, sure=col("suspect").is_null(), valued=col("value").is_not_null()
+    )
+    candidates = narrow.join(there.select(_KEY), on=_KEY, how="anti", nulls_equal=True, maintain_order="left")
+    sure = candidates.sort("rank", maintain_order=True).filter(col("sure") | ~col("sure").any().over(_KEY))
+    valued = sure.filter("valued")
     lacking = Counter({"it has no value": len(sure.unique(_KEY)) - len(valued.unique(_KEY))})
     contrary = []
-    for _, group in valued.filter(pl.col("answer").n_unique().over(_KEY) > 1).group_by(_KEY, maintain_order=True):
-        first, *others = records_of(group.drop("of_picture", "rank"), PictureStore())
+    for _, group in valued.filter(col("answer").n_unique().over(_KEY) > 1).group_by(_KEY, maintain_order=True):
+        first, *others = records_of(keyed[group["place"]].drop("of_picture"), PictureStore())
         if not all(same_answer(first, other, taxonomy) for other in others):
-            contrary.append(first.record_id)
+            contrary.append(group["place"][0])
     lacking["its records contradict each other"] = len(contrary)
-    chosen = valued.unique(_KEY, keep="first", maintain_order=True).filter(~pl.col("record_id").is_in(contrary))
-    return chosen.drop("rank"), +lacking
+    chosen = valued.unique(_KEY, keep="first", maintain_order=True)["place"]
+    return keyed[chosen.filter(~chosen.is_in(contrary))], +lacking
 
 
 def _word(chosen: pl.DataFrame, context: _Context) -> tuple[pl.DataFrame, Counter[str]]:
