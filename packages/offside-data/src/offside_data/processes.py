@@ -102,11 +102,24 @@ def process_pool(workers: int, prepare: Callable[[], None] | None = None) -> Ite
         yield None
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(prepare,))
+    pool = _Pool(workers, mp_context=context, initializer=_begin, initargs=(prepare,))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Starts a process with interruptions held back: one that came before `_begin` would end it in a traceback."""
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().submit(work, *arguments, **named)
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(work, *arguments, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _begin(prepare: Callable[[], None] | None) -> None:
