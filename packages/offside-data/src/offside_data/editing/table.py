@@ -17,6 +17,7 @@ from offside_data.plugins import unknown_name_message
 _SHOWN = 20
 _NAMELESS = re.compile(r"column \d+")
 _SECOND = re.compile(r"(.+) \(\d+\)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # A damaged file; tabs and line ends may stay.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +145,8 @@ def _cells(row: Mapping[str, Any], columns: Mapping[str, str | None]) -> Iterato
         text = text_of(cell, column or name).strip()
         if text and column is None:
             raise ValueError(f"has {text!r} in {name}, which has no heading")
+        if control := _CONTROL.search(text):
+            raise ValueError(f"has the control character {control.group()!r} in {name}; take it out")
         if text and column is not None:
             yield column, text
 
