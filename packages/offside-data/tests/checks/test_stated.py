@@ -31,7 +31,7 @@ _NUMBERS = (
     "28",
     "28.0",
 )
-_TEXTS = st.one_of(
+TEXTS = st.one_of(
     st.builds("€{}m".format, st.sampled_from(_NUMBERS)),
     st.builds("£{} thousand or so".format, st.sampled_from(_NUMBERS)),
     st.builds("It was {} meters, or {} cm.".format, st.sampled_from(_NUMBERS), st.integers(150, 210)),
@@ -44,7 +44,7 @@ _TEXTS = st.one_of(
 )
 
 
-@given(st.sampled_from(FOOTBALL.names()), _TEXTS, _TEXTS)
+@given(st.sampled_from(FOOTBALL.names()), TEXTS, TEXTS)
 def test_law_a_text_states_what_it_did(attribute: str, text: str, told: str) -> None:
     about, claims = FOOTBALL[attribute], Claims(FOOTBALL)
     for value in [*find_values(told, about), ClaimValue(kind=about.kind, text=told or "x")]:
@@ -55,7 +55,7 @@ def test_law_a_text_states_what_it_did(attribute: str, text: str, told: str) -> 
         assert claim.is_in(text) == answer_states(text, value, about)
 
 
-@given(st.sampled_from(FOOTBALL.names()), _TEXTS, _TEXTS)
+@given(st.sampled_from(FOOTBALL.names()), TEXTS, TEXTS)
 def test_law_two_choices_are_one_where_they_were(attribute: str, first: str, second: str) -> None:
     about = FOOTBALL[attribute]
     values = []

@@ -58,13 +58,16 @@ class Texts:
 
     def __init__(self, attribute: Attribute) -> None:
         self.attribute = attribute
-        self._measured = attribute.kind in _MEASURED
-        self._worded = attribute.kind in _WORDED and not attribute.options
-        read = self._measures if self._measured else folded_words if self._worded else lambda text: None
+        self.measured = attribute.kind in _MEASURED
+        """Whether its values are compared as numbers or days."""
+        self.worded = attribute.kind in _WORDED and not attribute.options
+        """Whether its values are compared word by word."""
+        read = self._measures if self.measured else folded_words if self.worded else lambda text: None
         self.marks: Callable[[str], Marks] = functools.lru_cache(_TEXTS)(read)
         """The numbers, days or words of a text; null where they don't tell which values it states."""
         self.states: Callable[[str, Claim], bool] = functools.lru_cache(_PAIRS)(self._states)
-        self._mark_of_choice = functools.lru_cache(_TEXTS)(lambda text: self.mark_of(self._choice(text)))
+        self.mark_of_choice = functools.lru_cache(_TEXTS)(lambda text: self.mark_of(self._choice(text)))
+        """What `mark_of` says of the value that an option stands for."""
 
     def mark_of(self, value: ClaimValue) -> Mark:
         """What stands in the `marks` of each text that states a value; null if nothing surely does.
@@ -73,7 +76,7 @@ class Texts:
             ValueError: As `measure_of`.
         """
         measure = measure_of(value)
-        return telling_word(value.text) if self._worded else measure
+        return telling_word(value.text) if self.worded else measure
 
     def reach(self, measure: float) -> float:
         """How far a number may lie from another and still be the same by `same_value`; never too little."""
@@ -84,7 +87,7 @@ class Texts:
 
     def repeated(self, choices: Sequence[str]) -> Iterator[str]:
         """The choices that say the same as one before: the value they state, or else their words."""
-        marks = [self._mark_of_choice(text) for text in choices]
+        marks = [self.mark_of_choice(text) for text in choices]
         if None not in marks and self._differ(marks):
             return
         values = [self._choice(text) for text in choices]
@@ -94,7 +97,7 @@ class Texts:
 
     def _differ(self, marks: list[Any]) -> bool:
         """Whether no two of several marks are of the same value."""
-        if not self._measured:
+        if not self.measured:
             return len(set(marks)) == len(marks)
         return all(second - first > self.reach(second) for first, second in itertools.pairwise(sorted(marks)))
 
@@ -116,55 +119,65 @@ class Claim:
     Args:
         value: The value.
         texts: Of its attribute.
+        number: Which one of its `Claims` it is.
+
+    Attributes:
+        low, high: The numbers between which one stands in each text that states it; null if it isn't measured.
+        word: A word that stands in each text that states it; null if there is none.
     """
 
-    __slots__ = ("_high", "_low", "_mark", "texts", "value")
+    __slots__ = ("high", "low", "number", "texts", "value", "word")
 
-    def __init__(self, value: ClaimValue, texts: Texts) -> None:
-        self.value, self.texts = value, texts
-        self._mark = texts.mark_of(value)
-        if isinstance(self._mark, float):
-            reach = texts.reach(self._mark)
-            self._low, self._high = self._mark - reach, self._mark + reach
+    def __init__(self, value: ClaimValue, texts: Texts, number: int) -> None:
+        self.value, self.texts, self.number = value, texts, number
+        mark = texts.mark_of(value)
+        self.word = mark if isinstance(mark, str) else None
+        self.low = self.high = None
+        if isinstance(mark, float):
+            reach = texts.reach(mark)
+            self.low, self.high = mark - reach, mark + reach
 
     def may_be_in(self, marks: Marks) -> bool:
         """Whether a text with these marks may state the value; false only if it doesn't."""
-        if marks is None or self._mark is None:
+        if marks is None or (self.low is None and self.word is None):
             return True
-        if isinstance(self._mark, str):
-            return self._mark in marks
-        for number in marks:  # noqa: SIM110 - asked some ten times a record, and `any` takes twice as long.
-            if self._low <= number <= self._high:  # type: ignore[operator]
-                return True
-        return False
+        if self.word is not None:
+            return self.word in marks
+        return any(self.low <= number <= self.high for number in marks)  # type: ignore[operator]
 
     def is_in(self, text: str | None) -> bool:
         """Whether the value stands in a text, however it is written there."""
         return text is not None and self.may_be_in(self.texts.marks(text)) and self.texts.states(text, self)
 
 
-@functools.lru_cache(maxsize=1)
-def claims_of(taxonomy: Taxonomy) -> Claims:
-    """The claims of a taxonomy; what is known of them serves all files that a process looks at."""
-    return Claims(taxonomy)
-
-
 class Claims:
-    """The claims of records. One of another kind, of no date or no finite number is none; `records` says so."""
+    """The claims of records. One of another kind, of no date or no finite number is none; `records` says so.
+
+    Args:
+        taxonomy: Whose attributes they are about.
+
+    Attributes:
+        texts: By attribute.
+        listed: All claims so far, by their number.
+    """
 
     def __init__(self, taxonomy: Taxonomy) -> None:
-        self._texts = {name: Texts(taxonomy[name]) for name in taxonomy.names()}
+        self.texts = {name: Texts(taxonomy[name]) for name in taxonomy.names()}
+        self.listed: list[Claim] = []
         self._known: dict[tuple[Any, ...], Claim | None] = {}
 
     def of(self, row: Mapping[str, Any]) -> Claim | None:
         """What a record claims, by its `attribute` and `value`."""
-        value, texts = row["value"], self._texts.get(row["attribute"])
+        value, texts = row["value"], self.texts.get(row["attribute"])
         if value is None or texts is None or value["kind"] != texts.attribute.kind:
             return None
         key = (row["attribute"], *value.values())
         if key not in self._known:
             try:
-                self._known[key] = Claim(ClaimValue(**value), texts)
+                claim = Claim(ClaimValue(**value), texts, len(self.listed))
             except ValueError:
                 self._known[key] = None
+            else:
+                self._known[key] = claim
+                self.listed.append(claim)
         return self._known[key]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
-from offside_data.checks._stated import Claim, claims_of
+from offside_data.checks._pairs import Pairs, pairs_of
+from offside_data.checks._stated import Claim
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _COLUMNS = ("record_id", "attribute", "value", "answer", "perturbed_answers", "choices", "correct_choice", "suspect")
 
@@ -21,14 +26,32 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
 
 
 def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
-    claims = claims_of(dataset.taxonomy)
+
+    pairs = pairs_of(dataset.taxonomy)
     issues: list[Issue] = []
     for batch in dataset.batches(part, _COLUMNS, [file]):
-        for row in batch.iter_rows(named=True):
-            claim = claims.of(row)
-            if claim is not None:
-                issues += _check(row, claim)
+        rows = batch.with_columns(pairs.numbers(batch)).with_row_index("row")
+        for row in rows[_contradicting(rows, pairs)].drop("row").iter_rows(named=True):
+            issues += _check(row, pairs.claims.listed[row["claim"]])
     return issues
+
+
+def _contradicting(rows: pl.DataFrame, pairs: Pairs) -> pl.Series:
+    """The rows with an answer or right choice that doesn't state the value, or a wrong one that does."""
+    import polars as pl
+
+    col = pl.col
+    rows = rows.drop_nulls("claim")
+    choices = rows.select("row", "claim", "correct_choice", text="choices").filter(col("text").list.len() > 0)
+    places = pl.int_ranges(col("text").list.len()).alias("place")
+    choices = choices.with_columns(places).explode("text", "place")
+    said = [
+        rows.select("row", "claim", text="answer", right=pl.lit(True)),
+        rows.select("row", "claim", text="perturbed_answers", right=pl.lit(False)).explode("text"),
+        choices.select("row", "claim", "text", right=(col("place") == col("correct_choice")).fill_null(False)),
+    ]
+    texts = pl.concat(said)
+    return texts.filter(pairs.stating(texts) != col("right"))["row"].unique().sort()
 
 
 def _check(row: Row, claim: Claim) -> Iterator[Issue]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
-from offside_data.checks._stated import Claim, Claims, Texts, claims_of
+from offside_data.checks._pairs import Pairs, pairs_of
+from offside_data.checks._stated import Claim, Texts
 from offside_data.checks.questions import normalised, normalised_of, same_answer
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
@@ -71,13 +71,12 @@ def _in_file(
     """What is wrong with the forms of the records of a file; and hashes of the words that its rows ask in."""
     import polars as pl
 
-    forms, size = _Forms(claims_of(dataset.taxonomy), values), 0
+    forms, size = _Forms(pairs_of(dataset.taxonomy), values), 0
     issues: list[Issue] = []
     asked = [pl.DataFrame(schema={"row": pl.UInt32, "words": pl.UInt64})]
     for batch in dataset.batches(part, _COLUMNS, [file]):
         rows = batch.join(told, on=("subject_id", "attribute"), how="left", maintain_order="left")
-        for row in rows.drop("question", "question_paraphrases").iter_rows(named=True):
-            issues += forms.check(row)
+        issues += forms.issues(rows.drop("question", "question_paraphrases"))
         numbered = batch.with_row_index("row", offset=size)
         further = numbered.filter(pl.col("question_paraphrases").list.len() > 0)
         further = further.select("row", text="question_paraphrases").explode("text")
@@ -88,22 +87,65 @@ def _in_file(
 
 
 class _Forms:
-    def __init__(self, claims: Claims, values: pl.DataFrame) -> None:
-        self._claims = claims
-        self._other = functools.cache(lambda number: claims.of(values.row(number, named=True)))
+    """Looks at the forms of records.
 
-    def check(self, row: Row) -> Iterator[Issue]:
+    Args:
+        pairs: Of their taxonomy.
+        values: What is true of subjects, by the numbers in `told`.
+    """
+
+    def __init__(self, pairs: Pairs, values: pl.DataFrame) -> None:
+        import polars as pl
+
+        self._pairs, self._listed = pairs, pairs.claims.listed
+        numbered = values.select(told="number", told_claim=pairs.numbers(values))
+        self._told = numbered.cast({"told": pl.UInt32})
+        self._told_by_number = dict(self._told.rows())
+
+    def issues(self, rows: pl.DataFrame) -> Iterator[Issue]:
+        """What is wrong, record by record; only those are looked at that columns leave open."""
+        import polars as pl
+
+        rows = rows.with_columns(self._pairs.numbers(rows)).with_row_index("row")
+        claimed = rows.drop_nulls("claim")
+        odd = rows.filter(pl.col("cloze").str.count_matches(BLANK, literal=True) != 1)["row"]
+        suspects = [odd, self._unlike_value(claimed), self._true_of_others(claimed), self._pairs.repeating(claimed)]
+        for row in rows[pl.concat(suspects).unique().sort()].drop("row").iter_rows(named=True):
+            yield from self._of_record(row)
+
+    def _unlike_value(self, rows: pl.DataFrame) -> pl.Series:
+        """The rows with a cloze that doesn't fit their value, or a paraphrase that doesn't state it."""
+        import polars as pl
+
+        clozes = rows.select("row", "claim", text="cloze")
+        wrong = clozes.filter(self._pairs.where(clozes, lambda claim, cloze: _fault_of_cloze(cloze, claim) is not None))
+        # Other words may say the same as a text.
+        said = rows.select("row", "claim", text="answer_paraphrases").explode("text").drop_nulls("text")
+        typed = pl.Series([number for number, claim in enumerate(self._listed) if not _is_free(claim)], dtype=pl.UInt32)
+        said = said.filter(pl.col("claim").is_in(typed.implode()))
+        return pl.concat([wrong["row"], said.filter(~self._pairs.stating(said))["row"]])
+
+    def _true_of_others(self, rows: pl.DataFrame) -> pl.Series:
+        """The rows with a wrong answer that states something else that is told of their subject."""
+        import polars as pl
+
+        told = rows.select("row", own="claim", told="told").explode("told").join(self._told, on="told")
+        told = told.filter(pl.col("told_claim") != pl.col("own"))
+        texts = [rows.select("row", text=column).explode("text") for column in ("perturbed_answers", "choices")]
+        pairs = told.select("row", claim="told_claim").join(pl.concat(texts), on="row")
+        return pairs.filter(self._pairs.stating(pairs))["row"]
+
+    def _of_record(self, row: Row) -> Iterator[Issue]:
         name, cloze = row["record_id"] or NO_ID, row["cloze"]
         if cloze is not None and cloze.count(BLANK) != 1:
             yield Issue("error", "cloze-blank", name, f"the cloze {cloze!r} must hold one blank, {BLANK!r}.")
             return
-        claim = self._claims.of(row)
-        if claim is None:
+        if row["claim"] is None:
             return
-        if cloze is not None:
-            yield from _cloze(row, name, claim)
-        # Other words may say the same as a text, and what is true of one sentence is wrong in another.
-        if claim.value.kind != "text":
+        claim = self._listed[row["claim"]]
+        if cloze is not None and (fault := _fault_of_cloze(cloze, claim)):
+            yield Issue(severity_of(row), fault[0], name, fault[1])
+        if not _is_free(claim):
             for text in row["answer_paraphrases"] or ():
                 if not claim.is_in(text):
                     message = f"the answer's paraphrase {text!r} doesn't state the value, {claim.value.text!r}."
@@ -112,19 +154,15 @@ class _Forms:
         yield from _repeated(row, name, claim.texts)
 
     def _true_elsewhere(self, row: Row, name: str, claim: Claim) -> Iterator[Issue]:
-        if row["told"] is None:
-            return
         wrong = [*(row["perturbed_answers"] or ())]
         wrong += [text for place, text in enumerate(row["choices"] or ()) if place != row["correct_choice"]]
-        read = [(text, claim.texts.marks(text)) for text in wrong if text]
-        for number, record in zip(row["told"], row["tellers"], strict=True):
-            other = self._other(number)
-            if other is None or other is claim:
+        for number, record in zip(row["told"] or (), row["tellers"] or (), strict=True):
+            told = self._told_by_number[number]
+            other = None if told is None else self._listed[told]
+            if other is None or other is claim or same_value(claim.value, other.value, claim.texts.attribute):
                 continue
-            for text, marks in read:
-                if not other.may_be_in(marks) or not other.is_in(text):
-                    continue
-                if not same_value(claim.value, other.value, claim.texts.attribute):
+            for text in wrong:
+                if other.is_in(text):
                     message = (
                         f"the wrong answer {text!r} states {other.value.text!r}, which record {record} says of the "
                         "subject. Run questions --only all."
@@ -132,16 +170,20 @@ class _Forms:
                     yield Issue(severity_of(row), "wrong-answer-true", name, message)
 
 
-def _cloze(row: Row, name: str, claim: Claim) -> Iterator[Issue]:
-    cloze, value = row["cloze"], claim.value
+def _is_free(claim: Claim) -> bool:
+    """Whether it is a free text: what is true of one sentence is wrong in another."""
+    return claim.value.kind == "text"
+
+
+def _fault_of_cloze(cloze: str, claim: Claim) -> tuple[str, str] | None:
+    """What is wrong with a cloze, as code and sentence; null if nothing is."""
+    value = claim.value
     if claim.is_in(cloze):
-        message = f"the cloze {cloze!r} tells the value, {value.text!r}, beside the blank."
-        yield Issue(severity_of(row), "cloze-tells", name, message)
-        return
+        return "cloze-tells", f"the cloze {cloze!r} tells the value, {value.text!r}, beside the blank."
     said = (value.text, value_text(value, claim.texts.attribute))
     if not any(claim.is_in(cloze.replace(BLANK, text)) for text in said):
-        message = f"the cloze {cloze!r} doesn't state the value when it is filled in, {value.text!r}."
-        yield Issue(severity_of(row), "cloze-not-value", name, message)
+        return "cloze-not-value", f"the cloze {cloze!r} doesn't state the value when it is filled in, {value.text!r}."
+    return None
 
 
 def _repeated(row: Row, name: str, texts: Texts) -> Iterator[Issue]:

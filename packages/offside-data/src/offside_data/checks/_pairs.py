@@ -1,0 +1,148 @@
+"""Which texts state which claims, for all rows of a batch at once.
+
+The same pair of a claim and a text stands in many rows and is read once. Numbers, days and words are compared by
+columns first; only pairs that these leave open are read as `tagging.values` says.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from offside_data.checks._stated import Claim, Claims, Texts
+from offside_data.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@functools.lru_cache(maxsize=1)
+def pairs_of(taxonomy: Taxonomy) -> Pairs:
+    """Of a taxonomy; what is known of its claims serves all files that a process looks at."""
+    return Pairs(Claims(taxonomy))
+
+
+class Pairs:
+    """Pairs of a claim and a text, by columns: `claim`, a number in `claims.listed`, and `text`.
+
+    Args:
+        claims: Makes equal claims one.
+    """
+
+    def __init__(self, claims: Claims) -> None:
+        self.claims = claims
+
+    def numbers(self, rows: pl.DataFrame) -> pl.Series:
+        """What each row claims by its `attribute` and `value`, as a number; null if it claims nothing."""
+        import polars as pl
+
+        plain = rows.select("attribute", "value").unnest("value")
+        distinct = rows.select("attribute", "value").unique()
+        found = [self.claims.of(row) for row in distinct.iter_rows(named=True)]
+        numbers = pl.Series("claim", [claim and claim.number for claim in found], pl.UInt32)
+        known = distinct.unnest("value").with_columns(numbers)
+        return plain.join(known, on=plain.columns, how="left", nulls_equal=True, maintain_order="left")["claim"]
+
+    def stating(self, pairs: pl.DataFrame) -> pl.Series:
+        """Whether the text of each pair states its claim; not if one of both is null."""
+        return self._where(pairs, self._not_ruled_out(_distinct(pairs)), Claim.is_in)
+
+    def where(self, pairs: pl.DataFrame, holds: Callable[[Claim, str], bool]) -> pl.Series:
+        """Whether `holds(claim, text)`, asked once for each distinct pair; not if one of both is null."""
+        return self._where(pairs, _distinct(pairs), holds)
+
+    def _where(self, pairs: pl.DataFrame, asked: pl.DataFrame, holds: Callable[[Claim, str], bool]) -> pl.Series:
+        import polars as pl
+
+        listed = self.claims.listed
+        answers = pl.Series("holds", [holds(listed[number], text) for number, text in asked.rows()], pl.Boolean)
+        known = asked.with_columns(answers).filter("holds")
+        found = pairs.select("claim", "text").join(known, on=["claim", "text"], how="left", maintain_order="left")
+        return found["holds"].fill_null(False)
+
+    def _not_ruled_out(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Those of some distinct pairs whose text may state the claim, as `Claim.may_be_in` says."""
+        import polars as pl
+
+        col, numbers = pl.col, pairs["claim"].unique()
+        claims = [self.claims.listed[number] for number in numbers]
+        marks = {
+            "attribute": pl.Series([claim.texts.attribute.name for claim in claims], dtype=pl.String),
+            "low": pl.Series([claim.low for claim in claims], dtype=pl.Float64),
+            "high": pl.Series([claim.high for claim in claims], dtype=pl.Float64),
+            "word": pl.Series([claim.word for claim in claims], dtype=pl.String),
+        }
+        found = pairs.join(pl.DataFrame({"claim": numbers, **marks}), on="claim", maintain_order="left")
+        found = found.join(self._marks(found), on=["attribute", "text"], maintain_order="left").with_row_index("pair")
+        measured = found.select("pair", "low", "high", "measures").drop_nulls().explode("measures")
+        near = measured.filter(col("measures").is_between("low", "high"))["pair"].unique()
+        unknown = col("measures").is_null() & col("words").is_null() | col("low").is_null() & col("word").is_null()
+        worded = col("words").list.contains(col("word")).fill_null(False)
+        return found.filter(unknown | worded | col("pair").is_in(near.implode())).select("claim", "text")
+
+    def _marks(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """The `measures` or the `words` of each distinct text of an attribute; null where they don't tell."""
+        import polars as pl
+        import pyarrow as pa
+
+        distinct = pairs.select("attribute", "text").unique()
+        texts = [self.claims.texts[attribute] for attribute in distinct["attribute"]]
+        marks = [of.marks(text) for of, text in zip(texts, distinct["text"], strict=True)]
+        measures = [found if of.measured else None for of, found in zip(texts, marks, strict=True)]
+        words = [found if of.worded else None for of, found in zip(texts, marks, strict=True)]
+        # By Arrow: polars takes many times as long to make lists of Python objects.
+        columns = {
+            "measures": pa.array(measures, pa.list_(pa.float64())),
+            "words": pa.array(words, pa.list_(pa.string())),
+        }
+        return distinct.with_columns(pl.Series(name, column) for name, column in columns.items())
+
+    def repeating(self, rows: pl.DataFrame) -> pl.Series:
+        """The `row` numbers of those whose `choices` may say the same twice, as `Texts.repeated` would find.
+
+        Args:
+            rows: With `row`, `attribute` and `choices`; all of them claim something.
+        """
+        import polars as pl
+
+        col, texts = pl.col, self.claims.texts
+        options = rows.select("row", "attribute", text="choices").explode("text").drop_nulls("text")
+        distinct = options.select("attribute", "text").unique()
+        marks = [texts[attribute].mark_of_choice(text) for attribute, text in distinct.rows()]
+        measures = [mark if isinstance(mark, float) else None for mark in marks]
+        known = distinct.with_columns(
+            measure=pl.Series(measures, dtype=pl.Float64),
+            reach=pl.Series(
+                [
+                    None if measure is None else texts[attribute].reach(measure)
+                    for attribute, measure in zip(distinct["attribute"], measures, strict=True)
+                ],
+                dtype=pl.Float64,
+            ),
+            word=pl.Series([mark if isinstance(mark, str) else None for mark in marks], dtype=pl.String),
+        )
+        options = options.join(known, on=["attribute", "text"]).sort("row", "measure")
+        close = (col("measure").diff() <= col("reach")) & (col("row").diff() == 0)
+        same = pl.struct("row", "word").is_duplicated() & col("word").is_not_null()
+        unknown = options.filter(col("measure").is_null() & col("word").is_null())["row"].unique()
+        found = options.filter(close | same)["row"]
+        return pl.concat([found, self._repeating_unread(rows.filter(col("row").is_in(unknown.implode())))]).unique()
+
+    def _repeating_unread(self, rows: pl.DataFrame) -> pl.Series:
+        """As `repeating`, where options must be read to be compared; the same options are read once."""
+        import polars as pl
+
+        options = rows.select("row", "attribute", pl.col("choices").list.drop_nulls().list.sort())
+        distinct = options.select("attribute", "choices").unique()
+        repeated = [_repeats(self.claims.texts[attribute], choices) for attribute, choices in distinct.rows()]
+        known = distinct.with_columns(repeated=pl.Series(repeated, dtype=pl.Boolean)).filter("repeated")
+        return options.join(known, on=["attribute", "choices"], how="semi")["row"]
+
+
+def _repeats(texts: Texts, choices: Sequence[str]) -> bool:
+    return any(True for _ in texts.repeated(choices))
+
+
+def _distinct(pairs: pl.DataFrame) -> pl.DataFrame:
+    return pairs.select("claim", "text").drop_nulls().unique()

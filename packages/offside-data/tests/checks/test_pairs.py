@@ -1,0 +1,54 @@
+"""What is said of many rows at once is what is said of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offside_data.checks._pairs import Pairs
+from offside_data.checks._stated import Claims
+from offside_data.dataset.storage import frame_schema
+from offside_data.schema import ClaimValue
+from offside_data.tagging.values import find_values
+
+from .test_stated import FOOTBALL, TEXTS
+
+
+def _plain(value: ClaimValue) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in ("kind", "text", "number", "unit", "currency", "date")}
+
+
+_ROWS = st.lists(st.tuples(st.sampled_from(FOOTBALL.names()), TEXTS, st.lists(TEXTS, max_size=4)), max_size=6)
+
+
+@given(_ROWS)
+def test_law_many_pairs_are_read_as_each_one_is(drawn: list[tuple[str, str, list[str]]]) -> None:
+    rows = []
+    for attribute, told, texts in drawn:
+        about = FOOTBALL[attribute]
+        for value in [*find_values(told, about), ClaimValue(kind=about.kind, text=told or "x")]:
+            rows.append({"attribute": attribute, "value": _plain(value), "choices": texts})
+        rows.append({"attribute": attribute, "value": None, "choices": texts})
+    schema = {name: frame_schema("text")[name] for name in ("attribute", "value", "choices")}
+    frame = pl.DataFrame(rows, schema)
+    pairs = Pairs(Claims(FOOTBALL))
+    frame = frame.with_columns(pairs.numbers(frame)).with_row_index("row")
+
+    claims = [None if number is None else pairs.claims.listed[number] for number in frame["claim"]]
+    assert claims == [pairs.claims.of(row) for row in rows]
+
+    options = frame.select("row", "claim", text="choices").explode("text")
+    listed = pairs.claims.listed
+    stated = [number is not None and listed[number].is_in(text) for _, number, text in options.rows()]
+    assert pairs.stating(options).to_list() == stated
+    both = pairs.where(options, lambda claim, text: claim.is_in(text) and text.startswith("€"))
+    assert both.to_list() == [yes and text.startswith("€") for yes, text in zip(stated, options["text"], strict=True)]
+
+    claimed = frame.drop_nulls("claim")
+    repeating = set(pairs.repeating(claimed))
+    for row in claimed.iter_rows(named=True):
+        repeats = bool(list(listed[row["claim"]].texts.repeated(row["choices"])))
+        assert repeats <= (row["row"] in repeating), row  # Which one is for the check to say.
