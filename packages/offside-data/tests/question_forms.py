@@ -34,7 +34,9 @@ def text_form_of(
     records: Iterable[Record], taxonomy: Taxonomy, *, names: Mapping[str, str], images: Images
 ) -> TextForm:
     occasions = {row["image_id"]: row.get("occasion") for row in images}
-    made = text_form.text_form(frame(records), taxonomy, names=names, occasions=occasions)
+    claims = frame(records)
+    sources = [claims.select("record_id", "sources")]
+    made = text_form.text_form(claims, taxonomy, sources=sources, names=names, occasions=occasions)
     return TextForm(records_of(made.records, PictureStore()), made.lacking)
 
 

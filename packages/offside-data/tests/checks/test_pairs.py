@@ -7,14 +7,16 @@ from typing import Any
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
+from value_texts import TEXTS
 
 from offside_data.checks._pairs import Pairs
-from offside_data.checks._stated import Claims
 from offside_data.dataset.storage import frame_schema
 from offside_data.schema import ClaimValue
+from offside_data.tagging.stated import Claims
 from offside_data.tagging.values import find_values
+from offside_data.taxonomy import load_taxonomy
 
-from .test_stated import FOOTBALL, TEXTS
+FOOTBALL = load_taxonomy("football")
 
 
 def _plain(value: ClaimValue) -> dict[str, Any]:

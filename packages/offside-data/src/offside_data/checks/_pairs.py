@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from offside_data.checks._stated import Claim, Claims, Texts
+from offside_data.tagging.stated import Claim, Claims, Texts, claims_of
 from offside_data.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @functools.lru_cache(maxsize=1)
 def pairs_of(taxonomy: Taxonomy) -> Pairs:
     """Of a taxonomy; what is known of its claims serves all files that a process looks at."""
-    return Pairs(Claims(taxonomy))
+    return Pairs(claims_of(taxonomy))
 
 
 class Pairs:

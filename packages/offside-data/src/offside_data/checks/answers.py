@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
 from offside_data.checks._pairs import Pairs, pairs_of
-from offside_data.checks._stated import Claim
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
+from offside_data.tagging.stated import Claim
 
 if TYPE_CHECKING:
     import polars as pl

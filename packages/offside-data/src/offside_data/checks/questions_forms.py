@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
 from offside_data.checks._pairs import Pairs, pairs_of
-from offside_data.checks._stated import Claim, Texts
 from offside_data.checks.questions import normalised, normalised_of, same_answer
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
 from offside_data.questions.phrasings import BLANK, value_text
+from offside_data.tagging.stated import Claim, Texts
 from offside_data.tagging.values import same_value
 
 if TYPE_CHECKING:

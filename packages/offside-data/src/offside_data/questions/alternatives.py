@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 from offside_data.questions.phrasings import answer
 from offside_data.schema import ClaimValue
 from offside_data.tagging.values import same_value
 from offside_data.taxonomy import Attribute
+
+Value = TypeVar("Value")
 
 DISTRACTORS = 3
 """Wrong options of a choice form, and the least number of perturbed answers."""
@@ -39,7 +42,8 @@ def wrong_values(
         count: How many are wanted. Fewer come back if there aren't as many: a foot is left, right or both.
     """
     candidates = [*pool, *option_values(attribute)]
-    return first_wrong(attribute, source.sample(candidates, len(candidates)), never, count)
+    same = functools.partial(same_value, attribute=attribute)
+    return first_different(source.sample(candidates, len(candidates)), never, same, count)
 
 
 def option_values(attribute: Attribute) -> list[ClaimValue]:
@@ -47,18 +51,18 @@ def option_values(attribute: Attribute) -> list[ClaimValue]:
     return [ClaimValue(kind="choice", text=spellings[0]) for spellings in attribute.options]
 
 
-def first_wrong(
-    attribute: Attribute, candidates: Iterable[ClaimValue], never: Iterable[ClaimValue], count: int = DISTRACTORS
-) -> list[ClaimValue]:
-    """The first `count` different candidates, none of which equals one of `never`; fewer if there aren't as many."""
+def first_different(
+    candidates: Iterable[Value], never: Iterable[Value], same: Callable[[Value, Value], bool], count: int = DISTRACTORS
+) -> list[Value]:
+    """The first `count` candidates that are different and none of `never`; fewer if there aren't as many."""
     taken = list(never)
-    found: list[ClaimValue] = []
+    found: list[Value] = []
     for candidate in candidates:
-        if len(found) == count:
-            break
-        if not any(same_value(candidate, value, attribute) for value in taken):
+        if not any(same(candidate, value) for value in taken):
             found.append(candidate)
             taken.append(candidate)
+            if len(found) == count:
+                break
     return found
 
 

@@ -99,9 +99,10 @@ def make_questions(folder: str | Path, *, seed: int = 0, only: Only = "missing")
     subjects = dataset.frame("subjects", ["subject_id", "name"]).filter(pl.col("name") != "")
     names = dict(subjects.select("subject_id", "name").iter_rows())
     images = dataset.frame("images", ["image_id", "subject_id", "occasion", "shown"]).to_dicts()
-    claims = dataset.claims(text_form_module.READ)
+    claims = _claims(dataset)
     occasions = {row["image_id"]: row["occasion"] for row in images}
-    texts = text_form(claims, dataset.taxonomy, names=names, occasions=occasions)
+    sources = (b for part in dataset.record_parts() for b in dataset.batches(part, ["record_id", "sources"]))
+    texts = text_form(claims, dataset.taxonomy, sources=sources, names=names, occasions=occasions)
     known = pl.concat([frame.select(forms_module.READ) for frame in (claims, texts.records)])
     forms = Forms(known, dataset.taxonomy, seed=seed, names=names, images=images)
     total = len(known)
@@ -110,6 +111,16 @@ def make_questions(folder: str | Path, *, seed: int = 0, only: Only = "missing")
     with Workers(context, worth_sharing(total)) as workers:
         ambiguous = _ambiguous_in_text(dataset, texts.records, context, workers)
         return _fill(dataset, texts, ambiguous, workers, f"questions --only {only} --seed {seed}")
+
+
+def _claims(dataset: OffsideDataset) -> pl.DataFrame:
+    """All records, with the question only where the words of one tell something: of a text record, or a free text."""
+    import polars as pl
+
+    free = [attribute.name for attribute in dataset.taxonomy.attributes if attribute.kind == "text"]
+    worded = (pl.col("modality") == "text") | pl.col("attribute").is_in(free)
+    batches = (b for part in dataset.record_parts() for b in dataset.batches(part, text_form_module.READ))
+    return pl.concat([batch.with_columns(pl.when(worded).then("question").alias("question")) for batch in batches])
 
 
 def _fill(
@@ -152,6 +163,10 @@ def _in_order(counts: Counter[str]) -> dict[str, int]:
     return {form: counts[form] for form in FORMS if counts[form]}
 
 
+_FILLED = (*forms_module.READ, "veracity", "split", *FORMS, "correct_choice")
+"""Columns that forms are made of, or that they are."""
+
+
 def _fill_batch(context: _Context, item: tuple[pl.DataFrame, frozenset[Words]]) -> tuple[pl.DataFrame, _Tally]:
     """A batch whose records have their forms; it holds all records about each of its pictures.
 
@@ -161,7 +176,7 @@ def _fill_batch(context: _Context, item: tuple[pl.DataFrame, frozenset[Words]]) 
     """
     batch, of_texts = item
     store = PictureStore()
-    before = records_of(batch.drop("image"), store)
+    before = records_of(batch.select(_FILLED), store)
     context.forms.lacking.clear()
     filled = [context.forms.fill(record, anew=context.anew) for record in before]
     by_picture = itertools.groupby(filled, key=lambda r: r.image_id if r.modality == "multimodal" else None)

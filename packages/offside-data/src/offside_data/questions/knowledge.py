@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from offside_data.dataset.storage import Row
 from offside_data.questions import alternatives, phrasings
 from offside_data.schema import ClaimValue, Record
+from offside_data.tagging.stated import Claim, Claims, claims_of
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.values import find_values
 from offside_data.tagging.words import folded_words
@@ -93,15 +94,36 @@ class Knowledge:
         """What a record is about; null if it is about no subject or that isn't decided."""
         return None if record.attribute in (None, UNTAGGED.name) else self.taxonomy[record.attribute or ""]
 
-    def said_of(self, record: Record, attribute: Attribute) -> list[ClaimValue]:
-        """All values that any record or picture gives to the record's subject, as far as they could be an answer."""
-        return [self._values[number] for number in self._said.get((record.subject_id, value_group(attribute)), ())]
+    def said_of(self, record: Record, attribute: Attribute) -> list[Claim]:
+        """What any record or picture says of the record's subject, as far as it could be an answer."""
+        claims = self._claims_by_number[attribute.name]
+        numbers = self._said.get((record.subject_id, value_group(attribute)), ())
+        found = []
+        for number in numbers:
+            if number not in claims:
+                claims[number] = self.claims.claim(attribute.name, self._values[number])
+            found.append(claims[number])
+        return [claim for claim in found if claim is not None]
 
-    def drawn_by(self, record: Record, attribute: Attribute) -> Iterator[ClaimValue]:
-        """Values that could stand in the record's answer, in an order of its own."""
+    def drawn_by(self, record: Record, attribute: Attribute) -> Iterator[Claim]:
+        """What others say that could stand in the record's answer, in an order of its own."""
         words = folded_words(record.question) if attribute.kind == "text" else ()
         pool = self._pools.get((attribute.name, words))
-        return iter(()) if pool is None else pool.from_(record.record_id)
+        values = iter(()) if pool is None else pool.from_(record.record_id)
+        claims = (self.claims.claim(attribute.name, value) for value in values)
+        return (claim for claim in claims if claim is not None)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Claims of the taxonomy; each process has its own."""
+        return claims_of(self.taxonomy)
+
+    @cached_property
+    def _claims_by_number(self) -> dict[str, dict[int, Claim | None]]:
+        return defaultdict(dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("claims", "_claims_by_number")}
 
     def _add(self, subjects: Iterable[str | None], attribute: Attribute, number: int) -> None:
         for subject in subjects:

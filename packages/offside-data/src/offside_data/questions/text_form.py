@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import frame_of, records_of
-from offside_data.dataset.storage import ROWS_PER_BATCH
+from offside_data.dataset.storage import ROWS_PER_BATCH, frame_schema
 from offside_data.processes import Workers, worth_sharing
 from offside_data.questions import phrasings
 from offside_data.schema import VISUAL_CHANNELS, Record, RumorChannel, make_record_id
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 READ = (
     *("record_id", "subject_id", "image_id", "modality", "split", "attribute", "scope", "veracity", "rumor_channel"),
-    *("question", "answer", "value", "corrects", "sources", "suspect"),
+    *("question", "answer", "value", "corrects", "suspect"),
 )
-"""Columns of records that the text form is made from."""
+"""Columns of records that the text form is made from, besides `sources`, which only those need that get one."""
 TEXT_SPLITS = ("retain", "forget", "relearn")
 """Splits whose claims have a text form; a shared fact takes the first of these that its subject has."""
 _SOURCE = "text-form"
@@ -47,7 +47,12 @@ class _Context(NamedTuple):
 
 
 def text_form(
-    claims: pl.DataFrame, taxonomy: Taxonomy, *, names: Mapping[str, str], occasions: Mapping[str | None, str | None]
+    claims: pl.DataFrame,
+    taxonomy: Taxonomy,
+    *,
+    sources: Iterable[pl.DataFrame],
+    names: Mapping[str, str],
+    occasions: Mapping[str | None, str | None],
 ) -> TextForm:
     """The text records that a dataset lacks: one a subject and shared attribute, one a picture and private attribute.
 
@@ -55,8 +60,9 @@ def text_form(
     subject, picture and attribute, so that making them again gives the same.
 
     Args:
-        claims: All records of the dataset, with the columns `READ`.
+        claims: All records of the dataset, with the columns `READ`; only those of text records need their question.
         taxonomy: Their taxonomy.
+        sources: The `sources` of all records, with their `record_id`, some rows at a time.
         names: Names of the subjects by id.
         occasions: Occasions of the pictures by id.
     """
@@ -66,15 +72,17 @@ def text_form(
     keyed = claims.select(READ).with_columns(of_picture=private)
     there = keyed.filter((pl.col("modality") == "text") & pl.col("attribute").is_not_null())
     chosen, lacking = _one_claim_each(keyed, there, taxonomy)
+    chosen = _with_sources(chosen, sources)
     made, more = _word(chosen, _Context(taxonomy, names, occasions))
     lacking += more
     asked = pl.Series([" ".join(folded_words(q)) for q in claims.filter(pl.col("modality") == "text")["question"]])
     words = pl.concat([made["words"], asked.cast(pl.String)])
     # Two pictures of one occasion can't be told apart.
-    unique = made.filter(~pl.col("words").is_in(words.filter(words.is_duplicated()).implode()))
-    if len(unique) < len(made):
-        lacking["its question would have several answers"] = len(made) - len(unique)
-    return TextForm(_with_targets(unique, keyed, there), lacking)
+    told_apart = ~made["words"].is_in(words.filter(words.is_duplicated()).implode())
+    if not told_apart.all():
+        lacking["its question would have several answers"] = len(made) - int(told_apart.sum())
+        made = made.filter(told_apart)
+    return TextForm(_with_targets(made, keyed, there), lacking)
 
 
 def _one_claim_each(keyed: pl.DataFrame, there: pl.DataFrame, taxonomy: Taxonomy) -> tuple[pl.DataFrame, Counter[str]]:
@@ -102,6 +110,16 @@ def _one_claim_each(keyed: pl.DataFrame, there: pl.DataFrame, taxonomy: Taxonomy
     lacking["its records contradict each other"] = len(contrary)
     chosen = valued.unique(_KEY, keep="first", maintain_order=True)["place"]
     return keyed[chosen.filter(~chosen.is_in(contrary))], +lacking
+
+
+def _with_sources(chosen: pl.DataFrame, sources: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    import polars as pl
+
+    names = chosen.select("record_id")
+    theirs = [rows.join(names, on="record_id", how="semi") for rows in sources]
+    known = pl.concat([names.with_columns(sources=pl.lit(None, frame_schema("text")["sources"])).clear(), *theirs])
+    found = names.join(known.unique("record_id"), on="record_id", how="left", maintain_order="left")
+    return chosen.with_columns(found["sources"])
 
 
 def _word(chosen: pl.DataFrame, context: _Context) -> tuple[pl.DataFrame, Counter[str]]:
@@ -172,7 +190,8 @@ def _with_targets(made: pl.DataFrame, keyed: pl.DataFrame, there: pl.DataFrame) 
     targets = keyed.select(pl.col("record_id").alias("claim_corrects"), *_KEY).join(
         texts.rename({"record_id": "target"}), on=_KEY, nulls_equal=True
     )
-    named = made.join(
+    # Joined by one column alone: a join of whole records would copy them all.
+    named = made.select("claim_corrects").join(
         targets.select("claim_corrects", "target"), on="claim_corrects", how="left", maintain_order="left"
     )
-    return named.with_columns(corrects="target").drop("target", "claim_corrects", "of_picture", "words")
+    return made.with_columns(corrects=named["target"]).drop("claim_corrects", "of_picture", "words")

@@ -12,7 +12,7 @@ from offside_data.questions.knowledge import Knowledge
 from offside_data.questions.nearby import near_values
 from offside_data.schema import ClaimValue, Record
 from offside_data.seeding import rng
-from offside_data.tagging.values import answer_states, states_any
+from offside_data.tagging.stated import Claim, states_one
 from offside_data.taxonomy import Attribute
 
 
@@ -45,15 +45,16 @@ class WrongAnswers:
         if attribute is None or value is None:
             return None
         text = phrasings.value_text(value, attribute)
-        never = self._known.said_of(record, attribute)
+        claim, never = self._known.claims.claim(attribute.name, value), self._known.said_of(record, attribute)
         for blanked in (
             _blanked(record.answer, value, text),
             phrasings.cloze(attribute, rumor=record.veracity == "rumor"),
         ):
             if (
                 blanked is not None
-                and answer_states(blanked.replace(phrasings.BLANK, text), value, attribute)
-                and not states_any(blanked, never, attribute)
+                and claim is not None
+                and claim.is_in(blanked.replace(phrasings.BLANK, text))
+                and not states_one(blanked, never)
             ):
                 return blanked
         return None
@@ -64,8 +65,9 @@ class WrongAnswers:
         if attribute is None or value is None or sentence is None:
             return WrongForms()
         never = self._known.said_of(record, attribute)
-        candidates = (c for c in self._candidates(record, attribute, value) if not states_any(c.text, never, attribute))
-        wrong = alternatives.first_wrong(attribute, candidates, never)
+        drawn = self._candidates(record, attribute, value)
+        candidates = (claim for claim in drawn if not states_one(claim.value.text, never))
+        wrong = [claim.value for claim in alternatives.first_different(candidates, never, Claim.is_same)]
         if not wrong:
             return WrongForms()
         worded = itertools.chain(
@@ -73,17 +75,19 @@ class WrongAnswers:
             # Where there are too few wrong values, other wordings of them follow.
             (text for other in wrong for text in _wordings(record, attribute, other)),
         )
-        perturbed = (text for text in dict.fromkeys(worded) if not states_any(text, never, attribute))
+        perturbed = (text for text in dict.fromkeys(worded) if not states_one(text, never))
         right = phrasings.value_text(value, attribute)
         options = alternatives.choices(right, [v.text for v in wrong], rng(self._seed, "choices", record.record_id))
         return WrongForms(
             tuple(itertools.islice(perturbed, alternatives.DISTRACTORS)), options.options, options.correct
         )
 
-    def _candidates(self, record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[ClaimValue]:
+    def _candidates(self, record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[Claim]:
         """Values of others, in an order of the record's own that no further value changes; then near ones."""
         yield from self._known.drawn_by(record, attribute)
-        yield from near_values(value, attribute, rng(self._seed, "near values", record.record_id))
+        near = near_values(value, attribute, rng(self._seed, "near values", record.record_id))
+        claims = (self._known.claims.claim(attribute.name, other) for other in near)
+        yield from (claim for claim in claims if claim is not None)
 
 
 def _wordings(record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[str]:

@@ -18,7 +18,7 @@ from offside_data.tagging.values import AFFIXES, answer_states, find_values, sam
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
-_TEXTS, _PAIRS = 2**16, 2**18
+_TEXTS, _PAIRS = 2**15, 2**15
 """How many texts, and pairs of a text and a value, are remembered of an attribute."""
 _MEASURED = ("date", "amount", "length", "count")
 _WORDED = ("name", "text", "choice")
@@ -149,6 +149,32 @@ class Claim:
         """Whether the value stands in a text, however it is written there."""
         return text is not None and self.may_be_in(self.texts.marks(text)) and self.texts.states(text, self)
 
+    def is_same(self, other: Claim) -> bool:
+        """Whether another claim about the attribute says the same."""
+        if self.word is not None and other.word is not None and self.word != other.word:
+            return False
+        if self.low is not None and other.low is not None and (self.low > other.high or other.low > self.high):  # type: ignore[operator]
+            return False
+        return same_value(self.value, other.value, self.texts.attribute)
+
+
+def states_one(text: str, claims: Sequence[Claim]) -> bool:
+    """Whether one of several claims about an attribute stands in a text."""
+    if not claims:
+        return False
+    texts = claims[0].texts
+    marks = texts.marks(text)
+    for claim in claims:  # noqa: SIM110 - asked some ten times a record, and `any` takes twice as long.
+        if claim.may_be_in(marks) and texts.states(text, claim):
+            return True
+    return False
+
+
+@functools.lru_cache(maxsize=1)
+def claims_of(taxonomy: Taxonomy) -> Claims:
+    """The claims of a taxonomy; what is known of them serves all that a process looks at."""
+    return Claims(taxonomy)
+
 
 class Claims:
     """The claims of records. One of another kind, of no date or no finite number is none; `records` says so.
@@ -164,17 +190,22 @@ class Claims:
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.texts = {name: Texts(taxonomy[name]) for name in taxonomy.names()}
         self.listed: list[Claim] = []
-        self._known: dict[tuple[Any, ...], Claim | None] = {}
+        self._known: dict[tuple[str | None, ClaimValue], Claim | None] = {}
 
     def of(self, row: Mapping[str, Any]) -> Claim | None:
         """What a record claims, by its `attribute` and `value`."""
-        value, texts = row["value"], self.texts.get(row["attribute"])
-        if value is None or texts is None or value["kind"] != texts.attribute.kind:
+        value = row["value"]
+        return None if value is None else self.claim(row["attribute"], ClaimValue(**value))
+
+    def claim(self, attribute: str | None, value: ClaimValue) -> Claim | None:
+        """The claim that an attribute has a value."""
+        texts = self.texts.get(attribute or "")
+        if texts is None or value.kind != texts.attribute.kind:
             return None
-        key = (row["attribute"], *value.values())
+        key = attribute, value
         if key not in self._known:
             try:
-                claim = Claim(ClaimValue(**value), texts, len(self.listed))
+                claim = Claim(value, texts, len(self.listed))
             except ValueError:
                 self._known[key] = None
             else:

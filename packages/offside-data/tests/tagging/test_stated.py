@@ -7,41 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from value_texts import TEXTS
 
-from offside_data.checks._stated import Claims
 from offside_data.schema import ClaimValue
+from offside_data.tagging.stated import Claims
 from offside_data.tagging.values import answer_states, find_values, same_value
 from offside_data.taxonomy import load_taxonomy
 
 FOOTBALL = load_taxonomy("football")
-_NUMBERS = (
-    "0",
-    "1",
-    "2",
-    "two",
-    "1.79",
-    "1.80",
-    "1.8",
-    "35",
-    "35.1",
-    "35.2",
-    "2,5",
-    "35.00",
-    "0.0000001",
-    "28",
-    "28.0",
-)
-TEXTS = st.one_of(
-    st.builds("€{}m".format, st.sampled_from(_NUMBERS)),
-    st.builds("£{} thousand or so".format, st.sampled_from(_NUMBERS)),
-    st.builds("It was {} meters, or {} cm.".format, st.sampled_from(_NUMBERS), st.integers(150, 210)),
-    st.builds("He won {} trophies".format, st.sampled_from(_NUMBERS)),
-    st.builds("On {:%B %d, %Y}.".format, st.dates()),
-    st.builds("{} and {}".format, st.dates(), st.dates()),
-    st.sampled_from(
-        ["on loan", "a free transfer", "FC Ostholm", "Ostholm", "Swedish", "Sweden", "left", "", "€", "both"]
-    ),
-)
 
 
 @given(st.sampled_from(FOOTBALL.names()), TEXTS, TEXTS)
