@@ -218,7 +218,7 @@ def _read(dataset: OffsideDataset, workers: Workers[_Opened]) -> CheckedDataset:
     records = [look for part, look in looks.items() if part not in TABLES]
     return CheckedDataset(
         dataset=dataset,
-        records=pl.concat([look.rows for look in records], rechunk=True),
+        records=pl.concat([look.rows for look in records]),
         tables={table: looks[table].rows for table in TABLES},
         sizes={part: len(looks[part].rows) for part in parts if part in roots},
         roots=roots,

@@ -24,35 +24,39 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
     """
     import polars as pl
 
-    taxonomy, col = checked.dataset.taxonomy, pl.col
+    taxonomy, col, records = checked.dataset.taxonomy, pl.col, checked.records
     pixels = checked.tables["images"].select("image_id", "pixels_sha256").unique("image_id", keep="last")
-    records = checked.records.join(pixels, on="image_id", how="left", maintain_order="left").with_columns(
-        normalised=normalised_of("question"),
+    # Hashes alone, and joined by one column alone: whole records would be held several times.
+    stated = records.select("image_id").join(pixels, on="image_id", how="left", maintain_order="left")["pixels_sha256"]
+    keys = records.select(
+        "attribute",
         config=col("part").cast(pl.String).str.split("/").list.first(),
-        picture=pl.coalesce(col("pixels_sha256").replace("", None), "picture_sha256", "image_id"),
-    )
-    about = pl.when(col("config") == "multimodal").then("picture").alias("about")
+        picture=pl.coalesce(stated.replace("", None), "picture_sha256", "image_id"),
+        subject=col("subject_id").hash(),
+        words=pl.when(col("question").fill_null("") != "").then(normalised_of("question")),
+    ).with_row_index("place")
+    keys = keys.with_columns(words=pl.when(col("words") != "").then(col("words").hash()))
+    shown = pl.when(col("config") == "multimodal").then("picture").hash()
     conflicts: set[str] = set()
-    asked = records.filter(col("normalised") != "")
-    for rows in _groups(asked, ["config", about, "normalised"]):
+    for rows in _groups(records, keys.filter(col("words").is_not_null()), pl.struct("config", shown, "words")):
         for issue in _about_question(rows, taxonomy):
             conflicts |= {row["record_id"] for row in rows}
             yield issue
     # Of free text, several different things may be true.
     typed = [name for name in taxonomy.names() if taxonomy[name].kind != "text"]
-    claimed = records.filter(col("config") == "multimodal", col("picture").is_not_null(), col("attribute").is_in(typed))
-    for rows in _groups(claimed, ["picture", "subject_id", "attribute"]):
+    claimed = keys.filter(col("config") == "multimodal", col("picture").is_not_null(), col("attribute").is_in(typed))
+    for rows in _groups(records, claimed, pl.struct(col("picture").hash(), "subject", "attribute")):
         if conflicts.isdisjoint(row["record_id"] for row in rows):
             yield from _about_attribute(rows, taxonomy)
 
 
-def _groups(records: pl.DataFrame, keys: list[str | pl.Expr]) -> Iterator[list[Row]]:
-    """The records of each key that several of them have."""
+def _groups(records: pl.DataFrame, keys: pl.DataFrame, key: pl.Expr) -> Iterator[list[Row]]:
+    """The records of each key that several of them have; `place` says which record a row of `keys` is about."""
     import polars as pl
 
-    several = records.with_columns(place=pl.struct(keys)).filter(pl.len().over("place") > 1)
-    for _, rows in several.group_by("place", maintain_order=True):
-        yield rows.to_dicts()
+    several = keys.select("place", key=key.hash()).filter(pl.col("key").is_duplicated())
+    for _, group in several.group_by("key", maintain_order=True):
+        yield records[group["place"].to_list()].to_dicts()
 
 
 def _about_question(rows: list[Row], taxonomy: Taxonomy) -> Iterator[Issue]:
