@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+ROWS = 50_000
+"""Rows of a few columns that are compared at once: the more, the fewer texts are read again."""
+
+
 @functools.lru_cache(maxsize=1)
 def pairs_of(taxonomy: Taxonomy) -> Pairs:
     """Of a taxonomy; what is known of its claims serves all files that a process looks at."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
-from offside_data.checks._pairs import Pairs, pairs_of
+from offside_data.checks._pairs import ROWS, Pairs, pairs_of
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
@@ -29,7 +29,7 @@ def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
 
     pairs = pairs_of(dataset.taxonomy)
     issues: list[Issue] = []
-    for batch in dataset.batches(part, _COLUMNS, [file]):
+    for batch in dataset.batches(part, _COLUMNS, [file], ROWS):
         rows = batch.with_columns(pairs.numbers(batch)).with_row_index("row")
         for row in rows[_contradicting(rows, pairs)].drop("row").iter_rows(named=True):
             issues += _check(row, pairs.claims.listed[row["claim"]])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
-from offside_data.checks._pairs import Pairs, pairs_of
+from offside_data.checks._pairs import ROWS, Pairs, pairs_of
 from offside_data.checks.questions import normalised, normalised_of, same_answer
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
@@ -74,7 +74,7 @@ def _in_file(
     forms, size = _Forms(pairs_of(dataset.taxonomy), values), 0
     issues: list[Issue] = []
     asked = [pl.DataFrame(schema={"row": pl.UInt32, "words": pl.UInt64})]
-    for batch in dataset.batches(part, _COLUMNS, [file]):
+    for batch in dataset.batches(part, _COLUMNS, [file], ROWS):
         rows = batch.join(told, on=("subject_id", "attribute"), how="left", maintain_order="left")
         issues += forms.issues(rows.drop("question", "question_paraphrases"))
         numbered = batch.with_row_index("row", offset=size)

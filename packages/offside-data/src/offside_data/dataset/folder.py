@@ -14,6 +14,7 @@ from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.reference import ResolvedReference, local_folder, parse_reference
 from offside_data.dataset.rows import records_of, rows_of
 from offside_data.dataset.storage import (
+    ROWS_PER_BATCH,
     TABLE_SPLIT,
     TABLES,
     Row,
@@ -106,9 +107,13 @@ class OffsideDataset:
     # By columns
 
     def batches(
-        self, part: str, columns: Sequence[str] | None = None, files: Sequence[Path] | None = None
+        self,
+        part: str,
+        columns: Sequence[str] | None = None,
+        files: Sequence[Path] | None = None,
+        size: int = ROWS_PER_BATCH,
     ) -> Iterator[pl.DataFrame]:
-        """A part in frames of some `ROWS_PER_BATCH` rows, in the order of its files, never cutting a row group.
+        """A part in frames of some rows, in the order of its files, never cutting a row group.
 
         `image` is the place of a picture (`dataset.pictures`), null where there is none; no picture is read.
 
@@ -116,12 +121,13 @@ class OffsideDataset:
             part: `config/split`, `subjects` or `images`.
             columns: Which columns; all if null. Fewer columns are read faster.
             files: Which of its files; all if null.
+            size: Rows of a frame, at least, but for the last of a file.
 
         Raises:
             DatasetError: If it is missing or unreadable.
         """
         for path in self.files(part) if files is None else files:
-            yield from read_batches(path, config_of(part), self.pictures, columns)
+            yield from read_batches(path, config_of(part), self.pictures, columns, size)
 
     def frame(self, part: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """A part as one frame, as `batches`; empty for a table without rows.
