@@ -75,12 +75,16 @@ class WrongAnswers:
             # Where there are too few wrong values, other wordings of them follow.
             (text for other in wrong for text in _wordings(record, attribute, other)),
         )
-        perturbed = (text for text in dict.fromkeys(worded) if not states_one(text, never))
+        # Further wordings are made only where they are needed.
+        perturbed: dict[str, None] = {}
+        for text in worded:
+            if len(perturbed) == alternatives.DISTRACTORS:
+                break
+            if text not in perturbed and not states_one(text, never):
+                perturbed[text] = None
         right = phrasings.value_text(value, attribute)
         options = alternatives.choices(right, [v.text for v in wrong], rng(self._seed, "choices", record.record_id))
-        return WrongForms(
-            tuple(itertools.islice(perturbed, alternatives.DISTRACTORS)), options.options, options.correct
-        )
+        return WrongForms(tuple(perturbed), options.options, options.correct)
 
     def _candidates(self, record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[Claim]:
         """Values of others, in an order of the record's own that no further value changes; then near ones."""
