@@ -24,7 +24,8 @@ def with_facts(subjects: pl.DataFrame, claims: pl.DataFrame, taxonomy: Taxonomy)
 
     value, of = pl.col("value").struct, ["subject_id", "attribute"]
     told = (
-        claims.filter((pl.col("scope") == "shared") & (value.field("kind") != "text"))
+        claims.select(*of, "scope", "value", "suspect")
+        .filter((pl.col("scope") == "shared") & (value.field("kind") != "text"))
         .sort(pl.col("suspect").is_not_null(), maintain_order=True)
         .select(*of, value.field("text"))
     )

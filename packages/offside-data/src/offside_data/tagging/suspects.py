@@ -39,6 +39,9 @@ def with_reasons(suspect: str | None, topics: tuple[str, ...], reasons: Sequence
     return "; ".join([*kept, *(r.replace("; ", ", ") for r in reasons)]) or None
 
 
+_READ = ("subject_id", "image_id", "modality", "attribute", "scope", "question", "answer", "value", "suspect")
+
+
 def flag_contradictions(claims: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """The same records, those flagged in `suspect` that contradict others.
 
@@ -54,7 +57,7 @@ def flag_contradictions(claims: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFram
     """
     import polars as pl
 
-    rows = claims.with_row_index("row")
+    rows = claims.select(_READ).with_row_index("row")
     known = dict(rows.filter(pl.col("suspect").is_not_null()).select("row", "suspect").iter_rows())
     for row, why in _against_the_majority(rows, taxonomy):
         known[row] = _add_reason(known.get(row), why)
