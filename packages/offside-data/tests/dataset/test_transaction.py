@@ -172,9 +172,9 @@ def test_a_lost_part_is_not_written_out_of_the_card(fresh: OffsideDataset, lost:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     card = fresh.card.text
     name = lost.split("/")[-1].partition("-")[0].removesuffix(".parquet")
-    with pytest.raises(DatasetError, match=f"the files of .*{name if name != 'data' else 'text/retain'}.* are missing"):
-        with change_dataset(fresh.path) as change:
-            change.decide([{"kind": "edit"}])
+    told = f"the files of .*{name if name != 'data' else 'text/retain'}.* are missing"
+    with pytest.raises(DatasetError, match=told), change_dataset(fresh.path) as change:
+        change.decide([{"kind": "edit"}])
     with pytest.raises(DatasetError, match="are missing"):
         fresh.claims(["record_id"])
     assert open_dataset(fresh.path).card.text == card
