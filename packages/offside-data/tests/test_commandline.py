@@ -216,7 +216,9 @@ def test_options_take_their_defaults_from_a_dataclass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "advice"), [(errno.ENOSPC, "make room on the disk"), (errno.EROFS, "name another place")], ids=str
+    ("number", "advice"),
+    [(errno.ENOSPC, "make room on the disk"), (errno.EROFS, "name another place"), (errno.EEXIST, "Name another")],
+    ids=str,
 )
 def test_a_full_or_locked_disk_is_no_traceback(group: click.Group, number: int, advice: str) -> None:
     result = CliRunner().invoke(group, ["say-hello", str(number)])
