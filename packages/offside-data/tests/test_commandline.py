@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ def command(name, as_json, **options):
         raise UsageError("nobody can't be greeted.")
     if name == "broken":
         raise RecordError("record r1: broken.")
+    if name.isdigit():
+        raise OSError(int(name), "what the system says", "out.parquet")
     if as_json:
         print_json({"hello": name, **options})
     else:
@@ -210,3 +213,19 @@ def test_options_take_their_defaults_from_a_dataclass() -> None:
         "device": None,
         "max_pixels": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, "make room on the disk"), (errno.EROFS, "name another place"), (errno.EEXIST, "Name another")],
+    ids=str,
+)
+def test_a_full_or_locked_disk_is_no_traceback(group: click.Group, number: int, advice: str) -> None:
+    result = CliRunner().invoke(group, ["say-hello", str(number)])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: out.parquet: ")
+    assert advice in result.stderr
+
+
+def test_a_fault_of_ours_keeps_its_traceback(group: click.Group) -> None:
+    assert isinstance(CliRunner().invoke(group, ["say-hello", str(errno.EBADF)]).exception, OSError)

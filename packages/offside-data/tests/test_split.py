@@ -13,7 +13,7 @@ from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import UsageError
 from offside_data.schema import make_image_id, make_record_id
-from offside_data.split import split_dataset
+from offside_data.split import placement_problems, split_dataset
 
 
 def errors(folder: Path) -> list[str]:
@@ -159,3 +159,9 @@ def test_holdout_subjects_and_general_pictures_stay(fresh: OffsideDataset) -> No
     assert report.subjects == 3
     with pytest.raises(UsageError, match="no subject_id 's1' in this dataset, or it can't move"):
         moved_by(fresh, ",s1,,retain")
+
+
+def test_an_unknown_veracity_is_said(fresh: OffsideDataset) -> None:
+    record = dataclasses.replace(next(fresh.iter_records()), veracity="maybe")  # type: ignore[arg-type] - a damaged file.
+    told = list(placement_problems([record], {record.record_id: record.split}))
+    assert told == [f"{record.record_id}: veracity is 'maybe'; allowed: fact, rumor, correction."]

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import errno
 import importlib
 import importlib.util
 import json
+import os
 import pkgutil
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +28,17 @@ import click
 from offside_data.errors import OffsideError
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_ROOM = "What was being written was left out; make room on the disk and run the command again."
+_RIGHTS = "Give yourself the right to write there, or name another place."
+_OF_THE_MACHINE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _ROOM),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _RIGHTS),
+    **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG), "Name another place."),
+    errno.EIO: "The disk may be damaged.",
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "Raise the limit of open files (`ulimit -n`)."),
+}
+"""What to do about errors of the system that no code of ours could have foreseen; others are faults of ours."""
 
 
 class _LazyGroup(click.Group):
@@ -64,6 +77,12 @@ class _LazyGroup(click.Group):
         except OffsideError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.errno not in _OF_THE_MACHINE:
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            click.echo(f"error: {place}{os.strerror(error.errno)}. {_OF_THE_MACHINE[error.errno]}", err=True)
+            ctx.exit(OffsideError.exit_code)
 
 
 def command_group(package: str, program: str, doc: str | None) -> click.Group:

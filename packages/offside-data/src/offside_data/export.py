@@ -151,7 +151,7 @@ def _chosen(dataset: OffsideDataset, configs: Sequence[str], splits: Sequence[st
     parts = [part.split("/") for part in there]
     chosen = [f"{c}/{s}" for c, s in parts if (not configs or c in configs) and (not splits or s in splits)]
     if not chosen:
-        raise DatasetError(f"there are no such records to export; the dataset has {', '.join(there)}.")
+        raise DatasetError(f"there are no such records to export; the dataset has {', '.join(there) or 'none'}.")
     return [record for part in chosen for record in dataset.iter_records(part=part)]
 
 

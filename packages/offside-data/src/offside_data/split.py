@@ -237,7 +237,9 @@ def placement_problems(records: Sequence[Record], moved: Mapping[str, Split]) ->
             pictures[record.image_id].add(record.split)
     touched = {record.image_id for record in records if record.record_id in moved}
     for record in records:
-        if record.record_id in moved and record.split not in HOMES[record.veracity]:
+        if record.record_id in moved and record.veracity not in HOMES:
+            yield f"{record.record_id}: veracity is {record.veracity!r}; allowed: {', '.join(HOMES)}."
+        elif record.record_id in moved and record.split not in HOMES[record.veracity]:
             homes = " or ".join(HOMES[record.veracity])
             yield f"{record.record_id}: a {record.veracity} belongs in {homes}, not in {record.split}."
         elif record.record_id in moved and len(pictures[record.image_id]) > 1:

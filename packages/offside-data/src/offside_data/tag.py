@@ -15,6 +15,7 @@ from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import frame_of, records_of
 from offside_data.dataset.storage import ROWS_PER_BATCH
 from offside_data.dataset.transaction import change_dataset
+from offside_data.frames import formatted
 from offside_data.schema import Record, RumorChannel
 from offside_data.tagging.attributes import Reading
 from offside_data.tagging.facts import with_facts
@@ -278,9 +279,9 @@ def _attribute_doubts(claims: pl.DataFrame, texts: Readings) -> pl.DataFrame:
     is_waiting = pl.col("attribute") == UNTAGGED.name
     undecided = is_waiting & pl.col("found").is_null()
     contrary = ~is_waiting & (pl.col("found") != pl.col("attribute"))
-    why = pl.when(is_waiting).then("why").otherwise(pl.format("{}, not those of {}", "why", "attribute"))
+    why = pl.when(is_waiting).then("why").otherwise(formatted("{}, not those of {}", "why", "attribute"))
     doubtful = rows.join(read, on="reading", maintain_order="left").filter(undecided | contrary)
-    return doubtful.select("record_id", pl.format("attribute: {}", why).alias("reason"))
+    return doubtful.select("record_id", formatted("attribute: {}", why).alias("reason"))
 
 
 def _with_doubts(claims: pl.DataFrame, attribute_doubts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
@@ -288,7 +289,7 @@ def _with_doubts(claims: pl.DataFrame, attribute_doubts: pl.DataFrame, taxonomy:
     import polars as pl
 
     veracities = veracity_doubts(claims.with_columns(has_official_source()), taxonomy)
-    told = veracities.select("record_id", pl.format("veracity: {}", "why").alias("reason"))
+    told = veracities.select("record_id", formatted("veracity: {}", "why").alias("reason"))
     doubts = pl.concat([attribute_doubts, told]).group_by("record_id", maintain_order=True).agg("reason")
     flagged = claims.select("record_id", "suspect").join(doubts, on="record_id", how="left")
     flagged = flagged.filter(pl.col("suspect").is_not_null() | pl.col("reason").is_not_null())

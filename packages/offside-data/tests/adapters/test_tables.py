@@ -98,6 +98,7 @@ def test_a_quoted_cell_may_hold_delimiters_and_line_breaks(tmp_path: Path) -> No
     [
         ('Tavo Brinkhaus,club,"Ostholm', "quotes don't match"),
         ('Tavo Brinkhaus,club,"Ost" holm', "quotes don't match"),
+        (f"Tavo Brinkhaus,club,{'x' * 200_000}", "a cell of more than 131,072 characters; shorten it"),
         ("Tavo Brinkhaus,club,Ostholm, the old one", "has 4 cells, the header has 3"),
     ],
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -161,3 +162,19 @@ def test_any_number_of_pictures_is_held_on_disk(fresh: OffsideDataset, monkeypat
     hashes = [hashlib.sha256(image.bytes).hexdigest() for image in given[::-1]]
     assert store.hashes(places).to_list() == hashes
     assert store.hashes(places.clear()).to_list() == []
+
+
+@pytest.mark.parametrize(
+    "lost", ["data/multimodal/test-00000-of-00001.parquet", "tables/subjects.parquet", "data"], ids=str
+)
+def test_a_lost_part_is_not_written_out_of_the_card(fresh: OffsideDataset, lost: str) -> None:
+    path = fresh.path / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    card = fresh.card.text
+    name = lost.split("/")[-1].partition("-")[0].removesuffix(".parquet")
+    told = f"the files of .*{name if name != 'data' else 'text/retain'}.* are missing"
+    with pytest.raises(DatasetError, match=told), change_dataset(fresh.path) as change:
+        change.decide([{"kind": "edit"}])
+    with pytest.raises(DatasetError, match="are missing"):
+        fresh.claims(["record_id"])
+    assert open_dataset(fresh.path).card.text == card

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import polars as pl
 import pytest
 
 from offside_data.dataset.pictures import PictureStore
@@ -74,3 +75,14 @@ def test_a_claim_that_leaves_its_role_is_doubtful_where_there_are_rumors(claim: 
     assert codes([fact, claim("rumor", "Norvale", "forget", "rumor")], taxonomy) == {"fact": ["veracity-role"]}
     assert codes([claim("kept", "Norvale", "retain", "rumor")], taxonomy) == {"kept": ["veracity-role"]}
     assert codes([claim("held", "Norvale", "holdout", "rumor")], taxonomy) == {}
+
+
+def test_only_a_later_part_has_something_doubtful(claim: Any, taxonomy: Taxonomy) -> None:
+    """Polars panics at texts made of a frame whose first part was filtered away."""
+    parts = [
+        [claim("kept", "Norvale", "retain", "fact")],
+        [claim("fact", "Emberlin", "forget", "fact"), claim("rumor", "Norvale", "forget", "rumor")],
+    ]
+    claims = pl.concat([frame_of(part, "multimodal", PictureStore()) for part in parts])
+    found = veracity_doubts(claims.with_columns(has_official_source()), taxonomy)
+    assert found.select("record_id", "code").rows() == [("fact", "veracity-role")]

@@ -111,6 +111,7 @@ def test_the_page_is_served_with_a_form_and_nothing_else(lasting: Client) -> Non
         "data/../../secret.js",
         "%00.js",
         "/etc/hosts",
+        "a" * 300 + ".js",
     ],
 )
 def test_there_is_no_way_out_of_the_view(lasting: Client, name: str) -> None:

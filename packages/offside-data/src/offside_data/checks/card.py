@@ -65,13 +65,7 @@ def _settings(checked: CheckedDataset) -> Iterator[Issue]:
 
 
 def _hub_metadata(card: Card, checked: CheckedDataset) -> Iterator[Issue]:
-    infos = card.data.get("dataset_info") or []
-    infos = [info for info in (infos if isinstance(infos, list) else [infos]) if isinstance(info, dict)]
-    stated = {
-        (info.get("config_name"), split.get("name")): split.get("num_examples")
-        for info in infos
-        for split in info.get("splits") or []
-    }
+    stated = card.stated_sizes()
     for part, size in checked.sizes.items():
         config, _, split = part.partition("/")
         key = (config, split if config in CONFIGS else TABLE_SPLIT)

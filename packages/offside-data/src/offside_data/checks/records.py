@@ -8,6 +8,7 @@ from pathlib import Path
 from offside_data.checks._base import NO_ID, CheckedDataset
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import TABLES
+from offside_data.frames import formatted
 from offside_data.issues import Issue
 from offside_data.validation import frame_problems
 
@@ -20,7 +21,7 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
     for issues in checked.map(_one_by_one):
         yield from (issue for issue in issues if issue.where not in told)
     records, subjects = checked.records, checked.tables["subjects"]
-    home = pl.format("{}/{}", pl.col("modality").fill_null("None"), pl.col("split").fill_null("None"))
+    home = formatted("{}/{}", pl.col("modality").fill_null("None"), pl.col("split").fill_null("None"))
     for name, place, file in (
         records.select("record_id", home, pl.col("part").cast(pl.String))
         .filter(pl.col("modality") != pl.col("part"))

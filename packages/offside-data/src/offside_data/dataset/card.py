@@ -93,6 +93,13 @@ class Card:
         """Names of the generated sections in the prose."""
         return [m[1] for m in _SECTION.finditer(self.body)]
 
+    def stated_sizes(self) -> dict[tuple[Any, Any], Any]:
+        """How many rows `dataset_info` says that there are, by name of config and split, whatever stands there."""
+        infos = self.data.get("dataset_info") or []
+        infos = [info for info in (infos if isinstance(infos, list) else [infos]) if isinstance(info, dict)]
+        splits = [(info.get("config_name"), split) for info in infos for split in info.get("splits") or []]
+        return {(config, split.get("name")): split.get("num_examples") for config, split in splits}
+
     def validate(self) -> list[Issue]:
         """What the card lacks for the Hub; whether it fits the data is `offside_data.check`'s."""
         return [

@@ -103,6 +103,23 @@ class OffsideDataset:
             raise DatasetError(f"{self.path}: {unknown_name_message('part', part, self.parts())}")
         return found
 
+    def require_parts(self) -> None:
+        """Refuse a folder that lacks a whole part: written anew, its card would no longer tell that one was lost.
+
+        Raises:
+            DatasetError: If there is no file of a part that the card says has rows; names all of them.
+        """
+        lost = [
+            part for part, said in self.card.block.splits.items() if said.records and not self.has(*part.split("/"))
+        ]
+        sizes = self.card.stated_sizes()
+        lost += [table for table in TABLES if sizes.get((table, TABLE_SPLIT)) and not shard_paths(self.path, table)]
+        if lost:
+            raise DatasetError(
+                f"{self.path}: the files of {', '.join(lost)} are missing, though the card lists them. "
+                "Put them back, or fetch the dataset again."
+            )
+
     # -----------------------------------------------------------------------------------------
     # By columns
 
@@ -150,10 +167,11 @@ class OffsideDataset:
         A million records take about 1 GB with all columns, some 100 MB with a few short ones.
 
         Raises:
-            DatasetError: If a file is unreadable.
+            DatasetError: If a file is unreadable, or a part is missing.
         """
         import polars as pl
 
+        self.require_parts()
         frames = [
             self.frame(part, columns).with_columns(pl.lit(part).cast(pl.Categorical).alias("part"))
             for part in self.record_parts()

@@ -220,7 +220,12 @@ def change_dataset(dataset: str | Path | OffsideDataset) -> Iterator[Transaction
 
 
 def transaction_of(base: OffsideDataset) -> Transaction:
-    """What `base` holds, to be changed, and written by the caller."""
+    """What `base` holds, to be changed, and written by the caller.
+
+    Raises:
+        DatasetError: If a part that its card lists is missing.
+    """
+    base.require_parts()
     changelog = base.path / CHANGELOG_FILE
     return Transaction(
         card=copy.deepcopy(base.card),

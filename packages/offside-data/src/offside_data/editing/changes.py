@@ -144,8 +144,8 @@ def _with_split(record: Record, told: Mapping[str, str], before: Record) -> Reco
             f"it is in {before.split} and can't move to {split}: records of {' and '.join(SUBJECTLESS_SPLITS)} are "
             "about nobody, all others about a subject"
         )
-    if split not in HOMES[record.veracity] and split not in SUBJECTLESS_SPLITS:
-        homes = " or ".join(HOMES[record.veracity])
+    if split not in HOMES.get(record.veracity, ()) and split not in SUBJECTLESS_SPLITS:
+        homes = " or ".join(HOMES.get(record.veracity, ("no split",)))
         raise ValueError(
             f"a {record.veracity} belongs in {homes}, not in {split}; give the split of all records of its picture, "
             "too, or move the picture with `split --policy file`"

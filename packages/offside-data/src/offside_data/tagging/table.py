@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.files import whole_file
+from offside_data.frames import formatted
 from offside_data.tagging.suspects import reasons_of
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.values import why_unparsed
@@ -103,7 +104,7 @@ def _unknown(sources: pl.DataFrame) -> pl.DataFrame:
         ).alias("name")
     )
     counted = named.group_by("name", "tier", maintain_order=True).agg(pl.col("row").first(), pl.len())
-    reason = pl.format("{} has no known tier; {} as given, {} times", "name", "tier", "len")
+    reason = formatted("{} has no known tier; {} as given, {} times", "name", "tier", "len")
     return counted.select("row", pl.lit("source").alias("topic"), reason.alias("reason"))
 
 

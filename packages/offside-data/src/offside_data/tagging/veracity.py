@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from offside_data.frames import formatted
 from offside_data.schema import ClaimValue, Scope, Split, Veracity
 from offside_data.tagging.values import same_value
 from offside_data.taxonomy import Taxonomy
@@ -72,10 +73,10 @@ def veracity_doubts(claims: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     official = "a rumor, but an official source says the same in record {}"
     place = "a {} claim in {} should be a {}, but is a {}"
     found = [
-        (told, "rumor-official", pl.format(official, "record_id_there")),
+        (told, "rumor-official", formatted(official, "record_id_there")),
         (rumors.filter("official"), "rumor-official", pl.lit("a rumor, but one of its own sources is official")),
-        (repeated, "correction-repeats", pl.format("it corrects record {} but says the same", "corrects")),
-        (roles, "veracity-role", pl.format(place, col("scope").fill_null("None"), "split", "role", "veracity")),
+        (repeated, "correction-repeats", formatted("it corrects record {} but says the same", "corrects")),
+        (roles, "veracity-role", formatted(place, col("scope").fill_null("None"), "split", "role", "veracity")),
     ]
     doubts = pl.concat(
         frame.select("row", "record_id", pl.lit(code).alias("code"), why.alias("why")) for frame, code, why in found

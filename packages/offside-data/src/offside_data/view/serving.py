@@ -99,9 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             path = self._file(self._name())
             self._answer(HTTPStatus.OK, path.read_bytes(), TYPES[path.suffix])
-        except (_RefusedError, FileNotFoundError) as refused:  # Files of a view that was built anew are gone.
-            status = refused.status if isinstance(refused, _RefusedError) else HTTPStatus.NOT_FOUND
-            self._answer(status, f"{refused}\n".encode(), "text/plain; charset=utf-8")
+        except _RefusedError as refused:
+            self._answer(refused.status, f"{refused}\n".encode(), "text/plain; charset=utf-8")
+        except OSError:  # Of a view that was built anew, or no name that a file can have.
+            self._answer(HTTPStatus.NOT_FOUND, b"The view has no such file.\n", "text/plain; charset=utf-8")
 
     def do_POST(self) -> None:
         session = self.server.session

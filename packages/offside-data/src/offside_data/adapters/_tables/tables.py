@@ -231,7 +231,8 @@ def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[Cells]:
                 taken.clear()
             return
         except csv.Error as error:
-            yield f"line {number}", f"quotes don't match: {error}"
+            long = f"a cell of more than {csv.field_size_limit():,} characters; shorten it, use Parquet, or look if "
+            yield f"line {number}", f"{long if 'field limit' in str(error) else ''}quotes don't match: {error}"
             number += 1
             again.extendleft(reversed(taken[1:]))
             taken.clear()
