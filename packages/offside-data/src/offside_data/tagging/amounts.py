@@ -1,104 +1,25 @@
-"""Amounts of money in free text, and the words that stand for a move without a fee."""
+"""Amounts of money in free text, and the words that stand for a move without a fee; `money.yaml` is the list."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
 
 from offside_data.tagging.numbers import DIGITS, NUMBER_WORDS, parse_digits, parse_number_words
+from offside_data.tagging.words import fold
 
 FREE = "free"
 LOAN = "loan"
 END_OF_LOAN = "end of loan"
 
-_SYMBOLS = {"€": "EUR", "£": "GBP", "$": "USD", "¥": "JPY", "₩": "KRW", "₺": "TRY", "₹": "INR"}
-_SYMBOLS |= {
-    "US$": "USD",
-    "A$": "AUD",
-    "AU$": "AUD",
-    "C$": "CAD",
-    "CA$": "CAD",
-    "R$": "BRL",
-    "HK$": "HKD",
-    "MX$": "MXN",
-}
-_NAMES = {
-    "euro": "EUR",
-    "euros": "EUR",
-    "pound": "GBP",
-    "pounds": "GBP",
-    "pounds sterling": "GBP",
-    "dollar": "USD",
-    "dollars": "USD",
-    "us dollars": "USD",
-    "u.s. dollars": "USD",
-    "australian dollars": "AUD",
-    "canadian dollars": "CAD",
-    "yen": "JPY",
-    "swiss francs": "CHF",
-    "reais": "BRL",
-    "rupees": "INR",
-    "swedish kronor": "SEK",
-    "norwegian kroner": "NOK",
-    "danish kroner": "DKK",
-}
-_CODES = "EUR GBP USD JPY CHF AUD CAD BRL INR SEK NOK DKK PLN TRY KRW CNY HKD MXN SAR AED"
-_NAMES |= {code.lower(): code for code in _CODES.split()}
-_SCALES = {
-    "k": 1e3,
-    "th": 1e3,
-    "tsd": 1e3,
-    "thousand": 1e3,
-    "m": 1e6,
-    "mil": 1e6,
-    "mn": 1e6,
-    "mln": 1e6,
-    "mio": 1e6,
-    "mill": 1e6,
-    "million": 1e6,
-    "millions": 1e6,
-    "bn": 1e9,
-    "billion": 1e9,
-    "billions": 1e9,
-}
 _PARTS = {"a": 1.0, "half a": 0.5, "a quarter of a": 0.25, "three quarters of a": 0.75, "one and a half": 1.5}
-
-
-def _either(words: object) -> str:
-    return "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))  # type: ignore[call-overload]
-
-
-_CURRENCY = rf"(?:{_either(_SYMBOLS)}|(?<![^\W\d_])(?:{_either(_NAMES)})(?![^\W\d_]))"
-_AMOUNT = re.compile(
-    rf"(?:(?P<before>{_CURRENCY})\s*)?"
-    rf"(?<![\w.,])(?:(?P<digits>{DIGITS})|(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))"
-    rf"|(?P<words>{NUMBER_WORDS})(?![^\W_]))"
-    rf"(?:[\s-]*(?P<scale>{_either(_SCALES)})(?:\s+of)?(?![^\W_]))?"
-    rf"(?:(?:(?<=mio|tsd|mln)\.)?\s*(?P<after>{_CURRENCY})(?!\s*\d))?",
-    re.I,
-)
-_TERMS = (
-    (
-        END_OF_LOAN,
-        re.compile(r"\b(?:returned\s+at\s+the\s+)?end\s+of\s+(?:(?:an?|the|his|her|their)\s+)?loan(?:\s+\w+)?", re.I),
-    ),
-    (
-        LOAN,
-        re.compile(
-            r"\bon\s+loan\b|\bloaned\b|\bloan(?:\s+(?:deal|move|transfer|spell|period|basis))?\b(?!\s+fee)",
-            re.I,
-        ),
-    ),
-    (
-        FREE,
-        re.compile(
-            r"\bfree\s+(?:transfer|agent|of\s+charge)\b|\bbosman(?:\s+(?:transfer|deal|move))?\b|\b(?:on\s+a|for)\s+free\b(?!\s+transfer)"
-            r"|\b(?:no|without\s+an?y?)\s+(?:transfer\s+)?fee\b",
-            re.I,
-        ),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +33,7 @@ class Amount:
         text: As written.
         start: Where it starts.
         end: Where it ends.
+        doubt: Why the number isn't certain, as a sentence for people; null if it is.
     """
 
     number: float | None
@@ -120,12 +42,23 @@ class Amount:
     text: str
     start: int
     end: int
+    doubt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What a word multiplies by, and the sign that its language puts before decimals."""
+
+    factor: float
+    decimal: str = "."
+    because: str | None = None
+    by_currency: Mapping[str, float] | None = None
 
 
 def find_amounts(text: str) -> list[Amount]:
     """Amounts and terms in order; a number counts with a currency, or a word such as *million* or *k*."""
-    found = [a for a in map(_amount, _AMOUNT.finditer(text)) if a is not None]
-    for term, pattern in _TERMS:
+    found = [a for a in map(_amount, _pattern().finditer(text)) if a is not None]
+    for term, pattern in _terms():
         for match in pattern.finditer(text):
             if not any(match.start() < a.end and a.start < match.end() for a in found):
                 number = 0.0 if term == FREE else None
@@ -133,26 +66,107 @@ def find_amounts(text: str) -> list[Amount]:
     return sorted(found, key=lambda a: a.start)
 
 
+def is_small_change(number: float, currency: str | None) -> bool:
+    """Whether an amount, not 0, is so small that its thousands or millions seem to have got lost."""
+    small: float = _money()["currencies"].get(currency, {"small": 0})["small"]
+    return 0 < number <= small
+
+
 def _amount(match: re.Match[str]) -> Amount | None:
-    currency = match["before"] or match["after"]
-    scale = match["scale"]
-    if currency is None and scale is None:
+    before, after = match["before"], match["after"]
+    if before is None and after is None and match["scale"] is None:
         return None
-    if scale is not None and scale.lower() == "th" and match["before"] is None:
+    word = match["scale"] and re.sub(r"\s+", " ", fold(match["scale"]))
+    if word == "th" and before is None:
         return None  # "6th of March"
-    if match["part"]:
-        number = _PARTS[re.sub(r"\s+", " ", match["part"].lower())]
-    elif match["digits"]:
-        number = parse_digits(match["digits"], scaled=scale is not None)
-    else:
-        number = parse_number_words(match["words"])
-    if scale is not None:
-        # Rounded to cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
-        number = round(number * _SCALES[scale.lower()], 2)
+    codes = {_code(sign) for sign in (before, after) if sign}
+    code = next(iter(codes)) if len(codes) == 1 else None
+    scale = _scales()[word] if word else None
+    factor = scale.factor if scale else 1.0
+    if scale and scale.by_currency:
+        factor = scale.by_currency.get(code or "", factor)
+    number = _number(match, scale) * factor
     if not math.isfinite(number):
         return None
-    return Amount(number, currency and _code(currency), None, match.group(), *match.span())
+    # Rounded to cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
+    number = round(number, 2) if scale else number
+    doubt = f"it names several currencies, {', '.join(sorted(codes))}" if len(codes) > 1 else None
+    if scale and scale.because and code not in (scale.by_currency or {}):
+        doubt = f"{match['scale']!r} may be {scale.because}"
+    if match["digits"] and _is_indian(match["digits"]) and code != "INR":
+        doubt = f"{match['digits']!r} is grouped as rupees are"
+    return Amount(number, code, None, match.group(), *match.span(), doubt)
 
 
-def _code(currency: str) -> str:
-    return _SYMBOLS.get(currency.upper()) or _NAMES[re.sub(r"\s+", " ", currency.lower())]
+def _number(match: re.Match[str], scale: _Scale | None) -> float:
+    if match["part"]:
+        return _PARTS[re.sub(r"\s+", " ", match["part"].lower())]
+    if match["digits"]:
+        return parse_digits(match["digits"], scaled=scale is not None, decimal=scale.decimal if scale else ".")
+    return parse_number_words(match["words"])
+
+
+def _is_indian(digits: str) -> bool:
+    return re.match(r"\d{1,2}(?:,\d{2})+,\d{3}(?!\d)", digits) is not None
+
+
+# ---------------------------------------------------------------------------------------------
+# The list
+
+
+@cache
+def _money() -> dict[str, Any]:
+    text = (resources.files("offside_data.tagging") / "money.yaml").read_text(encoding="utf-8")
+    money: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return money
+
+
+@cache
+def _signs() -> dict[str, str]:
+    """Signs and names of currencies, folded, and their codes."""
+    listed = _money()["currencies"].items()
+    return {fold(word): code for code, said in listed for word in (code, *said["signs"], *said["names"])}
+
+
+def _code(sign: str) -> str:
+    return _signs()[re.sub(r"\s+", " ", fold(sign))]
+
+
+@cache
+def _scales() -> dict[str, _Scale]:
+    scales = {
+        fold(word): _Scale(listed["factor"], listed["decimal"])
+        for listed in _money()["scales"]
+        for word in listed["words"]
+    }
+    for word, listed in _money()["ambiguous"].items():
+        decided = {code: factor for code, factor in listed.items() if code.isupper()}
+        scales[word] = _Scale(listed["factor"], ".", listed["because"], decided)
+    return scales
+
+
+@cache
+def _terms() -> list[tuple[str, re.Pattern[str]]]:
+    said = {term: "|".join(p for listed in of.values() for p in listed) for term, of in _money()["terms"].items()}
+    return [(t, re.compile(rf"(?<!\w)(?:{p})(?!\w)".replace(" ", r"\s+"), re.I)) for t, p in said.items()]
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    listed = _money()["currencies"]
+    signs = _either(sign for said in listed.values() for sign in said["signs"])
+    names = _either(name for said in listed.values() for name in said["names"])
+    currency = rf"(?:{signs}|(?<![^\W\d_])(?:{names}|(?-i:{_either(listed)}))(?![^\W\d_]))"
+    scale = _either([*_money()["ambiguous"], *(w for said in _money()["scales"] for w in said["words"])])
+    return re.compile(
+        rf"(?:(?P<before>{currency})\s*|(?<![\w.,]))"
+        rf"(?:(?P<digits>{DIGITS})(?![.,'’]?\d)|(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))"
+        rf"|(?P<words>{NUMBER_WORDS})(?![^\W_]))"
+        rf"(?:[\s-]*(?P<scale>{scale})(?:(?={signs})|(?![^\W_]))(?:\s+(?:of\b|de\b|di\b|d['’]))?)?"
+        rf"(?:(?:\.(?=\s*{currency}))?\s*(?P<after>{currency})(?!\s*\d))?",
+        re.I,
+    )
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(re.escape(w).replace(r"\ ", r"\s+") for w in sorted(words, key=len, reverse=True))

@@ -1,0 +1,159 @@
+"""What of an answer its value doesn't account for: the rest of it may turn the value into something else.
+
+A value stands only if every word, number and sign of the answer is part of the value, of the attribute's phrasings,
+of what says when, or known to change nothing (`wording.yaml`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from offside_data.schema import ValueKind
+from offside_data.tagging.amounts import find_amounts
+from offside_data.tagging.dates import find_dates
+from offside_data.tagging.pattern import Pattern
+from offside_data.tagging.wording import Doubt, doubt_of, phrases, plain, words_of
+from offside_data.tagging.words import find_names, word_list
+
+MEASURED = ("date", "amount", "length", "count")
+"""Kinds whose values are numbers or days."""
+Stretch = tuple[int, int]
+"""Where something starts and ends in a text."""
+
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
+_HARMLESS_SIGNS = frozenset(".,;:!'\"’‘“”„«»()[]*_`\u200b\ufeff\u00ad")
+_BOUNDS_BEFORE = word_list("by from")
+"""Harmless elsewhere, but not straight before a number or a day: `by July 1`."""
+_DASHES = frozenset("-–—−‐")
+_YEAR = r"(?:1[89]|20)\d\d"
+_WHEN = r"(?:in|since|during|of|from|until|till|by|before|after|for|on|season|summer|winter|spring|autumn)"
+_YEARS = re.compile(
+    rf"(?:\b{_WHEN}\s+(?:the\s+)?(?:(?:year|season|summer|winter|spring|autumn)\s+(?:of\s+)?)?(?:[a-z]+\s+)?|\(\s*)"
+    rf"{_YEAR}(?:\s?[/–-]\s?(?:{_YEAR}|\d\d))?(?![\w.,]?\d)(?!\s*[€$£%])",
+    re.I,
+)
+_TIMES = re.compile(
+    r"\bin\s+(?:only\s+|just\s+)?(?:one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\s+"
+    r"(?:seasons?|years?|spells?|months?|stints?)\b",
+    re.I,
+)
+_MIDNIGHT = re.compile(r"\b00:00(?::00)?(?:\.0+)?\b")
+_BEFORE_A_DATE = re.compile(rf"\b{_WHEN}\s+(?:the\s+)?$|\bdated\s+$|\(\s*$", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A piece of an answer that nothing accounts for.
+
+    Args:
+        text: It.
+        doubt: What it does.
+        is_beside: Whether it stands next to the value.
+    """
+
+    text: str
+    doubt: Doubt
+    is_beside: bool
+
+
+def leftovers(
+    text: str, taken: Sequence[Stretch], kind: ValueKind, pattern: Pattern, region: Stretch
+) -> Iterator[Leftover]:
+    """What a value doesn't account for.
+
+    Args:
+        text: An answer, or a clause of one.
+        taken: Where its value stands.
+        kind: The kind of the value.
+        pattern: How answers of its attribute are worded.
+        region: The part of the text to look at; the rest of it is a phrasing of the attribute.
+    """
+    explained = [*taken, *times(text, kind), *phrases(text)]
+    if kind not in MEASURED:
+        explained += [(a.start, a.end) for a in find_amounts(text) if a.doubt is None]  # "for a fee of €5m"
+    names = [] if kind in ("name", "place") else [(n.start, n.end) for n in find_names(text)]
+    for match in _TOKEN.finditer(text, *region):
+        stretch, token = match.span(), match.group()
+        if _within(stretch, explained):
+            continue
+        beside = _between(text, stretch, taken)
+        if token.isdigit():
+            yield Leftover(token, "number", beside is not None)
+        elif not token[0].isalpha():
+            if not _is_harmless_sign(token, text[stretch[1] : stretch[1] + 1]):
+                yield Leftover(token, "sign", beside is not None)
+        elif (doubt := _doubt_of(token, kind, pattern)) is not None:
+            # Somebody's name is no doubt; "Crore" in "10 Crore" would be one.
+            if doubt != "unknown" or not _within(stretch, names) or (kind in MEASURED and beside is not None):
+                yield Leftover(token, doubt, beside is not None)
+        elif kind in MEASURED and plain(token) in _BOUNDS_BEFORE and _is_before(text, stretch, taken):
+            yield Leftover(token, "bound", is_beside=True)
+        elif beside and beside in _DASHES and plain(token) not in pattern.words:
+            yield Leftover(token, "unknown", is_beside=True)  # "left wing-back"
+
+
+def other_count(text: str, end: int, pattern: Pattern) -> Leftover | None:
+    """What a number that ends at `end` counts, if it isn't what the attribute counts: `3 games` of trophies."""
+    passed: Leftover | None = None
+    for match in _TOKEN.finditer(text, end):
+        word = plain(match.group())
+        if word in pattern.nouns:
+            return None
+        if word in words_of("harmless", "things") or word in words_of("harmless", "time"):
+            passed = passed or Leftover(match.group(), "number", is_beside=True)
+        elif word != "-" and word not in words_of("harmless", "manner"):
+            break
+    return passed
+
+
+def times(text: str, kind: ValueKind) -> list[Stretch]:
+    """Where an answer says when; of an answer that is about a day, nothing but midnight."""
+    if kind == "date":
+        return [m.span() for m in _MIDNIGHT.finditer(text)]
+    if not any(character.isdigit() for character in text):
+        return [m.span() for m in _TIMES.finditer(text)]
+    found = [(d.start, d.end) for d in find_dates(text) if _BEFORE_A_DATE.search(text, 0, d.start)]
+    return found + [m.span() for pattern in (_YEARS, _TIMES) for m in pattern.finditer(text)]
+
+
+def _within(stretch: Stretch, others: Sequence[Stretch]) -> bool:
+    return any(start <= stretch[0] and stretch[1] <= end for start, end in others)
+
+
+def _between(text: str, stretch: Stretch, values: Sequence[Stretch]) -> str | None:
+    """The dash, blanks or nothing between a token and a value; null if more is between them."""
+    for start, end in values:
+        gap = text[end : stretch[0]] if end <= stretch[0] else text[stretch[1] : start]
+        if gap in _DASHES or not gap.strip(" .\u00a0\u202f"):
+            return gap
+    return None
+
+
+def _is_before(text: str, stretch: Stretch, values: Sequence[Stretch]) -> bool:
+    return any(not text[stretch[1] : start].strip() for start, _ in values if stretch[1] <= start)
+
+
+def _is_harmless_sign(sign: str, after: str) -> bool:
+    if sign in _DASHES:
+        return not (after.isdigit() or unicodedata.category(after or " ") == "Sc")
+    return sign in _HARMLESS_SIGNS
+
+
+def _doubt_of(token: str, kind: ValueKind, pattern: Pattern) -> Doubt | None:
+    word = plain(token)
+    if word in pattern.role_words:
+        return None
+    doubt = doubt_of(word)
+    if doubt == "bound" and kind not in MEASURED and word not in words_of("orders"):
+        return None
+    if doubt is None and token == "may":
+        return "condition"
+    word = word.removesuffix("'s")
+    if doubt is not None or word in words_of("harmless") or word in pattern.words:
+        return doubt
+    if word in words_of("roles", "goal") or (kind == "name" and word in words_of("roles", "origin")):
+        return None
+    return "unknown"
