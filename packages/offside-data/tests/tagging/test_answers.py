@@ -87,7 +87,7 @@ def test_why_an_answer_is_doubtful(name: str, answer: str, why: str) -> None:
     [
         ("fee", "€40m", "It was not 35 million but 40 million.", "stated"),
         ("fee", "€35m", "It was not 35 million but 40 million.", "denied"),
-        ("fee", "€35m", "35 or 40 million", "among_several"),
+        ("fee", "€35m", "35 or 40 million", "not_stated"),
         ("fee", "€40m", "35 or 40 million", "among_several"),
         ("fee", "€40m", "It was 40 million, not 35 million.", "stated"),
         ("fee", "€35m", "It was 40 million rather than 35 million.", "denied"),

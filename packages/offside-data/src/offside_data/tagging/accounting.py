@@ -10,12 +10,13 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from offside_data.schema import ValueKind
 from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import find_dates
 from offside_data.tagging.pattern import Pattern
-from offside_data.tagging.wording import Doubt, doubt_of, phrases, plain, words_of
+from offside_data.tagging.wording import Doubt, doubt_of, doubtful_phrase, phrases, plain, words_of
 from offside_data.tagging.words import find_names, word_list
 
 MEASURED = ("date", "amount", "length", "count")
@@ -26,10 +27,10 @@ Stretch = tuple[int, int]
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
 _HARMLESS_SIGNS = frozenset(".,;:!'\"’‘“”„«»()[]*_`\u200b\ufeff\u00ad")
 _BOUNDS_BEFORE = word_list("by from")
-"""Harmless elsewhere, but not straight before a number or a day: `by July 1`."""
+_RATES_AFTER = word_list("a an")
 _DASHES = frozenset("-–—−‐")
 _YEAR = r"(?:1[89]|20)\d\d"
-_WHEN = r"(?:in|since|during|of|from|until|till|by|before|after|for|on|season|summer|winter|spring|autumn)"
+_WHEN = r"(?:born|in|since|during|of|from|until|till|by|before|after|for|on|season|summer|winter|spring|autumn)"
 _YEARS = re.compile(
     rf"(?:\b{_WHEN}\s+(?:the\s+)?(?:(?:year|season|summer|winter|spring|autumn)\s+(?:of\s+)?)?(?:[a-z]+\s+)?|\(\s*)"
     rf"{_YEAR}(?:\s?[/–-]\s?(?:{_YEAR}|\d\d))?(?![\w.,]?\d)(?!\s*[€$£%])",
@@ -40,7 +41,8 @@ _TIMES = re.compile(
     r"(?:seasons?|years?|spells?|months?|stints?)\b",
     re.I,
 )
-_MIDNIGHT = re.compile(r"\b00:00(?::00)?(?:\.0+)?\b")
+_MIDNIGHT = re.compile(r"(?:T|\b)00:00(?::00)?(?:\.0+)?(?:Z|\b)")
+_AGE = re.compile(r"\(\s*aged?:?\s+\d{1,2}\s*\)", re.I)
 _BEFORE_A_DATE = re.compile(rf"\b{_WHEN}\s+(?:the\s+)?$|\bdated\s+$|\(\s*$", re.I)
 
 
@@ -75,6 +77,8 @@ def leftovers(
     if kind not in MEASURED:
         explained += [(a.start, a.end) for a in find_amounts(text) if a.doubt is None]  # "for a fee of €5m"
     names = [] if kind in ("name", "place") else [(n.start, n.end) for n in find_names(text)]
+    if (phrase := doubtful_phrase(text, *region)) is not None:
+        yield Leftover(phrase, "condition", is_beside=False)
     for match in _TOKEN.finditer(text, *region):
         stretch, token = match.span(), match.group()
         if _within(stretch, explained):
@@ -83,13 +87,14 @@ def leftovers(
         if token.isdigit():
             yield Leftover(token, "number", beside is not None)
         elif not token[0].isalpha():
-            if not _is_harmless_sign(token, text[stretch[1] : stretch[1] + 1]):
+            joins = token in "/=" and len(taken) > 1 and beside is not None  # 1.80 m / 5'11"
+            if not joins and not _is_harmless_sign(token, text[stretch[1] : stretch[1] + 1]):
                 yield Leftover(token, "sign", beside is not None)
         elif (doubt := _doubt_of(token, kind, pattern)) is not None:
             # Somebody's name is no doubt; "Crore" in "10 Crore" would be one.
             if doubt != "unknown" or not _within(stretch, names) or (kind in MEASURED and beside is not None):
                 yield Leftover(token, doubt, beside is not None)
-        elif kind in MEASURED and plain(token) in _BOUNDS_BEFORE and _is_before(text, stretch, taken):
+        elif kind in MEASURED and _limits(plain(token), text, stretch, taken):
             yield Leftover(token, "bound", is_beside=True)
         elif beside and beside in _DASHES and plain(token) not in pattern.words:
             yield Leftover(token, "unknown", is_beside=True)  # "left wing-back"
@@ -103,7 +108,7 @@ def other_count(text: str, end: int, pattern: Pattern) -> Leftover | None:
         if word in pattern.nouns:
             return None
         if word in words_of("harmless", "things") or word in words_of("harmless", "time"):
-            passed = passed or Leftover(match.group(), "number", is_beside=True)
+            passed = passed or Leftover(match.group(), "counted", is_beside=True)
         elif word != "-" and word not in words_of("harmless", "manner"):
             break
     return passed
@@ -112,7 +117,7 @@ def other_count(text: str, end: int, pattern: Pattern) -> Leftover | None:
 def times(text: str, kind: ValueKind) -> list[Stretch]:
     """Where an answer says when; of an answer that is about a day, nothing but midnight."""
     if kind == "date":
-        return [m.span() for m in _MIDNIGHT.finditer(text)]
+        return [m.span() for pattern in (_MIDNIGHT, _AGE) for m in pattern.finditer(text)]
     if not any(character.isdigit() for character in text):
         return [m.span() for m in _TIMES.finditer(text)]
     found = [(d.start, d.end) for d in find_dates(text) if _BEFORE_A_DATE.search(text, 0, d.start)]
@@ -132,14 +137,27 @@ def _between(text: str, stretch: Stretch, values: Sequence[Stretch]) -> str | No
     return None
 
 
-def _is_before(text: str, stretch: Stretch, values: Sequence[Stretch]) -> bool:
-    return any(not text[stretch[1] : start].strip() for start, _ in values if stretch[1] <= start)
+def _limits(word: str, text: str, stretch: Stretch, values: Sequence[Stretch]) -> bool:
+    """Whether a word that is harmless elsewhere stands where it says more: `by July 1`, `€5m a year`."""
+    if word in _BOUNDS_BEFORE:
+        return any(not text[stretch[1] : start].strip() for start, _ in values if stretch[1] <= start)
+    return word in _RATES_AFTER and any(not text[end : stretch[0]].strip() for _, end in values if end <= stretch[0])
 
 
 def _is_harmless_sign(sign: str, after: str) -> bool:
     if sign in _DASHES:
         return not (after.isdigit() or unicodedata.category(after or " ") == "Sc")
     return sign in _HARMLESS_SIGNS
+
+
+def _harmless(kind: ValueKind) -> frozenset[str]:
+    return words_of("harmless") if kind in MEASURED else _harmless_of_names()
+
+
+@cache
+def _harmless_of_names() -> frozenset[str]:
+    others = ("grammar", "said", "time", "things", "verbs", "manner")
+    return frozenset().union(*(words_of("harmless", group) for group in others))
 
 
 def _doubt_of(token: str, kind: ValueKind, pattern: Pattern) -> Doubt | None:
@@ -152,7 +170,7 @@ def _doubt_of(token: str, kind: ValueKind, pattern: Pattern) -> Doubt | None:
     if doubt is None and token == "may":
         return "condition"
     word = word.removesuffix("'s")
-    if doubt is not None or word in words_of("harmless") or word in pattern.words:
+    if doubt is not None or word in _harmless(kind) or word in pattern.words:
         return doubt
     if word in words_of("roles", "goal") or (kind == "name" and word in words_of("roles", "origin")):
         return None

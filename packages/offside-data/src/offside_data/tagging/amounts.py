@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from offside_data.tagging.numbers import DIGITS, NUMBER_WORDS, parse_digits, parse_number_words
+from offside_data.tagging.spelled import LANGUAGES, spelled_before
 from offside_data.tagging.words import fold
 
 FREE = "free"
@@ -51,6 +52,7 @@ class _Scale:
 
     factor: float
     decimal: str = "."
+    languages: tuple[str, ...] = ()
     because: str | None = None
     by_currency: Mapping[str, float] | None = None
 
@@ -58,12 +60,28 @@ class _Scale:
 def find_amounts(text: str) -> list[Amount]:
     """Amounts and terms in order; a number counts with a currency, or a word such as *million* or *k*."""
     found = [a for a in map(_amount, _pattern().finditer(text)) if a is not None]
+    found += [a for a in _spelled(text) if not any(a.start < f.end and f.start < a.end for f in found)]
     for term, pattern in _terms():
         for match in pattern.finditer(text):
             if not any(match.start() < a.end and a.start < match.end() for a in found):
                 number = 0.0 if term == FREE else None
                 found.append(Amount(number, None, term, match.group(), *match.span()))
     return sorted(found, key=lambda a: a.start)
+
+
+def _spelled(text: str) -> Iterator[Amount]:
+    """Amounts whose number is in words of another language than English: `zehn Millionen Euro`."""
+    for match in _spelled_pattern().finditer(text):
+        if match["scale"] is None:
+            continue
+        scale = _scales()[re.sub(r"\s+", " ", fold(match["scale"]))]
+        for language in scale.languages:
+            spelled = spelled_before(text, match.start(), language) if language in LANGUAGES else None
+            if spelled is not None:
+                number, start = spelled
+                code = match["after"] and _code(match["after"])
+                yield Amount(number * scale.factor, code, None, text[start : match.end()], start, match.end())
+                break
 
 
 def is_small_change(number: float, currency: str | None) -> bool:
@@ -85,7 +103,10 @@ def _amount(match: re.Match[str]) -> Amount | None:
     factor = scale.factor if scale else 1.0
     if scale and scale.by_currency:
         factor = scale.by_currency.get(code or "", factor)
-    number = _number(match, scale) * factor
+    decimal = scale.decimal if scale else "."
+    if scale and "any" in scale.languages:
+        decimal = _money()["currencies"].get(code, {}).get("decimal", decimal)
+    number = _number(match, scaled=scale is not None, decimal=decimal) * factor
     if not math.isfinite(number):
         return None
     # Rounded to cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
@@ -98,11 +119,11 @@ def _amount(match: re.Match[str]) -> Amount | None:
     return Amount(number, code, None, match.group(), *match.span(), doubt)
 
 
-def _number(match: re.Match[str], scale: _Scale | None) -> float:
+def _number(match: re.Match[str], *, scaled: bool, decimal: str) -> float:
     if match["part"]:
         return _PARTS[re.sub(r"\s+", " ", match["part"].lower())]
     if match["digits"]:
-        return parse_digits(match["digits"], scaled=scale is not None, decimal=scale.decimal if scale else ".")
+        return parse_digits(match["digits"], scaled=scaled, decimal=decimal)
     return parse_number_words(match["words"])
 
 
@@ -135,13 +156,13 @@ def _code(sign: str) -> str:
 @cache
 def _scales() -> dict[str, _Scale]:
     scales = {
-        fold(word): _Scale(listed["factor"], listed["decimal"])
+        fold(word): _Scale(listed["factor"], listed["decimal"], tuple(listed["languages"]))
         for listed in _money()["scales"]
         for word in listed["words"]
     }
     for word, listed in _money()["ambiguous"].items():
         decided = {code: factor for code, factor in listed.items() if code.isupper()}
-        scales[word] = _Scale(listed["factor"], ".", listed["because"], decided)
+        scales[word] = _Scale(listed["factor"], because=listed["because"], by_currency=decided)
     return scales
 
 
@@ -152,20 +173,38 @@ def _terms() -> list[tuple[str, re.Pattern[str]]]:
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
+def _currency() -> tuple[str, str]:
+    """Patterns of a currency, and of its signs alone."""
     listed = _money()["currencies"]
     signs = _either(sign for said in listed.values() for sign in said["signs"])
     names = _either(name for said in listed.values() for name in said["names"])
-    currency = rf"(?:{signs}|(?<![^\W\d_])(?:{names}|(?-i:{_either(listed)}))(?![^\W\d_]))"
+    return rf"(?:{signs}|(?<![^\W\d_])(?:{names}|(?-i:{_either(listed)}))(?![^\W\d_]))", signs
+
+
+@cache
+def _scale_and_currency() -> str:
+    currency, signs = _currency()
     scale = _either([*_money()["ambiguous"], *(w for said in _money()["scales"] for w in said["words"])])
+    of = r"(?:\s+(?:of\b|de\b|di\b|d['’]))?"
+    return (
+        rf"(?:[\s-]*(?P<scale>{scale})(?:(?={signs})|(?![^\W_])){of})?"
+        rf"(?:(?:\.(?=\s*{currency}))?\s*(?P<after>{currency})(?!\s*\d))?"
+    )
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
     return re.compile(
-        rf"(?:(?P<before>{currency})\s*|(?<![\w.,]))"
+        rf"(?:(?P<before>{_currency()[0]})\s*|(?<![\w.,]))"
         rf"(?:(?P<digits>{DIGITS})(?![.,'’]?\d)|(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))"
-        rf"|(?P<words>{NUMBER_WORDS})(?![^\W_]))"
-        rf"(?:[\s-]*(?P<scale>{scale})(?:(?={signs})|(?![^\W_]))(?:\s+(?:of\b|de\b|di\b|d['’]))?)?"
-        rf"(?:(?:\.(?=\s*{currency}))?\s*(?P<after>{currency})(?!\s*\d))?",
+        rf"|(?P<words>{NUMBER_WORDS})(?![^\W_]))" + _scale_and_currency(),
         re.I,
     )
+
+
+@cache
+def _spelled_pattern() -> re.Pattern[str]:
+    return re.compile(rf"(?<=[^\W\d_][\s-])(?=[^\W\d_]){_scale_and_currency()}", re.I)
 
 
 def _either(words: Iterable[str]) -> str:

@@ -156,7 +156,9 @@ def gold_in(text: str, gold: ClaimValue, found: Sequence[Found], attribute: Attr
     mine += [f for f in found if f not in mine and same_value(f.value, gold, attribute)]
     others = [f for f in found if f not in mine]
     explained = [*stretches, *((f.start, f.end) for f in found)]
-    starts = [start for start, _ in stretches] or [f.start for f in mine]
+    # "FC" before the words that were looked for belongs to the name.
+    starts = sorted({min([start, *(f.start for f in mine if f.start <= start < f.end)]) for start, _ in stretches})
+    starts = starts or [f.start for f in mine]
     if not starts:
         return Named(tuple(found), explained)
     first = _subject(text, (0, len(text)), found, attribute, pattern)

@@ -96,7 +96,7 @@ _COUNT_WORDS = re.compile(
 _ZERO = re.compile(
     r"\b(?:did|does|do|has|have|had)(?:\s+not|n['’]t)\s+(?:yet\s+|ever\s+)?(?:\w+\s+)?(?:any|an?(?:\s+single)?)\b"
     r"|\b(?:has|have|had)\s+yet\s+to\s+win\s+(?:one|any|an?(?:\s+single)?)\b|\bnot\s+(?:a\s+single\s+one|a\s+single|one|any)\b"
-    r"|\bno(?=\s+(?:\w+\s+){0,2}?(?:\w+s|silverware)\b)|\bnone\b|\bnever\s+won\b|\bnil\b|\bwon\s+nothing\b"
+    r"|\bno(?=\s+(?:\w+\s+){0,2}?(?:\w+s|silverware|trophy|title|cup)\b)|\bnone\b|\bnever\s+won(?:\s+(?:any|an?(?:\s+single)?))?\b|\bnil\b|\bwon\s+nothing\b"
     r"|\bwithout\s+(?:winning\s+)?(?:any|an?(?:\s+single)?)\b",
     re.I,
 )

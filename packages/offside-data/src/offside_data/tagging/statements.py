@@ -23,6 +23,7 @@ _WHY = {
     "condition": "{} leaves open whether it is so",
     "approximation": "{} makes it an approximation",
     "number": "{} is another number",
+    "counted": "it counts {}",
     "unknown": "{} isn't known to change nothing",
     "sign": "{} isn't accounted for",
 }

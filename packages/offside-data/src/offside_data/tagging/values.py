@@ -90,8 +90,9 @@ def how_stated(answer: str, gold: ClaimValue, attribute: Attribute) -> HowStated
         return "other_role"
     if any(part.doubt == "negation" for s in about for part in s.left):
         return "denied"
-    if any(not same_value(f.value, gold, attribute) for s in about for f in s.found):
-        return "among_several"
+    several = any(not same_value(f.value, gold, attribute) for s in about for f in s.found)
+    if several or any(part.doubt == "number" for s in about for part in s.left):
+        return "among_several"  # "35 or 40 million"
     return "doubtful" if about else "not_stated"
 
 

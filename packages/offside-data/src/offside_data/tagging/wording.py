@@ -12,7 +12,7 @@ import yaml
 
 from offside_data.tagging.words import fold, folded_words
 
-Doubt = Literal["negation", "bound", "condition", "approximation", "number", "unknown", "sign"]
+Doubt = Literal["negation", "bound", "condition", "approximation", "number", "counted", "unknown", "sign"]
 """What a piece of an answer that nothing accounts for does to its value."""
 
 _DANGEROUS: tuple[tuple[str, Doubt], ...] = (
@@ -89,14 +89,20 @@ def joined_names() -> frozenset[tuple[str, ...]]:
 
 
 @cache
-def _phrases() -> re.Pattern[str]:
-    listed = sorted((p.strip() for p in _lists()["phrases"].split("|")), key=len, reverse=True)
+def _phrases(name: str) -> re.Pattern[str]:
+    listed = sorted((p.strip() for p in _lists()[name].split("|")), key=len, reverse=True)
     return re.compile(rf"\b(?:{'|'.join(listed)})\b".replace(" ", r"[\s-]+"), re.I)
 
 
 def phrases(text: str) -> list[tuple[int, int]]:
     """Where several words stand that together change nothing."""
-    return [match.span() for match in _phrases().finditer(text)]
+    return [match.span() for match in _phrases("phrases").finditer(text)]
+
+
+def doubtful_phrase(text: str, start: int, end: int) -> str | None:
+    """The first phrase in a part of a text that makes a value doubtful, though each of its words is harmless."""
+    match = _phrases("doubtful_phrases").search(text, start, end)
+    return match and match.group()
 
 
 @cache
