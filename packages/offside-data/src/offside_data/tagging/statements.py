@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from offside_data.schema import ClaimValue
 from offside_data.tagging.accounting import MEASURED, Leftover, Stretch, leftovers, other_count, times
@@ -94,6 +95,7 @@ class Statement:
         return ""
 
 
+@lru_cache(maxsize=2**12)
 def read_answer(text: str, attribute: Attribute) -> Statement:
     """What a gold answer states: everything in it must be accounted for."""
     pattern = pattern_of(attribute)
@@ -101,7 +103,7 @@ def read_answer(text: str, attribute: Attribute) -> Statement:
     first: Statement | None = None
     for region in (*pattern.captures(text), whole):
         statement = _read(text, attribute, pattern, region, is_capture=region != whole)
-        if not statement.why:
+        if statement.problem or not statement.why:
             return statement
         if first is None or (first.problem is None and not first.found):
             first = statement
@@ -163,13 +165,17 @@ def _implausible(value: ClaimValue, attribute: Attribute) -> str | None:
         return None
     most = datetime.date.today().isoformat() if limits.most == "today" else limits.most
     if limits.least is not None and told < limits.least:  # type: ignore[operator]  # the taxonomy has the kind's type
-        return f"{attribute.name} is {limits.least} at least"
+        return f"{attribute.name} is {_written(limits.least)} at least"
     if most is not None and told > most:  # type: ignore[operator]
-        return f"{attribute.name} is {most} at most"
+        return f"{attribute.name} is {_written(most)} at most"
     is_money = value.kind == "amount" and limits.most is not None and not limits.small_change
     if is_money and is_small_change(float(told), value.currency):
         return "it is no more than small change"
     return None
+
+
+def _written(limit: float | str) -> str:
+    return limit if isinstance(limit, str) else f"{limit:,.12g}"
 
 
 # ---------------------------------------------------------------------------------------------
