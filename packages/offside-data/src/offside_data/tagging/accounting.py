@@ -38,7 +38,8 @@ _YEARS = re.compile(
 )
 _TIMES = re.compile(
     r"\bin\s+(?:only\s+|just\s+)?(?:one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\s+"
-    r"(?:seasons?|years?|spells?|months?|stints?)\b",
+    r"(?:seasons?|years?|spells?|months?|stints?)\b"
+    r"|\b(?:one|two|three|four|five|six|seven|eight|\d)-(?:year|season|month)\b(?!-)",
     re.I,
 )
 _MIDNIGHT = re.compile(r"(?:T|\b)00:00(?::00)?(?:\.0+)?(?:Z|\b)")

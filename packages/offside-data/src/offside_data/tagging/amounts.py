@@ -106,6 +106,8 @@ def _amount(match: re.Match[str]) -> Amount | None:
     decimal = scale.decimal if scale else "."
     if scale and "any" in scale.languages:
         decimal = _money()["currencies"].get(code, {}).get("decimal", decimal)
+    if match["of"] and match["of"].lower() != "of":
+        decimal = ","  # "1,500 millions d'euros"
     number = _number(match, scaled=scale is not None, decimal=decimal) * factor
     if not math.isfinite(number):
         return None
@@ -185,7 +187,7 @@ def _currency() -> tuple[str, str]:
 def _scale_and_currency() -> str:
     currency, signs = _currency()
     scale = _either([*_money()["ambiguous"], *(w for said in _money()["scales"] for w in said["words"])])
-    of = r"(?:\s+(?:of\b|de\b|di\b|d['’]))?"
+    of = r"(?:\s+(?P<of>of\b|de\b|di\b|d['’]))?"
     return (
         rf"(?:[\s-]*(?P<scale>{scale})(?:(?={signs})|(?![^\W_])){of})?"
         rf"(?:(?:\.(?=\s*{currency}))?\s*(?P<after>{currency})(?!\s*\d))?"

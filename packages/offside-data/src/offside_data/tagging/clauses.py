@@ -12,7 +12,7 @@ Stretch = tuple[int, int]
 
 _CUT = re.compile(
     r"(?P<end>[.!?;…]+)(?=\s|$)|\n+|(?P<comma>,)\s+|:\s+|[()]|\s+[–—-]+\s+"
-    r"|\b(?:but|however|although|though|whereas|while|because)\b|\b(?=(?:rather\s+than|instead\s+of|and\s+not)\b)"
+    r"|\b(?P<conjunction>but|however|although|though|whereas|while|because)\b|\b(?=(?:rather\s+than|instead\s+of|and\s+not)\b)"
     r"|\band\s+(?=(?:he|she|they|it|his|her|their|the|is|was|has|had|will|plays|played|stands|stood|joined|won|cost|"
     r"moved|signed)\b)",
     re.I,
@@ -33,13 +33,14 @@ def clauses(text: str, values: Sequence[Stretch]) -> list[Stretch]:
         text: The answer.
         values: Where values stand.
     """
-    starts = [0]
+    found, start = [], 0
     for match in _CUT.finditer(text):
-        cut = match.end() if match.group().strip() or match.group() else match.start()
-        if not _is_inside(match.span(), values) and _cuts(text, match, starts[-1]):
-            starts.append(cut)
-    ends = [*starts[1:], len(text)]
-    return [(start, end) for start, end in zip(starts, ends, strict=True) if text[start:end].strip()]
+        if not _is_inside(match.span(), values) and _cuts(text, match, start):
+            # A conjunction belongs to neither clause.
+            found.append((start, match.start() if match["conjunction"] else match.end()))
+            start = match.end()
+    found.append((start, len(text)))
+    return [(start, end) for start, end in found if text[start:end].strip()]
 
 
 def _is_inside(cut: Stretch, values: Sequence[Stretch]) -> bool:

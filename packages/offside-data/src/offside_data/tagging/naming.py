@@ -165,7 +165,11 @@ def gold_in(text: str, gold: ClaimValue, found: Sequence[Found], attribute: Attr
     leads = {_word_before(text, start) for start in starts}
     if pattern.other_role_words and leads <= pattern.other_role_words:
         return Named(tuple(mine) or _found(gold, starts), explained, problem="it is said in another role")
-    meant = [f for f in others if f is not first and not _is_adjunct(text, f.start, leads, pattern)]
+    adjuncts = [f for f in others if _is_adjunct(text, f.start, leads, pattern)]
+    explained += [(_lead_start(text, f.start), f.end) for f in adjuncts]
+    meant = [f for f in others if f is not first and f not in adjuncts]
+    # "Ostholm and Varnhavn" look like one name.
+    meant += [f for f in mine if _joins_two(f.value.text) and not _joins_two(gold.text)]
     return Named((*_found(gold, starts), *meant), explained)
 
 
@@ -194,6 +198,12 @@ def _is_adjunct(text: str, start: int, leads: set[str | None], pattern: Pattern)
     if lead in pattern.other_role_words:
         return True
     return lead in _ADJUNCTS and lead not in leads and lead not in pattern.role_words
+
+
+def _lead_start(text: str, start: int) -> int:
+    """Where the word before a name starts."""
+    match = re.search(r"[^\W\d_]+\s+$", text[:start])
+    return match.start() if match else start
 
 
 def _stretches(text: str, gold: ClaimValue, attribute: Attribute) -> Iterator[Stretch]:
