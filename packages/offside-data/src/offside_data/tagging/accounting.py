@@ -74,31 +74,40 @@ def leftovers(
         pattern: How answers of its attribute are worded.
         region: The part of the text to look at; the rest of it is a phrasing of the attribute.
     """
-    explained = [*taken, *times(text, kind), *phrases(text)]
+    tokens = [match for match in _TOKEN.finditer(text, *region) if not _within(match.span(), taken)]
+    if all(match.group() in _HARMLESS_SIGNS for match in tokens):
+        return
+    if (phrase := doubtful_phrase(text, *region)) is not None:
+        yield Leftover(phrase, "condition", is_beside=False)
+    explained = [*times(text, kind), *phrases(text)]
     if kind not in MEASURED:
         explained += [(a.start, a.end) for a in find_amounts(text) if a.doubt is None]  # "for a fee of €5m"
     names = [] if kind in ("name", "place") else [(n.start, n.end) for n in find_names(text)]
-    if (phrase := doubtful_phrase(text, *region)) is not None:
-        yield Leftover(phrase, "condition", is_beside=False)
-    for match in _TOKEN.finditer(text, *region):
-        stretch, token = match.span(), match.group()
-        if _within(stretch, explained):
-            continue
-        beside = _between(text, stretch, taken)
-        if token.isdigit():
-            yield Leftover(token, "number", beside is not None)
-        elif not token[0].isalpha():
-            joins = token in "/=" and len(taken) > 1 and beside is not None  # 1.80 m / 5'11"
-            if not joins and not _is_harmless_sign(token, text[stretch[1] : stretch[1] + 1]):
-                yield Leftover(token, "sign", beside is not None)
-        elif (doubt := _doubt_of(token, kind, pattern)) is not None:
+    for match in tokens:
+        if not _within(match.span(), explained):
+            beside = _between(text, match.span(), taken)
+            doubt = _doubt_of_token(match, beside, taken, kind, pattern)
             # Somebody's name is no doubt; "Crore" in "10 Crore" would be one.
-            if doubt != "unknown" or not _within(stretch, names) or (kind in MEASURED and beside is not None):
-                yield Leftover(token, doubt, beside is not None)
-        elif kind in MEASURED and _limits(plain(token), text, stretch, taken):
-            yield Leftover(token, "bound", is_beside=True)
-        elif beside and beside in _DASHES and plain(token) not in pattern.words:
-            yield Leftover(token, "unknown", is_beside=True)  # "left wing-back"
+            is_name = doubt == "unknown" and _within(match.span(), names) and (kind not in MEASURED or beside is None)
+            if doubt is not None and not is_name:
+                yield Leftover(match.group(), doubt, beside is not None)
+
+
+def _doubt_of_token(
+    match: re.Match[str], beside: str | None, taken: Sequence[Stretch], kind: ValueKind, pattern: Pattern
+) -> Doubt | None:
+    token, text = match.group(), match.string
+    if token.isdigit():
+        return "number"
+    if not token[0].isalpha():
+        joins = token in "/=" and len(taken) > 1 and beside is not None  # 1.80 m / 5'11"
+        return None if joins or _is_harmless_sign(token, text[match.end() : match.end() + 1]) else "sign"
+    doubt = _doubt_of(token, kind, pattern)
+    if doubt is None and kind in MEASURED and _limits(plain(token), text, match.span(), taken):
+        return "bound"
+    if doubt is None and beside and beside in _DASHES and plain(token) not in pattern.words:
+        return "unknown"  # "left wing-back"
+    return doubt
 
 
 def other_count(text: str, end: int, pattern: Pattern) -> Leftover | None:

@@ -86,6 +86,8 @@ def _checked(text: str, named: Named) -> Named:
             why = f"the answer {text!r} holds no value but the placeholder {name!r}"
         elif _joins_two(name):
             why = f"the answer {text!r} may name two: {name!r}"
+        elif not words_of("headlines").isdisjoint(folded_words(name)[1:]):
+            why = f"the answer {text!r} is a headline, and no one name"
         elif _YEAR_AT_END.search(name):
             why = f"the answer {text!r} has a year after the name in {name!r}"
         else:
