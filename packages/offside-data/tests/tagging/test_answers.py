@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.values import answer_states, how_stated, parse_value, same_value, why_unparsed
+from offside_data.tagging.values import answer_says, how_stated, parse_value, same_value, why_unparsed
 from offside_data.taxonomy import load_taxonomy
 
 FOOTBALL = load_taxonomy("football")
@@ -128,7 +128,7 @@ def test_what_an_answer_says_of_a_value(name: str, gold: str, answer: str, told:
     value = parse_value(gold, FOOTBALL[name])
     assert value is not None
     assert how_stated(answer, value, FOOTBALL[name]) == told
-    assert answer_states(answer, value, FOOTBALL[name]) is (told == "stated")
+    assert answer_says(answer, value, FOOTBALL[name]) is (told == "stated")
 
 
 # ---------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.values import AFFIXES, find_values, holds_value, same_value
+from offside_data.tagging.values import AFFIXES, answer_states, find_values, same_value
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
@@ -103,7 +103,7 @@ class Texts:
         return tuple(number for number in found if number is not None) if None not in found else None
 
     def _states(self, text: str, claim: Claim) -> bool:
-        return holds_value(text, claim.value, self.attribute)
+        return answer_states(text, claim.value, self.attribute)
 
     def _choice(self, text: str) -> ClaimValue:
         found = find_values(text, self.attribute)

@@ -16,7 +16,7 @@ from offside_data.questions.text_form import TEXT_SPLITS
 from offside_data.schema import VISUAL_CHANNELS, ClaimValue, Record
 from offside_data.tagging.suspects import same_answer
 from offside_data.tagging.untagged import UNTAGGED
-from offside_data.tagging.values import holds_value, same_value
+from offside_data.tagging.values import answer_states, same_value
 from offside_data.taxonomy import Taxonomy
 
 WRONG = ("perturbed_answers", "choices")
@@ -261,7 +261,7 @@ def wrongly_wrong(record: Record, new: Sequence[tuple[str, ClaimValue]], taxonom
     wrong = [text for place, text in enumerate(record.choices) if place != record.correct_choice]
     wrong += record.perturbed_answers
     return any(
-        holds_value(text, value, attribute)
+        answer_states(text, value, attribute)
         for name, value in new
         if value_group(taxonomy[name]) == value_group(attribute) and not same_value(value, record.value, attribute)
         for text in wrong

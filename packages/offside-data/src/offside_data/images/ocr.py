@@ -25,7 +25,7 @@ from offside_data.images.decode import decode_image
 from offside_data.images.parts import add_part, read_parts
 from offside_data.progress import track
 from offside_data.schema import VISUAL_CHANNELS, ClaimValue, Record, RumorChannel
-from offside_data.tagging.values import holds_value
+from offside_data.tagging.values import answer_states
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
@@ -232,7 +232,7 @@ def propose_channel(record: Record, lines: Sequence[str], attribute: Attribute) 
         return None
     if not is_readable(record.value, lines, attribute):
         return None
-    return "both" if holds_value(f"{record.question} {record.answer}", record.value, attribute) else "image"
+    return "both" if answer_states(f"{record.question} {record.answer}", record.value, attribute) else "image"
 
 
 def is_readable(value: ClaimValue, lines: Sequence[str], attribute: Attribute) -> bool:
@@ -244,7 +244,7 @@ def is_readable(value: ClaimValue, lines: Sequence[str], attribute: Attribute) -
     candidates = [*lines, " ".join(lines)]
     if value.kind == "count":
         candidates = [text for text in lines if _names_the_count(text, attribute)]
-    if any(holds_value(text, value, attribute) for text in candidates):
+    if any(answer_states(text, value, attribute) for text in candidates):
         return True
     letters = _letters(value.text)
     return value.kind in _NAMES and len(letters) >= _SURE_LETTERS and letters in _letters(" ".join(lines))

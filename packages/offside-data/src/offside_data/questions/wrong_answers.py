@@ -12,7 +12,7 @@ from offside_data.questions.knowledge import Knowledge
 from offside_data.questions.nearby import near_values
 from offside_data.schema import ClaimValue, Record
 from offside_data.seeding import rng
-from offside_data.tagging.values import answer_may_state, holds_any
+from offside_data.tagging.values import answer_may_say, states_any
 from offside_data.taxonomy import Attribute
 
 
@@ -52,8 +52,8 @@ class WrongAnswers:
         ):
             if (
                 blanked is not None
-                and answer_may_state(blanked.replace(phrasings.BLANK, text), value, attribute)
-                and not holds_any(blanked, never, attribute)
+                and answer_may_say(blanked.replace(phrasings.BLANK, text), value, attribute)
+                and not states_any(blanked, never, attribute)
             ):
                 return blanked
         return None
@@ -64,7 +64,7 @@ class WrongAnswers:
         if attribute is None or value is None or sentence is None:
             return WrongForms()
         never = self._known.said_of(record, attribute)
-        candidates = (c for c in self._candidates(record, attribute, value) if not holds_any(c.text, never, attribute))
+        candidates = (c for c in self._candidates(record, attribute, value) if not states_any(c.text, never, attribute))
         wrong = alternatives.first_wrong(attribute, candidates, never)
         if not wrong:
             return WrongForms()
@@ -73,7 +73,7 @@ class WrongAnswers:
             # Where there are too few wrong values, other wordings of them follow.
             (text for other in wrong for text in _wordings(record, attribute, other)),
         )
-        perturbed = (text for text in dict.fromkeys(worded) if not holds_any(text, never, attribute))
+        perturbed = (text for text in dict.fromkeys(worded) if not states_any(text, never, attribute))
         right = phrasings.value_text(value, attribute)
         options = alternatives.choices(right, [v.text for v in wrong], rng(self._seed, "choices", record.record_id))
         return WrongForms(

@@ -14,13 +14,11 @@ from functools import cache
 
 from offside_data.schema import ValueKind
 from offside_data.tagging.amounts import find_amounts
-from offside_data.tagging.dates import find_dates
-from offside_data.tagging.pattern import Pattern
+from offside_data.tagging.dates import MONTHS, find_dates
+from offside_data.tagging.pattern import MEASURED, Pattern
 from offside_data.tagging.wording import Doubt, doubt_of, doubtful_phrase, phrases, plain, words_of
 from offside_data.tagging.words import find_names, word_list
 
-MEASURED = ("date", "amount", "length", "count")
-"""Kinds whose values are numbers or days."""
 Stretch = tuple[int, int]
 """Where something starts and ends in a text."""
 
@@ -30,9 +28,10 @@ _BOUNDS_BEFORE = word_list("by from")
 _RATES_AFTER = word_list("a an")
 _DASHES = frozenset("-–—−‐")
 _YEAR = r"(?:1[89]|20)\d\d"
+_MONTH = rf"(?:early|mid|late|{'|'.join(MONTHS)}|{'|'.join(month[:3] for month in MONTHS)})"
 _WHEN = r"(?:born|in|since|during|of|from|until|till|by|before|after|for|on|season|summer|winter|spring|autumn)"
 _YEARS = re.compile(
-    rf"(?:\b{_WHEN}\s+(?:the\s+)?(?:(?:year|season|summer|winter|spring|autumn)\s+(?:of\s+)?)?(?:[a-z]+\s+)?|\(\s*)"
+    rf"(?:\b{_WHEN}\s+(?:the\s+)?(?:(?:year|season|summer|winter|spring|autumn)\s+(?:of\s+)?)?(?:{_MONTH}\s+)?|\(\s*)"
     rf"{_YEAR}(?:\s?[/–-]\s?(?:{_YEAR}|\d\d))?(?![\w.,]?\d)(?!\s*[€$£%])",
     re.I,
 )
@@ -79,18 +78,40 @@ def leftovers(
         return
     if (phrase := doubtful_phrase(text, *region)) is not None:
         yield Leftover(phrase, "condition", is_beside=False)
-    explained = [*times(text, kind), *phrases(text)]
-    if kind not in MEASURED:
-        explained += [(a.start, a.end) for a in find_amounts(text) if a.doubt is None]  # "for a fee of €5m"
-    names = [] if kind in ("name", "place") else [(n.start, n.end) for n in find_names(text)]
+    asides: _Asides | None = None
     for match in tokens:
-        if not _within(match.span(), explained):
-            beside = _between(text, match.span(), taken)
-            doubt = _doubt_of_token(match, beside, taken, kind, pattern)
-            # Somebody's name is no doubt; "Crore" in "10 Crore" would be one.
-            is_name = doubt == "unknown" and _within(match.span(), names) and (kind not in MEASURED or beside is None)
-            if doubt is not None and not is_name:
-                yield Leftover(match.group(), doubt, beside is not None)
+        beside = _between(text, match.span(), taken)
+        doubt = _doubt_of_token(match, beside, taken, kind, pattern)
+        if doubt is None:
+            continue
+        asides = asides or _Asides(text, kind)
+        # Somebody's name is no doubt; "Crore" in "10 Crore" would be one.
+        is_name = doubt == "unknown" and (kind not in MEASURED or beside is None) and asides.name(match.span())
+        if not is_name and not asides.explain(match.span()):
+            yield Leftover(match.group(), doubt, beside is not None)
+
+
+class _Asides:
+    """What stands beside a value and changes nothing: when, at what price, whose name.
+
+    Args:
+        text: An answer.
+        kind: The kind of its value.
+    """
+
+    def __init__(self, text: str, kind: ValueKind) -> None:
+        self._explained = [*times(text, kind), *phrases(text)]
+        if kind not in MEASURED:
+            self._explained += [(a.start, a.end) for a in find_amounts(text) if a.doubt is None]
+        self._names = [] if kind in ("name", "place") else [(n.start, n.end) for n in find_names(text)]
+
+    def explain(self, stretch: Stretch) -> bool:
+        """Whether a piece of the text is part of one of them."""
+        return _within(stretch, self._explained)
+
+    def name(self, stretch: Stretch) -> bool:
+        """Whether it is part of somebody's name."""
+        return _within(stretch, self._names)
 
 
 def _doubt_of_token(
@@ -128,14 +149,18 @@ def times(text: str, kind: ValueKind) -> list[Stretch]:
     """Where an answer says when; of an answer that is about a day, nothing but midnight."""
     if kind == "date":
         return [m.span() for pattern in (_MIDNIGHT, _AGE) for m in pattern.finditer(text)]
-    if not any(character.isdigit() for character in text):
-        return [m.span() for m in _TIMES.finditer(text)]
     found = [(d.start, d.end) for d in find_dates(text) if _BEFORE_A_DATE.search(text, 0, d.start)]
-    return found + [m.span() for pattern in (_YEARS, _TIMES) for m in pattern.finditer(text)]
+    return found + spans_of_time(text)
+
+
+def spans_of_time(text: str) -> list[Stretch]:
+    """Where an answer says in which years or for how long: `in 2019`, `in two seasons`."""
+    return [m.span() for pattern in (_YEARS, _TIMES) for m in pattern.finditer(text)]
 
 
 def _within(stretch: Stretch, others: Sequence[Stretch]) -> bool:
-    return any(start <= stretch[0] and stretch[1] <= end for start, end in others)
+    begin, stop = stretch
+    return any(start <= begin and stop <= end for start, end in others)
 
 
 def _between(text: str, stretch: Stretch, values: Sequence[Stretch]) -> str | None:
@@ -175,11 +200,11 @@ def _doubt_of(token: str, kind: ValueKind, pattern: Pattern) -> Doubt | None:
     if word in pattern.role_words:
         return None
     doubt = doubt_of(word)
-    if doubt == "bound" and kind not in MEASURED and word not in words_of("orders"):
-        return None
     if doubt is None and token == "may":
         return "condition"
     word = word.removesuffix("'s")
+    if doubt == "approximation" and word in pattern.words:
+        return None
     if doubt is not None or word in _harmless(kind) or word in pattern.words:
         return doubt
     if word in words_of("roles", "goal") or (kind == "name" and word in words_of("roles", "origin")):

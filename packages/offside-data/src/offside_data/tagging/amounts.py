@@ -20,6 +20,8 @@ FREE = "free"
 LOAN = "loan"
 END_OF_LOAN = "end of loan"
 
+_LONGEST_SIGN = 24
+"""Characters of the longest name of a currency before a number, with blanks."""
 _PARTS = {"a": 1.0, "half a": 0.5, "a quarter of a": 0.25, "three quarters of a": 0.75, "one and a half": 1.5}
 
 
@@ -59,7 +61,7 @@ class _Scale:
 
 def find_amounts(text: str) -> list[Amount]:
     """Amounts and terms in order; a number counts with a currency, or a word such as *million* or *k*."""
-    found = [a for a in map(_amount, _pattern().finditer(text)) if a is not None]
+    found = [a for a in map(_amount, _number_pattern().finditer(text)) if a is not None]
     found += [a for a in _spelled(text) if not any(a.start < f.end and f.start < a.end for f in found)]
     for term, pattern in _terms():
         for match in pattern.finditer(text):
@@ -71,13 +73,12 @@ def find_amounts(text: str) -> list[Amount]:
 
 def _spelled(text: str) -> Iterator[Amount]:
     """Amounts whose number is in words of another language than English: `zehn Millionen Euro`."""
-    for match in _spelled_pattern().finditer(text):
-        if match["scale"] is None:
-            continue
-        scale = _scales()[re.sub(r"\s+", " ", fold(match["scale"]))]
-        for language in scale.languages:
-            spelled = spelled_before(text, match.start(), language) if language in LANGUAGES else None
-            if spelled is not None:
+    for word in _spelled_pattern().finditer(text):
+        scale = _scales()[fold(word.group())]
+        for language in LANGUAGES.intersection(scale.languages):
+            spelled = spelled_before(text, word.start(), language)
+            match = _after_pattern().match(text, word.start())
+            if spelled is not None and match is not None:
                 number, start = spelled
                 code = match["after"] and _code(match["after"])
                 yield Amount(number * scale.factor, code, None, text[start : match.end()], start, match.end())
@@ -91,42 +92,52 @@ def is_small_change(number: float, currency: str | None) -> bool:
 
 
 def _amount(match: re.Match[str]) -> Amount | None:
-    before, after = match["before"], match["after"]
-    if before is None and after is None and match["scale"] is None:
+    text, start = match.string, match.start()
+    sign = _before_pattern().search(text, max(0, start - _LONGEST_SIGN), start)
+    rest = _after_pattern().match(text, match.end())
+    assert rest is not None  # all of it is optional
+    if sign is None and ((rest["after"] is None and rest["scale"] is None) or text[start - 1 : start].isalpha()):
         return None
-    word = match["scale"] and re.sub(r"\s+", " ", fold(match["scale"]))
-    if word == "th" and before is None:
+    word = rest["scale"] and re.sub(r"\s+", " ", fold(rest["scale"]))
+    if word == "th" and sign is None:
         return None  # "6th of March"
-    codes = {_code(sign) for sign in (before, after) if sign}
+    codes = {_code(said) for said in (sign and sign[1], rest["after"]) if said}
     code = next(iter(codes)) if len(codes) == 1 else None
     scale = _scales()[word] if word else None
-    factor = scale.factor if scale else 1.0
-    if scale and scale.by_currency:
-        factor = scale.by_currency.get(code or "", factor)
-    decimal = scale.decimal if scale else "."
-    if scale and "any" in scale.languages:
-        decimal = _money()["currencies"].get(code, {}).get("decimal", decimal)
-    if match["of"] and match["of"].lower() != "of":
-        decimal = ","  # "1,500 millions d'euros"
-    number = _number(match, scaled=scale is not None, decimal=decimal) * factor
+    number = _number(match, rest, scale, code)
     if not math.isfinite(number):
         return None
-    # Rounded to cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
-    number = round(number, 2) if scale else number
     doubt = f"it names several currencies, {', '.join(sorted(codes))}" if len(codes) > 1 else None
     if scale and scale.because and code not in (scale.by_currency or {}):
-        doubt = f"{match['scale']!r} may be {scale.because}"
+        doubt = f"{rest['scale']!r} may be {scale.because}"
     if match["digits"] and _is_indian(match["digits"]) and code != "INR":
         doubt = f"{match['digits']!r} is grouped as rupees are"
-    return Amount(number, code, None, match.group(), *match.span(), doubt)
+    start, end = sign.start() if sign else start, rest.end()
+    return Amount(number, code, None, text[start:end], start, end, doubt)
 
 
-def _number(match: re.Match[str], *, scaled: bool, decimal: str) -> float:
+def _number(match: re.Match[str], rest: re.Match[str], scale: _Scale | None, code: str | None) -> float:
+    """The value of a number and what follows it, in a currency."""
     if match["part"]:
-        return _PARTS[re.sub(r"\s+", " ", match["part"].lower())]
-    if match["digits"]:
-        return parse_digits(match["digits"], scaled=scaled, decimal=decimal)
-    return parse_number_words(match["words"])
+        number = _PARTS[re.sub(r"\s+", " ", match["part"].lower())]
+    elif match["digits"]:
+        number = parse_digits(match["digits"], scaled=scale is not None, decimal=_decimal(rest, scale, code))
+    else:
+        number = parse_number_words(match["words"])
+    if scale is None:
+        return number
+    factor = (scale.by_currency or {}).get(code or "", scale.factor)
+    # Rounded to cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
+    return round(number * factor, 2)
+
+
+def _decimal(rest: re.Match[str], scale: _Scale | None, code: str | None) -> str:
+    """The sign before decimals: as the multiplier's language has it, else as those who use the currency do."""
+    if rest["of"] and rest["of"].lower() != "of":
+        return ","  # "1,500 millions d'euros"
+    if scale and "any" in scale.languages:
+        return str(_money()["currencies"].get(code, {}).get("decimal", scale.decimal))
+    return scale.decimal if scale else "."
 
 
 def _is_indian(digits: str) -> bool:
@@ -184,29 +195,37 @@ def _currency() -> tuple[str, str]:
 
 
 @cache
-def _scale_and_currency() -> str:
-    currency, signs = _currency()
-    scale = _either([*_money()["ambiguous"], *(w for said in _money()["scales"] for w in said["words"])])
-    of = r"(?:\s+(?P<of>of\b|de\b|di\b|d['’]))?"
-    return (
-        rf"(?:[\s-]*(?P<scale>{scale})(?:(?={signs})|(?![^\W_])){of})?"
-        rf"(?:(?:\.(?=\s*{currency}))?\s*(?P<after>{currency})(?!\s*\d))?"
+def _number_pattern() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?<![\d.,])(?:(?P<digits>{DIGITS})(?![.,'’]?\d)"
+        rf"|(?<!\w)(?:(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))|(?P<words>{NUMBER_WORDS})(?![^\W_])))",
+        re.I,
     )
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
+def _before_pattern() -> re.Pattern[str]:
+    return re.compile(rf"({_currency()[0]})\s*$", re.I)
+
+
+@cache
+def _after_pattern() -> re.Pattern[str]:
+    """A multiplier and a currency, both optional, straight after a number."""
+    currency, signs = _currency()
+    scale = _either([*_money()["ambiguous"], *(w for said in _money()["scales"] for w in said["words"])])
+    of = r"(?:\s+(?P<of>of\b|de\b|di\b|d['’]))?"
     return re.compile(
-        rf"(?:(?P<before>{_currency()[0]})\s*|(?<![\w.,]))"
-        rf"(?:(?P<digits>{DIGITS})(?![.,'’]?\d)|(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))"
-        rf"|(?P<words>{NUMBER_WORDS})(?![^\W_]))" + _scale_and_currency(),
+        rf"(?:[\s-]*(?P<scale>{scale})(?:(?={signs})|(?![^\W_])){of})?"
+        rf"(?:(?:\.(?=\s*{currency}))?\s*(?P<after>{currency})(?!\s*\d))?",
         re.I,
     )
 
 
 @cache
 def _spelled_pattern() -> re.Pattern[str]:
-    return re.compile(rf"(?<=[^\W\d_][\s-])(?=[^\W\d_]){_scale_and_currency()}", re.I)
+    """Multipliers that the word before may be a number of."""
+    words = {w for said in _money()["scales"] if not LANGUAGES.isdisjoint(said["languages"]) for w in said["words"]}
+    return re.compile(rf"(?<=[^\W\d_][\s-])(?:{_either(words)})(?![^\W_])", re.I)
 
 
 def _either(words: Iterable[str]) -> str:

@@ -28,7 +28,17 @@ _DAYS = {name: i + 1 for i, name in enumerate(_ORDINALS)}
 _DAY_WORD = rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})\b"
 _DAY = rf"(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th|er|º|ª|\.(?=\s))?|(?P<word>{_DAY_WORD}))"
 _YEAR = r"(?P<year>\d{4})(?!\d)"
-_NUMERIC_PATTERN = re.compile(r"(?<!\d)(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)")
+_MONTH = r"(?P<month>[^\W\d_]{3,12})\b\.?"
+"""Any word: to look names up afterwards is much faster than to look for a hundred of them."""
+_PATTERNS = (
+    re.compile(rf"\b{_MONTH}\s*(?:the\s+)?{_DAY},?\s+{_YEAR}", re.I),
+    re.compile(rf"(?<![\d.,]){_DAY}[\s.-]+(?:(?:of|de)\s+)?{_MONTH},?[\s-]+(?:(?:de|del)\s+)?{_YEAR}", re.I),
+    re.compile(rf"(?<!\d)(?P<year>\d{{4}}),?\s+{_MONTH}\s*{_DAY}(?!\d)", re.I),
+    # Excel's 1-Jul-23; without the dashes it may be July 23.
+    re.compile(rf"(?<![\d.,-])(?P<day>\d{{1,2}})-{_MONTH}-(?P<year>\d\d)(?![\d-])", re.I),
+    re.compile(r"(?<!\d)(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)"),
+)
+_TWO_DIGITS = re.compile(r"\d\d")
 _NUMERIC = re.compile(r"(?<![\d.])(?P<first>\d{1,2})(?P<sep>[-/.])(?P<second>\d{1,2})(?P=sep)(?P<year>\d{4})(?!\d)")
 
 
@@ -49,7 +59,7 @@ def find_dates(text: str) -> list[FoundDate]:
     not read at all, and `16/03/2021` and `03/16/2021` are.
     """
     found: list[FoundDate] = []
-    if not any(map(str.isdigit, text)):
+    if not _TWO_DIGITS.search(text):  # Most texts: no year, no date.
         return found
     for date, match in _candidates(text):
         if date is not None and not any(match.start() < f.end and f.start < match.end() for f in found):
@@ -58,10 +68,10 @@ def find_dates(text: str) -> list[FoundDate]:
 
 
 def _candidates(text: str) -> Iterator[tuple[datetime.date | None, re.Match[str]]]:
-    for pattern in (*_worded(), _NUMERIC_PATTERN):
+    for pattern in _PATTERNS:
         for match in pattern.finditer(text):
             month = match["month"]
-            number = int(month) if month.isdigit() else _months()[fold(month)]
+            number = int(month) if month.isdigit() else _months().get(fold(month), 0)
             day = _DAYS[match["word"].lower()] if match.groupdict().get("word") else int(match["day"])
             yield _date(_year(match["year"]), number, day), match
     for match in _NUMERIC.finditer(text):
@@ -91,19 +101,6 @@ def _months() -> dict[str, int]:
         for name in said.split()
         for n in (name, fold(name))
     }
-
-
-@cache
-def _worded() -> tuple[re.Pattern[str], ...]:
-    """Dates with the name of a month."""
-    month = rf"(?P<month>{'|'.join(sorted(_months(), key=len, reverse=True))})\b\.?"
-    return (
-        re.compile(rf"\b{month}\s*(?:the\s+)?{_DAY},?\s+{_YEAR}", re.I),
-        re.compile(rf"(?<![\d.,]){_DAY}[\s.-]+(?:(?:of|de)\s+)?{month},?[\s-]+(?:(?:de|del)\s+)?{_YEAR}", re.I),
-        re.compile(rf"(?<!\d)(?P<year>\d{{4}}),?\s+{month}\s*{_DAY}(?!\d)", re.I),
-        # Excel's 1-Jul-23; without the dashes it may be July 23.
-        re.compile(rf"(?<![\d.,-])(?P<day>\d{{1,2}})-{month}-(?P<year>\d\d)(?![\d-])", re.I),
-    )
 
 
 def _date(year: int, month: int, day: int) -> datetime.date | None:

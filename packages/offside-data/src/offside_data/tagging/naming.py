@@ -115,6 +115,8 @@ def _subject(
     if len(found) < 2 or attribute.name == "name" or text[region[0] : found[0].start].strip():
         return None
     first, last = found[0], found[-1]
+    if not first.value.text[0].isalpha():
+        return None
     verb = _WORD.match(text[first.end :].lstrip())
     lead = _word_before(text, last.start)
     links = words_of("harmless", "verbs") | pattern.words | pattern.role_words

@@ -14,6 +14,10 @@ ROLES = ("origin", "goal")
 """Where somebody comes from, and where somebody goes to."""
 
 
+MEASURED = ("date", "amount", "length", "count")
+"""Kinds whose values are numbers or days."""
+
+
 class Pattern:
     """What the phrasings of an attribute say of its answers; `pattern_of` makes each once.
 
@@ -48,7 +52,9 @@ class Pattern:
         words = {word for text in texts for word in folded_words(re.sub(r"\{\w+\}", " ", text))}
         if attribute.kind == "count":
             words |= self.nouns
-        return frozenset(word for word in words if doubt_of(word) is None)
+        # "This picture is about Ostholm": of a name, no approximation.
+        allowed = (None,) if attribute.kind in MEASURED else (None, "approximation")
+        return frozenset(word for word in words if doubt_of(word) in allowed)
 
     @cached_property
     def roles(self) -> frozenset[str]:

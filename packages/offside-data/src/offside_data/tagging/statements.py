@@ -6,18 +6,20 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.accounting import MEASURED, Leftover, Stretch, leftovers, other_count, times
+from offside_data.tagging.accounting import Leftover, Stretch, leftovers, other_count, spans_of_time
 from offside_data.tagging.amounts import is_small_change
 from offside_data.tagging.clauses import clauses
 from offside_data.tagging.comparing import same_value
 from offside_data.tagging.finding import Found, find
 from offside_data.tagging.naming import gold_in, name_in
-from offside_data.tagging.pattern import Pattern, pattern_of
+from offside_data.tagging.pattern import MEASURED, Pattern, pattern_of
 from offside_data.tagging.wording import is_placeholder
 from offside_data.taxonomy import Attribute
 
+_NOTHING = "no"
 _WHY = {
     "negation": "{} denies it",
     "bound": "{} makes it a bound",
@@ -48,11 +50,6 @@ class Statement:
     left: tuple[Leftover, ...] = ()
     problem: str | None = None
 
-    @property
-    def value(self) -> ClaimValue | None:
-        """The one value that everything accounts for; null if it is doubtful or there is none."""
-        return None if self.why else self.found[0].value
-
     def states(self, gold: ClaimValue, *, knows_words: bool = True) -> bool:
         """Whether it says that a value is so, or about so.
 
@@ -82,7 +79,7 @@ class Statement:
             return self.problem
         first, attribute = self.found[:1], self.attribute
         if not first:
-            return f"no {attribute.kind} is readable in the answer {self.text!r}"
+            return f"{_NOTHING} {attribute.kind} is readable in the answer {self.text!r}"
         said = dict.fromkeys(repr(f.value.text) for f in self.found)
         if not all(same_value(first[0].value, f.value, attribute) for f in self.found[1:]):
             several = ", ".join(said)
@@ -95,20 +92,28 @@ class Statement:
         return ""
 
 
+class Reading(NamedTuple):
+    """The value that a gold answer states, or why it states none, as a sentence for people."""
+
+    value: ClaimValue | None
+    why: str
+
+
 @lru_cache(maxsize=2**12)
-def read_answer(text: str, attribute: Attribute) -> Statement:
+def read_answer(text: str, attribute: Attribute) -> Reading:
     """What a gold answer states: everything in it must be accounted for."""
     pattern = pattern_of(attribute)
-    whole = (0, len(text))
-    first: Statement | None = None
+    whole, said = (0, len(text)), ""
     for region in (*pattern.captures(text), whole):
         statement = _read(text, attribute, pattern, region, is_capture=region != whole)
-        if statement.problem or not statement.why:
-            return statement
-        if first is None or (first.problem is None and not first.found):
-            first = statement
-    assert first is not None
-    return first
+        why = statement.why
+        if not why:
+            return Reading(statement.found[0].value, why)
+        if statement.problem:
+            return Reading(None, why)
+        if not said or (statement.found and said.startswith(_NOTHING)):
+            said = why
+    return Reading(None, said)
 
 
 def _read(text: str, attribute: Attribute, pattern: Pattern, region: Stretch, *, is_capture: bool) -> Statement:
@@ -135,7 +140,7 @@ def _meant(text: str, found: tuple[Found, ...], attribute: Attribute) -> tuple[F
     """The values without the counts that only say when (`in 2019`)."""
     if attribute.kind != "count":
         return found
-    when = times(text, attribute.kind)
+    when = spans_of_time(text)
     return tuple(f for f in found if not any(start <= f.start and f.end <= end for start, end in when))
 
 

@@ -2,8 +2,8 @@
 
 `€35.00m` = `35 million euros`, `two` = `2`, `Swedish` = `Sweden`, `5 ft 11 in` = `1.80 m`; `£` is not `€`.
 `parse_value` reads the one value that a gold answer states, `find_values` all values of a kind in free text,
-`same_value` compares two. `answer_states` says whether a text says that a value is so, sentence by sentence,
-`holds_value` and `holds_any` whether a value stands in a text at all, whatever is said of it.
+`same_value` compares two. `answer_states` and `states_any` say whether a value stands in a text at all, whatever is
+said of it; `answer_says` and `how_stated` whether the text says that it is so, clause by clause.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from collections.abc import Iterable
 from typing import Literal
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.accounting import MEASURED
 from offside_data.tagging.comparing import AFFIXES, same_value
 from offside_data.tagging.finding import find
 from offside_data.tagging.naming import holds_words
+from offside_data.tagging.pattern import MEASURED
 from offside_data.tagging.statements import read_answer, read_clauses
 from offside_data.taxonomy import Attribute
 
 __all__ = [
     "AFFIXES",
-    "answer_may_state",
+    "answer_may_say",
+    "answer_says",
     "answer_states",
     "find_values",
-    "holds_any",
-    "holds_value",
     "how_stated",
     "parse_value",
     "same_value",
+    "states_any",
     "why_unparsed",
 ]
 
@@ -61,27 +61,32 @@ def find_values(text: str, attribute: Attribute) -> list[ClaimValue]:
     return [found.value for found in find(text, attribute.kind, attribute.options)]
 
 
-def answer_states(answer: str, gold: ClaimValue, attribute: Attribute) -> bool:
+def answer_says(answer: str, gold: ClaimValue, attribute: Attribute) -> bool:
     """Whether an answer says that the gold value is so, however it is written there.
 
     Each clause is read by itself: "it was not 35 million but 40 million" states 40 million, "35 or 40 million"
     neither. An approximation ("around 35 million") states its number.
     """
-    return any(statement.states(gold) for statement in read_clauses(answer, gold, attribute))
+    return how_stated(answer, gold, attribute) == "stated"
 
 
-def answer_may_state(answer: str, gold: ClaimValue, attribute: Attribute) -> bool:
+def answer_may_say(answer: str, gold: ClaimValue, attribute: Attribute) -> bool:
     """Whether an answer says a value that somebody else says it does, in words that needn't all be known.
 
     A denial, a second value, a bound or an unknown unit still tells against it.
     """
     if attribute.kind == "text":
-        return holds_value(answer, gold, attribute)
+        return answer_states(answer, gold, attribute)
     return any(s.states(gold, knows_words=False) for s in read_clauses(answer, gold, attribute))
 
 
 def how_stated(answer: str, gold: ClaimValue, attribute: Attribute) -> HowStated:
-    """What an answer says of a value: the best that one of its clauses says."""
+    """What an answer says of a value: the best that one of its clauses says.
+
+    Of a free text, whether its words stand in the answer.
+    """
+    if attribute.kind == "text":
+        return "stated" if answer_states(answer, gold, attribute) else "not_stated"
     told = list(read_clauses(answer, gold, attribute))
     if any(statement.states(gold) for statement in told):
         return "stated"
@@ -96,12 +101,12 @@ def how_stated(answer: str, gold: ClaimValue, attribute: Attribute) -> HowStated
     return "doubtful" if about else "not_stated"
 
 
-def holds_value(text: str, value: ClaimValue, attribute: Attribute) -> bool:
+def answer_states(text: str, value: ClaimValue, attribute: Attribute) -> bool:
     """Whether a value stands in a text, however it is written there and whatever is said of it."""
-    return holds_any(text, (value,), attribute)
+    return states_any(text, (value,), attribute)
 
 
-def holds_any(text: str, values: Iterable[ClaimValue], attribute: Attribute) -> bool:
+def states_any(text: str, values: Iterable[ClaimValue], attribute: Attribute) -> bool:
     """Whether one of these values stands in a text; the text is read once for all of them."""
     for value in values:
         if value.kind in MEASURED or (value.kind == "choice" and attribute.options):

@@ -18,7 +18,6 @@ Doubt = Literal["negation", "bound", "condition", "approximation", "number", "co
 _DANGEROUS: tuple[tuple[str, Doubt], ...] = (
     ("negations", "negation"),
     ("bounds", "bound"),
-    ("orders", "bound"),
     ("conditions", "condition"),
     ("approximations", "approximation"),
 )

@@ -16,7 +16,7 @@ from offside_data.dataset.transaction import Transaction
 from offside_data.errors import DatasetError
 from offside_data.release.stripping import strip_pictures
 from offside_data.schema import ClaimValue, Record
-from offside_data.tagging.values import holds_any, same_value
+from offside_data.tagging.values import same_value, states_any
 from offside_data.takedown.proof import metadata_texts
 from offside_data.takedown.subject_data import SubjectData, others_names
 from offside_data.takedown.tombstones import KIND, Traces
@@ -290,7 +290,7 @@ class _Giveaway:
         if about not in self._unique:
             return False
         attribute, values = self._unique[about]
-        return holds_any(text, values, attribute)
+        return states_any(text, values, attribute)
 
 
 def _values(claims: pl.DataFrame, attribute: str) -> list[ClaimValue]:

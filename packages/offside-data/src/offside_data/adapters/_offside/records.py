@@ -15,7 +15,7 @@ from offside_data.adapters._text import repair_names, strip_image_tokens
 from offside_data.schema import Record, SourceRecord, Split, make_record_id
 from offside_data.tagging.suspects import add_suspect
 from offside_data.tagging.untagged import UNTAGGED, untagged
-from offside_data.tagging.values import holds_value, parse_value, same_value
+from offside_data.tagging.values import answer_states, parse_value, same_value
 from offside_data.tagging.veracity import veracity_by_role
 from offside_data.tagging.words import contains, folded_words
 from offside_data.taxonomy import Taxonomy
@@ -114,7 +114,7 @@ def _flag_odd(record: Record, guess: AttributeGuess, known: Known) -> Record:
         record = add_suspect(record, "a private claim about a test picture whose retain picture isn't here")
     if record.value is not None and record.attribute is not None:
         for place, choice in enumerate(record.choices):
-            stated = holds_value(choice, record.value, known.taxonomy[record.attribute])
+            stated = answer_states(choice, record.value, known.taxonomy[record.attribute])
             if stated != (place == record.correct_choice):
                 why = "wrong, but states the answer" if stated else "right, but doesn't state the answer"
                 record = add_suspect(record, f"the option {choice!r} is marked {why} {record.answer!r}")
@@ -214,7 +214,7 @@ def _states(record: Record, row: OffsideRow, taxonomy: Taxonomy) -> bool:
     """Whether the right option of a classification row is what a record claims."""
     if record.value is None or record.attribute is None:
         return False
-    return holds_value(row.answer, record.value, taxonomy[record.attribute])
+    return answer_states(row.answer, record.value, taxonomy[record.attribute])
 
 
 def link_corrections(records: list[Record]) -> list[Record]:
