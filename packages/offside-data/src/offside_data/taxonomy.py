@@ -52,7 +52,7 @@ class Attribute:
         tolerance: Largest difference of two equal values: relative for amounts, absolute in metres for
             lengths, in units for counts, in days for dates; ignored for names, places and choices.
         options: The allowed values of a `choice`, each with other spellings.
-        plausible: Which numbers, amounts or days can be true.
+        plausible: Which numbers, amounts or days can be true; null for any.
         questions: Phrasings for a question about a picture; the first is the canonical one.
         text_questions: Phrasings for the text form. They hold `{subject}`, private ones also `{occasion}`.
         answers: Phrasings of the answer, holding `{value}`; the first is the canonical one.
@@ -64,7 +64,7 @@ class Attribute:
     kind: ValueKind
     tolerance: float = 0.0
     options: tuple[tuple[str, ...], ...] = ()
-    plausible: Plausible = Plausible()
+    plausible: Plausible | None = None
     questions: tuple[str, ...]
     text_questions: tuple[str, ...] = ()
     answers: tuple[str, ...]
@@ -189,9 +189,9 @@ def _parse_attribute(raw: Any, where: str) -> Attribute:
     )
 
 
-def _parse_plausible(raw: Any, kind: str, where: str) -> Plausible:
+def _parse_plausible(raw: Any, kind: str, where: str) -> Plausible | None:
     if raw is None:
-        return Plausible()
+        return None
     known = Plausible.__dataclass_fields__
     if not isinstance(raw, dict) or not set(raw) <= set(known):
         raise TaxonomyError(f"{where}: plausible must be a mapping of {', '.join(known)}, got {raw!r}.")

@@ -166,14 +166,14 @@ def _implausible(value: ClaimValue, attribute: Attribute) -> str | None:
     limits = attribute.plausible
     is_date = value.kind == "date"
     told: float | str | None = value.date if is_date else value.number
-    if told is None:
+    if told is None or limits is None:
         return None
     most = datetime.date.today().isoformat() if limits.most == "today" else limits.most
     if limits.least is not None and told < limits.least:  # type: ignore[operator]  # the taxonomy has the kind's type
         return f"{attribute.name} is {_written(limits.least)} at least"
     if most is not None and told > most:  # type: ignore[operator]
         return f"{attribute.name} is {_written(most)} at most"
-    is_money = value.kind == "amount" and limits.most is not None and not limits.small_change
+    is_money = value.kind == "amount" and not limits.small_change
     if is_money and is_small_change(float(told), value.currency):
         return "it is no more than small change"
     return None
