@@ -82,6 +82,11 @@ def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
         ("Which post?", "Which {post}?", "questions must hold no placeholder"),
         ("At {occasion}, w", "W", "text_questions must hold {occasion}, {subject}"),
         ("scope: private", "scope: shared", "text_questions must hold {subject}"),
+        ("kind: name", "kind: count\n    plausible: 3", "plausible must be a mapping of least, most, small_change"),
+        ("kind: name", "kind: count\n    plausible: {mst: 3}", "plausible must be a mapping"),
+        ("kind: name", "kind: count\n    plausible: {most: many}", "plausible most must be a number, got 'many'"),
+        ("kind: name", "kind: date\n    plausible: {most: soon}", "plausible most must be a day"),
+        ("kind: name", "kind: name\n    plausible: {most: 3}", "values of kind name have no limits"),
     ],
 )
 def test_malformed_taxonomies_are_told_where(old: str, new: str, message: str) -> None:

@@ -7,7 +7,9 @@ the package. Placeholders in phrasings: `{value}` the claim's value, `{subject}`
 
 from __future__ import annotations
 
+import datetime
 import functools
+import re
 import string
 import typing
 from dataclasses import dataclass
@@ -21,6 +23,23 @@ from offside_data.errors import TaxonomyError
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import Scope, ValueKind
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plausible:
+    """The values that an attribute can have; others are kept as they are written, and doubtful.
+
+    Args:
+        least: The smallest number, or the earliest day as `YYYY-MM-DD`; null for no limit.
+        most: The largest number or the latest day; `today` is the day on which an answer is read.
+        small_change: Whether an amount may be as small as small change (`€12.50`) without being 0.
+    """
+
+    least: float | str | None = None
+    most: float | str | None = None
+    small_change: bool = False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
@@ -33,6 +52,7 @@ class Attribute:
         tolerance: Largest difference of two equal values: relative for amounts, absolute in metres for
             lengths, in units for counts, in days for dates; ignored for names, places and choices.
         options: The allowed values of a `choice`, each with other spellings.
+        plausible: Which numbers, amounts or days can be true; null for any.
         questions: Phrasings for a question about a picture; the first is the canonical one.
         text_questions: Phrasings for the text form. They hold `{subject}`, private ones also `{occasion}`.
         answers: Phrasings of the answer, holding `{value}`; the first is the canonical one.
@@ -44,6 +64,7 @@ class Attribute:
     kind: ValueKind
     tolerance: float = 0.0
     options: tuple[tuple[str, ...], ...] = ()
+    plausible: Plausible | None = None
     questions: tuple[str, ...]
     text_questions: tuple[str, ...] = ()
     answers: tuple[str, ...]
@@ -163,8 +184,32 @@ def _parse_attribute(raw: Any, where: str) -> Attribute:
         kind=raw["kind"],
         tolerance=float(raw.get("tolerance", 0.0)),
         options=options,
+        plausible=_parse_plausible(raw.get("plausible"), raw["kind"], where),
         **phrasings,
     )
+
+
+def _parse_plausible(raw: Any, kind: str, where: str) -> Plausible | None:
+    if raw is None:
+        return None
+    known = Plausible.__dataclass_fields__
+    if not isinstance(raw, dict) or not set(raw) <= set(known):
+        raise TaxonomyError(f"{where}: plausible must be a mapping of {', '.join(known)}, got {raw!r}.")
+    limits = {key: _parse_limit(raw[key], kind, f"{where}: plausible {key}") for key in ("least", "most") if key in raw}
+    return Plausible(**limits, small_change=bool(raw.get("small_change", False)))
+
+
+def _parse_limit(raw: Any, kind: str, where: str) -> Any:
+    if kind == "date":
+        if isinstance(raw, datetime.date) or raw == "today" or _DAY.fullmatch(str(raw)):
+            return str(raw)
+        raise TaxonomyError(f"{where} must be a day (YYYY-MM-DD) or 'today', got {raw!r}.")
+    if kind in ("amount", "length", "count"):
+        try:
+            return float(raw)
+        except (TypeError, ValueError):
+            raise TaxonomyError(f"{where} must be a number, got {raw!r}.") from None
+    raise TaxonomyError(f"{where}: values of kind {kind} have no limits.")
 
 
 def _check_placeholders(phrasings: dict[str, tuple[str, ...]], scope: str, where: str) -> None:

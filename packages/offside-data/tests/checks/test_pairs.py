@@ -12,7 +12,7 @@ from value_texts import TEXTS
 from offside_data.checks._pairs import Pairs
 from offside_data.dataset.storage import frame_schema
 from offside_data.schema import ClaimValue
-from offside_data.tagging.stated import Claims
+from offside_data.tagging.claims import Claims
 from offside_data.tagging.values import find_values
 from offside_data.taxonomy import load_taxonomy
 

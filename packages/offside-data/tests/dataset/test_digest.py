@@ -218,6 +218,8 @@ def test_the_taxonomy_s_layout_does_not_count(taxonomy: Taxonomy) -> None:
     source = shipped_taxonomy_text("football")
     commented = parse_taxonomy(f"# a comment\n\n{source}", where="test")
     assert taxonomy_digest(commented) == taxonomy_digest(taxonomy)
+    wider = parse_taxonomy(source.replace("most: 2.3", "most: 2.5"), where="test")
+    assert taxonomy_digest(wider) != taxonomy_digest(taxonomy)
     retuned = parse_taxonomy(source.replace("tolerance: 0.005", "tolerance: 0.01"), where="test")
     assert taxonomy_digest(retuned) != taxonomy_digest(taxonomy)
 

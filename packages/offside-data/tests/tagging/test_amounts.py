@@ -37,6 +37,21 @@ from offside_data.tagging.amounts import find_amounts
         ("SEK 30m", 30e6, "SEK"),
         ("2 million Swiss francs", 2e6, "CHF"),
         ("€750 thousand", 750e3, "EUR"),
+        ("€10 Millionen", 10e6, "EUR"),
+        ("1,500 Mio. €", 1.5e6, "EUR"),
+        ("1.500 Mio. €", 1.5e9, "EUR"),
+        ("1,500 millions d'euros", 1.5e6, "EUR"),
+        ("1,500m kronor", 1.5e6, "SEK"),
+        ("€2 milliards", 2e9, "EUR"),
+        ("₹5 crore", 5e7, "INR"),
+        ("₹1,23,456", 123_456, "INR"),
+        ("R$ 35 mil", 35e3, "BRL"),
+        ("£10 grand", 10e3, "GBP"),
+        ("500 тыс. евро", 500e3, "EUR"),
+        ("zehn Millionen Euro", 10e6, "EUR"),
+        ("quatre-vingt-dix millions d'euros", 90e6, "EUR"),
+        ("5億円", 5e8, "JPY"),
+        ("EUR35m", 35e6, "EUR"),
     ],
 )
 def test_an_amount_in_its_spellings(text: str, number: float, currency: str | None) -> None:
@@ -72,3 +87,20 @@ def test_terms_without_a_fee(text: str, term: str, said: str) -> None:
 )
 def test_a_bare_number_is_no_amount(text: str) -> None:
     assert find_amounts(text) == []
+
+
+@pytest.mark.parametrize("text", ["€1.2.3m", "€1,2,3", "€1..2m", "1,2345,678 euros"])
+def test_a_numeral_that_is_none_is_no_amount(text: str) -> None:
+    assert find_amounts(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        ("35 mil euros", "'mil' may be a million in English slang, a thousand in Spanish and Portuguese"),
+        ("€5m dollars", "it names several currencies, EUR, USD"),
+        ("€1,23,456", "'1,23,456' is grouped as rupees are"),
+    ],
+)
+def test_an_amount_may_be_doubtful(text: str, doubt: str) -> None:
+    assert [a.doubt for a in find_amounts(text)] == [doubt]

@@ -21,6 +21,12 @@ from offside_data.tagging.dates import find_dates
         "the sixth of March 1997",
         "the 6th of March, 1997",
         "6-Mar-1997",
+        "6-Mar-97",
+        "6. März 1997",
+        "6 mars 1997",
+        "6 de marzo de 1997",
+        "6 marca 1997",
+        "6 марта 1997",
         "1997-03-06",
         "06.03.1997",
         "6.3.1997",
@@ -30,9 +36,16 @@ def test_usual_spellings(text: str) -> None:
     assert [d.date for d in find_dates(f"Born on {text}.")] == [datetime.date(1997, 3, 6)]
 
 
-@pytest.mark.parametrize("text", ["03/04/1997", "March 1997", "February 30, 1997", "1997", "may 5 goals"])
+@pytest.mark.parametrize("text", ["03/04/1997", "March 1997", "February 30, 1997", "1997", "may 5 goals", "6 Mar 97"])
 def test_what_is_no_certain_day_is_not_read(text: str) -> None:
     assert find_dates(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "year"), [("1-Jul-23", 2023), ("1-Jul-29", 2029), ("1-Jul-30", 1930), ("1-Jul-99", 1999)]
+)
+def test_two_digits_of_a_year_are_read_as_spreadsheets_do(text: str, year: int) -> None:
+    assert [d.date for d in find_dates(text)] == [datetime.date(year, 7, 1)]
 
 
 def test_slashes_are_read_where_only_one_order_fits() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from offside_data.tagging.values import answer_states
+from offside_data.tagging.values import answer_says
 from offside_eval.metrics import Sample, SampleMetric
 
 if TYPE_CHECKING:
@@ -79,4 +79,4 @@ def _states(value: ClaimValue | None, question: Question, sample: Sample) -> flo
     """Whether the model gave this value; null where there is no value or no answer."""
     if value is None or sample.prediction is None:
         return None
-    return float(answer_states(sample.prediction, value, question.attribute))
+    return float(answer_says(sample.prediction, value, question.attribute))

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from offside_data.tagging.stated import Claim, Claims, Texts, claims_of
+from offside_data.tagging.claims import Claim, Claims, Texts, claims_of
 from offside_data.taxonomy import Taxonomy
 
 if TYPE_CHECKING:

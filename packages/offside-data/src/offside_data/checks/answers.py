@@ -11,7 +11,7 @@ from offside_data.checks._pairs import ROWS, Pairs, pairs_of
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
-from offside_data.tagging.stated import Claim
+from offside_data.tagging.claims import Claim
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,7 +14,7 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
 from offside_data.questions.phrasings import BLANK, value_text
-from offside_data.tagging.stated import Claim, Texts
+from offside_data.tagging.claims import Claim, Texts
 from offside_data.tagging.values import same_value
 
 if TYPE_CHECKING:

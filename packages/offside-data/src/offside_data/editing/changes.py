@@ -28,7 +28,7 @@ from offside_data.schema import SUBJECTLESS_SPLITS, ClaimValue, Record, Source, 
 from offside_data.splits._base import HOMES
 from offside_data.tagging.suspects import with_reasons
 from offside_data.tagging.untagged import UNTAGGED
-from offside_data.tagging.values import answer_states, parse_value, same_value, why_unparsed
+from offside_data.tagging.values import answer_may_say, parse_value, same_value, why_unparsed
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
@@ -181,7 +181,7 @@ def _with_claim(
             if before.value is not None and "attribute" not in changed and _is_same(before.value, stated[1]):
                 return record
             return dataclasses.replace(record, answer=stated[0], value=stated[1])
-        if not answer_states(answer, stated[1], attribute):
+        if not answer_may_say(answer, stated[1], attribute):
             raise ValueError(
                 f"the answer {answer!r} doesn't state the value {text!r}; write both, or leave one of the cells empty"
             )

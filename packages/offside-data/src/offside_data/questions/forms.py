@@ -20,7 +20,7 @@ from offside_data.questions.knowledge import Knowledge
 from offside_data.questions.wrong_answers import WrongAnswers
 from offside_data.schema import Record
 from offside_data.tagging.suspects import same_answer
-from offside_data.tagging.values import answer_states
+from offside_data.tagging.values import answer_may_say
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
@@ -163,7 +163,7 @@ class Forms:
         return tuple(
             said
             for said in (wording.text, *wording.paraphrases)
-            if folded_words(said) != own and answer_states(said, record.value, attribute)
+            if folded_words(said) != own and answer_may_say(said, record.value, attribute)
         )
 
 

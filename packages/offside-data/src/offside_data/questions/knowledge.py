@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from offside_data.dataset.storage import Row
 from offside_data.questions import alternatives, phrasings
 from offside_data.schema import ClaimValue, Record
-from offside_data.tagging.stated import Claim, Claims, claims_of
+from offside_data.tagging.claims import Claim, Claims, claims_of
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.values import find_values
 from offside_data.tagging.words import folded_words

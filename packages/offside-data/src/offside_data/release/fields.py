@@ -21,7 +21,7 @@ from offside_data.files import temporary_folder
 from offside_data.images.decode import decode_image
 from offside_data.images.hashing import pixels_sha256
 from offside_data.schema import ClaimValue
-from offside_data.tagging.values import answer_states, same_value
+from offside_data.tagging.values import answer_may_say, same_value
 from offside_data.tagging.words import contains, folded_words
 from offside_data.taxonomy import Attribute
 
@@ -240,5 +240,5 @@ def _same(a: ClaimValue, b: ClaimValue, attribute: Attribute | None) -> bool:
 
 def _states(answer: str, value: ClaimValue, attribute: Attribute | None) -> bool:
     if attribute is not None and attribute.kind == value.kind:
-        return answer_states(answer, value, attribute)
+        return answer_may_say(answer, value, attribute)
     return contains(folded_words(answer), folded_words(value.text))

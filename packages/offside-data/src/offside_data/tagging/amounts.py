@@ -1,104 +1,28 @@
-"""Amounts of money in free text, and the words that stand for a move without a fee."""
+"""Amounts of money in free text, and the words that stand for a move without a fee; `money.yaml` is the list."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
 
 from offside_data.tagging.numbers import DIGITS, NUMBER_WORDS, parse_digits, parse_number_words
+from offside_data.tagging.spelled import LANGUAGES, spelled_before
+from offside_data.tagging.words import fold
 
 FREE = "free"
 LOAN = "loan"
 END_OF_LOAN = "end of loan"
 
-_SYMBOLS = {"€": "EUR", "£": "GBP", "$": "USD", "¥": "JPY", "₩": "KRW", "₺": "TRY", "₹": "INR"}
-_SYMBOLS |= {
-    "US$": "USD",
-    "A$": "AUD",
-    "AU$": "AUD",
-    "C$": "CAD",
-    "CA$": "CAD",
-    "R$": "BRL",
-    "HK$": "HKD",
-    "MX$": "MXN",
-}
-_NAMES = {
-    "euro": "EUR",
-    "euros": "EUR",
-    "pound": "GBP",
-    "pounds": "GBP",
-    "pounds sterling": "GBP",
-    "dollar": "USD",
-    "dollars": "USD",
-    "us dollars": "USD",
-    "u.s. dollars": "USD",
-    "australian dollars": "AUD",
-    "canadian dollars": "CAD",
-    "yen": "JPY",
-    "swiss francs": "CHF",
-    "reais": "BRL",
-    "rupees": "INR",
-    "swedish kronor": "SEK",
-    "norwegian kroner": "NOK",
-    "danish kroner": "DKK",
-}
-_CODES = "EUR GBP USD JPY CHF AUD CAD BRL INR SEK NOK DKK PLN TRY KRW CNY HKD MXN SAR AED"
-_NAMES |= {code.lower(): code for code in _CODES.split()}
-_SCALES = {
-    "k": 1e3,
-    "th": 1e3,
-    "tsd": 1e3,
-    "thousand": 1e3,
-    "m": 1e6,
-    "mil": 1e6,
-    "mn": 1e6,
-    "mln": 1e6,
-    "mio": 1e6,
-    "mill": 1e6,
-    "million": 1e6,
-    "millions": 1e6,
-    "bn": 1e9,
-    "billion": 1e9,
-    "billions": 1e9,
-}
+_LONGEST_SIGN = 24
+"""Characters of the longest name of a currency before a number, with blanks."""
 _PARTS = {"a": 1.0, "half a": 0.5, "a quarter of a": 0.25, "three quarters of a": 0.75, "one and a half": 1.5}
-
-
-def _either(words: object) -> str:
-    return "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))  # type: ignore[call-overload]
-
-
-_CURRENCY = rf"(?:{_either(_SYMBOLS)}|(?<![^\W\d_])(?:{_either(_NAMES)})(?![^\W\d_]))"
-_AMOUNT = re.compile(
-    rf"(?:(?P<before>{_CURRENCY})\s*)?"
-    rf"(?<![\w.,])(?:(?P<digits>{DIGITS})|(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))"
-    rf"|(?P<words>{NUMBER_WORDS})(?![^\W_]))"
-    rf"(?:[\s-]*(?P<scale>{_either(_SCALES)})(?:\s+of)?(?![^\W_]))?"
-    rf"(?:(?:(?<=mio|tsd|mln)\.)?\s*(?P<after>{_CURRENCY})(?!\s*\d))?",
-    re.I,
-)
-_TERMS = (
-    (
-        END_OF_LOAN,
-        re.compile(r"\b(?:returned\s+at\s+the\s+)?end\s+of\s+(?:(?:an?|the|his|her|their)\s+)?loan(?:\s+\w+)?", re.I),
-    ),
-    (
-        LOAN,
-        re.compile(
-            r"\bon\s+loan\b|\bloaned\b|\bloan(?:\s+(?:deal|move|transfer|spell|period|basis))?\b(?!\s+fee)",
-            re.I,
-        ),
-    ),
-    (
-        FREE,
-        re.compile(
-            r"\bfree\s+(?:transfer|agent|of\s+charge)\b|\bbosman(?:\s+(?:transfer|deal|move))?\b|\b(?:on\s+a|for)\s+free\b(?!\s+transfer)"
-            r"|\b(?:no|without\s+an?y?)\s+(?:transfer\s+)?fee\b",
-            re.I,
-        ),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +36,7 @@ class Amount:
         text: As written.
         start: Where it starts.
         end: Where it ends.
+        doubt: Why the number isn't certain, as a sentence for people; null if it is.
     """
 
     number: float | None
@@ -120,12 +45,25 @@ class Amount:
     text: str
     start: int
     end: int
+    doubt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What a word multiplies by, and the sign that its language puts before decimals."""
+
+    factor: float
+    decimal: str = "."
+    languages: tuple[str, ...] = ()
+    because: str | None = None
+    by_currency: Mapping[str, float] | None = None
 
 
 def find_amounts(text: str) -> list[Amount]:
     """Amounts and terms in order; a number counts with a currency, or a word such as *million* or *k*."""
-    found = [a for a in map(_amount, _AMOUNT.finditer(text)) if a is not None]
-    for term, pattern in _TERMS:
+    found = [a for a in map(_amount, _number_pattern().finditer(text)) if a is not None]
+    found += [a for a in _spelled(text) if not any(a.start < f.end and f.start < a.end for f in found)]
+    for term, pattern in _terms():
         for match in pattern.finditer(text):
             if not any(match.start() < a.end and a.start < match.end() for a in found):
                 number = 0.0 if term == FREE else None
@@ -133,26 +71,162 @@ def find_amounts(text: str) -> list[Amount]:
     return sorted(found, key=lambda a: a.start)
 
 
+def _spelled(text: str) -> Iterator[Amount]:
+    """Amounts whose number is in words of another language than English: `zehn Millionen Euro`."""
+    for word in _spelled_pattern().finditer(text):
+        scale = _scales()[fold(word.group())]
+        for language in LANGUAGES.intersection(scale.languages):
+            spelled = spelled_before(text, word.start(), language)
+            match = _after_pattern().match(text, word.start())
+            if spelled is not None and match is not None:
+                number, start = spelled
+                code = match["after"] and _code(match["after"])
+                yield Amount(number * scale.factor, code, None, text[start : match.end()], start, match.end())
+                break
+
+
+def is_small_change(number: float, currency: str | None) -> bool:
+    """Whether an amount, not 0, is so small that its thousands or millions seem to have got lost."""
+    small: float = _money()["currencies"].get(currency, {"small": 0})["small"]
+    return 0 < number <= small
+
+
 def _amount(match: re.Match[str]) -> Amount | None:
-    currency = match["before"] or match["after"]
-    scale = match["scale"]
-    if currency is None and scale is None:
+    text, start = match.string, match.start()
+    sign = _before_pattern().search(text, max(0, start - _LONGEST_SIGN), start)
+    rest = _after_pattern().match(text, match.end())
+    assert rest is not None  # all of it is optional
+    if sign is None and ((rest["after"] is None and rest["scale"] is None) or text[start - 1 : start].isalpha()):
         return None
-    if scale is not None and scale.lower() == "th" and match["before"] is None:
+    word = rest["scale"] and re.sub(r"\s+", " ", fold(rest["scale"]))
+    if word == "th" and sign is None:
         return None  # "6th of March"
+    codes = {_code(said) for said in (sign and sign[1], rest["after"]) if said}
+    code = next(iter(codes)) if len(codes) == 1 else None
+    scale = _scales()[word] if word else None
+    number = _number(match, rest, scale, code)
+    if not math.isfinite(number):
+        return None
+    doubt = f"it names several currencies, {', '.join(sorted(codes))}" if len(codes) > 1 else None
+    if scale and scale.because and code not in (scale.by_currency or {}):
+        doubt = f"{rest['scale']!r} may be {scale.because}"
+    if match["digits"] and _is_indian(match["digits"]) and code != "INR":
+        doubt = f"{match['digits']!r} is grouped as rupees are"
+    start, end = sign.start() if sign else start, rest.end()
+    return Amount(number, code, None, text[start:end], start, end, doubt)
+
+
+def _number(match: re.Match[str], rest: re.Match[str], scale: _Scale | None, code: str | None) -> float:
+    """The value of a number and what follows it, in a currency."""
     if match["part"]:
         number = _PARTS[re.sub(r"\s+", " ", match["part"].lower())]
     elif match["digits"]:
-        number = parse_digits(match["digits"], scaled=scale is not None)
+        number = parse_digits(match["digits"], scaled=scale is not None, decimal=_decimal(rest, scale, code))
     else:
         number = parse_number_words(match["words"])
-    if scale is not None:
-        # Rounded to cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
-        number = round(number * _SCALES[scale.lower()], 2)
-    if not math.isfinite(number):
-        return None
-    return Amount(number, currency and _code(currency), None, match.group(), *match.span())
+    if scale is None:
+        return number
+    factor = (scale.by_currency or {}).get(code or "", scale.factor)
+    # Rounded to cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
+    return round(number * factor, 2)
 
 
-def _code(currency: str) -> str:
-    return _SYMBOLS.get(currency.upper()) or _NAMES[re.sub(r"\s+", " ", currency.lower())]
+def _decimal(rest: re.Match[str], scale: _Scale | None, code: str | None) -> str:
+    """The sign before decimals: as the multiplier's language has it, else as those who use the currency do."""
+    if rest["of"] and rest["of"].lower() != "of":
+        return ","  # "1,500 millions d'euros"
+    if scale and "any" in scale.languages:
+        return str(_money()["currencies"].get(code, {}).get("decimal", scale.decimal))
+    return scale.decimal if scale else "."
+
+
+def _is_indian(digits: str) -> bool:
+    return re.match(r"\d{1,2}(?:,\d{2})+,\d{3}(?!\d)", digits) is not None
+
+
+# ---------------------------------------------------------------------------------------------
+# The list
+
+
+@cache
+def _money() -> dict[str, Any]:
+    text = (resources.files("offside_data.tagging") / "money.yaml").read_text(encoding="utf-8")
+    money: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return money
+
+
+@cache
+def _signs() -> dict[str, str]:
+    """Signs and names of currencies, folded, and their codes."""
+    listed = _money()["currencies"].items()
+    return {fold(word): code for code, said in listed for word in (code, *said["signs"], *said["names"])}
+
+
+def _code(sign: str) -> str:
+    return _signs()[re.sub(r"\s+", " ", fold(sign))]
+
+
+@cache
+def _scales() -> dict[str, _Scale]:
+    scales = {
+        fold(word): _Scale(listed["factor"], listed["decimal"], tuple(listed["languages"]))
+        for listed in _money()["scales"]
+        for word in listed["words"]
+    }
+    for word, listed in _money()["ambiguous"].items():
+        decided = {code: factor for code, factor in listed.items() if code.isupper()}
+        scales[word] = _Scale(listed["factor"], because=listed["because"], by_currency=decided)
+    return scales
+
+
+@cache
+def _terms() -> list[tuple[str, re.Pattern[str]]]:
+    said = {term: "|".join(p for listed in of.values() for p in listed) for term, of in _money()["terms"].items()}
+    return [(t, re.compile(rf"(?<!\w)(?:{p})(?!\w)".replace(" ", r"\s+"), re.I)) for t, p in said.items()]
+
+
+@cache
+def _currency() -> tuple[str, str]:
+    """Patterns of a currency, and of its signs alone."""
+    listed = _money()["currencies"]
+    signs = _either(sign for said in listed.values() for sign in said["signs"])
+    names = _either(name for said in listed.values() for name in said["names"])
+    return rf"(?:{signs}|(?<![^\W\d_])(?:{names}|(?-i:{_either(listed)}))(?![^\W\d_]))", signs
+
+
+@cache
+def _number_pattern() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?<![\d.,])(?:(?P<digits>{DIGITS})(?![.,'’]?\d)"
+        rf"|(?<!\w)(?:(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))|(?P<words>{NUMBER_WORDS})(?![^\W_])))",
+        re.I,
+    )
+
+
+@cache
+def _before_pattern() -> re.Pattern[str]:
+    return re.compile(rf"({_currency()[0]})\s*$", re.I)
+
+
+@cache
+def _after_pattern() -> re.Pattern[str]:
+    """A multiplier and a currency, both optional, straight after a number."""
+    currency, signs = _currency()
+    scale = _either([*_money()["ambiguous"], *(w for said in _money()["scales"] for w in said["words"])])
+    of = r"(?:\s+(?P<of>of\b|de\b|di\b|d['’]))?"
+    return re.compile(
+        rf"(?:[\s-]*(?P<scale>{scale})(?:(?={signs})|(?![^\W_])){of})?"
+        rf"(?:(?:\.(?=\s*{currency}))?\s*(?P<after>{currency})(?!\s*\d))?",
+        re.I,
+    )
+
+
+@cache
+def _spelled_pattern() -> re.Pattern[str]:
+    """Multipliers that the word before may be a number of."""
+    words = {w for said in _money()["scales"] if not LANGUAGES.isdisjoint(said["languages"]) for w in said["words"]}
+    return re.compile(rf"(?<=[^\W\d_][\s-])(?:{_either(words)})(?![^\W_])", re.I)
+
+
+def _either(words: Iterable[str]) -> str:
+    return "|".join(re.escape(w).replace(r"\ ", r"\s+") for w in sorted(words, key=len, reverse=True))

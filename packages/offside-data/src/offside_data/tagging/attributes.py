@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from offside_data.tagging.places import country_terms
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.tagging.values import parse_value
 from offside_data.tagging.words import folded_words, word_list
@@ -27,6 +28,8 @@ _PREPOSITIONS = word_list("about by for from into to with")
 """Say something in an answer (`He came from Ostholm`); in a question they say nothing."""
 _HALF = _PREPOSITIONS | word_list("how many much when where")
 """Words that hint at an attribute but don't decide."""
+_COUNTRY = "*country"
+"""Stands among the keywords of an answer that names a country."""
 _NO_KEYWORDS = word_list(
     """a an and are at be been can could did do does had has have he her here him his in is it its me my of on or our
     person picture image photo photograph show shown shows she so tell that the their them there they this was we were
@@ -69,7 +72,8 @@ class Rules:
 
     def told(self, answer: str) -> frozenset[str]:
         """The keywords in an answer."""
-        return self._told.of(answer)
+        words = self._told.of(answer)
+        return words | {_COUNTRY} if any(country_terms(folded_words(answer))) else words
 
     def readable(self, answer: str) -> tuple[str, ...]:
         """The attributes of which an answer states a value."""
@@ -80,7 +84,9 @@ class Rules:
 
         If a value of it is readable, too, they can't decide for another one: none has more weight.
         """
-        return bool(question or answer) and self._asked.has(name, question) and self._told.has(name, answer)
+        return (
+            bool(question or answer) and self._asked.has(name, question) and self._told.has(name, answer - {_COUNTRY})
+        )
 
     def decide(self, question: frozenset[str], answer: frozenset[str], readable: tuple[str, ...]) -> Reading:
         """What a record is about: all that counts of its question and answer are `asked`, `told` and `readable`."""
@@ -103,7 +109,20 @@ class Rules:
         (name,) = close
         if name not in telling and not self._asked.explains(question, name, readable):
             return Reading(None, f"it could be about {name}, but its question has words of other attributes")
+        rival = self._rival(name, asked)
+        if rival is not None and _COUNTRY not in answer:
+            return Reading(None, f"it could be about {name} or {rival}")
         return Reading(name, f"its words and the value in its answer are those of {name}")
+
+    def _rival(self, name: str, asked: dict[str, float]) -> str | None:
+        """A private name that a question about a shared place may ask for: a team, not the nation it represents."""
+        attribute = self._attributes[name]
+        if (attribute.scope, attribute.kind) != ("shared", "place"):
+            return None
+        rivals = (other for other, weight in asked.items() if weight and other != name)
+        return next(
+            (o for o in rivals if (self._attributes[o].scope, self._attributes[o].kind) == ("private", "name")), None
+        )
 
 
 class _Keywords:

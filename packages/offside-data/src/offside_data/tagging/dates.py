@@ -6,14 +6,17 @@ import datetime
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import yaml
+
+from offside_data.tagging.words import fold
 
 MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_NUMBERS = {name: i + 1 for i, name in enumerate(MONTHS)}
-_NUMBERS |= {name[:3]: i for name, i in _NUMBERS.items()} | {"sept": 9}
-_MONTH = "(?P<month>" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + r")\b\.?"
 _ORDINALS = (
     *("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"),
     *("eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth"),
@@ -22,13 +25,20 @@ _ORDINALS = (
     *("thirtieth", "thirty-first"),
 )
 _DAYS = {name: i + 1 for i, name in enumerate(_ORDINALS)}
-_DAY = rf"(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th)?|(?P<word>\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})\b))"
+_DAY_WORD = rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})\b"
+_DAY = rf"(?:(?P<day>\d{{1,2}})(?:st|nd|rd|th|er|º|ª|\.(?=\s))?|(?P<word>{_DAY_WORD}))"
+_YEAR = r"(?P<year>\d{4})(?!\d)"
+_MONTH = r"(?P<month>[^\W\d_]{3,12})\b\.?"
+"""Any word: to look names up afterwards is much faster than to look for a hundred of them."""
 _PATTERNS = (
-    re.compile(rf"\b{_MONTH}\s*(?:the\s+)?{_DAY},?\s+(?P<year>\d{{4}})(?!\d)", re.I),
-    re.compile(rf"(?<![\d.,]){_DAY}[\s.-]+(?:of\s+)?{_MONTH},?[\s-]+(?P<year>\d{{4}})(?!\d)", re.I),
+    re.compile(rf"\b{_MONTH}\s*(?:the\s+)?{_DAY},?\s+{_YEAR}", re.I),
+    re.compile(rf"(?<![\d.,]){_DAY}[\s.-]+(?:(?:of|de)\s+)?{_MONTH},?[\s-]+(?:(?:de|del)\s+)?{_YEAR}", re.I),
     re.compile(rf"(?<!\d)(?P<year>\d{{4}}),?\s+{_MONTH}\s*{_DAY}(?!\d)", re.I),
+    # Excel's 1-Jul-23; without the dashes it may be July 23.
+    re.compile(rf"(?<![\d.,-])(?P<day>\d{{1,2}})-{_MONTH}-(?P<year>\d\d)(?![\d-])", re.I),
     re.compile(r"(?<!\d)(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)"),
 )
+_TWO_DIGITS = re.compile(r"\d\d")
 _NUMERIC = re.compile(r"(?<![\d.])(?P<first>\d{1,2})(?P<sep>[-/.])(?P<second>\d{1,2})(?P=sep)(?P<year>\d{4})(?!\d)")
 
 
@@ -49,6 +59,8 @@ def find_dates(text: str) -> list[FoundDate]:
     not read at all, and `16/03/2021` and `03/16/2021` are.
     """
     found: list[FoundDate] = []
+    if not _TWO_DIGITS.search(text):  # Most texts: no year, no date.
+        return found
     for date, match in _candidates(text):
         if date is not None and not any(match.start() < f.end and f.start < match.end() for f in found):
             found.append(FoundDate(date, match.group(), *match.span()))
@@ -58,10 +70,10 @@ def find_dates(text: str) -> list[FoundDate]:
 def _candidates(text: str) -> Iterator[tuple[datetime.date | None, re.Match[str]]]:
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
-            month = match["month"].lower()
-            number = _NUMBERS[month] if month in _NUMBERS else int(month)
+            month = match["month"]
+            number = int(month) if month.isdigit() else _months().get(fold(month), 0)
             day = _DAYS[match["word"].lower()] if match.groupdict().get("word") else int(match["day"])
-            yield _date(int(match["year"]), number, day), match
+            yield _date(_year(match["year"]), number, day), match
     for match in _NUMERIC.finditer(text):
         first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
         day_first, month_first = _date(year, second, first), _date(year, first, second)
@@ -69,6 +81,26 @@ def _candidates(text: str) -> Iterator[tuple[datetime.date | None, re.Match[str]
             yield day_first or month_first, match
         elif day_first is None:
             yield month_first, match
+
+
+def _year(digits: str) -> int:
+    """A year; of two digits as spreadsheets read them, `29` of this century and `30` of the last."""
+    year = int(digits)
+    return year if len(digits) == 4 else year + (2000 if year < 30 else 1900)
+
+
+@cache
+def _months() -> dict[str, int]:
+    """The months by any of their names, folded."""
+    text = (resources.files("offside_data.tagging") / "months.yaml").read_text(encoding="utf-8")
+    listed = yaml.safe_load(text).values()
+    return {
+        n: i
+        for names in listed
+        for i, said in enumerate(names.split("|"), 1)
+        for name in said.split()
+        for n in (name, fold(name))
+    }
 
 
 def _date(year: int, month: int, day: int) -> datetime.date | None:

@@ -18,8 +18,18 @@ NUMBER_WORDS = rf"(?:(?:{'|'.join(_UNITS[1:])})[\s-]hundred(?:(?:[\s-]and)?[\s-]
 """Pattern of a whole number in words, 0 to 999."""
 _FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
 _FRACTION = rf"(?:\s?[{''.join(_FRACTIONS)}])?"
-DIGITS = rf"(?:\d{{1,3}}(?:[,.'’\u00a0\u202f ]\d{{3}})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?){_FRACTION}"
-"""Pattern of a number in digits, thousands grouped or not, decimal point or comma, perhaps `½` at its end."""
+_GROUPED = (
+    r"\d{1,3}(?:,\d{3})+(?:\.\d+)?",
+    r"\d{1,3}(?:\.\d{3})+(?:,\d+)?",
+    r"\d{1,3}(?:['’]\d{3})+(?:[.,]\d+)?",
+    "\\d{1,3}(?:[\u00a0\u202f ]\\d{3})+(?!\\d)(?:[.,]\\d+)?",
+    r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?",  # India
+)
+DIGITS = rf"(?:(?:{'|'.join(_GROUPED)}|\d+(?:[.,]\d+)?){_FRACTION})"
+"""Pattern of a number in digits, thousands grouped or not, decimal point or comma, perhaps `½` at its end.
+
+Nothing that is put together otherwise, `1.2.3`, may be taken for its longest part: look at what follows a match.
+"""
 _THOUSANDS = rf"(?:{NUMBER_WORDS}|an?)[\s-]thousand(?:(?:[\s-]and)?[\s-]{NUMBER_WORDS})?"
 _GROUPS = {"a couple of": 2.0, "a pair of": 2.0, "half a dozen": 6.0, "a dozen": 12.0}
 
@@ -47,26 +57,30 @@ def parse_number_words(words: str) -> float:
     return float(thousands + total)
 
 
-def parse_digits(digits: str, *, scaled: bool) -> float:
+def parse_digits(digits: str, *, scaled: bool, decimal: str = ".") -> float:
     """The value of a match of `DIGITS`.
 
-    One separator with three digits after it is a decimal point if the number is `scaled` by a word
-    such as *million* (`1.500 million`), else it groups thousands (`€1.500`). A comma always groups then.
+    One separator with three digits after it groups thousands (`€1.500`), for money has no thousandths. Before a
+    word such as *million* it is read as the word's language has it: `1.500 million` is one and a half of them,
+    `1.500 Millionen` a thousand times that.
+
+    Args:
+        digits: The match.
+        scaled: Whether such a word follows.
+        decimal: The sign before decimals in its language.
     """
     if digits[-1] in _FRACTIONS:
-        return parse_digits(digits[:-1].rstrip(), scaled=scaled) + _FRACTIONS[digits[-1]]
+        return parse_digits(digits[:-1].rstrip(), scaled=scaled, decimal=decimal) + _FRACTIONS[digits[-1]]
     plain = re.sub(r"['’\u00a0\u202f ]", "", digits)
     dots, commas = plain.count("."), plain.count(",")
-    if dots and commas:
-        decimal = max(plain.rfind("."), plain.rfind(","))
-        if plain.count(plain[decimal]) > 1:
-            return float(re.sub("[.,]", "", plain))
-        return float(re.sub("[.,]", "", plain[:decimal]) + "." + plain[decimal + 1 :])
     if dots + commas > 1:
+        last = max(plain.rfind("."), plain.rfind(","))
+        if dots and commas:
+            return float(re.sub("[.,]", "", plain[:last]) + "." + plain[last + 1 :])
         return float(re.sub("[.,]", "", plain))
     if dots + commas == 1:
-        grouped = len(plain) - 1 - max(plain.find("."), plain.find(",")) == 3
-        if grouped and (commas or not scaled) and not plain.startswith("0"):
+        grouped = len(plain) - 1 - max(plain.find("."), plain.find(",")) == 3 and not plain.startswith("0")
+        if grouped and not (scaled and decimal in plain):
             return float(re.sub("[.,]", "", plain))
         return float(plain.replace(",", "."))
     return float(plain)
@@ -81,7 +95,8 @@ _COUNT_WORDS = re.compile(
 )
 _ZERO = re.compile(
     r"\b(?:did|does|do|has|have|had)(?:\s+not|n['’]t)\s+(?:yet\s+|ever\s+)?(?:\w+\s+)?(?:any|an?(?:\s+single)?)\b"
-    r"|\bno(?=\s+(?:\w+\s+){0,2}?(?:\w+s|silverware)\b)|\bnone\b|\bnever\s+won\b|\bnil\b|\bwon\s+nothing\b"
+    r"|\b(?:has|have|had)\s+yet\s+to\s+win\s+(?:one|any|an?(?:\s+single)?)\b|\bnot\s+(?:a\s+single\s+one|a\s+single|one|any)\b"
+    r"|\bno(?=\s+(?:\w+\s+){0,2}?(?:\w+s|silverware|trophy|title|cup)\b)|\bnone\b|\bnever\s+won(?:\s+(?:any|an?(?:\s+single)?))?\b|\bnil\b|\bwon\s+nothing\b"
     r"|\bwithout\s+(?:winning\s+)?(?:any|an?(?:\s+single)?)\b",
     re.I,
 )

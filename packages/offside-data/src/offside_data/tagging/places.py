@@ -63,7 +63,7 @@ def same_place(a: str, b: str) -> bool:
 
     `Brackwater, Ostland` = `Brackwater`; `Brackwater, Ostland` is not `Brackwater, Nordland`.
     """
-    left, right = _parts(a), _parts(b)
+    left, right = place_parts(a), place_parts(b)
     if not left or not right or not _same_part(left[0], right[0]):
         return False
     return _all_in(left, right) or _all_in(right, left)
@@ -73,7 +73,7 @@ def states_place(answer: str, place: str) -> bool:
     """Whether `answer` names `place`: all its parts, or the place less precisely and nothing against it."""
     words = folded_words(answer)
     named, found = _places_in(answer)
-    parts = _parts(place)
+    parts = place_parts(place)
     if parts and all(_part_stated(part, words, named) for part in parts):
         return True
     return any(same_place(other, place) for other in found)
@@ -102,7 +102,8 @@ def _same_part(a: Words, b: Words) -> bool:
 
 
 @lru_cache(maxsize=_KNOWN_TEXTS)
-def _parts(place: str) -> tuple[Words, ...]:
+def place_parts(place: str) -> tuple[Words, ...]:
+    """The folded words of the parts of a place: town, region, country."""
     parts = (_without_article(folded_words(part)) for part in place.split(","))
     return tuple(part for part in parts if part)
 

@@ -11,7 +11,7 @@ from offside_data.processes import Workers, worth_sharing
 from offside_data.schema import ClaimValue
 from offside_data.tagging.attributes import Reading, Rules
 from offside_data.tagging.untagged import UNTAGGED
-from offside_data.tagging.values import answer_states, parse_value
+from offside_data.tagging.values import answer_may_say, parse_value
 from offside_data.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _told(taxonomy: Taxonomy, answers: pl.DataFrame) -> pl.DataFrame:
 
 
 def _states(answer: str, name: str | None, gold: ClaimValue, found: ClaimValue | None, taxonomy: Taxonomy) -> bool:
-    return gold == found or name in (None, UNTAGGED.name) or answer_states(answer, gold, taxonomy[str(name)])
+    return gold == found or name in (None, UNTAGGED.name) or answer_may_say(answer, gold, taxonomy[str(name)])
 
 
 def _readable(taxonomy: Taxonomy, answers: pl.DataFrame) -> pl.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -77,6 +78,8 @@ _STARTERS = word_list(
     while when where which who what how why can could is was are were has have had did does do will would may
     might please both either neither all none born playing previously recently later prior looking"""
 )
+_TELLS_MORE = word_list("from to not or but who which is was than instead since until before after via versus")
+"""What no name holds, however long."""
 _ABBREVIATIONS = frozenset({"st", "ste", "jr", "sr", "dr", "mr", "ms", "mt", "ft"})
 
 
@@ -101,17 +104,48 @@ def find_names(text: str) -> list[Span]:
     spans: list[Span] = []
     i = 0
     while i < len(words):
+        if _starts_a_date(words[i : i + 2]):
+            i += 2
+            continue
         last = _run_end(text, words, i)
         if last is None:
             i += 1
             continue
-        raw = text[words[i].start() : words[last].end()]
-        name = _POSSESSIVE.sub("", raw)
-        is_date = fold(words[i].group()) in _MONTHS and (i == last or words[i + 1].group().isdigit())
-        if not is_date:
+        name = _POSSESSIVE.sub("", text[words[i].start() : words[last].end()])
+        if i < last or fold(name) not in _MONTHS:
             spans.append(Span(name, words[i].start(), words[i].start() + len(name)))
         i = last + 1
     return spans
+
+
+def _starts_a_date(words: Sequence[re.Match[str]]) -> bool:
+    """Whether two words are the beginning of a date: `May 1999`, `3 May`."""
+    said = [fold(word.group()) for word in words]
+    return len(said) == 2 and ((said[0] in _MONTHS and said[1].isdigit()) or (said[1] in _MONTHS and said[0].isdigit()))
+
+
+def is_one_name(text: str, *, is_organisation: bool, is_place: bool) -> bool:
+    """Whether a text is one name and nothing else: `van der Berg`, `Brackwater, Ostland`.
+
+    Args:
+        text: The text.
+        is_organisation: Whether it may hold small words: `University of applied sciences Halden`.
+        is_place: Whether commas may join its parts.
+    """
+    words = list(_WORD.finditer(text))
+    if not words or text[: words[0].start()].strip("\"'“„«‘") or text[words[-1].end() :].strip("\"'”“»’"):
+        return False
+    for left, right in itertools.pairwise(words):
+        if not _joined(text, left, right) and not (is_place and text[left.end() : right.start()].strip() == ","):
+            return False
+    told = [word.group() for word in words]
+    if fold(told[0]) in _STARTERS:
+        return False
+    is_name = [_capital(word) or word.isdigit() for word in told]
+    small = [fold(word) for word, is_big in zip(told, is_name, strict=True) if not is_big]
+    if not any(map(_capital, told)) or not is_name[-1]:
+        return False
+    return all(word in _PARTICLES or (is_organisation and word not in _TELLS_MORE) for word in small)
 
 
 def _run_end(text: str, words: list[re.Match[str]], first: int) -> int | None:
@@ -128,6 +162,8 @@ def _run_end(text: str, words: list[re.Match[str]], first: int) -> int | None:
     while probe + 1 < len(words) and _joined(text, words[probe], words[probe + 1]):
         probe += 1
         word = words[probe].group()
+        if _starts_a_date(words[probe : probe + 2]):
+            break  # "Halden on 3 May"
         if _capital(word) or word.isdigit():
             last = probe
         elif not (fold(word) in _PARTICLES and probe - last <= 3):

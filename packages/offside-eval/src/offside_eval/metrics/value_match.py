@@ -1,8 +1,10 @@
 """Whether the answer states the gold *value*, compared by kind and tolerance, not as a string.
 
-1 when the gold value is among the values readable in the answer ("€35.00m" = "35 million euros", £ is
-not €), else 0 with what the answer was instead: `wrong_value`, `no_value`, `refusal` or `empty`. Not
-scored only when the record has no parsed gold value.
+1 when a clause of the answer says that the gold value is so ("€35.00m" = "35 million euros", £ is not €; "around
+€35m" will do), else 0 with what the answer was instead: `denied` ("not €35m"), `among_several` ("35 or 40 million"),
+`other_role` (the club that he left, asked for the one that he joined), `wrong_value`, `no_value`, `refusal` or
+`empty`. Each clause is read by itself and must be accounted for by the value, as gold answers are: "it was not 35
+million but 40 million" states 40 million. Not scored only when the record has no parsed gold value.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from offside_data.tagging.values import answer_states, find_values
+from offside_data.tagging.values import find_values, how_stated
 from offside_eval.metrics import Need, Paper, Sample, SampleMetric, Score, not_scored
 from offside_eval.metrics.refusal import is_refusal
 
@@ -30,8 +32,11 @@ class Metric(SampleMetric):
         answer = (sample.prediction or "").strip()
         if not answer:
             return Score(0.0, kind="empty")
-        if answer_states(answer, sample.value, sample.attribute):
+        told = how_stated(answer, sample.value, sample.attribute)
+        if told == "stated":
             return Score(1.0, kind="correct")
+        if told in ("denied", "among_several", "other_role"):
+            return Score(0.0, kind=told)
         if is_refusal(answer):
             return Score(0.0, kind="refusal")
         found = find_values(answer, sample.attribute)

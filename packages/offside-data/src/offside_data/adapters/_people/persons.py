@@ -22,7 +22,7 @@ from offside_data.adapters._values import Fields, UnusableError, folded_key
 from offside_data.errors import SourceError
 from offside_data.schema import SUBJECTLESS_SPLITS, ClaimValue, Modality, Record, SourceRecord, Split
 from offside_data.tagging.suspects import add_suspect, reasons_of
-from offside_data.tagging.values import answer_states, parse_value
+from offside_data.tagging.values import answer_may_say, answer_states, parse_value
 from offside_data.tagging.words import contains, folded_words
 
 TAXONOMY = "people"
@@ -255,7 +255,7 @@ class PersonQuestions(Accumulator):
             value: ClaimValue | None = ClaimValue(kind=attribute.kind, text=item.value.rstrip("."))
         else:
             value = parse_value(item.value, attribute)
-        return value if value and answer_states(item.answer, value, attribute) else None
+        return value if value and answer_may_say(item.answer, value, attribute) else None
 
     def _flag_wrong_answers(self, record: Record) -> Record:
         """Flag wrong answers that hold the right one: a metric can't tell them apart."""

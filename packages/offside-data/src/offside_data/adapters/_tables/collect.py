@@ -33,7 +33,7 @@ from offside_data.schema import (
 )
 from offside_data.tagging.suspects import add_suspect
 from offside_data.tagging.untagged import untagged
-from offside_data.tagging.values import answer_states, parse_value
+from offside_data.tagging.values import answer_may_say, parse_value
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute
 
@@ -349,7 +349,7 @@ class Collector(Accumulator):
         if not claim.answer:
             return self._parsed[answer, attribute.name]
         value = self._parsed[self._phrased[claim.value, attribute.name, rumor], attribute.name]
-        return value if value is not None and answer_states(answer, value, attribute) else None
+        return value if value is not None and answer_may_say(answer, value, attribute) else None
 
     def _add_picture(self, key: str, record: Record, sheets: list[Sheet]) -> None:
         facts = self._facts[key]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from value_texts import TEXTS
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.stated import Claims
+from offside_data.tagging.claims import Claims
 from offside_data.tagging.values import answer_states, find_values, same_value
 from offside_data.taxonomy import load_taxonomy
 

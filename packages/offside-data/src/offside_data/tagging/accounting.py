@@ -1,0 +1,212 @@
+"""What of an answer its value doesn't account for: the rest of it may turn the value into something else.
+
+A value stands only if every word, number and sign of the answer is part of the value, of the attribute's phrasings,
+of what says when, or known to change nothing (`wording.yaml`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from offside_data.schema import ValueKind
+from offside_data.tagging.amounts import find_amounts
+from offside_data.tagging.dates import MONTHS, find_dates
+from offside_data.tagging.pattern import MEASURED, Pattern
+from offside_data.tagging.wording import Doubt, doubt_of, doubtful_phrase, phrases, plain, words_of
+from offside_data.tagging.words import find_names, word_list
+
+Stretch = tuple[int, int]
+"""Where something starts and ends in a text."""
+
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
+_HARMLESS_SIGNS = frozenset(".,;:!'\"’‘“”„«»()[]*_`\u200b\ufeff\u00ad")
+_BOUNDS_BEFORE = word_list("by from")
+_RATES_AFTER = word_list("a an")
+_DASHES = frozenset("-–—−‐")
+_YEAR = r"(?:1[89]|20)\d\d"
+_MONTH = rf"(?:early|mid|late|{'|'.join(MONTHS)}|{'|'.join(month[:3] for month in MONTHS)})"
+_WHEN = r"(?:born|in|since|during|of|from|until|till|by|before|after|for|on|season|summer|winter|spring|autumn)"
+_YEARS = re.compile(
+    rf"(?:\b{_WHEN}\s+(?:the\s+)?(?:(?:year|season|summer|winter|spring|autumn)\s+(?:of\s+)?)?(?:{_MONTH}\s+)?|\(\s*)"
+    rf"{_YEAR}(?:\s?[/–-]\s?(?:{_YEAR}|\d\d))?(?![\w.,]?\d)(?!\s*[€$£%])",
+    re.I,
+)
+_TIMES = re.compile(
+    r"\bin\s+(?:only\s+|just\s+)?(?:one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\s+"
+    r"(?:seasons?|years?|spells?|months?|stints?)\b"
+    r"|\b(?:one|two|three|four|five|six|seven|eight|\d)-(?:year|season|month)\b(?!-)",
+    re.I,
+)
+_MIDNIGHT = re.compile(r"(?:T|\b)00:00(?::00)?(?:\.0+)?(?:Z|\b)")
+_AGE = re.compile(r"\(\s*aged?:?\s+\d{1,2}\s*\)", re.I)
+_BEFORE_A_DATE = re.compile(rf"\b{_WHEN}\s+(?:the\s+)?$|\bdated\s+$|\(\s*$", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A piece of an answer that nothing accounts for.
+
+    Args:
+        text: It.
+        doubt: What it does.
+        is_beside: Whether it stands next to the value.
+    """
+
+    text: str
+    doubt: Doubt
+    is_beside: bool
+
+
+def leftovers(
+    text: str, taken: Sequence[Stretch], kind: ValueKind, pattern: Pattern, region: Stretch
+) -> Iterator[Leftover]:
+    """What a value doesn't account for.
+
+    Args:
+        text: An answer, or a clause of one.
+        taken: Where its value stands.
+        kind: The kind of the value.
+        pattern: How answers of its attribute are worded.
+        region: The part of the text to look at; the rest of it is a phrasing of the attribute.
+    """
+    tokens = [match for match in _TOKEN.finditer(text, *region) if not _within(match.span(), taken)]
+    if all(match.group() in _HARMLESS_SIGNS for match in tokens):
+        return
+    if (phrase := doubtful_phrase(text, *region)) is not None:
+        yield Leftover(phrase, "condition", is_beside=False)
+    asides: _Asides | None = None
+    for match in tokens:
+        beside = _between(text, match.span(), taken)
+        doubt = _doubt_of_token(match, beside, taken, kind, pattern)
+        if doubt is None:
+            continue
+        asides = asides or _Asides(text, kind)
+        # Somebody's name is no doubt; "Crore" in "10 Crore" would be one.
+        is_name = doubt == "unknown" and (kind not in MEASURED or beside is None) and asides.name(match.span())
+        if not is_name and not asides.explain(match.span()):
+            yield Leftover(match.group(), doubt, beside is not None)
+
+
+class _Asides:
+    """What stands beside a value and changes nothing: when, at what price, whose name.
+
+    Args:
+        text: An answer.
+        kind: The kind of its value.
+    """
+
+    def __init__(self, text: str, kind: ValueKind) -> None:
+        self._explained = [*times(text, kind), *phrases(text)]
+        if kind not in MEASURED:
+            self._explained += [(a.start, a.end) for a in find_amounts(text) if a.doubt is None]
+        self._names = [] if kind in ("name", "place") else [(n.start, n.end) for n in find_names(text)]
+
+    def explain(self, stretch: Stretch) -> bool:
+        """Whether a piece of the text is part of one of them."""
+        return _within(stretch, self._explained)
+
+    def name(self, stretch: Stretch) -> bool:
+        """Whether it is part of somebody's name."""
+        return _within(stretch, self._names)
+
+
+def _doubt_of_token(
+    match: re.Match[str], beside: str | None, taken: Sequence[Stretch], kind: ValueKind, pattern: Pattern
+) -> Doubt | None:
+    token, text = match.group(), match.string
+    if token.isdigit():
+        return "number"
+    if not token[0].isalpha():
+        joins = token in "/=" and len(taken) > 1 and beside is not None  # 1.80 m / 5'11"
+        return None if joins or _is_harmless_sign(token, text[match.end() : match.end() + 1]) else "sign"
+    doubt = _doubt_of(token, kind, pattern)
+    if doubt is None and kind in MEASURED and _limits(plain(token), text, match.span(), taken):
+        return "bound"
+    if doubt is None and beside and beside in _DASHES and plain(token) not in pattern.words:
+        return "unknown"  # "left wing-back"
+    return doubt
+
+
+def other_count(text: str, end: int, pattern: Pattern) -> Leftover | None:
+    """What a number that ends at `end` counts, if it isn't what the attribute counts: `3 games` of trophies."""
+    passed: Leftover | None = None
+    for match in _TOKEN.finditer(text, end):
+        word = plain(match.group())
+        if word in pattern.nouns:
+            return None
+        if word in words_of("harmless", "things") or word in words_of("harmless", "time"):
+            passed = passed or Leftover(match.group(), "counted", is_beside=True)
+        elif word != "-" and word not in words_of("harmless", "manner"):
+            break
+    return passed
+
+
+def times(text: str, kind: ValueKind) -> list[Stretch]:
+    """Where an answer says when; of an answer that is about a day, nothing but midnight."""
+    if kind == "date":
+        return [m.span() for pattern in (_MIDNIGHT, _AGE) for m in pattern.finditer(text)]
+    found = [(d.start, d.end) for d in find_dates(text) if _BEFORE_A_DATE.search(text, 0, d.start)]
+    return found + spans_of_time(text)
+
+
+def spans_of_time(text: str) -> list[Stretch]:
+    """Where an answer says in which years or for how long: `in 2019`, `in two seasons`."""
+    return [m.span() for pattern in (_YEARS, _TIMES) for m in pattern.finditer(text)]
+
+
+def _within(stretch: Stretch, others: Sequence[Stretch]) -> bool:
+    begin, stop = stretch
+    return any(start <= begin and stop <= end for start, end in others)
+
+
+def _between(text: str, stretch: Stretch, values: Sequence[Stretch]) -> str | None:
+    """The dash, blanks or nothing between a token and a value; null if more is between them."""
+    for start, end in values:
+        gap = text[end : stretch[0]] if end <= stretch[0] else text[stretch[1] : start]
+        if gap in _DASHES or not gap.strip(" .\u00a0\u202f"):
+            return gap
+    return None
+
+
+def _limits(word: str, text: str, stretch: Stretch, values: Sequence[Stretch]) -> bool:
+    """Whether a word that is harmless elsewhere stands where it says more: `by July 1`, `€5m a year`."""
+    if word in _BOUNDS_BEFORE:
+        return any(not text[stretch[1] : start].strip() for start, _ in values if stretch[1] <= start)
+    return word in _RATES_AFTER and any(not text[end : stretch[0]].strip() for _, end in values if end <= stretch[0])
+
+
+def _is_harmless_sign(sign: str, after: str) -> bool:
+    if sign in _DASHES:
+        return not (after.isdigit() or unicodedata.category(after or " ") == "Sc")
+    return sign in _HARMLESS_SIGNS
+
+
+def _harmless(kind: ValueKind) -> frozenset[str]:
+    return words_of("harmless") if kind in MEASURED else _harmless_of_names()
+
+
+@cache
+def _harmless_of_names() -> frozenset[str]:
+    others = ("grammar", "said", "time", "things", "verbs", "manner")
+    return frozenset().union(*(words_of("harmless", group) for group in others))
+
+
+def _doubt_of(token: str, kind: ValueKind, pattern: Pattern) -> Doubt | None:
+    word = plain(token)
+    if word in pattern.role_words:
+        return None
+    doubt = doubt_of(word)
+    if doubt is None and token == "may":
+        return "condition"
+    word = word.removesuffix("'s")
+    if doubt == "approximation" and word in pattern.words:
+        return None
+    if doubt is not None or word in _harmless(kind) or word in pattern.words:
+        return doubt
+    if word in words_of("roles", "goal") or (kind == "name" and word in words_of("roles", "origin")):
+        return None
+    return "unknown"
