@@ -20,7 +20,6 @@ from offside_data.questions.knowledge import Knowledge
 from offside_data.questions.wrong_answers import WrongAnswers
 from offside_data.schema import Record
 from offside_data.tagging.suspects import same_answer
-from offside_data.tagging.values import answer_may_say
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
@@ -159,11 +158,11 @@ class Forms:
         assert record.value is not None
         text = phrasings.value_text(record.value, attribute)
         wording = phrasings.answer(attribute, text, rumor=record.veracity == "rumor")
-        own = folded_words(record.answer)
+        own, claim = folded_words(record.answer), self._known.claims.claim(attribute.name, record.value)
         return tuple(
             said
             for said in (wording.text, *wording.paraphrases)
-            if folded_words(said) != own and answer_may_say(said, record.value, attribute)
+            if folded_words(said) != own and claim is not None and claim.texts.may_say(said, claim)
         )
 
 

@@ -13,7 +13,6 @@ from offside_data.questions.nearby import near_values
 from offside_data.schema import ClaimValue, Record
 from offside_data.seeding import rng
 from offside_data.tagging.claims import Claim, states_one
-from offside_data.tagging.values import answer_may_say
 from offside_data.taxonomy import Attribute
 
 
@@ -46,14 +45,15 @@ class WrongAnswers:
         if attribute is None or value is None:
             return None
         text = phrasings.value_text(value, attribute)
-        never = self._known.said_of(record, attribute)
+        claim, never = self._known.claims.claim(attribute.name, value), self._known.said_of(record, attribute)
         for blanked in (
             _blanked(record.answer, value, text),
             phrasings.cloze(attribute, rumor=record.veracity == "rumor"),
         ):
             if (
                 blanked is not None
-                and answer_may_say(blanked.replace(phrasings.BLANK, text), value, attribute)
+                and claim is not None
+                and claim.texts.may_say(blanked.replace(phrasings.BLANK, text), claim)
                 and not states_one(blanked, never)
             ):
                 return blanked

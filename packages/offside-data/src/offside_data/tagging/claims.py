@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.values import AFFIXES, answer_states, find_values, same_value
+from offside_data.tagging.values import AFFIXES, answer_may_say, answer_states, find_values, same_value
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
@@ -66,6 +66,8 @@ class Texts:
         self.marks: Callable[[str], Marks] = functools.lru_cache(_TEXTS)(read)
         """The numbers, days or words of a text; null where they don't tell which values it states."""
         self.states: Callable[[str, Claim], bool] = functools.lru_cache(_PAIRS)(self._states)
+        self.may_say: Callable[[str, Claim], bool] = functools.lru_cache(_PAIRS)(self._may_say)
+        """As `tagging.values.answer_may_say`."""
         self.mark_of_choice = functools.lru_cache(_TEXTS)(lambda text: self.mark_of(self._choice(text)))
         """What `mark_of` says of the value that an option stands for."""
 
@@ -107,6 +109,9 @@ class Texts:
 
     def _states(self, text: str, claim: Claim) -> bool:
         return answer_states(text, claim.value, self.attribute)
+
+    def _may_say(self, text: str, claim: Claim) -> bool:
+        return answer_may_say(text, claim.value, self.attribute)
 
     def _choice(self, text: str) -> ClaimValue:
         found = find_values(text, self.attribute)
