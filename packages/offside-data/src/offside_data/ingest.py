@@ -23,7 +23,7 @@ from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.dataset.pictures import PictureSpool, PictureStore, StoredImage
 from offside_data.dataset.storage import frame_schema
 from offside_data.dataset.transaction import new_dataset
-from offside_data.errors import SourceError
+from offside_data.errors import SourceError, listed
 from offside_data.files import ensure_free, scratch_folder
 from offside_data.images.intake import (
     BadPicture,
@@ -247,10 +247,9 @@ def formats() -> list[str]:
 def _stop_at_bad_rows(imported: Imported, source: Path, *, skip_bad: bool) -> None:
     bad = [remark for remark in imported.remarks if remark.kind == "rejected"]
     if bad and (not skip_bad or not imported.records):
-        shown = "\n".join(f"  {remark}" for remark in bad[:SHOWN])
-        more = f"\n  and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        shown = listed(bad, shown=SHOWN)
         way_out = "Correct the source" + (", or leave these rows out with --skip-bad." if imported.records else ".")
-        raise SourceError(f"{source}: {len(bad)} of {imported.rows} rows can't be used:\n{shown}{more}\n{way_out}")
+        raise SourceError(f"{source}: {len(bad)} of {imported.rows} rows can't be used:\n{shown}\n{way_out}")
     if not imported.records:
         raise SourceError(f"{source}: holds no records.")
 

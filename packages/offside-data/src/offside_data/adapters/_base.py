@@ -40,8 +40,8 @@ ADAPTERS = Registry(
 )
 """All adapters, ours and third parties'."""
 
-RemarkKind = Literal["rejected", "duplicate", "merged", "suspect", "unparsed", "note"]
-LEFT_OUT: tuple[RemarkKind, ...] = ("rejected", "duplicate", "merged")
+RemarkKind = Literal["rejected", "duplicate", "merged", "empty", "suspect", "unparsed", "note"]
+LEFT_OUT: tuple[RemarkKind, ...] = ("duplicate", "merged", "empty", "rejected")
 """Remarks on source rows that became no record of their own; every such row has exactly one of these."""
 
 
@@ -51,7 +51,7 @@ class Remark:
 
     Args:
         kind: `rejected` (unusable), `duplicate` (the same as another row), `merged` (became part of another
-            row's record), `suspect` (a record that looks odd), `unparsed` (its value isn't readable) or
+            row's record), `empty` (a published question without words), `suspect` (a record that looks odd), `unparsed` (its value isn't readable) or
             `note` (about a file).
         file: The source file.
         index: The row's position in the file, from 0; null for a whole file.

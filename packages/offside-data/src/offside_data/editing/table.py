@@ -11,10 +11,10 @@ from typing import Any
 from offside_data.adapters._tables.cells import text_of
 from offside_data.adapters._tables.tables import SUFFIXES, TableReading, read_table
 from offside_data.editing.columns import CLEAR, COLUMNS, KEY, MADE, column_of, read
-from offside_data.errors import UsageError
+from offside_data.errors import UsageError, listed
 from offside_data.plugins import unknown_name_message
 
-_SHOWN = 20
+SHOWN = 20
 _NAMELESS = re.compile(r"column \d+")
 _SECOND = re.compile(r"(.+) \(\d+\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # A damaged file; tabs and line ends may stay.
@@ -103,7 +103,7 @@ def _edits(where: str, names: Iterable[str], rows: Iterable[tuple[str, Mapping[s
         if earlier.cells != edit.cells:
             problems.append(f"{place}: record {edit.record_id} stands in {earlier.place} already, with other contents")
     if problems:
-        raise UsageError(listed(f"{where} can't be used, nothing was changed", problems))
+        raise UsageError(f"{where} can't be used, nothing was changed:\n{listed(problems, shown=SHOWN)}")
     if not edits:
         raise UsageError(f"{where}: no row. `edit DATASET --template OUT --where …` writes a table to fill in.")
     return edits
@@ -153,9 +153,3 @@ def _cells(row: Mapping[str, Any], columns: Mapping[str, str | None]) -> Iterato
 
 def _is_marker(text: str) -> bool:
     return text.casefold() == CLEAR
-
-
-def listed(what: str, problems: list[str]) -> str:
-    """A message that lists problems, the first ones if there are many."""
-    more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    return f"{what}:\n" + "\n".join(f"  {problem}" for problem in problems[:_SHOWN]) + more

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from offside_data.adapters._base import Imported, Picture, Remark
 from offside_data.dataset.journal import work_folder
 from offside_data.dataset.pictures import PictureSpool
-from offside_data.errors import MissingImagesError, PictureError, SourceError
+from offside_data.errors import MissingImagesError, PictureError, SourceError, listed
 from offside_data.files import write_text
 from offside_data.images.decode import MAX_BYTES, read_bytes
 from offside_data.images.hashing import hash_image
@@ -185,10 +185,9 @@ def _missing_message(missing: list[Picture], wanted: int) -> str:
 
 
 def _bad_message(bad: list[BadPicture], wanted: int) -> str:
-    shown = "\n".join(f"  {picture}" for picture in bad[:SHOWN])
-    more = f"\n  and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    shown = listed(bad, shown=SHOWN)
     way_out = "Replace them" + (", or leave their records out with --skip-bad." if len(bad) < wanted else ".")
-    return f"{len(bad)} of {wanted} pictures can't be used:\n{shown}{more}\n{way_out}"
+    return f"{len(bad)} of {wanted} pictures can't be used:\n{shown}\n{way_out}"
 
 
 # ---------------------------------------------------------------------------------------------
