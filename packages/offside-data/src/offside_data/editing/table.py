@@ -12,12 +12,12 @@ from offside_data.adapters._tables.cells import text_of
 from offside_data.adapters._tables.tables import SUFFIXES, TableReading, read_table
 from offside_data.editing.columns import CLEAR, COLUMNS, KEY, MADE, column_of, read
 from offside_data.errors import UsageError, listed
+from offside_data.invisible import invisible_in
 from offside_data.plugins import unknown_name_message
 
 SHOWN = 20
 _NAMELESS = re.compile(r"column \d+")
 _SECOND = re.compile(r"(.+) \(\d+\)")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # A damaged file; tabs and line ends may stay.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +145,8 @@ def _cells(row: Mapping[str, Any], columns: Mapping[str, str | None]) -> Iterato
         text = text_of(cell, column or name).strip()
         if text and column is None:
             raise ValueError(f"has {text!r} in {name}, which has no heading")
-        if control := _CONTROL.search(text):
-            raise ValueError(f"has the control character {control.group()!r} in {name}; take it out")
+        if found := invisible_in(text):
+            raise ValueError(f"has the control character {', '.join(found)} in {name}, which nobody sees; take it out")
         if text and column is not None:
             yield column, text
 
