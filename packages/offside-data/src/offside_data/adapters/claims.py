@@ -50,8 +50,9 @@ def lacking(source: Path) -> str | None:
     known = [name for field in ("subject", "attribute", "value") for name in columns if field_of(name) == field]
     which = f"; known of them: {', '.join(known)}" if known else ""
     return (
-        f"Its columns are {', '.join(columns)}{which}. A table of claims has a column for the subject, one for the attribute and one for the value: say which they are, e.g. "
-        "--format claims --set subject=COLUMN --set attribute=COLUMN --set value=COLUMN."
+        f"Its columns are {', '.join(columns)}{which}. A table of claims has a column for the subject, one for the "
+        "attribute and one for the value: say which they are, e.g. --format claims --set subject=COLUMN --set "
+        "attribute=COLUMN --set value=COLUMN."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from typing import NamedTuple
 from offside_data.questions import alternatives, phrasings
 from offside_data.questions.knowledge import Knowledge
 from offside_data.questions.nearby import near_values
+from offside_data.questions.styles import canonical, repeats_unit, written_like
 from offside_data.schema import ClaimValue, Record
 from offside_data.seeding import rng
-from offside_data.tagging.values import answer_states, states_any
+from offside_data.tagging.values import answer_states, find_values, states_any
 from offside_data.taxonomy import Attribute
 
 
@@ -54,6 +56,7 @@ class WrongAnswers:
                 blanked is not None
                 and answer_states(blanked.replace(phrasings.BLANK, text), value, attribute)
                 and not states_any(blanked, never, attribute)
+                and not repeats_unit(blanked)
             ):
                 return blanked
         return None
@@ -64,8 +67,7 @@ class WrongAnswers:
         if attribute is None or value is None or sentence is None:
             return WrongForms()
         never = self._known.said_of(record, attribute)
-        candidates = (c for c in self._candidates(record, attribute, value) if not states_any(c.text, never, attribute))
-        wrong = alternatives.first_wrong(attribute, candidates, never)
+        model, wrong = self._wrong(record, attribute, value, never)
         if not wrong:
             return WrongForms()
         worded = itertools.chain(
@@ -74,16 +76,41 @@ class WrongAnswers:
             (text for other in wrong for text in _wordings(record, attribute, other)),
         )
         perturbed = (text for text in dict.fromkeys(worded) if not states_any(text, never, attribute))
-        right = phrasings.value_text(value, attribute)
-        options = alternatives.choices(right, [v.text for v in wrong], rng(self._seed, "choices", record.record_id))
+        options = alternatives.choices(
+            model.text, [v.text for v in wrong], rng(self._seed, "choices", record.record_id)
+        )
         return WrongForms(
             tuple(itertools.islice(perturbed, alternatives.DISTRACTORS)), options.options, options.correct
         )
 
-    def _candidates(self, record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[ClaimValue]:
-        """Values of others, in an order of the record's own that no further value changes; then near ones."""
-        yield from self._known.drawn_by(record, attribute)
-        yield from near_values(value, attribute, rng(self._seed, "near values", record.record_id))
+    def _wrong(
+        self, record: Record, attribute: Attribute, value: ClaimValue, never: list[ClaimValue]
+    ) -> tuple[ClaimValue, list[ClaimValue]]:
+        """The value as its options are written, and wrong values written alike."""
+        stated = dataclasses.replace(value, text=phrasings.value_text(value, attribute))
+        model, wrong = stated, list[ClaimValue]()
+        for model in filter(None, (stated, canonical(stated))):
+            alike = self._candidates(record, attribute, model)
+            candidates = (c for c in alike if not states_any(c.text, never, attribute))
+            wrong = alternatives.first_wrong(attribute, candidates, never)
+            if wrong:
+                break
+        return model, wrong
+
+    def _candidates(self, record: Record, attribute: Attribute, model: ClaimValue) -> Iterator[ClaimValue]:
+        """Values of others, in an order of the record's own that no further value changes; then near ones.
+
+        All are written as the model is, since among other options one in another style gives itself away.
+        """
+        near = near_values(model, attribute, rng(self._seed, "near values", record.record_id))
+        for candidate in itertools.chain(self._known.drawn_by(record, attribute), near):
+            text = written_like(candidate, model)
+            if text == candidate.text:
+                yield candidate
+            elif text is not None:
+                found = find_values(text, attribute)
+                if len(found) == 1 and found[0].text == text:
+                    yield found[0]
 
 
 def _wordings(record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[str]:
