@@ -17,7 +17,6 @@ from offside_data.invisible import invisible_in, visible
         ("Ada\u2028Vest", "Ada Vest", ("U+2028",)),
         ("A\u200bda\u00ad V\u2066est\u202e", "Ada Vest", ("U+200B", "U+00AD", "U+2066", "U+202E")),
         ("Ada\u200dVest", "AdaVest", ("U+200D",)),
-        ("A\ufe0fda", "Ada", ("U+FE0F",)),
         ("Ada\u00a0Vest\n", "Ada\u00a0Vest\n", ()),
         ("می\u200cخواهم", "می\u200cخواهم", ()),
         ("👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧", ()),

@@ -15,8 +15,8 @@ ALWAYS = (
 """What is invisible wherever it stands, as the inside of a character class."""
 INVISIBLE = re.compile(
     f"[{ALWAYS}]"
-    # Joiners between Latin, Greek or Cyrillic letters, selectors of a form that letters haven't.
-    "|(?<![\u0590-\U0010ffff])[\u200c\u200d]|[\u200c\u200d](?![\u0590-\U0010ffff])|(?<![\u2000-\U0010ffff])[\ufe00-\ufe0f]"
+    # Joiners beside Latin, Greek or Cyrillic letters.
+    "|(?<![\u0590-\U0010ffff])[\u200c\u200d]|[\u200c\u200d](?![\u0590-\U0010ffff])"
 )
 _SPACING = re.compile("[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
 """Those that end a line or a page: a blank takes their place, so that words stay apart."""

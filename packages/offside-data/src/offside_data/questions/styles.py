@@ -78,8 +78,10 @@ def _months() -> tuple[tuple[int, str, str], ...]:
     found: dict[tuple[int, str], set[str]] = {}
     for names in _data()["months"].values():
         for number, forms in enumerate(names, start=1):
-            for place, name in enumerate(forms.split("/")):
-                found.setdefault((number, name), set()).add("short" if place else "full")
+            full, *short = forms.split("/")
+            found.setdefault((number, full), set()).add("full")
+            for name in short or [full]:  # One without a short name is both.
+                found.setdefault((number, name), set()).add("short")
     longest = sorted(found.items(), key=lambda item: -len(item[0][1]))
     return tuple((number, name, " ".join(sorted(forms))) for (number, name), forms in longest)
 

@@ -181,7 +181,9 @@ class _Letters:
     titles: Mapping[str, str]
     languages: Mapping[str, frozenset[str]]
     signs: frozenset[str]
+    pairs: tuple[str, ...]
     inside: frozenset[str]
+    never_last: frozenset[str]
 
 
 @functools.cache
@@ -193,7 +195,9 @@ def _letters() -> _Letters:
             name: frozenset(letters) | frozenset(letters.upper()) for name, letters in data["languages"].items()
         },
         signs=frozenset(data["signs"]),
+        pairs=tuple(data["pairs"]),
         inside=frozenset(data["inside"]),
+        never_last=frozenset(data["never_last"]),
     )
 
 
@@ -220,6 +224,10 @@ class _Reading:
     def latin(self) -> bool:
         return all(map(_is_latin, self.letters))
 
+    def rank(self) -> tuple[int, int]:
+        """How little sense it makes."""
+        return self.odd, len(self.languages)
+
 
 def _guess(path: Path, size: int) -> Encoding:
     """The encoding in which the letters of a file make sense, with what that rests on.
@@ -227,23 +235,27 @@ def _guess(path: Path, size: int) -> Encoding:
     Raises:
         SourceError: If it is nearly UTF-8, or makes sense in none.
     """
-    words, sequences, high = Counter[bytes](), 0, 0
+    words, rest, sequences, high = Counter[bytes](), Counter[bytes](), 0, 0
     for piece in _pieces(path, size):
         for line in piece.splitlines():
             if _HIGH.search(line):
-                line, found = _SEQUENCE.subn(b"", line)
+                other, found = _SEQUENCE.subn(b"", line)
                 sequences += found
-                high += len(_HIGH.findall(line))
+                high += len(_HIGH.findall(other))
                 if len(words) < _SAMPLE:
                     words.update(_in_context(line))
+                    rest.update(_in_context(other))
     readings = [reading for name in _letters().titles if (reading := _read_in(name, words)) is not None]
     readings = [reading for reading in readings if _first_fault(path, reading.name, size) is None]
-    best = min(readings, key=lambda reading: (reading.odd, len(reading.languages)), default=None)
+    best = min(readings, key=_Reading.rank, default=None)
     if sequences and (best is None or best.latin or sequences > _BY_CHANCE * (sequences + high)):
+        likely = min(
+            filter(None, (_read_in(name, rest) for name in _letters().titles)), key=_Reading.rank, default=None
+        )
         raise SourceError(
             f"{path}: is nearly UTF-8: {sequences} of its characters are, but {_first_fault(path, 'utf-8-sig', size)} "
             "isn't. It seems to be put together of files in two encodings: write that place anew in an editor, or, if "
-            f"the file is no UTF-8 at all, say --set encoding={best.name if best else 'cp1252'}."
+            f"the file is no UTF-8 at all, say --set encoding={likely.name if likely else 'cp1252'}."
         )
     if best is None or best.odd:
         near = f" Nearest is {best.name} ({_letters().titles[best.name]})." if best else ""
@@ -277,14 +289,17 @@ def _read_in(name: str, words: Counter[bytes]) -> _Reading | None:
             else:
                 signs[character] += count
                 odd += count * _is_odd_sign(word, place)
+    odd += sum(abs(signs[opening] - signs[closing]) for opening, closing in _letters().pairs)
     chosen, unknown = _fewest_languages(letters)
     return _Reading(name, odd + unknown, letters, signs, chosen)
 
 
 def _is_misplaced(word: str, place: int) -> bool:
-    """Whether a letter stands where none does: beside a digit, a capital after a small one, among those of a script."""
+    """Whether a letter stands where none does: beside a digit, a capital after a small one, in another script."""
     before, after = word[max(0, place - 1) : place], word[place + 1 : place + 2]
     if before.isdigit() or after.isdigit() or (word[place].isupper() and before.islower()):
+        return True
+    if word[place] in _letters().never_last and not after.isalpha():
         return True
     # Latin letters stand in no word of another script.
     return not _is_latin(word[place]) and any(one.isalpha() and _is_latin(one) for one in before + after)
@@ -326,10 +341,9 @@ def _what_it_rests_on(best: _Reading, readings: list[_Reading], words: Counter[b
     rivals = [
         reading.name
         for reading in readings
-        if (reading.odd, len(reading.languages)) == (best.odd, len(best.languages))
-        and texts[reading.name] != texts[best.name]
+        if reading.rank() == best.rank() and texts[reading.name] != texts[best.name]
     ]
-    instead = f" {' and '.join(rivals)} would make sense, too." if rivals else ""
+    instead = f" {', '.join(rivals)} would make sense, too." if rivals else ""
     return (
         f"isn't UTF-8; read as {best.name} ({_letters().titles[best.name]}), in which its other characters are {kind} "
         f"({shown}).{instead} If names look wrong, say --set encoding=… (e.g. cp1250, cp850, mac_roman)"
