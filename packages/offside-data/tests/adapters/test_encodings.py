@@ -17,6 +17,7 @@ HEAD = "subject;attribute;value\n"
         ("cp1252", "Bjørn Ødegård;club;Straße Köln"),
         ("cp1252", "João Müller;fee;€35m – “free” · Peña"),
         ("cp1252", "Ada Vest;fee;€35m"),
+        ("cp1252", "Ada Vestøl;club;“CAFÉ”"),  # Its last two bytes are a letter in UTF-8, but one of no language here.
         ("cp1250", "Łukasz Żak;club;Górnik Łódź"),
         ("cp1250", "Jiří Dvořák;club;Plzeň"),
         ("cp1250", "Horváth Győző;club;Újpest"),

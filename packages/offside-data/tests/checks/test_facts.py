@@ -16,7 +16,7 @@ def metres(text: str, number: float) -> dict[str, Any]:
 def test_two_values_of_a_shared_fact_are_an_error_flagged_or_not(found: Any, setter: Any, suspect: str | None) -> None:
     changes = {
         "multimodal/retain": setter("s1", "nationality", **metres("1.80 m", 1.8)),
-        "text/retain": setter("s1", "nationality", **metres("1.91 m", 1.91), suspect=suspect),
+        "text/retain": setter("s1", "club", **metres("1.91 m", 1.91), suspect=suspect),
     }
     (issue,) = found("facts", changes)
     assert (issue.severity, issue.code) == ("error", "fact-conflict")
@@ -36,7 +36,7 @@ def test_two_values_of_a_shared_fact_are_an_error_flagged_or_not(found: Any, set
 def test_what_contradicts_no_fact(found: Any, setter: Any, other: dict[str, Any]) -> None:
     changes = {
         "multimodal/retain": setter("s1", "nationality", **metres("1.80 m", 1.8)),
-        "text/retain": setter("s1", "nationality", **other),
+        "text/retain": setter("s1", "club", **other),
     }
     assert found("facts", changes) == []
 

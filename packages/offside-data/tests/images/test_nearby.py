@@ -26,7 +26,8 @@ def picture(name: str, root: Path) -> Picture:
         ([COMPOSED], DECOMPOSED, [COMPOSED]),
         (["IMG_1.JPG"], "img_1.jpg", ["IMG_1.JPG"]),
         (["sub/deep/a.png"], "a.png", ["sub/deep/a.png"]),
-        (["a.png"], "old/a.png", ["a.png"]),
+        (["old/sub/a.png", "new/a.png"], "old/a.png", ["old/sub/a.png"]),
+        (["a.png", "new/a.png"], "old/a.png", []),  # Another picture may have its name.
         (["sub/A.PNG"], "a.png", ["sub/A.PNG"]),
         (["x/a.png", "y/a.png"], "a.png", ["x/a.png", "y/a.png"]),
         (["A.png", "sub/a.png"], "a.png", ["A.png"]),  # Case differs less than the folder.

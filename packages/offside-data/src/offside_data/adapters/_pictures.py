@@ -122,9 +122,18 @@ class NearNames:
                 known.setdefault(fold(path), []).append(path)
 
     def find(self, path: str) -> list[str]:
-        """What a path may mean: the paths that differ least from it, all that differ alike."""
-        found = (known.get(fold(path)) for known, fold in zip(self._known, _FOLDS, strict=True))
-        return next(filter(None, found), [])
+        """What a path may mean: the paths that differ least from it, all that differ alike.
+
+        In other folders, it is looked for below its own alone: elsewhere another picture may have its name.
+        """
+        folder = folded_name(posixpath.dirname(path))
+        for known, fold in zip(self._known, _FOLDS, strict=True):
+            found = known.get(fold(path), [])
+            if folder:
+                found = [one for one in found if folded_name(one).startswith(f"{folder}/")]
+            if found:
+                return found
+        return []
 
     def similar(self, path: str) -> list[str]:
         """A few paths with a similar file name."""

@@ -26,10 +26,10 @@ def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
     issues: list[Issue] = []
     if not kinds:
         return issues
-    kind = pl.col("attribute").replace_strict(kinds, default=None, return_dtype=pl.String).alias("kind")
+    own = pl.col("attribute").replace_strict(kinds, default=None, return_dtype=pl.String).alias("kind")
     schema = {"kind": pl.String, "mask": pl.String, **dict.fromkeys(Style._fields, pl.String)}
     for batch in dataset.batches(part, _COLUMNS, [file]):
-        rows = batch.filter(pl.col("choices").list.len() > 1).with_columns(kind).drop_nulls("kind").with_row_index()
+        rows = batch.filter(pl.col("choices").list.len() > 1).with_columns(own).drop_nulls("kind").with_row_index()
         # Which digit it is says nothing of a style, but for a leading zero; so few texts differ.
         mask = pl.col("choices").str.replace_all("[1-9]", "1").alias("mask")
         options = rows.select("index", "kind", "choices").explode("choices").drop_nulls().with_columns(mask)

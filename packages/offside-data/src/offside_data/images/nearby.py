@@ -82,8 +82,7 @@ def _same_form(key: str, path: str) -> bool:
 
 def _as_written(picture: Picture, root: Path, key: str) -> list[str]:
     """The paths in a folder that a picture was looked for at; else what its source writes."""
-    inside = [path.relative_to(root).as_posix() for path in picture.paths if path.is_relative_to(root)]
-    return inside[:1] or [key]
+    return [path.relative_to(root).as_posix() for path in picture.paths if path.is_relative_to(root)] or [key]
 
 
 def _files(root: Path) -> Iterator[str]:

@@ -37,6 +37,8 @@ _BY_CHANCE = 0.2
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_MOST_ODD = 20
+"""A guess stands if one in so many characters is out of place: a table has more signs than are listed."""
 _SAMPLE = 4_000
 """Different words with bytes above 127 that a guess looks at."""
 _SHOWN = 4
@@ -239,15 +241,16 @@ def _guess(path: Path, size: int) -> Encoding:
     for piece in _pieces(path, size):
         for line in piece.splitlines():
             if _HIGH.search(line):
-                other, found = _SEQUENCE.subn(b"", line)
-                sequences += found
+                other = _SEQUENCE.sub(_without_letter, line)
+                sequences += len(_SEQUENCE.findall(line)) - len(_SEQUENCE.findall(other))
                 high += len(_HIGH.findall(other))
                 if len(words) < _SAMPLE:
                     words.update(_in_context(line))
                     rest.update(_in_context(other))
     readings = [reading for name in _letters().titles if (reading := _read_in(name, words)) is not None]
-    readings = [reading for reading in readings if _first_fault(path, reading.name, size) is None]
-    best = min(readings, key=_Reading.rank, default=None)
+    ranked = sorted(readings, key=_Reading.rank)
+    # Not all words were looked at, and trying takes as long as reading the file.
+    best = next((reading for reading in ranked if _first_fault(path, reading.name, size) is None), None)
     if sequences and (best is None or best.latin or sequences > _BY_CHANCE * (sequences + high)):
         likely = min(
             filter(None, (_read_in(name, rest) for name in _letters().titles)), key=_Reading.rank, default=None
@@ -257,13 +260,21 @@ def _guess(path: Path, size: int) -> Encoding:
             "isn't. It seems to be put together of files in two encodings: write that place anew in an editor, or, if "
             f"the file is no UTF-8 at all, say --set encoding={likely.name if likely else 'cp1252'}."
         )
-    if best is None or best.odd:
+    if best is None or best.odd * _MOST_ODD > best.letters.total() + best.signs.total():
         near = f" Nearest is {best.name} ({_letters().titles[best.name]})." if best else ""
         raise SourceError(
             f"{path}: is no UTF-8 ({_first_fault(path, 'utf-8-sig', size)}), and in no encoding that is known here its "
             f"letters make sense.{near} Save it as UTF-8, or say --set encoding=…, e.g. cp1252."
         )
     return Encoding(best.name, (_what_it_rests_on(best, readings, words),))
+
+
+def _without_letter(sequence: re.Match[bytes]) -> bytes:
+    """Nothing in place of a letter or sign in UTF-8; what else looks like one came about by chance: `É”`."""
+    character = sequence[0].decode("utf-8", "replace")
+    letters = _letters()
+    known = character in letters.signs or any(character in own for own in letters.languages.values())
+    return b"" if known else sequence[0]
 
 
 def _in_context(line: bytes) -> Iterator[bytes]:
@@ -289,7 +300,7 @@ def _read_in(name: str, words: Counter[bytes]) -> _Reading | None:
             else:
                 signs[character] += count
                 odd += count * _is_odd_sign(word, place)
-    odd += sum(abs(signs[opening] - signs[closing]) for opening, closing in _letters().pairs)
+    odd += sum(abs(signs[pair[0]] - signs[pair[1]]) for pair in _letters().pairs)
     chosen, unknown = _fewest_languages(letters)
     return _Reading(name, odd + unknown, letters, signs, chosen)
 
@@ -321,7 +332,7 @@ def _is_odd_sign(word: str, place: int) -> bool:
 
 def _fewest_languages(letters: Counter[str]) -> tuple[tuple[str, ...], int]:
     """A few languages that have all of some letters between them, and how many letters none has."""
-    left, chosen = set(letters), []
+    left, chosen = set(letters), list[str]()
     while left:
         share = {name: sum(letters[one] for one in left & own) for name, own in _letters().languages.items()}
         best = max(share, key=lambda name: share[name])
@@ -343,8 +354,9 @@ def _what_it_rests_on(best: _Reading, readings: list[_Reading], words: Counter[b
         for reading in readings
         if reading.rank() == best.rank() and texts[reading.name] != texts[best.name]
     ]
+    odd = f"; {best.odd} of them stand where none should" if best.odd else ""
     instead = f" {', '.join(rivals)} would make sense, too." if rivals else ""
     return (
         f"isn't UTF-8; read as {best.name} ({_letters().titles[best.name]}), in which its other characters are {kind} "
-        f"({shown}).{instead} If names look wrong, say --set encoding=… (e.g. cp1250, cp850, mac_roman)"
+        f"({shown}){odd}.{instead} If names look wrong, say --set encoding=… (e.g. cp1250, cp850, mac_roman)"
     )
