@@ -14,6 +14,7 @@ from offside_data.editing.columns import CLEAR, COLUMNS, KEY, MADE, column_of, r
 from offside_data.errors import UsageError, listed
 from offside_data.invisible import invisible_in
 from offside_data.plugins import unknown_name_message
+from offside_data.progress import log
 
 SHOWN = 20
 _NAMELESS = re.compile(r"column \d+")
@@ -74,6 +75,8 @@ def read_edits(path: Path, options: EditTableOptions) -> dict[str, Edit]:
         sheet=options.sheet,
     )
     table = read_table(path, path.name, reading)
+    for note in table.notes:
+        log(f"note: {table.name}: {note}")
     lines = ((line.place, line.cells if line.problem is None else line.problem) for line in table.lines)
     return _edits(str(path), table.columns, lines)
 

@@ -183,12 +183,16 @@ def written_like(value: ClaimValue, model: ClaimValue) -> str | None:
         return _date_like(value, model)
     if model.kind not in ("amount", "length"):
         return None if model.kind == "count" else value.text
-    unpriced = style_of(value.text, model.kind) == Style() or style_of(model.text, model.kind) == Style()
-    if unpriced:
+    if says_nothing(value) or says_nothing(model):
         return value.text
     if value.number is None or model.number is None or (value.currency or "") != (model.currency or ""):
         return None
     return _number_like(value.number, model)
+
+
+def says_nothing(value: ClaimValue) -> bool:
+    """Whether the text of a value says nothing of how others are written: `a free transfer` among amounts."""
+    return style_of(value.text, value.kind) == Style()
 
 
 _MASK = str.maketrans("23456789", "11111111")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from offside_data.questions import alternatives, phrasings
 from offside_data.questions.knowledge import Knowledge
 from offside_data.questions.nearby import near_values
-from offside_data.questions.styles import canonical, repeats_unit, written_like
+from offside_data.questions.styles import canonical, repeats_unit, says_nothing, written_like
 from offside_data.schema import ClaimValue, Record
 from offside_data.seeding import rng
 from offside_data.tagging.values import answer_states, find_values, states_any
@@ -88,14 +88,16 @@ class WrongAnswers:
     ) -> tuple[ClaimValue, list[ClaimValue]]:
         """The value as its options are written, and wrong values written alike."""
         stated = dataclasses.replace(value, text=phrasings.value_text(value, attribute))
-        model, wrong = stated, list[ClaimValue]()
+        best, most = stated, list[ClaimValue]()
         for model in filter(None, (stated, canonical(stated))):
             alike = self._candidates(record, attribute, model)
             candidates = (c for c in alike if not states_any(c.text, never, attribute))
             wrong = alternatives.first_wrong(attribute, candidates, never)
-            if wrong:
+            if len(wrong) > len(most):
+                best, most = model, wrong
+            if len(most) == alternatives.DISTRACTORS:
                 break
-        return model, wrong
+        return best, most
 
     def _candidates(self, record: Record, attribute: Attribute, model: ClaimValue) -> Iterator[ClaimValue]:
         """Values of others, in an order of the record's own that no further value changes; then near ones.
@@ -105,12 +107,13 @@ class WrongAnswers:
         near = near_values(model, attribute, rng(self._seed, "near values", record.record_id))
         for candidate in itertools.chain(self._known.drawn_by(record, attribute), near):
             text = written_like(candidate, model)
-            if text == candidate.text:
-                yield candidate
-            elif text is not None:
-                found = find_values(text, attribute)
-                if len(found) == 1 and found[0].text == text:
-                    yield found[0]
+            if text is None:
+                continue
+            found = [candidate] if text == candidate.text else find_values(text, attribute)
+            if len(found) == 1 and found[0].text == text:
+                yield found[0]
+                # Beside `a free transfer`, amounts are at least written as one another.
+                model = found[0] if model.kind == "amount" and says_nothing(model) else model
 
 
 def _wordings(record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[str]:
