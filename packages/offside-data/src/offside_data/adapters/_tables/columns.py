@@ -15,10 +15,12 @@ from typing import Any
 
 import yaml
 
-from offside_data.adapters._tables.cells import DateOrder
+from offside_data.adapters._tables.cells import DateOrder, text_of, word_of
 from offside_data.adapters._tables.tables import Line, Table, TableReading
+from offside_data.adapters._text import clean
 from offside_data.adapters._values import folded_key
 from offside_data.errors import UsageError
+from offside_data.plugins import unknown_name_message
 from offside_data.tagging.words import folded_words
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -208,7 +210,23 @@ def _attribute_names() -> dict[str, str]:
     return {folded_key(name): attribute for attribute, names in data.items() for name in names}
 
 
-def meant_attribute(said: str, known: Sequence[str]) -> str | None:
+def attribute_word(cell: Any, known: Sequence[str]) -> str | None:
+    """The attribute that a cell names; null if it is empty.
+
+    Raises:
+        ValueError: If it is none of those known; suggests the one that is meant by what people call it.
+    """
+    try:
+        return word_of(cell, "attribute", {name: name for name in known})
+    except ValueError as error:
+        said = clean(text_of(cell, "attribute"))
+        meant = _meant_attribute(said, known)
+        if meant is None:
+            raise
+        raise ValueError(unknown_name_message("attribute", said, list(known), meant=meant).rstrip(".")) from error
+
+
+def _meant_attribute(said: str, known: Sequence[str]) -> str | None:
     """The attribute that is meant by what a table calls it; null if it is none of these, or several are near.
 
     Either people call it so (`attributes.yaml`), or its name's words are among what is said: `date of birth`.

@@ -257,7 +257,7 @@ def _guess(path: Path, size: int) -> Encoding:
         )
         raise SourceError(
             f"{path}: is nearly UTF-8: {sequences} of its characters are, but {_first_fault(path, 'utf-8-sig', size)} "
-            "isn't. It seems to be put together of files in two encodings: write that place anew in an editor, or, if "
+            "isn't. It seems to be cut off, or put together of files in two encodings: write that place anew, or, if "
             f"the file is no UTF-8 at all, say --set encoding={likely.name if likely else 'cp1252'}."
         )
     if best is None or best.odd * _MOST_ODD > best.letters.total() + best.signs.total():

@@ -23,9 +23,8 @@ from offside_data.adapters._tables.cells import (
     text_of,
     word_of,
 )
-from offside_data.adapters._tables.columns import meant_attribute
+from offside_data.adapters._tables.columns import attribute_word
 from offside_data.adapters._text import clean
-from offside_data.plugins import unknown_name_message
 from offside_data.schema import SUBJECTLESS_SPLITS, Source, Tier
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute
@@ -198,16 +197,7 @@ def read_claim(row: TableRow, attributes: Mapping[str, Attribute], dates: DateOr
 def _attribute(cell: Any, attributes: Mapping[str, Attribute]) -> Attribute | None:
     if isinstance(cell, str) and cell in attributes:
         return attributes[cell]
-    known = {name: name for name in attributes}
-    try:
-        said = word_of(cell, "attribute", known)
-    except ValueError as error:
-        written = clean(text_of(cell, "attribute"))
-        meant = meant_attribute(written, list(known))
-        if meant is None:
-            raise
-        message = unknown_name_message("attribute", written, list(known), meant=meant)
-        raise ValueError(message.rstrip(".")) from error
+    said = attribute_word(cell, list(attributes))
     return attributes[said] if said else None
 
 
