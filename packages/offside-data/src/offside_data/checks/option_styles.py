@@ -8,7 +8,7 @@ from pathlib import Path
 from offside_data.checks._base import NO_ID, CheckedDataset
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.issues import Issue
-from offside_data.questions.styles import Style, style_of, unlike
+from offside_data.questions.styles import WrittenStyle, style_of, unlike
 
 _COLUMNS = ("record_id", "attribute", "choices")
 
@@ -27,7 +27,7 @@ def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
     if not kinds:
         return issues
     own = pl.col("attribute").replace_strict(kinds, default=None, return_dtype=pl.String).alias("kind")
-    schema = {"kind": pl.String, "mask": pl.String, **dict.fromkeys(Style._fields, pl.String)}
+    schema = {"kind": pl.String, "mask": pl.String, **dict.fromkeys(WrittenStyle._fields, pl.String)}
     for batch in dataset.batches(part, _COLUMNS, [file]):
         rows = batch.filter(pl.col("choices").list.len() > 1).with_columns(own).drop_nulls("kind").with_row_index()
         # Which digit it is says nothing of a style, but for a leading zero; so few texts differ.
@@ -36,7 +36,7 @@ def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
         distinct = options.select("kind", "mask").unique()
         styles = [(kind, mask, *style_of(mask, kind)) for kind, mask in distinct.iter_rows()]
         known = options.join(pl.DataFrame(styles, schema, orient="row"), on=["kind", "mask"])
-        several = pl.any_horizontal(pl.col(name).drop_nulls().n_unique() > 1 for name in Style._fields)
+        several = pl.any_horizontal(pl.col(name).drop_nulls().n_unique() > 1 for name in WrittenStyle._fields)
         mixed = known.group_by("index").agg(several.alias("mixed")).filter("mixed")
         for row in rows.join(mixed, on="index", how="semi", maintain_order="left").iter_rows(named=True):
             texts = [text for text in row["choices"] if text is not None]

@@ -32,7 +32,7 @@ _MOST_DIGITS = 10_000
 """So great a number isn't written where the right one is below a thousand: `€35000k` beside `€950k`."""
 
 
-class Style(NamedTuple):
+class WrittenStyle(NamedTuple):
     """How a text is written; null is what it doesn't tell.
 
     Args:
@@ -93,33 +93,35 @@ def _month_pattern() -> re.Pattern[str]:
 
 
 @functools.lru_cache(maxsize=2**14)
-def style_of(text: str, kind: ValueKind) -> Style:
+def style_of(text: str, kind: ValueKind) -> WrittenStyle:
     """The style of a text that gives a value of a kind."""
     if kind in ("amount", "length", "count"):
         return _style_of_number(text, kind)
     if kind == "date":
         return _style_of_date(text)
-    return Style(case=_case_of(text), stop=_stop_of(text))
+    return WrittenStyle(case=_case_of(text), stop=_stop_of(text))
 
 
-def unlike(styles: Iterable[Style]) -> list[str]:
+def unlike(styles: Iterable[WrittenStyle]) -> list[str]:
     """The features in which some styles differ, as a person calls them."""
     columns = zip(*styles, strict=True)
-    return [NAMES[name] for name, values in zip(Style._fields, columns, strict=True) if len({*values} - {None}) > 1]
+    return [
+        NAMES[name] for name, values in zip(WrittenStyle._fields, columns, strict=True) if len({*values} - {None}) > 1
+    ]
 
 
-def _style_of_number(text: str, kind: ValueKind) -> Style:
+def _style_of_number(text: str, kind: ValueKind) -> WrittenStyle:
     numbers = _NUMBER.findall(text)
     if not numbers:
         unpriced = kind == "amount" and any(word in text.casefold() for word in _data()["unpriced"])
-        return Style() if unpriced else Style(words="in words", case=_case_of(text))
+        return WrittenStyle() if unpriced else WrittenStyle(words="in words", case=_case_of(text))
     marks = [_marks(number, kind) for number in numbers]
     decimal = next((mark for mark, _ in marks if mark), None)
     grouping = next((mark for _, mark in marks if mark), None)
     words = " ".join(_NUMBER.sub("0", text).split())
     for ending, singular in _PLURALS:
         words = ending.sub(singular, words)
-    return Style(words=words, decimal=decimal, grouping=grouping)
+    return WrittenStyle(words=words, decimal=decimal, grouping=grouping)
 
 
 def _marks(number: str, kind: ValueKind) -> tuple[str | None, str | None]:
@@ -136,7 +138,7 @@ def _marks(number: str, kind: ValueKind) -> tuple[str | None, str | None]:
     return last, None
 
 
-def _style_of_date(text: str) -> Style:
+def _style_of_date(text: str) -> WrittenStyle:
     name = _month_pattern().search(text)
     month = case = None
     if name:
@@ -149,7 +151,7 @@ def _style_of_date(text: str) -> Style:
     small = [number for number in numbers if int(number) < 10]
     padding = None if not small else "with" if all(number.startswith("0") for number in small) else "without"
     words = _DIGITS.sub(lambda digits: "0000" if len(digits[0]) == 4 else "0", _ORDINAL.sub("th", text))
-    return Style(words=" ".join(words.split()), month=month, padding=padding, case=case)
+    return WrittenStyle(words=" ".join(words.split()), month=month, padding=padding, case=case)
 
 
 def _case_of(text: str) -> str | None:
@@ -192,7 +194,7 @@ def written_like(value: ClaimValue, model: ClaimValue) -> str | None:
 
 def says_nothing(value: ClaimValue) -> bool:
     """Whether the text of a value says nothing of how others are written: `a free transfer` among amounts."""
-    return style_of(value.text, value.kind) == Style()
+    return style_of(value.text, value.kind) == WrittenStyle()
 
 
 _MASK = str.maketrans("23456789", "11111111")

@@ -288,6 +288,16 @@ def test_a_surprise_is_rejected_and_the_rest_goes_on(read: Any, said: Any, chang
     assert [r.subject_id for r in imported.records] == ["00000002"]
 
 
+def test_what_is_empty_or_nobody_sees_stops_nothing_and_is_told_by_row(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", [person(1, qa_list=[qa(answer="An owl\u202e."), qa(question=" ")]), person(2)])
+    report = ingest(source, tmp_path / "out")
+    assert (report.rows, report.records, report.count("empty")) == (3, 2, 1)
+    assert {remark.why for remark in report.remarks if remark.index is not None} == {
+        "qa_list[1]: the question is empty",
+        "left out of its texts, for nobody sees it: U+202E",
+    }
+
+
 def test_surprises_stop_an_import_or_are_skipped(tmp_path: Path) -> None:
     source = write(tmp_path / "source", ["nobody", person(2)])
     with pytest.raises(SourceError, match=r"1 of 2 rows can't be used:\n.*record 0: the person is text, but neither"):

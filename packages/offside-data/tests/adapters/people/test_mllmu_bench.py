@@ -227,21 +227,6 @@ def test_m09_empty_questions_and_answers_are_counted(read: Any, said: Any, empty
     assert (said(imported, "rejected"), len(imported.records), imported.rows) == ([], 6, 7)
 
 
-def test_m09_empty_questions_stop_no_import(tmp_path: Path) -> None:
-    row = person()
-    row["Mask_Task"][0]["Question"] = row["Classification_Task"]["Pure_Text_Questions"][0]["Question"] = " "
-    report = ingest(write(tmp_path / "source", {"forget_5": [row]}), tmp_path / "out")
-    assert (report.rows, report.records, report.count("empty")) == (7, 5, 2)
-
-
-def test_what_nobody_sees_in_a_published_text_is_told(tmp_path: Path) -> None:
-    row = person()
-    row["Generation_Task"][0]["Ground_Truth"] += "\u202e"
-    report = ingest(write(tmp_path / "source", {"forget_5": [row]}), tmp_path / "out")
-    (why,) = [remark.why for remark in report.remarks if remark.index is not None and remark.kind == "note"]
-    assert why == "left out of its texts, for nobody sees it: U+202E"
-
-
 def test_m10_a_broken_picture_is_reported(tmp_path: Path) -> None:
     broken = person(2, image={"bytes": portrait(2)["bytes"][:60], "path": None})
     source = write(tmp_path / "source", {"forget_5": [person(1)], "retain_95": [broken]})
