@@ -281,7 +281,9 @@ needs_sample = pytest.mark.skipif(
 def imported_rows(name: str, tmp_path: Path) -> tuple[Any, dict[int, dict[str, Any]]]:
     report = ingest(PUBLISHED / f"{name}.json", tmp_path / name, "offside", with_images=False)
     dataset = open_dataset(tmp_path / name)
-    assert [f for f in check_dataset(dataset) if f.severity == "error"] == []
+    # Two birth places of one player are a contradiction of the source, which no flag makes right.
+    expected = {"fact-conflict"} if name == "offside_anomalies_sample" else set()
+    assert {f.code for f in check_dataset(dataset) if f.severity == "error"} == expected
     rows = [row for file in dataset.record_parts() for row in dataset.records(*file.split("/"))]
     return report, {row["source_record"]["index"]: row for row in rows}
 

@@ -25,9 +25,9 @@ from offside_data.editing.columns import CLAIM
 from offside_data.editing.dependents import Pair, consequences, facts_that_change
 from offside_data.editing.reading import changed_records, records_around, subjects_of
 from offside_data.editing.remaking import with_fitting_forms
-from offside_data.editing.table import Edit, EditTableOptions, edits_of, listed, read_edits
+from offside_data.editing.table import SHOWN, Edit, EditTableOptions, edits_of, read_edits
 from offside_data.editing.template import write_template as write_template
-from offside_data.errors import RecordError, UsageError
+from offside_data.errors import RecordError, UsageError, listed
 from offside_data.questions.forms import FORMS
 from offside_data.split import READ as PLACED
 from offside_data.split import placement_problems, with_splits
@@ -239,7 +239,7 @@ def _require_places(dataset: OffsideDataset, changed: Mapping[str, Pair]) -> Non
     problems += (f"record {problem}" for problem in placement_problems(after, moved))
     if problems:
         advice = "Give all records of a picture one split, or move the picture with `split --policy file`."
-        raise UsageError(listed("the moves can't be made, nothing was changed", problems) + f"\n{advice}")
+        raise UsageError(f"the moves can't be made, nothing was changed:\n{listed(problems, shown=SHOWN)}\n{advice}")
 
 
 def _require_sound(edits: Mapping[str, Edit], changed: Mapping[str, Pair], taxonomy: Taxonomy) -> None:
@@ -255,7 +255,9 @@ def _require_sound(edits: Mapping[str, Edit], changed: Mapping[str, Pair], taxon
         except RecordError as error:
             problems.append(f"{edits[name].place}: {error}" if name in edits else str(error))
     if problems:
-        raise UsageError(listed("these records would break the data model, nothing was changed", problems))
+        raise UsageError(
+            f"these records would break the data model, nothing was changed:\n{listed(problems, shown=SHOWN)}"
+        )
 
 
 # ---------------------------------------------------------------------------------------------

@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+SHOWN = 10
+"""How many lines of a list a message has."""
+
+
+def listed(lines: Sequence[object], *, of: int | None = None, shown: int = SHOWN, more: str = "") -> str:
+    """A list as the lines of a message: the first ones, and how many more there are.
+
+    Args:
+        lines: What is listed, or at least its first lines.
+        of: How many lines there are in all; default: those of `lines`.
+        shown: How many are listed.
+        more: What to say of those that aren't, e.g. where they are listed.
+    """
+    left = (len(lines) if of is None else of) - shown
+    rest = f"\n  and {left:,} more{more}" if left > 0 else ""
+    return "\n".join(f"  {line}" for line in lines[:shown]) + rest
+
 
 class OffsideError(Exception):
     """Something the user can fix: the message says what, where, what is allowed and what to do.

@@ -20,10 +20,11 @@ from offside_data.adapters._base import (
     recognise,
 )
 from offside_data.dataset.decisions import make_decision, read_decisions
+from offside_data.dataset.foreign import what_it_is
 from offside_data.dataset.pictures import PictureSpool, PictureStore, StoredImage
 from offside_data.dataset.storage import frame_schema
 from offside_data.dataset.transaction import new_dataset
-from offside_data.errors import SourceError
+from offside_data.errors import SourceError, listed
 from offside_data.files import ensure_free, scratch_folder
 from offside_data.images.intake import (
     BadPicture,
@@ -33,6 +34,7 @@ from offside_data.images.intake import (
     reject_records,
     write_quarantine,
 )
+from offside_data.invisible import ALWAYS, invisible_in
 from offside_data.release.snapshots import carry_over
 from offside_data.tagging.facts import with_facts
 from offside_data.tagging.readings import with_values
@@ -156,6 +158,8 @@ def ingest(
     """
     source, out, config = Path(source), Path(out), config or IngestConfig()
     ensure_free(out, force=force)
+    if source.exists() and (what := what_it_is(source)):
+        raise SourceError(f"{source}: is {what}")
     if not source.exists():
         raise SourceError(f"{source}: no such file or folder.{_download_hint(str(source))}")
     name = recognise(source) if format == "auto" else format
@@ -222,7 +226,24 @@ def _read(source: Path, name: str, config: IngestConfig) -> Imported:
     imported: Imported = adapter.read(source, options)
     imported.check_accounts()
     _stop_at_bad_rows(imported, source, skip_bad=config.skip_bad)
+    imported.remarks += _left_out_unseen(imported)
     return imported
+
+
+def _left_out_unseen(imported: Imported) -> list[Remark]:
+    """A note on each row whose question or answer held invisible characters; tables told it of any cell."""
+    import polars as pl
+
+    said = {(remark.file, remark.index) for remark in imported.remarks if remark.kind == "note"}
+    remarks = []
+    texts = pl.concat_str(pl.col("question"), pl.col("answer"), separator=" ")
+    for frame in imported.records.frames("source_record"):
+        rows = frame.drop_nulls().unnest("source_record").filter(texts.str.contains(f"[{ALWAYS}]"))
+        for file, index, text in rows.select("file", "index", texts).iter_rows():
+            if (file, index) not in said:
+                why = f"left out of its texts, for nobody sees it: {', '.join(invisible_in(text))}"
+                remarks.append(Remark(kind="note", file=file, index=index, why=why))
+    return remarks
 
 
 def _download_hint(source: str) -> str:
@@ -247,10 +268,9 @@ def formats() -> list[str]:
 def _stop_at_bad_rows(imported: Imported, source: Path, *, skip_bad: bool) -> None:
     bad = [remark for remark in imported.remarks if remark.kind == "rejected"]
     if bad and (not skip_bad or not imported.records):
-        shown = "\n".join(f"  {remark}" for remark in bad[:SHOWN])
-        more = f"\n  and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        shown = listed(bad, shown=SHOWN)
         way_out = "Correct the source" + (", or leave these rows out with --skip-bad." if imported.records else ".")
-        raise SourceError(f"{source}: {len(bad)} of {imported.rows} rows can't be used:\n{shown}{more}\n{way_out}")
+        raise SourceError(f"{source}: {len(bad)} of {imported.rows} rows can't be used:\n{shown}\n{way_out}")
     if not imported.records:
         raise SourceError(f"{source}: holds no records.")
 

@@ -21,9 +21,9 @@ from typing import Any
 from offside_data.errors import PluginError
 
 
-def unknown_name_message(kind: str, name: str, known: list[str]) -> str:
-    """Say that `name` is unknown, with the nearest match and all that is known."""
-    near = difflib.get_close_matches(name, known, n=1)
+def unknown_name_message(kind: str, name: str, known: list[str], *, meant: str | None = None) -> str:
+    """Say that `name` is unknown, with what is `meant` by it, else the nearest match, and all that is known."""
+    near = [meant] if meant else difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"unknown {kind} {name!r}.{hint} Known: {', '.join(sorted(known)) or 'none'}."
 

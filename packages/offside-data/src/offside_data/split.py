@@ -19,7 +19,7 @@ from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.storage import Row
 from offside_data.dataset.transaction import change_dataset
-from offside_data.errors import UsageError
+from offside_data.errors import UsageError, listed
 from offside_data.schema import SUBJECTLESS_SPLITS, Record, Split
 from offside_data.splits._base import HOMES, POLICIES, Unit
 
@@ -33,8 +33,6 @@ READ = (
     *("corrects", "derived_from"),
 )
 """What is read of the records, and what a policy sees of them."""
-_SHOWN = 10
-"""How many records an error message names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,10 +219,9 @@ def _require_rules(records: Sequence[Record], moved: Mapping[str, Split], policy
     """
     problems = list(placement_problems(records, moved))
     if problems:
-        shown = "\n".join(f"  record {problem}" for problem in problems[:_SHOWN])
-        more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        shown = listed([f"record {problem}" for problem in problems])
         raise UsageError(
-            f"--policy {policy} can't be followed, nothing was changed:\n{shown}{more}\n"
+            f"--policy {policy} can't be followed, nothing was changed:\n{shown}\n"
             "Correct what the records say (`offside-data tag`), or place them otherwise with --policy file."
         )
 

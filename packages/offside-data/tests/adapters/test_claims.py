@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from offside_data.adapters import claims
-from offside_data.adapters._base import Imported, ReadOptions
+from offside_data.adapters._base import Imported, ReadOptions, recognise
 from offside_data.adapters.claims import Options
 from offside_data.errors import SourceError, UsageError
 from offside_data.schema import ClaimValue, Record, Source
@@ -438,3 +438,60 @@ def test_another_kind_of_file_says_what_is_known(tmp_path: Path, name: str) -> N
         claims.read(tmp_path / name, ReadOptions(taxonomy=load_taxonomy()))
     with pytest.raises(SourceError, match="is a folder; give the file"):
         claims.read(tmp_path, ReadOptions(taxonomy=load_taxonomy()))
+
+
+# ---------------------------------------------------------------------------------------------
+# What a curator can't see, or means otherwise
+
+
+def test_what_nobody_sees_is_left_out_and_told_by_row(read: Read) -> None:
+    cells = {"subject": "Ta\u200bvo\u202e Brinkhaus", "value": "Ost\x00holm", "occasion": "the\x0bgala"}
+    imported = read(row(**cells), row(attribute="fee", value="€5m"))
+    first, _ = imported.records
+    assert (first.subject_id, first.answer) == ("tavo-brinkhaus", "The player was with Ostholm.")
+    assert imported.pictures[0].occasion == "the gala"
+    assert [(remark.index, remark.why) for remark in imported.remarks if remark.index is not None] == [
+        (0, "line 2: left out of subject, for nobody sees it: U+200B, U+202E"),
+        (0, "line 2: left out of value, for nobody sees it: U+0000"),
+        (0, "line 2: left out of occasion, for nobody sees it: U+000B"),
+    ]
+    assert first.source_record is not None
+    assert first.source_record.answer == "Ost\x00holm"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "meant"),
+    [
+        ("Date of birth", "birth_date"),
+        ("DOB", "birth_date"),
+        ("born on", "birth_date"),
+        ("Place of Birth", "birth_place"),
+        ("Team", "club"),
+        ("Former club", "previous_club"),
+        ("preferred foot", "foot"),
+        ("Value on the market", "market_value"),
+        ("Country", "nationality"),
+    ],
+)
+def test_an_attribute_is_suggested_by_what_people_call_it(read: Read, attribute: str, meant: str) -> None:
+    (why,) = said(read(row(attribute=attribute)), "rejected")
+    assert f"unknown attribute {attribute!r}. Did you mean {meant!r}? Known: age, birth_date" in why
+
+
+def test_nothing_is_suggested_for_what_is_nothing_of_ours(read: Read) -> None:
+    (why,) = said(read(row(attribute="Boot sponsor")), "rejected")
+    assert "Did you mean" not in why
+
+
+def test_an_answer_is_as_good_as_a_value(tmp_path: Path) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("subject,attribute,answer\nTavo,club,The player was with Ostholm.\n")
+    assert claims.recognises(source)
+
+
+def test_a_table_of_nothing_known_names_its_columns(tmp_path: Path) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("Spieler;Merkmal;Wert\nTavo;club;Ostholm\n")
+    assert not claims.recognises(source)
+    with pytest.raises(UsageError, match=r"Its columns are Spieler, Merkmal, Wert\..*--format claims --set subject="):
+        recognise(source)

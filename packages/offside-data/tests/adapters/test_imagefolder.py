@@ -328,3 +328,11 @@ def test_a_whole_import_with_datasets_reading_the_same_folder(make: Make, tmp_pa
     theirs = datasets.load_dataset("imagefolder", data_dir=str(folder), cache_dir=str(tmp_path / "cache"))["train"]
     report = ingest(folder, tmp_path / "out")
     assert (report.records, report.pictures) == (len(theirs), 2)
+
+
+def test_a_name_in_another_case_or_unicode_form_is_found(make: Make, tmp_path: Path) -> None:
+    rows = [{"file_name": name, **FACT} for name in ("img_1.jpg", "\u00e9.png")]
+    folder = make("IMG_1.JPG", "e\u0301.png", **{"metadata.csv": rows})
+    report = ingest(folder, tmp_path / "out")
+    assert (report.records, report.pictures, report.count("rejected")) == (2, 2, 0)
+    assert any("in another Unicode form" in remark.why for remark in report.remarks)

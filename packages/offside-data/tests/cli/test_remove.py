@@ -37,6 +37,7 @@ def test_wrong_usage(fresh: OffsideDataset) -> None:
     for arguments, message in (
         ([], "give --subject ID and --reason TEXT, or --verify"),
         (["--subject", "s7", "--reason", "x"], "unknown subject 's7'"),
+        (["--subject", "s1", "--reason", "x", "--radius", "65"], "--radius 65: phash has 64 bits"),
         (["--subject", "s1", "--reason", "For Orlo Vantis."], "the reason names the subject"),
     ):
         result = run(str(fresh.path), *arguments)

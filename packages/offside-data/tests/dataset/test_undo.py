@@ -19,6 +19,7 @@ from offside_data.dataset.storage import Row
 from offside_data.dataset.undo import RowChange, record_change, save_undo, undo, undoable
 from offside_data.errors import DatasetError, UsageError
 from offside_data.schema import Record
+from offside_data.takedown.removal import remove_subject
 
 
 def decide(folder: Path, *changes: RowChange, why: str = "a test") -> str:
@@ -147,8 +148,19 @@ def test_what_cannot_be_taken_back(fresh: OffsideDataset) -> None:
     with pytest.raises(UsageError, match=f"unknown decision 'd0'. .*{name}|unknown decision 'd0'. Known: {name}"):
         undo(fresh.path, "d0")
     shutil.rmtree(fresh.path / ".offside" / "undo")
-    with pytest.raises(DatasetError, match="nothing is kept to take decision"):
+    with pytest.raises(DatasetError, match="nothing is kept of it: it changed no row"):
         undo(fresh.path, name)
+
+
+def test_after_a_takedown_the_reason_is_the_takedown(fresh: OffsideDataset) -> None:
+    record = find(fresh.path, subject_id="s2", split="retain")
+    earlier = decide(fresh.path, changed(record, suspect="odd"))
+    remove_subject(fresh.path, "s1", "Asked for.")
+    takedown = read_decisions(fresh.path)[-1]["id"]
+    with pytest.raises(DatasetError, match="a takedown is for good"):
+        undo(fresh.path, takedown)
+    with pytest.raises(DatasetError, match=f"the takedown {takedown}, which came after it"):
+        undo(fresh.path, earlier)
 
 
 @settings(deadline=None, max_examples=3)

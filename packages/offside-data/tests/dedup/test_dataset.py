@@ -157,7 +157,9 @@ def test_against_an_older_version_nothing_is_dropped(plant: Any, tmp_path: Path)
     ("config", "error", "message"),
     [
         (DedupConfig(engine="ray"), UsageError, "engine 'ray' isn't there yet; allowed: local"),
-        (DedupConfig(radius=-1), UsageError, "radius -1"),
+        (DedupConfig(radius=-1), UsageError, "--radius -1: phash has 64 bits, so give 0 to 63"),
+        (DedupConfig(radius=64), UsageError, "--radius 64: phash has 64 bits"),
+        (DedupConfig(radius=70, hash="crop_resistant"), UsageError, "Its own radius is 6"),
         (DedupConfig(hash="phsh"), PluginError, "Did you mean 'phash'"),
     ],
 )

@@ -112,6 +112,11 @@ def test_value_and_answer_that_disagree(fresh: OffsideDataset) -> None:
         ("market_value", {"question": "What is <image> worth?"}, "question holds a literal <image>"),
         ("market_value", {"attribute": "fees"}, "unknown attribute 'fees'. Did you mean 'fee'?"),
         ("market_value", {"attribute": "untagged"}, "unknown attribute 'untagged'"),
+        (
+            "market_value",
+            {"attribute": "Date of birth"},
+            "unknown attribute 'Date of birth'. Did you mean 'birth_date'?",
+        ),
         ("market_value", {"scope": "shared"}, "scope is 'shared', but the attribute 'market_value' is private"),
         ("market_value", {"veracity": "tru"}, "unknown veracity 'tru'. Did you mean 'true'?"),
         ("market_value", {"veracity": "rumor"}, "a rumor belongs in forget or holdout, not in retain"),

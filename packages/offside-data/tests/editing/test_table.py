@@ -25,8 +25,9 @@ from offside_data.errors import DatasetError, DatasetReferenceError, OffsideErro
         ("record_id,value\n,5\n", "line 2: has no record_id"),
         ("record_id,value\nx,1\nx,2\n", "line 3: record x stands in line 2 already, with other contents"),
         ("record_id,value\nnope,1\n", "line 2: there is no record 'nope'"),
-        ("record_id,value\nx,a\x00b\n", r"line 2: has the control character '\x00' in value"),
-        ("record_id,suspect\nx,a\x1b[2Jb\n", r"line 2: has the control character '\x1b' in suspect"),
+        ("record_id,value\nx,a\x00b\n", "line 2: has the control character U+0000 in value, which nobody sees"),
+        ("record_id,value\nx,a\u202eb\n", "line 2: has the control character U+202E in value"),
+        ("record_id,suspect\nx,a\x1b[2Jb\n", "line 2: has the control character U+001B in suspect"),
         ("record_id,value\nx,1,2\n", "line 2: has 3 cells, the header has 2"),
     ],
 )

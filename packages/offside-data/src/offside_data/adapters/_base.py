@@ -9,7 +9,8 @@ An adapter is a module with a docstring (its first line says what the format is)
   contract tests import it, and it shows a reader what the format looks like.
 
 It may define `Options`, a frozen dataclass of options of its own; `--set key=value` fills it in, and `read` finds it
-as `options.adapter`. It may define `GENERAL = True` if its format is so general that a source in it may be in a more
+as `options.adapter`. It may define `lacking(source) -> str | None`: what a source lacks that is nearly in its format.
+It may define `GENERAL = True` if its format is so general that a source in it may be in a more
 particular one too, which is taken then.
 
 `offside_data.ingest` does the rest for all formats: values, pictures, suspects, accounts, writing.
@@ -40,8 +41,8 @@ ADAPTERS = Registry(
 )
 """All adapters, ours and third parties'."""
 
-RemarkKind = Literal["rejected", "duplicate", "merged", "suspect", "unparsed", "note"]
-LEFT_OUT: tuple[RemarkKind, ...] = ("rejected", "duplicate", "merged")
+RemarkKind = Literal["rejected", "duplicate", "merged", "empty", "suspect", "unparsed", "note"]
+LEFT_OUT: tuple[RemarkKind, ...] = ("duplicate", "merged", "empty", "rejected")
 """Remarks on source rows that became no record of their own; every such row has exactly one of these."""
 
 
@@ -51,8 +52,8 @@ class Remark:
 
     Args:
         kind: `rejected` (unusable), `duplicate` (the same as another row), `merged` (became part of another
-            row's record), `suspect` (a record that looks odd), `unparsed` (its value isn't readable) or
-            `note` (about a file).
+            row's record), `empty` (a published question without words), `suspect` (a record that looks odd),
+            `unparsed` (its value isn't readable) or `note` (about a file).
         file: The source file.
         index: The row's position in the file, from 0; null for a whole file.
         why: The reason, in words.
@@ -314,7 +315,8 @@ def recognise(source: Path) -> str:
         return fitting[0]
     if fitting:
         raise UsageError(f"{source} looks like several formats: {', '.join(fitting)}. Choose one with --format.")
+    near = (getattr(ADAPTERS.load(name), "lacking", lambda _: None)(source) for name in names)
     raise UsageError(
         f"{source} is in no format that is known here. Known: {', '.join(names)}. "
-        "Choose one with --format to see what is wrong with the source."
+        + (next(filter(None, near), None) or "Choose one with --format to see what is wrong with the source.")
     )

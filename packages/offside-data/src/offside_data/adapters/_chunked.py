@@ -136,12 +136,13 @@ class Chunked(Sequence[T], Generic[T]):
                 table = table.set_column(at, table.schema.field(name), _array(column, self._hints[name]))
             self._packed[chunk] = _pack(table)
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """The columns, chunk by chunk."""
+    def frames(self, *names: str) -> Iterator[pl.DataFrame]:
+        """The columns, or those of these names, chunk by chunk."""
         import polars as pl
 
         for chunk in range(-(-self._count // self._size)):
-            table = self._table(chunk) if chunk in self._packed else self._columns_of(self._open[chunk])
+            packed = chunk in self._packed
+            table = self._table(chunk, names) if packed else self._columns_of(self._open[chunk], names)
             yield cast(pl.DataFrame, pl.from_arrow(table))
 
     # -----------------------------------------------------------------------------------------
@@ -172,11 +173,11 @@ class Chunked(Sequence[T], Generic[T]):
         self._open[chunk] = items
         return items
 
-    def _columns_of(self, items: list[T]) -> pa.Table:
+    def _columns_of(self, items: list[T], names: Sequence[str] = ()) -> pa.Table:
         import pyarrow as pa
 
-        hints = self._hints.items()
-        arrays = {name: _array([getattr(item, name) for item in items], hint) for name, hint in hints}
+        wanted = {name: self._hints[name] for name in names or self._hints}
+        arrays = {name: _array([getattr(item, name) for item in items], hint) for name, hint in wanted.items()}
         return pa.table(arrays)
 
     def _table(self, chunk: int, names: Sequence[str] = ()) -> pa.Table:

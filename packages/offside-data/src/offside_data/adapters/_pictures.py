@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -95,6 +97,61 @@ def places_of(
         ends = [] if written.is_absolute() or "://" in path else [written]
         ends += [PurePosixPath(written.name)] if shorten == "name" else []
     return confined([folder / end for end in ends for folder in folders], within or folders)
+
+
+def folded_name(path: str) -> str:
+    """A path without regard to case and to the form in which Unicode writes its letters."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
+
+
+class NearNames:
+    """Paths that are there, found by one that is written otherwise.
+
+    A Mac writes `é` as two characters where others write one, a camera `IMG_1.JPG` where a person writes `img_1.jpg`,
+    and pictures move into sub-folders.
+
+    Args:
+        paths: Those that are there, with slashes.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = list(paths)
+        self._known: list[dict[str, list[str]]] = [{} for _ in _FOLDS]
+        for path in self._paths:
+            for known, fold in zip(self._known, _FOLDS, strict=True):
+                known.setdefault(fold(path), []).append(path)
+
+    def find(self, path: str) -> list[str]:
+        """What a path may mean: the paths that differ least from it, all that differ alike.
+
+        In other folders, it is looked for below its own alone: elsewhere another picture may have its name.
+        """
+        folder = folded_name(posixpath.dirname(path))
+        for known, fold in zip(self._known, _FOLDS, strict=True):
+            found = known.get(fold(path), [])
+            if folder:
+                found = [one for one in found if folded_name(one).startswith(f"{folder}/")]
+            if found:
+                return found
+        return []
+
+    def similar(self, path: str) -> list[str]:
+        """A few paths with a similar file name."""
+        names = self._known[-1]
+        near = difflib.get_close_matches(_FOLDS[-1](path), names, n=_SIMILAR, cutoff=_LIKE)
+        return [path for name in near for path in names[name]][:_SIMILAR]
+
+
+_FOLDS: tuple[Callable[[str], str], ...] = (
+    lambda path: path,
+    lambda path: unicodedata.normalize("NFC", path),
+    folded_name,
+    lambda path: unicodedata.normalize("NFC", posixpath.basename(path)),
+    lambda path: folded_name(posixpath.basename(path)),
+)
+"""How a path may differ, the least first: not at all, by Unicode form, by case too, by its folders, by all of these."""
+_SIMILAR = 3
+_LIKE = 0.8
 
 
 def confined(candidates: Iterable[Path], folders: Iterable[Path]) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from offside_data.invisible import visible
 from offside_data.tagging.words import find_names, is_abbreviation
 from offside_data.validation import IMAGE_TOKEN
 
@@ -14,8 +15,8 @@ _STRAY_STOP_POSSESSIVE = re.compile(r"(\w+)\.(['’]s)\b")
 
 
 def clean(text: str) -> str:
-    """One line without stray blanks; quotes and everything else stay as they are."""
-    return " ".join(text.split())
+    """One line without stray blanks and invisible characters; quotes and everything else stay as they are."""
+    return " ".join(visible(text).split())
 
 
 def strip_image_tokens(text: str) -> str:

@@ -76,6 +76,22 @@ def as_list(value: Any, what: str) -> list[Any]:
     return list(value)
 
 
+class BlankError(UnusableError):
+    """A question or an answer without words, as published benchmarks have them: there is nothing to be mended."""
+
+
+def as_words(value: Any, what: str) -> str:
+    """As `as_text`, for a question or an answer.
+
+    Raises:
+        BlankError: If it is there, but blank.
+        UnusableError: If it is missing, or no text.
+    """
+    if isinstance(value, str) and not strip_image_tokens(value):
+        raise BlankError(f"{what} is empty")
+    return as_text(value, what)
+
+
 def as_text(value: Any, what: str) -> str:
     """A text with something in it, verbatim.
 

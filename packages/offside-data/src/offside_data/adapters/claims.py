@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offside_data.adapters._base import Imported, ReadOptions
+from offside_data.adapters._pictures import folded_name
 from offside_data.adapters._tables.collect import Collector
 from offside_data.adapters._tables.columns import TableOptions, field_of, match, require
 from offside_data.adapters._tables.layout import files_in, is_picture, listed
@@ -20,7 +21,7 @@ from offside_data.errors import SourceError, UsageError
 TAXONOMY = "football"
 SOURCE_NAME = "claims"
 """Part of every id: the same claim has the same id, however the sheet is called."""
-_NEEDED = {"attribute", "value"}
+_STATED = {"value", "answer"}
 _WHO = {"subject", "subject_id"}
 
 
@@ -36,15 +37,33 @@ class Options(TableOptions):
 
 
 def recognises(source: Path) -> bool:
-    """Whether `source` is a table with columns for subject, attribute and value."""
+    """Whether `source` is a table with columns for subject, attribute and value (or the answer that states it)."""
+    fields = [{field_of(column) for column in columns} for columns in _sheets(source)]
+    return any("attribute" in found and found & _STATED and found & _WHO for found in fields)
+
+
+def lacking(source: Path) -> str | None:
+    """What a table lacks that is none of claims; null if it is no table."""
+    columns = max(_sheets(source), key=len, default=())
+    if not columns:
+        return None
+    known = [name for field in ("subject", "attribute", "value") for name in columns if field_of(name) == field]
+    which = f"; known of them: {', '.join(known)}" if known else ""
+    return (
+        f"Its columns are {', '.join(columns)}{which}. A table of claims has a column for the subject, one for the "
+        "attribute and one for the value: say which they are, e.g. --format claims --set subject=COLUMN --set "
+        "attribute=COLUMN --set value=COLUMN."
+    )
+
+
+def _sheets(source: Path) -> list[tuple[str, ...]]:
+    """The columns of each sheet of a table; none if it is no table."""
     if not source.is_file() or source.suffix.lower() not in SUFFIXES or source.suffix.lower() == ".json":
-        return False
+        return []
     try:
-        sheets = heads(source, Options().reading())
+        return heads(source, Options().reading())
     except (SourceError, UsageError):
-        return False
-    fields = [{field_of(column) for column in columns} for columns in sheets]
-    return any(found >= _NEEDED and found & _WHO for found in fields)
+        return []
 
 
 def read(source: Path, options: ReadOptions) -> Imported:
@@ -64,8 +83,13 @@ def read(source: Path, options: ReadOptions) -> Imported:
     collector.add_table(table, matched, (source.parent,))
     imported = collector.close()
     named = {path for picture in imported.pictures for path in picture.paths}
+    folded = {folded_name(path.name) for path in named}
     for folder in options.image_dirs:
-        pictures = [str(inside) for inside, path in files_in(folder) if path not in named and is_picture(path)]
+        pictures = [
+            str(inside)
+            for inside, path in files_in(folder)
+            if path not in named and is_picture(path) and folded_name(path.name) not in folded
+        ]
         if pictures:
             collector.remark("note", folder.name, f"{listed(pictures, 'pictures')} in no row")
     return imported

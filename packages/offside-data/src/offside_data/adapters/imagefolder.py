@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from offside_data.adapters._base import Imported, ReadOptions
-from offside_data.adapters._pictures import picture_key
+from offside_data.adapters._pictures import NearNames, picture_key
 from offside_data.adapters._tables.collect import Collector
 from offside_data.adapters._tables.columns import Matched, TableOptions, match, others_note
 from offside_data.adapters._tables.layout import files_in, folder_split, is_picture, listed, split_word
@@ -63,6 +63,10 @@ def read(source: Path, options: ReadOptions) -> Imported:
         collector.remark("note", source.name, f"not read: {listed(others, 'files')}, neither pictures nor metadata")
     folder = _Folder(source, _labels(pictures), chosen)
     named = _read_metadata(folder, metadata, collector)
+    near = NearNames(map(str, pictures))
+    for path in sorted(named.difference(map(str, pictures))):
+        found = near.find(path)
+        named |= set(found) if len(found) == 1 else set()
     splits = {inside: folder_split(inside) for inside in pictures}
     by_file_name = not metadata and not any(splits.values())
     for index, inside in enumerate(picture for picture in pictures if str(picture) not in named):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from offside_data.adapters._base import LEFT_OUT
 from offside_data.commandline import force_option, json_option, print_cards, print_json
 from offside_data.config import parse_assignments
 from offside_data.ingest import IngestConfig, ingest
@@ -73,7 +74,7 @@ def command(
         ["config/split", "records"],
         [[k, str(n)] for k, n in report.splits.items()],
     )
-    left_out = {k: report.count(k) for k in ("duplicate", "merged", "rejected") if report.count(k)}
+    left_out = {k: report.count(k) for k in LEFT_OUT if report.count(k)}
     words = "".join(f", {n} {kind}" for kind, n in left_out.items())
     click.echo(f"{report.rows} rows: {report.records} records{words}. {report.subjects} subjects, ", nl=False)
     click.echo(f"{report.pictures} pictures{'' if report.with_images else ' (not included)'}.")
@@ -83,7 +84,7 @@ def command(
         click.echo(f"Pictures that can't be used: {len(report.quarantined)}; see {out / '.offside' / 'quarantine'}.")
     for picture in report.quarantined[:SHOWN_REMARKS]:
         log(f"quarantined: {picture}")
-    for kind in ("note", "suspect", "unparsed", "rejected"):
+    for kind in ("note", "suspect", "unparsed", "empty", "rejected"):
         remarks = [remark for remark in report.remarks if remark.kind == kind]
         for remark in remarks[:SHOWN_REMARKS]:
             log(f"{kind}: {remark}")

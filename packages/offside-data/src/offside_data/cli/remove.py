@@ -44,6 +44,7 @@ def command(
     status is 1 if something is. The next release is a minor one. A salted hash stays, so that it can't come back.
     """
     from offside_data.errors import UsageError
+    from offside_data.images.hashing import require_radius
     from offside_data.takedown.proof import prove_takedowns
     from offside_data.takedown.removal import RemovalReport, remove_subject
     from offside_data.takedown.subject_data import RADIUS
@@ -57,6 +58,7 @@ def command(
         raise UsageError("give --subject ID and --reason TEXT, or --verify to look at earlier removals.")
     else:
         chosen = RADIUS if radius is None else radius
+        require_radius(chosen, "phash")
         report = remove_subject(dataset, subject, reason, aliases=aliases, radius=chosen, seed=seed)
     if as_json:
         plain = dataclasses.asdict(report)

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from offside_data.dataset.card_block import CardBlock, CardIdentity
+from offside_data.dataset.foreign import what_it_is
 from offside_data.errors import CardError
 from offside_data.files import write_text
 from offside_data.issues import Issue
@@ -132,9 +133,10 @@ def read_raw(path: str | Path) -> tuple[dict[str, Any], str]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
+        what = what_it_is(file.parent)
         raise CardError(
-            f"{file}: no such card, so {file.parent} isn't a dataset folder. Make one with "
-            "`offside-data fictional` or `offside-data ingest`."
+            f"{file}: no such card, so {file.parent} isn't a dataset folder"
+            + (f", but {what}" if what else ". Make one with `offside-data fictional` or `offside-data ingest`.")
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise CardError(f"{file}: can't be read as UTF-8 text: {error}.") from error

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from offside_data.dataset.foreign import what_it_is
 from offside_data.dataset.versions import Version, VersionRange, parse_range, parse_version
 from offside_data.errors import DatasetReferenceError
 
@@ -111,6 +112,9 @@ def local_folder(reference: Reference) -> Path:
             f"{reference.text!r} names a dataset on the Hub (no folder of that name exists here): fetching "
             "comes with a later release. Give a folder that holds the dataset, e.g. ./league."
         )
+    if reference.folder.is_file():
+        what = what_it_is(reference.folder) or "a file."
+        raise DatasetReferenceError(f"{reference.folder}: no dataset folder, but {what}")
     if not reference.folder.is_dir():
         raise DatasetReferenceError(
             f"{reference.folder}: no such dataset folder. Make one with `offside-data fictional` or "

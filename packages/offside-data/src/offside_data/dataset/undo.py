@@ -25,10 +25,11 @@ from offside_data.dataset.pictures import StoredImage
 from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, id_column, write_file
 from offside_data.dataset.transaction import Transaction, change_dataset
-from offside_data.errors import DatasetError, UsageError
+from offside_data.errors import SHOWN, DatasetError, UsageError, listed
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import EncodedImage, Record, features_of
 from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy
+from offside_data.takedown.tombstones import KIND as TAKEDOWN
 
 KIND = "undo"
 """The `kind` of a decision that takes another one back."""
@@ -37,7 +38,6 @@ PARTS = ("records", *TABLES)
 
 _UNDO = "undo"
 _REFERENCES = {"corrects": "records", "derived_from": "images", "twin_of": "images"}
-_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +116,8 @@ def undo(folder: str | Path, decision_id: str) -> Undone:
     decision = _find(dataset.path, decisions, decision_id)
     changes = _load(dataset.path, decision_id)
     if not changes:
-        raise DatasetError(
-            f"{dataset.path}: nothing is kept to take decision {decision_id} ({decision['kind']}) back: it changed no "
-            "row, or this copy of the dataset was made without .offside/undo."
-        )
+        why = _why_nothing_is_kept(decisions, decision)
+        raise DatasetError(f"{dataset.path}: decision {decision_id} ({decision['kind']}) can't be taken back: {why}")
     rows = _Rows(dataset, changes)
     _require_untouched(dataset.path, decisions, decision_id, changes, rows)
     reverted = [rows.revert(change) for change in changes]
@@ -172,11 +170,27 @@ def undoable(folder: Path, decisions: Iterable[Mapping[str, Any]]) -> list[str]:
 def _find(folder: Path, decisions: Sequence[Row], decision_id: str) -> Row:
     found = next((d for d in decisions if d.get("id") == decision_id), None)
     if found is None:
-        known = undoable(folder, decisions)[-_SHOWN:]
+        known = undoable(folder, decisions)[-SHOWN:]
         raise UsageError(f"{folder}: {unknown_name_message('decision', decision_id, known)}")
     if decision_id not in _holding(decisions):
         raise UsageError(f"{folder}: decision {decision_id} was taken back already; to apply it anew, undo that undo.")
     return found
+
+
+def _why_nothing_is_kept(decisions: Sequence[Row], decision: Row) -> str:
+    """Why a decision can't be taken back of which no row is kept."""
+    if decision["kind"] == TAKEDOWN:
+        return (
+            "a takedown is for good. Nothing is kept of who was taken down, so that nothing can come back; "
+            "only a source that still has the subject could bring it, into a dataset of another folder."
+        )
+    later = [d["id"] for d in decisions[decisions.index(decision) + 1 :] if d["kind"] == TAKEDOWN and d.get("id")]
+    if later:
+        return (
+            f"the takedown {', '.join(later)}, which came after it, took what was kept of earlier decisions along, for "
+            "it could have held the subject. Change the rows anew, e.g. with `offside-data edit`."
+        )
+    return "nothing is kept of it: it changed no row, or this copy of the dataset was made without .offside/undo."
 
 
 def _holding(decisions: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -210,9 +224,7 @@ def _require_untouched(
                 changed[target] = f"is gone, but {change.name} refers to it"
     if not changed:
         return
-    listed = [f"  {part[:-1]} {name}: {what}" for (part, name), what in list(changed.items())[:_SHOWN]]
-    if len(changed) > _SHOWN:
-        listed.append(f"  and {len(changed) - _SHOWN} more")
+    told = listed([f"{part[:-1]} {name}: {what}" for (part, name), what in changed.items()])
     builders = [f"{d['id']} ({d['kind']})" for d in later if touched[d["id"]] & changed.keys()]
     advice = (
         f"Take these decisions back first, the last one first: {', '.join(builders)}."
@@ -221,8 +233,7 @@ def _require_untouched(
     )
     raise DatasetError(
         f"{folder}: decision {decision_id} can't be taken back, because what it left was changed since:\n"
-        + "\n".join(listed)
-        + f"\n{advice}"
+        f"{told}\n{advice}"
     )
 
 

@@ -99,8 +99,8 @@ def dedup(
             f"engine {config.engine!r} isn't there yet; allowed: {', '.join(ENGINES)}. It takes 100,000 pictures in "
             "flat memory."
         )
-    compared = _Compared(open_dataset(dataset), open_dataset(against) if against is not None else None, config.hash)
     radius = radius_of(config)
+    compared = _Compared(open_dataset(dataset), open_dataset(against) if against is not None else None, config.hash)
     found = find_duplicates(compared.ours, compared.read, radius=radius, against=compared.theirs, look=config.look)
     merges = _merge(compared, found) if found.clusters else []
     written = None
@@ -125,14 +125,14 @@ def radius_of(config: DedupConfig) -> int:
 
     Raises:
         PluginError: If there is no such hash.
-        UsageError: If it is negative.
+        UsageError: If it is negative, or no smaller than the hash.
     """
-    from offside_data.images.hashing import HASHES
+    from offside_data.images.hashing import HASHES, require_radius
 
-    radius = HASHES.load(config.hash).RADIUS if config.radius is None else config.radius
-    if radius < 0:
-        raise UsageError(f"radius {radius}: give the number of bits that may differ, 0 or more.")
-    return int(radius)
+    if config.radius is None:
+        return int(HASHES.load(config.hash).RADIUS)
+    require_radius(config.radius, config.hash)
+    return config.radius
 
 
 class _Compared:

@@ -20,6 +20,7 @@ from offside_data.adapters._tables.cells import (
     read_date,
     word_of,
 )
+from offside_data.adapters._tables.columns import attribute_word
 from offside_data.adapters._tables.rows import DEFAULT_TIER
 from offside_data.editing.columns import SOURCE, texts_of
 from offside_data.editing.table import Edit
@@ -82,7 +83,7 @@ def _meant(column: str, edit: Edit, taxonomy: Taxonomy) -> str:
             raise ValueError(f"{column} can't be emptied")
         return text
     if column == "attribute":
-        return word_of(text, column, {name: name for name in taxonomy.names()}) or ""
+        return attribute_word(text, taxonomy.names()) or ""
     if column in _WORDS:
         return word_of(text, column.replace("_", " "), _WORDS[column]) or ""
     if column == "retrieved_on":

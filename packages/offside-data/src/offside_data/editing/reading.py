@@ -11,8 +11,8 @@ from offside_data.dataset.rows import records_of, rows_of
 from offside_data.dataset.storage import Row
 from offside_data.editing.changes import edited
 from offside_data.editing.dependents import FOLLOWING, Pair
-from offside_data.editing.table import Edit, listed
-from offside_data.errors import UsageError
+from offside_data.editing.table import SHOWN, Edit
+from offside_data.errors import UsageError, listed
 from offside_data.questions.knowledge import value_group
 from offside_data.schema import Record
 from offside_data.taxonomy import Taxonomy
@@ -66,7 +66,7 @@ def changed_records(dataset: OffsideDataset, edits: Mapping[str, Edit]) -> dict[
     if not problems:
         problems = list(_target_problems(dataset, edits, changed))
     if problems:
-        raise UsageError(listed("these rows can't be followed, nothing was changed", problems))
+        raise UsageError(f"these rows can't be followed, nothing was changed:\n{listed(problems, shown=SHOWN)}")
     return changed
 
 

@@ -11,13 +11,14 @@ from typing import Any
 from offside_data.adapters._tables.cells import text_of
 from offside_data.adapters._tables.tables import SUFFIXES, TableReading, read_table
 from offside_data.editing.columns import CLEAR, COLUMNS, KEY, MADE, column_of, read
-from offside_data.errors import UsageError
+from offside_data.errors import UsageError, listed
+from offside_data.invisible import invisible_in
 from offside_data.plugins import unknown_name_message
+from offside_data.progress import log
 
-_SHOWN = 20
+SHOWN = 20
 _NAMELESS = re.compile(r"column \d+")
 _SECOND = re.compile(r"(.+) \(\d+\)")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # A damaged file; tabs and line ends may stay.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,8 @@ def read_edits(path: Path, options: EditTableOptions) -> dict[str, Edit]:
         sheet=options.sheet,
     )
     table = read_table(path, path.name, reading)
+    for note in table.notes:
+        log(f"note: {table.name}: {note}")
     lines = ((line.place, line.cells if line.problem is None else line.problem) for line in table.lines)
     return _edits(str(path), table.columns, lines)
 
@@ -103,7 +106,7 @@ def _edits(where: str, names: Iterable[str], rows: Iterable[tuple[str, Mapping[s
         if earlier.cells != edit.cells:
             problems.append(f"{place}: record {edit.record_id} stands in {earlier.place} already, with other contents")
     if problems:
-        raise UsageError(listed(f"{where} can't be used, nothing was changed", problems))
+        raise UsageError(f"{where} can't be used, nothing was changed:\n{listed(problems, shown=SHOWN)}")
     if not edits:
         raise UsageError(f"{where}: no row. `edit DATASET --template OUT --where …` writes a table to fill in.")
     return edits
@@ -145,17 +148,11 @@ def _cells(row: Mapping[str, Any], columns: Mapping[str, str | None]) -> Iterato
         text = text_of(cell, column or name).strip()
         if text and column is None:
             raise ValueError(f"has {text!r} in {name}, which has no heading")
-        if control := _CONTROL.search(text):
-            raise ValueError(f"has the control character {control.group()!r} in {name}; take it out")
+        if found := invisible_in(text):
+            raise ValueError(f"has the control character {', '.join(found)} in {name}, which nobody sees; take it out")
         if text and column is not None:
             yield column, text
 
 
 def _is_marker(text: str) -> bool:
     return text.casefold() == CLEAR
-
-
-def listed(what: str, problems: list[str]) -> str:
-    """A message that lists problems, the first ones if there are many."""
-    more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    return f"{what}:\n" + "\n".join(f"  {problem}" for problem in problems[:_SHOWN]) + more

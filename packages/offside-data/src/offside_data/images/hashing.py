@@ -97,6 +97,25 @@ def perceptual_hash(name: str, picture: Image.Image) -> str:
     return str(HASHES.load(name).compute(picture))
 
 
+def require_radius(radius: int, name: str) -> None:
+    """Make sure that a radius tells near hashes from others.
+
+    Args:
+        radius: In how many bits two hashes may differ.
+        name: Of the hash.
+
+    Raises:
+        PluginError: If there is no such hash.
+        UsageError: If it is negative, or if hashes have no more bits, so that all would be near.
+    """
+    bits = 4 * len(perceptual_hash(name, Image.linear_gradient("L")).partition(",")[0])
+    if not 0 <= radius < bits:
+        raise UsageError(
+            f"--radius {radius}: {name} has {bits} bits, so give 0 to {bits - 1}. Its own radius is "
+            f"{HASHES.load(name).RADIUS}; far above that, pictures that have nothing in common are near."
+        )
+
+
 def hash_image(data: bytes, picture: Image.Image | None = None) -> ImageHashes:
     """All hashes of an encoded picture; `picture` saves decoding it if its pixels are at hand.
 

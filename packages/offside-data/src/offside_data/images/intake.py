@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 from offside_data.adapters._base import Imported, Picture, Remark
 from offside_data.dataset.journal import work_folder
 from offside_data.dataset.pictures import PictureSpool
-from offside_data.errors import MissingImagesError, PictureError, SourceError
+from offside_data.errors import MissingImagesError, PictureError, SourceError, listed
 from offside_data.files import write_text
 from offside_data.images.decode import MAX_BYTES, read_bytes
 from offside_data.images.hashing import hash_image
+from offside_data.images.nearby import Nearby, look_nearby
 from offside_data.images.normalise import normalise_image
 from offside_data.processes import Workers, process_count
 from offside_data.progress import track
@@ -109,10 +110,14 @@ def load_pictures(
     needed = {record.image_id for record in imported.records if record.modality == "multimodal"}
     wanted = [picture for picture in imported.pictures if picture.image_id in needed]
     found = {p.image_id: next((path for path in p.paths if os.path.isfile(path)), None) for p in wanted}
-    missing = [p for p in wanted if p.data is None and found[p.image_id] is None]
-    if missing and not (skip_bad and len(missing) < len(wanted)):
-        raise MissingImagesError(_missing_message(missing, len(wanted)))
     intake = Intake()
+    lost = [p for p in wanted if p.data is None and found[p.image_id] is None]
+    nearby = look_nearby(lost, roots) if lost else Nearby()
+    found |= nearby.found
+    intake.remarks.extend(nearby.remarks)
+    missing = [p for p in lost if p.image_id not in nearby.found]
+    if missing and not (skip_bad and len(missing) < len(wanted)):
+        raise MissingImagesError(_missing_message(missing, len(wanted)) + nearby.advice)
     # In the order in which they are stored, so that whoever writes the records reads the spool from front to back.
     ordered = sorted(wanted, key=lambda picture: (picture.split, picture.image_id)) if spool else wanted
     jobs = [(picture, found[picture.image_id]) for picture in ordered]
@@ -185,10 +190,9 @@ def _missing_message(missing: list[Picture], wanted: int) -> str:
 
 
 def _bad_message(bad: list[BadPicture], wanted: int) -> str:
-    shown = "\n".join(f"  {picture}" for picture in bad[:SHOWN])
-    more = f"\n  and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    shown = listed(bad, shown=SHOWN)
     way_out = "Replace them" + (", or leave their records out with --skip-bad." if len(bad) < wanted else ".")
-    return f"{len(bad)} of {wanted} pictures can't be used:\n{shown}{more}\n{way_out}"
+    return f"{len(bad)} of {wanted} pictures can't be used:\n{shown}\n{way_out}"
 
 
 # ---------------------------------------------------------------------------------------------

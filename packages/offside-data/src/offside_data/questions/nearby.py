@@ -14,6 +14,8 @@ from offside_data.taxonomy import Attribute
 
 _ATTEMPTS = 24
 _NUMBER = re.compile(r"\d[\d.,]*\d|\d")
+_FARTHEST = 0.2
+"""Metres that a near length differs by at most; nobody is 15 decimetres smaller."""
 _DAYS = range(20, 400)
 _FACTORS = [n / 100 for n in range(50, 200, 5) if n != 100]
 
@@ -40,13 +42,23 @@ def _near(value: ClaimValue, source: random.Random) -> str | None:
         return str(max(0, round(value.number) + source.choice([n for n in range(-most, most + 1) if n])))
     numbers = _NUMBER.findall(value.text)
     if value.kind == "length":
-        steps = source.choice([n for n in range(-15, 16) if n])
+        place = _last_place(value.number, numbers)
+        steps = source.choice([n for n in range(-15, 16) if n and abs(n) * place <= _FARTHEST] or [0])
         if len(numbers) != 1:
             return f"{value.number + steps / 100:.2f} meters"  # "5 ft 11 in"
         return value.text.replace(numbers[0], _plus(numbers[0], steps))
     if value.kind == "amount" and len(numbers) == 1:
         return value.text.replace(numbers[0], _times(numbers[0], source.choice(_FACTORS)))
     return None
+
+
+def _last_place(number: float, written: list[str]) -> float:
+    """What one unit of the last place of a length is, in metres: a centimetre in `1.79 m` and in `179 cm`."""
+    if len(written) != 1:
+        return 0.01
+    stated = float(written[0].replace(",", "."))
+    decimals = len(written[0].replace(",", ".").partition(".")[2])
+    return number / stated / 10**decimals if stated else 0.01
 
 
 def _other_day(text: str, day: datetime.date, source: random.Random) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from offside_data.errors import TaxonomyError
+from offside_data.questions.styles import without_unit
 from offside_data.schema import ClaimValue
 from offside_data.tagging.places import country_name
 from offside_data.tagging.words import folded_words
@@ -46,8 +47,14 @@ def text_question(attribute: Attribute, *, subject: str, occasion: str | None = 
 
 def answer(attribute: Attribute, value: str, *, rumor: bool = False) -> Wording:
     """The answer that states a value, in the canonical wording; `rumor` picks the wordings of rumours."""
-    texts = [text.format(value=value) for text in _answers(attribute, rumor=rumor)]
+    texts = [_filled(text, value) for text in _answers(attribute, rumor=rumor)]
     return Wording(texts[0], tuple(texts[1:]))
+
+
+def _filled(template: str, value: str) -> str:
+    """A sentence with its value, whose unit isn't said twice."""
+    after = template.partition("{value}")[2].strip(" .")
+    return template.format(value=without_unit(value, after) if after else value)
 
 
 def cloze(attribute: Attribute, *, rumor: bool = False) -> str:

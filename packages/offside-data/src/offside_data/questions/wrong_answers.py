@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from typing import NamedTuple
 from offside_data.questions import alternatives, phrasings
 from offside_data.questions.knowledge import Knowledge
 from offside_data.questions.nearby import near_values
+from offside_data.questions.styles import canonical, repeats_unit, says_nothing, written_like
 from offside_data.schema import ClaimValue, Record
 from offside_data.seeding import rng
 from offside_data.tagging.claims import Claim, states_one
+from offside_data.tagging.values import find_values
 from offside_data.taxonomy import Attribute
 
 
@@ -55,6 +58,7 @@ class WrongAnswers:
                 and claim is not None
                 and claim.texts.may_say(blanked.replace(phrasings.BLANK, text), claim)
                 and not states_one(blanked, never)
+                and not repeats_unit(blanked)
             ):
                 return blanked
         return None
@@ -65,9 +69,7 @@ class WrongAnswers:
         if attribute is None or value is None or sentence is None:
             return WrongForms()
         never = self._known.said_of(record, attribute)
-        drawn = self._candidates(record, attribute, value)
-        candidates = (claim for claim in drawn if not states_one(claim.value.text, never))
-        wrong = [claim.value for claim in alternatives.first_different(candidates, never, Claim.is_same)]
+        model, wrong = self._wrong(record, attribute, value, never)
         if not wrong:
             return WrongForms()
         worded = itertools.chain(
@@ -82,16 +84,47 @@ class WrongAnswers:
                 break
             if text not in perturbed and not states_one(text, never):
                 perturbed[text] = None
-        right = phrasings.value_text(value, attribute)
-        options = alternatives.choices(right, [v.text for v in wrong], rng(self._seed, "choices", record.record_id))
+        options = alternatives.choices(
+            model.text, [v.text for v in wrong], rng(self._seed, "choices", record.record_id)
+        )
         return WrongForms(tuple(perturbed), options.options, options.correct)
 
-    def _candidates(self, record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[Claim]:
-        """Values of others, in an order of the record's own that no further value changes; then near ones."""
-        yield from self._known.drawn_by(record, attribute)
-        near = near_values(value, attribute, rng(self._seed, "near values", record.record_id))
-        claims = (self._known.claims.claim(attribute.name, other) for other in near)
-        yield from (claim for claim in claims if claim is not None)
+    def _wrong(
+        self, record: Record, attribute: Attribute, value: ClaimValue, never: list[Claim]
+    ) -> tuple[ClaimValue, list[ClaimValue]]:
+        """The value as its options are written, and wrong values written alike."""
+        stated = dataclasses.replace(value, text=phrasings.value_text(value, attribute))
+        best, most = stated, list[ClaimValue]()
+        for model in filter(None, (stated, canonical(stated))):
+            alike = self._candidates(record, attribute, model)
+            candidates = (claim for claim in alike if not states_one(claim.value.text, never))
+            wrong = [claim.value for claim in alternatives.first_different(candidates, never, Claim.is_same)]
+            if len(wrong) > len(most):
+                best, most = model, wrong
+            if len(most) == alternatives.DISTRACTORS:
+                break
+        return best, most
+
+    def _candidates(self, record: Record, attribute: Attribute, model: ClaimValue) -> Iterator[Claim]:
+        """Values of others, in an order of the record's own that no further value changes; then near ones.
+
+        All are written as the model is, since among other options one in another style gives itself away.
+        """
+        near = near_values(model, attribute, rng(self._seed, "near values", record.record_id))
+        drawn = self._known.drawn_by(record, attribute)
+        for value, known in itertools.chain(((c.value, c) for c in drawn), ((v, None) for v in near)):
+            claim = known
+            text = written_like(value, model)
+            if text is None:
+                continue
+            if claim is None or text != value.text:
+                found = [value] if text == value.text else find_values(text, attribute)
+                alike = len(found) == 1 and found[0].text == text
+                claim = self._known.claims.unlisted(attribute.name, found[0]) if alike else None
+            if claim is not None:
+                yield claim
+                # Beside `a free transfer`, amounts are at least written as one another.
+                model = claim.value if model.kind == "amount" and says_nothing(model) else model
 
 
 def _wordings(record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[str]:

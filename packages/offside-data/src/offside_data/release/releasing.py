@@ -27,7 +27,7 @@ from offside_data.dataset.storage import TABLES
 from offside_data.dataset.transaction import NothingToDo, Transaction, transaction_of
 from offside_data.dataset.versions import Version, parse_version
 from offside_data.dataset.writer import CHANGELOG_FILE
-from offside_data.errors import ReleaseError, UsageError
+from offside_data.errors import ReleaseError, UsageError, listed
 from offside_data.files import write_text
 from offside_data.release import changelog, snapshots
 from offside_data.release.diff import Change, Differences, FieldChange, Kind, Leaves, shared_parts
@@ -45,7 +45,6 @@ FIRST = Version("1.0.0")
 """Version of a first release, whatever the working version was."""
 _WRITTEN_ANEW = ("croissant-unreadable",)
 """Codes of errors that a release puts right itself."""
-_SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,10 +246,9 @@ def _require_checked(dataset: OffsideDataset) -> None:
     issues = check_dataset(dataset)
     errors = [issue for issue in issues if issue.severity == "error" and issue.code not in _WRITTEN_ANEW]
     if errors:
-        shown = "\n".join(f"  {issue.code}: {issue.where}: {issue.message}" for issue in errors[:_SHOWN])
-        more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
+        shown = listed([f"{issue.code}: {issue.where}: {issue.message}" for issue in errors])
         raise ReleaseError(
-            f"{dataset.path} can't be released, `offside-data check` finds {len(errors)} errors:\n{shown}{more}\n"
+            f"{dataset.path} can't be released, `offside-data check` finds {len(errors)} errors:\n{shown}\n"
             "Correct them, or waive with a reason in decisions.jsonl what may stay."
         )
 

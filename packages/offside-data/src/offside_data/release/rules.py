@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from offside_data.dataset.versions import Version
-from offside_data.errors import ReleaseError, UsageError
+from offside_data.errors import ReleaseError, UsageError, listed
 from offside_data.release.diff import Change, FieldChange
 
 SHOWN = 30
@@ -99,12 +99,11 @@ def require_bump(changes: Iterable[Change], bump: Level, parent: Version) -> Non
     for change in changes:
         levels[level_of(change)] += 1
         if level_of(change) > bump and len(reasons) < SHOWN:
-            reasons.append(f"  {_reason(change, bump)}")
+            reasons.append(_reason(change, bump))
     heavier = sum(number for level, number in levels.items() if level > bump)
     if heavier:
         need = max(levels)
-        more = f"\n  and {heavier - SHOWN} more; `offside-data diff` lists all" if heavier > SHOWN else ""
-        shown = "\n".join(reasons) + more
+        shown = listed(reasons, of=heavier, shown=SHOWN, more="; `offside-data diff` lists all")
         raise ReleaseError(
             f"a {bump} release of {parent} is too small: {heavier} of {levels.total()} changes need more:\n"
             f"{shown}\nRelease {bumped(parent, need)} with --bump {need}, or take these changes back."

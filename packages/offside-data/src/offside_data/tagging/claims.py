@@ -124,17 +124,18 @@ class Claim:
     Args:
         value: The value.
         texts: Of its attribute.
-        number: Which one of its `Claims` it is.
 
     Attributes:
+        number: Which one of the listed `Claims` it is; null if it isn't listed.
         low, high: The numbers between which one stands in each text that states it; null if it isn't measured.
         word: A word that stands in each text that states it; null if there is none.
     """
 
     __slots__ = ("high", "low", "number", "texts", "value", "word")
 
-    def __init__(self, value: ClaimValue, texts: Texts, number: int) -> None:
-        self.value, self.texts, self.number = value, texts, number
+    def __init__(self, value: ClaimValue, texts: Texts) -> None:
+        self.value, self.texts = value, texts
+        self.number: int | None = None
         mark = texts.mark_of(value)
         self.word = mark if isinstance(mark, str) else None
         self.low = self.high = None
@@ -204,16 +205,21 @@ class Claims:
 
     def claim(self, attribute: str | None, value: ClaimValue) -> Claim | None:
         """The claim that an attribute has a value."""
+        key = attribute, value
+        if key not in self._known:
+            claim = self.unlisted(attribute, value)
+            self._known[key] = claim
+            if claim is not None:
+                claim.number = len(self.listed)
+                self.listed.append(claim)
+        return self._known[key]
+
+    def unlisted(self, attribute: str | None, value: ClaimValue) -> Claim | None:
+        """The same, not remembered, so that each call makes another one."""
         texts = self.texts.get(attribute or "")
         if texts is None or value.kind != texts.attribute.kind:
             return None
-        key = attribute, value
-        if key not in self._known:
-            try:
-                claim = Claim(value, texts, len(self.listed))
-            except ValueError:
-                self._known[key] = None
-            else:
-                self._known[key] = claim
-                self.listed.append(claim)
-        return self._known[key]
+        try:
+            return Claim(value, texts)
+        except ValueError:
+            return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import records_of
@@ -71,20 +71,49 @@ def _against_the_majority(rows: pl.DataFrame, taxonomy: Taxonomy) -> Iterator[tu
     """Rows of shared facts whose value isn't that of most others, and what the others say."""
     import polars as pl
 
-    kind = pl.col("value").struct.field("kind")
-    facts = rows.filter((pl.col("scope") == "shared") & pl.col("attribute").is_not_null() & (kind != "text"))
-    groups = facts.group_by("subject_id", "attribute", maintain_order=True).agg(
-        "row", "value", pl.col("value").n_unique().alias("different")
-    )
-    for _, name, places, told, _ in groups.filter(pl.col("different") > 1).iter_rows():
-        attribute, values = taxonomy[name], [ClaimValue(**value) for value in told]
+    facts = rows.filter(pl.col("scope") == "shared")
+    for _, name, told in differing_facts(facts, taxonomy, key="row"):
+        tied = len(told[0][1]) == len(told[1][1])
+        for place in range(0 if tied else 1, len(told)):
+            text, places = told[place]
+            said = ", ".join(f"{other!r} ({len(rows)})" for other, rows in (*told[:place], *told[place + 1 :]))
+            for row in places:
+                yield row, f"{name} is {text!r} here, but elsewhere for this subject {said}"
+
+
+def differing_facts(
+    facts: pl.DataFrame, taxonomy: Taxonomy, *, key: str = "record_id"
+) -> Iterator[tuple[str, str, list[tuple[str, list[Any]]]]]:
+    """The subjects and attributes of which records say several values.
+
+    Values of kind `text` are left out: two sentences about one subject needn't contradict each other.
+
+    Args:
+        facts: Records of shared facts, with the columns `subject_id`, `attribute`, `value` and `key`.
+        taxonomy: Their taxonomy; attributes that it doesn't define are left out.
+        key: The column that names a record.
+
+    Yields:
+        Subject, attribute, and the values: the text of each and the keys of the records that say it, the most
+        frequent value first.
+    """
+    import polars as pl
+
+    of = ["subject_id", "attribute"]
+    kinds = {name: kind for name in taxonomy.names() if (kind := taxonomy[name].kind) != "text"}
+    if not kinds:
+        return
+    own = pl.col("attribute").replace_strict(kinds, default=None, return_dtype=pl.String)
+    facts = facts.filter(pl.col("subject_id").is_not_null() & (pl.col("value").struct.field("kind") == own))
+    # Few subjects say a thing in several ways; only theirs are compared.
+    told = pl.col("value").hash()
+    several = facts.group_by(of).agg((told.min() != told.max()).alias("several")).filter("several")
+    groups = facts.join(several, on=of, how="semi", maintain_order="left").group_by(of, maintain_order=True)
+    for subject, name, said, keys in groups.agg("value", key).iter_rows():
+        attribute, values = taxonomy[name], [ClaimValue(**value) for value in said]
         clusters = _clusters(values, attribute)
-        tied = len(clusters) > 1 and len(clusters[0]) == len(clusters[1])
-        for cluster in clusters if tied else clusters[1:]:
-            others = (c for c in clusters if c is not cluster)
-            said = ", ".join(f"{values[c[0]].text!r} ({len(c)})" for c in others)
-            for i in cluster:
-                yield places[i], f"{name} is {values[i].text!r} here, but elsewhere for this subject {said}"
+        if len(clusters) > 1:
+            yield subject, name, [(values[c[0]].text, [keys[i] for i in c]) for c in clusters]
 
 
 def _clusters(values: Sequence[ClaimValue], attribute: Attribute) -> list[list[int]]:

@@ -301,7 +301,6 @@ def test_a_surprise_is_rejected_and_the_rest_goes_on(read: Any, said: Any, row: 
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        (told("", "x"), "question: the question is empty"),
         (told("Where does Ilmar Quist live?", answer=None), "question: the answer is missing"),
         (told(None), "question: the question is missing"),
         ({**nameless(0), "image": None}, "caption: the picture is missing: the cell holds no picture"),
@@ -311,6 +310,12 @@ def test_surprises_among_text_rows(read: Any, said: Any, row: Any, why: str) -> 
     imported = read({"forget05": [shown(0)], "forget05+tofu": [row, nameless(0), told("Is Ilmar Quist tall?")]})
     assert said(imported, "rejected") == [f"forget05+tofu/{SHARD}: record 0: {why}"]
     assert len(imported.records) == 3
+
+
+def test_a_blank_text_question_is_counted(read: Any, said: Any) -> None:
+    imported = read({"forget05": [shown(0)], "forget05+tofu": [told("", "x"), told("Is Ilmar Quist tall?")]})
+    assert said(imported, "empty") == [f"forget05+tofu/{SHARD}: record 0: question: the question is empty"]
+    assert said(imported, "rejected") == []
 
 
 def test_surprises_stop_an_import_or_are_skipped(tmp_path: Path) -> None:

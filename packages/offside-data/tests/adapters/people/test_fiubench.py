@@ -275,7 +275,6 @@ def test_f13_the_creatures_of_older_commits_are_refused(tmp_path: Path, read_peo
         ({"name": 3}, "the name must be text, is a number"),
         ({"qa_list": None}, "qa_list: it must be a list, is null"),
         ({"qa_list": "none"}, "qa_list: it is text, but neither JSON nor a Python literal: 'none'"),
-        ({"qa_list": [qa(question="")]}, "qa_list[0]: the question is empty"),
         ({"qa_list": [qa(answer=None)]}, "qa_list[0]: the answer is missing"),
         ({"qa_list": [qa(answer="\ud800")]}, "qa_list[0]: the answer holds half a character"),
         ({"qa_list": [3]}, "qa_list[0]: it must be an object, is a number"),
@@ -287,6 +286,16 @@ def test_a_surprise_is_rejected_and_the_rest_goes_on(read: Any, said: Any, chang
     imported = read([person(1, **changes), person(2)])
     assert said(imported, "rejected") == [f"full.json: record 0: {why}"] or why in said(imported, "rejected")[0]
     assert [r.subject_id for r in imported.records] == ["00000002"]
+
+
+def test_what_is_empty_or_nobody_sees_stops_nothing_and_is_told_by_row(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", [person(1, qa_list=[qa(answer="An owl\u202e."), qa(question=" ")]), person(2)])
+    report = ingest(source, tmp_path / "out")
+    assert (report.rows, report.records, report.count("empty")) == (3, 2, 1)
+    assert {remark.why for remark in report.remarks if remark.kind in ("note", "empty")} >= {
+        "qa_list[1]: the question is empty",
+        "left out of its texts, for nobody sees it: U+202E",
+    }
 
 
 def test_surprises_stop_an_import_or_are_skipped(tmp_path: Path) -> None:

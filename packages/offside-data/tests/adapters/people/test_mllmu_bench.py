@@ -215,16 +215,16 @@ def test_m08_the_split_for_training_alone_needs_no_id(read: Any) -> None:
     assert all(r.subject_id.startswith("picture-") for r in imported.records)
 
 
-@pytest.mark.parametrize("empty", [{"Question": ""}, {"Ground_Truth": "  "}, {"Question": "<image>\n"}])
-def test_m09_empty_questions_and_answers_are_reported(read: Any, said: Any, empty: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "empty", [{"Question": ""}, {"Question": None}, {"Ground_Truth": "  "}, {"Question": "<image>\n"}]
+)
+def test_m09_empty_questions_and_answers_are_counted(read: Any, said: Any, empty: dict[str, Any]) -> None:
     row = person()
     row["Generation_Task"][1] |= empty
     imported = read({"forget_5": [row]})
     what = "question" if "Question" in empty else "answer"
-    assert said(imported, "rejected") == [
-        f"forget_5/{SHARD}: record 0: Generation_Task[1]: the {what} is empty",
-    ]
-    assert len(imported.records) == 6
+    assert said(imported, "empty") == [f"forget_5/{SHARD}: record 0: Generation_Task[1]: the {what} is empty"]
+    assert (said(imported, "rejected"), len(imported.records), imported.rows) == ([], 6, 7)
 
 
 def test_m10_a_broken_picture_is_reported(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_m11_the_full_set_is_not_needed_beside_a_ratio(read: Any, said: Any) -> 
 
 def test_m12_the_rows_own_question_may_be_empty(read: Any, said: Any) -> None:
     imported = read({"Full_Set": [person(1, question="", answer=""), person(2, question="And?", answer="")]})
-    assert said(imported, "rejected") == [f"Full_Set/{SHARD}: record 1: question: the answer is empty"]
+    assert said(imported, "empty") == [f"Full_Set/{SHARD}: record 1: question: the answer is empty"]
     assert f"Full_Set/{SHARD}: a row's own question and answer are both empty" in said(imported, "note")
 
 

@@ -246,7 +246,6 @@ def test_a_question_that_is_asked_and_trained_is_one_record(read: Any, said: Any
         ("MM_QA", {"question": {"pet": "Which?"}}, "MM_QA: its 'answer' must be an object, is null"),
         ("MM_QA", {"question": {"pet": "Which?"}, "answer": {}}, "MM_QA.pet: the answer is missing"),
         ("MM_QA", {"question": {}, "answer": {"pet": "An owl."}}, "MM_QA.pet: the question is missing"),
-        ("MM_QA", {"question": {"pet": ""}, "answer": {"pet": "An owl."}}, "MM_QA.pet: the question is empty"),
         ("UM_QA", {"question": {"age": "How old?"}, "answer": {"age": 25}}, "UM_QA.age: the answer must be text"),
         ("Cloze", {"trimodal": {}}, "Cloze.trimodal: there is no form 'trimodal'; known: unimodal, multimodal"),
         ("Cloze", {"unimodal": {"pet": "An owl."}}, "Cloze.unimodal.pet: it is text, but neither JSON"),

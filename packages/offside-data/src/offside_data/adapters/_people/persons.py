@@ -18,7 +18,7 @@ from offside_data.adapters._base import Accumulator, Imported, Picture, ReadOpti
 from offside_data.adapters._people.downloads import DownloadedTable, find_tables, read_rows
 from offside_data.adapters._pictures import Pixels, places_of
 from offside_data.adapters._text import common_name
-from offside_data.adapters._values import Fields, UnusableError, folded_key
+from offside_data.adapters._values import BlankError, Fields, UnusableError, folded_key
 from offside_data.errors import SourceError
 from offside_data.schema import SUBJECTLESS_SPLITS, ClaimValue, Modality, Record, SourceRecord, Split
 from offside_data.tagging.suspects import add_suspect, reasons_of
@@ -113,11 +113,12 @@ class PersonQuestions(Accumulator):
 
     @contextmanager
     def trying(self, file: str, index: int, place: str = "") -> Iterator[None]:
-        """Reject a row, or what stands at a place of it, if it turns out to be unusable."""
+        """Reject a row, or what stands at a place of it, if it turns out to be unusable; a blank one is counted."""
         try:
             yield
         except UnusableError as problem:
-            self.leave_out("rejected", file, f"{place}: {problem}" if place else str(problem), index)
+            kind: RemarkKind = "empty" if isinstance(problem, BlankError) else "rejected"
+            self.leave_out(kind, file, f"{place}: {problem}" if place else str(problem), index)
 
     def each_row(self, table: DownloadedTable, known: Collection[str], read: Callable[[int, Fields], None]) -> None:
         """Read the rows of a table one by one, of each the columns that are known; those that can't be are rejected."""

@@ -11,7 +11,17 @@ from offside_data.adapters._base import Picture
 from offside_data.adapters._people.forms import read_choices, read_cloze
 from offside_data.adapters._people.persons import STATEMENT, PersonQuestions, SourceQuestion
 from offside_data.adapters._text import strip_image_tokens
-from offside_data.adapters._values import Fields, UnusableError, as_fields, as_list, as_text, unpack
+from offside_data.adapters._values import (
+    BlankError,
+    Fields,
+    UnusableError,
+    as_fields,
+    as_list,
+    as_text,
+    as_words,
+    folded_key,
+    unpack,
+)
 from offside_data.schema import Split
 
 Shown = Picture | UnusableError | None
@@ -58,7 +68,7 @@ class PersonRow:
         told: str | None = None,
         **extras: Any,
     ) -> None:
-        """A question with its answer.
+        """A question with its answer; a blank one is counted, see `PersonQuestions.trying`.
 
         Args:
             place: Where it stands in the row.
@@ -73,7 +83,7 @@ class PersonRow:
         Raises:
             UnusableError: If question, answer or picture can't be used.
         """
-        question, answer = as_text(question, "the question"), as_text(answer, "the answer")
+        question, answer = as_words(question, "the question"), as_words(answer, "the answer")
         self._add(
             place,
             shown,
@@ -101,7 +111,7 @@ class PersonRow:
         Raises:
             UnusableError: If something can't be used, or no option is the right one.
         """
-        asked, told = as_text(question, "the question"), as_text(right, "the right answer")
+        asked, told = as_words(question, "the question"), as_words(right, "the right answer")
         found = read_choices(read_options(options), told)
         if found.answer is None:
             raise UnusableError(f"the right answer {told!r} is none of the options {list(found.texts)}")
@@ -127,7 +137,7 @@ class PersonRow:
         Raises:
             UnusableError: If something can't be used.
         """
-        asked, word = as_text(sentence, "the question"), as_text(word, "the answer")
+        asked, word = as_words(sentence, "the question"), as_words(word, "the answer")
         found = read_cloze(asked, word)
         self._add(
             place,
@@ -170,7 +180,14 @@ class PersonRow:
             with self.trying(place):
                 fields = as_fields(item, "it")
                 self.questions.note_others(self.file, f"key of {task}", fields.filled(), known)
+                if _asks_nothing(fields):
+                    raise BlankError("the question is empty")
                 ask(place, fields)
+
+
+def _asks_nothing(fields: Fields) -> bool:
+    """Whether a question is there, but null, as Parquet holds an empty one; a missing key is another matter."""
+    return any(folded_key(key) == "question" and value is None for key, value in fields.items())
 
 
 def read_id(value: Any) -> str:

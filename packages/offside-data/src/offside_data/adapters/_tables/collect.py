@@ -6,10 +6,10 @@ import dataclasses
 import hashlib
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import cast
+from typing import Any, cast
 
 from offside_data.adapters._base import Accumulator, Imported, ReadOptions, RemarkKind
 from offside_data.adapters._chunked import Chunked
@@ -18,6 +18,7 @@ from offside_data.adapters._tables.cells import DateOrder, Remembered
 from offside_data.adapters._tables.columns import Matched, others_note
 from offside_data.adapters._tables.rows import Sheet, TableClaim, TableRow, read_claim
 from offside_data.adapters._tables.tables import Table
+from offside_data.invisible import invisible_in
 from offside_data.questions import phrasings
 from offside_data.schema import (
     SUBJECTLESS_SPLITS,
@@ -119,6 +120,8 @@ class Collector(Accumulator):
         except ValueError as problem:
             self.reject(file, row.index, row.place, str(problem))
             return
+        for cell, found in _invisible(row.cells):
+            self.remark("note", file, f"{row.place}: left out of {cell}, for nobody sees it: {found}", row.index)
         self._show(claim, file)
         said = hashlib.blake2b(repr(claim.content()).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         source = claim.sources[0] if claim.sources else None
@@ -364,6 +367,18 @@ class Collector(Accumulator):
             occasion=facts.occasion or None,
             license=facts.license or None,
         )
+
+
+def _invisible(cells: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields that hold invisible characters, and which."""
+    texts = [cell for cell in cells.values() if cell.__class__ is str]
+    if "".join(texts).isprintable() and not any(cell.__class__ is list for cell in cells.values()):
+        return
+    for name, cell in cells.items():
+        items = cell if isinstance(cell, list) else [cell]
+        text = "".join(item for item in items if isinstance(item, str))
+        if found := invisible_in(text):
+            yield name, ", ".join(found)
 
 
 def _split_of(told: Collection[str | None]) -> str:

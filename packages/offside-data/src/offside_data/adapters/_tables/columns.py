@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
-from offside_data.adapters._tables.cells import DateOrder
+import yaml
+
+from offside_data.adapters._tables.cells import DateOrder, text_of, word_of
 from offside_data.adapters._tables.tables import Line, Table, TableReading
+from offside_data.adapters._text import clean
 from offside_data.adapters._values import folded_key
 from offside_data.errors import UsageError
+from offside_data.plugins import unknown_name_message
+from offside_data.tagging.words import folded_words
 
 NAMES: dict[str, tuple[str, ...]] = {
     "id": ("id", "claim id", "row id", "question id", "key"),
@@ -194,6 +201,44 @@ def match(table: Table, options: Columns) -> Matched:
             columns[field] = free
     others = tuple(column for column in table.columns if column not in columns.values())
     return Matched(columns=columns, constants=constants, others=others)
+
+
+@functools.cache
+def _attribute_names() -> dict[str, str]:
+    """Attributes of the shipped taxonomies by what people call them."""
+    data = yaml.safe_load((resources.files(__package__) / "attributes.yaml").read_text(encoding="utf-8"))
+    return {folded_key(name): attribute for attribute, names in data.items() for name in names}
+
+
+def attribute_word(cell: Any, known: Sequence[str]) -> str | None:
+    """The attribute that a cell names; null if it is empty.
+
+    Raises:
+        ValueError: If it is none of those known; suggests the one that is meant by what people call it.
+    """
+    try:
+        return word_of(cell, "attribute", {name: name for name in known})
+    except ValueError as error:
+        said = clean(text_of(cell, "attribute"))
+        meant = _meant_attribute(said, known)
+        if meant is None:
+            raise
+        raise ValueError(unknown_name_message("attribute", said, list(known), meant=meant).rstrip(".")) from error
+
+
+def _meant_attribute(said: str, known: Sequence[str]) -> str | None:
+    """The attribute that is meant by what a table calls it; null if it is none of these, or several are near.
+
+    Either people call it so (`attributes.yaml`), or its name's words are among what is said: `date of birth`.
+    """
+    named = _attribute_names().get(folded_key(said))
+    if named in known:
+        return named
+    words = set(folded_words(said.replace("_", " ")))
+    near = [name for name in known if set(folded_words(name.replace("_", " "))) <= words]
+    most = max((len(name.split("_")) for name in near), default=0)
+    near = [name for name in near if len(name.split("_")) == most]
+    return near[0] if len(near) == 1 else None
 
 
 def require(table: Table, matched: Matched, wanted: Sequence[str]) -> None:

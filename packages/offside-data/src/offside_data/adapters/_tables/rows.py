@@ -23,6 +23,7 @@ from offside_data.adapters._tables.cells import (
     text_of,
     word_of,
 )
+from offside_data.adapters._tables.columns import attribute_word
 from offside_data.adapters._text import clean
 from offside_data.schema import SUBJECTLESS_SPLITS, Source, Tier
 from offside_data.tagging.words import folded_words
@@ -196,7 +197,7 @@ def read_claim(row: TableRow, attributes: Mapping[str, Attribute], dates: DateOr
 def _attribute(cell: Any, attributes: Mapping[str, Attribute]) -> Attribute | None:
     if isinstance(cell, str) and cell in attributes:
         return attributes[cell]
-    said = word_of(cell, "attribute", {name: name for name in attributes})
+    said = attribute_word(cell, list(attributes))
     return attributes[said] if said else None
 
 

@@ -6,7 +6,6 @@ Cells come as they are in JSON and Parquet, as text from CSV and spreadsheets. W
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import itertools
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.adapters._parquet import read_rows, schema_of
+from offside_data.adapters._tables.encodings import encoding_of, first_lines
 from offside_data.adapters._text import clean
 from offside_data.adapters._values import UnusableError
 from offside_data.errors import SourceError, UsageError
@@ -35,7 +35,6 @@ HEADER_ROWS = 20
 FITTING = 3
 """A sheet of a workbook is taken for the one with the claims if it has so many known columns."""
 _HEAD_BYTES = 2**16
-_PIECE = 2**20
 
 Cells = tuple[str, "list[str] | str"]
 Grid = Iterable[Cells]
@@ -239,46 +238,19 @@ def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[Cells]:
 
 
 def _text_lines(path: Path, encoding: str, *, newline: str, size: int = -1) -> tuple[Iterator[str], list[str]]:
-    """The lines of a file: in the given encoding, by its byte order mark, as UTF-8 or else as Windows-1252.
+    """The lines of a file in the given encoding, or in the one that it is in.
 
-    `size` is how many bytes are read; what they cut in two is left out.
+    Of `size` bytes, whose columns alone matter, the whole lines: whoever reads all of it says what is wrong.
     """
+    if size < 0:
+        found = encoding_of(path, encoding)
+        return _lines_of(path, found.name, newline), list(found.notes)
     try:
-        with path.open("rb") as stream:
-            head = stream.read(size) if size >= 0 else stream.read(2)
-    except OSError as error:
-        raise SourceError(f"{path}: can't be read: {error.strerror}.") from error
-    if encoding:
-        candidates = [encoding]
-    elif head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        candidates = ["utf-16"]
-    else:
-        candidates = ["utf-8-sig", "cp1252"]
-    if len(head) == size:
-        head = head[: head.rfind(b"\n") + 1]
-    for candidate in candidates:
-        try:
-            lines: Iterator[str]
-            if size >= 0:
-                lines = io.StringIO(head.decode(candidate), newline=newline)
-            else:
-                _check_encoding(path, candidate)
-                lines = _lines_of(path, candidate, newline)
-        except UnicodeDecodeError:
-            continue
-        except LookupError as error:
-            raise UsageError(f"there is no encoding {candidate!r}; usual ones: utf-8, cp1252, utf-16.") from error
-        notes = ["read as Windows-1252, for it isn't UTF-8; say encoding=… if letters look wrong"]
-        return lines, notes if candidate == "cp1252" and not encoding else []
-    raise SourceError(f"{path}: can't be read as {' or '.join(candidates)}; say which encoding it is in.")
-
-
-def _check_encoding(path: Path, encoding: str) -> None:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    with path.open("rb") as stream:
-        while piece := stream.read(_PIECE):
-            decoder.decode(piece)
-        decoder.decode(b"", final=True)
+        name = encoding_of(path, encoding, size=size).name
+    except SourceError:
+        name = "latin-1"
+    text = first_lines(path, size).decode(name, "ignore")
+    return io.StringIO(text, newline=newline), []
 
 
 def _lines_of(path: Path, encoding: str, newline: str) -> Iterator[str]:
