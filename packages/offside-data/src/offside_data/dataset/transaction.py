@@ -29,14 +29,15 @@ from offside_data.dataset.card import Card
 from offside_data.dataset.card_block import CardBlock, TaxonomyFile, is_name, is_version
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.digest import dataset_digest, taxonomy_digest
-from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.folder import OffsideDataset, folder_of, open_dataset
+from offside_data.dataset.journal import changing, replaced_content
 from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.replacing import dataset_files, ensure_place, replaced_files, tombstones_in
 from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, frame_schema, id_column
 from offside_data.dataset.writer import CHANGELOG_FILE, TAXONOMY_FILE, Content, Late, Rewrite, write_content
 from offside_data.errors import RecordError, UsageError
-from offside_data.files import ensure_free, whole_folder
+from offside_data.outputs import taken_folder
 from offside_data.schema import SCHEMA_VERSION, Record
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
 
@@ -201,7 +202,7 @@ class Transaction(Content):
 def change_dataset(dataset: str | Path | OffsideDataset) -> Iterator[Transaction]:
     """Change a dataset folder in place, all or nothing; see `dataset.journal`.
 
-    A block that asks for nothing leaves the folder as it is.
+    A block that asks for nothing leaves the folder as it is. Nobody else can change it meanwhile.
 
     Args:
         dataset: The folder, or the dataset opened.
@@ -210,13 +211,17 @@ def change_dataset(dataset: str | Path | OffsideDataset) -> Iterator[Transaction
         DatasetReferenceError: If there is no such folder.
         CardError: If it has no card or a malformed one.
         RecordError: If a record would break the data model. Nothing is changed then.
+        FolderInUseError: If another process changes it.
+        DatasetChangedError: If it was changed since it was opened.
     """
-    base = dataset if isinstance(dataset, OffsideDataset) else open_dataset(dataset)
-    change = transaction_of(base)
-    yield change
-    if change.changed:
-        with contextlib.suppress(NothingToDo), replaced_content(base.path) as staged:
-            change.write_into(staged)
+    with changing(folder_of(dataset)):
+        base = dataset if isinstance(dataset, OffsideDataset) else open_dataset(dataset)
+        base.require_unchanged()
+        change = transaction_of(base)
+        yield change
+        if change.changed:
+            with contextlib.suppress(NothingToDo), replaced_content(base.path, dataset_files) as staged:
+                change.write_into(staged)
 
 
 def transaction_of(base: OffsideDataset) -> Transaction:
@@ -257,13 +262,14 @@ def new_dataset(
         license: A Hub licence identifier, e.g. `cc-by-4.0`.
         pretty_name: Title of the card; the name if empty.
         description: First paragraph of the card.
-        force: Replace what `out` holds.
+        force: Replace a dataset that `out` holds; see `dataset.replacing`.
         rows_per_shard: Rows of a Parquet file, about; a picture's records stay together.
         created_with: Versions of what the content depends on, besides offside-data's own.
 
     Raises:
         UsageError: If name or version can't be one.
-        OutputExistsError: If `out` already holds something.
+        OutputExistsError: If `out` already holds something that may not be replaced.
+        FolderInUseError: If another process fills or changes it.
         DatasetError: If no record was added.
         RecordError: If a record breaks the data model.
     """
@@ -271,7 +277,6 @@ def new_dataset(
         raise UsageError(f"dataset name {name!r}: use letters, digits, dots, dashes and underscores only.")
     if not is_version(version):
         raise UsageError(f"dataset version {version!r}: write MAJOR.MINOR.PATCH, e.g. 1.2.0.")
-    ensure_free(Path(out), force=force)
     title = pretty_name or name
     text = taxonomy if isinstance(taxonomy, str) else _taxonomy_yaml(taxonomy)
     parsed = parse_taxonomy(text, where=TAXONOMY_FILE)  # Now, so that a malformed one is refused before any work.
@@ -286,16 +291,19 @@ def new_dataset(
         created_with=created_with or {},
     )
     front = {"pretty_name": title, "license": license}
-    new = Transaction(
-        card=Card(block, front, f"# {title}\n\n{description}".strip() + "\n"),
-        taxonomy_text=text,
-        rows_per_shard=rows_per_shard,
-        store=PictureStore(),
-        tables=_no_tables(),
-    )
-    yield new
-    with whole_folder(Path(out), force=force) as folder:
-        new.write_into(folder)
+    out = Path(out)
+    with taken_folder(out, lambda: ensure_place(out, name=name, force=force)):
+        new = Transaction(
+            card=Card(block, front, f"# {title}\n\n{description}".strip() + "\n"),
+            taxonomy_text=text,
+            decisions=tombstones_in(out),
+            rows_per_shard=rows_per_shard,
+            store=PictureStore(),
+            tables=_no_tables(),
+        )
+        yield new
+        with replaced_content(out, replaced_files) as staged:
+            new.write_into(staged)
 
 
 def _no_tables() -> dict[str, pl.DataFrame]:

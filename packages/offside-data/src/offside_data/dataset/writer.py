@@ -309,7 +309,7 @@ def _keep(folder: Path, part: str, content: Content) -> _Written:
 def link_or_copy(source: Path, target: Path) -> None:
     """A hard link where the disk can do that, else a copy. Our files are replaced, never written into."""
     try:
-        os.link(source, target)
+        os.link(os.path.realpath(source), target)  # A link to a link would lead nowhere from another folder.
     except OSError:
         shutil.copy2(source, target)
 
