@@ -32,7 +32,7 @@ from offside_data.cli import main
 
 NAMES = ("brinkhaus", "quist")
 """Names of whoever may be taken down."""
-KEPT = ("releases", "undo", "written.json")
+KEPT = ("releases", "replaced", "undo", "written.json")
 """What may stay in a working area."""
 
 

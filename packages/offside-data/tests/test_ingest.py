@@ -279,10 +279,14 @@ def test_force_replaces_the_dataset_and_nothing_beside_it(source: Path, tmp_path
     (out / ".offside" / "dedup" / "sheet.html").write_text("of the old one")
     with pytest.raises(OutputExistsError, match=r"the dataset offside 0\.1\.0.*pass --force"):
         ingest(source, out)
+    card = (out / "README.md").read_text() + "\nWhat a person wrote.\n"
+    (out / "README.md").write_text(card)
     ingest(source, out, force=True)
     assert {(out / name).read_text() for name in mine} == {"mine"}
     assert not (out / "croissant.json").exists()
-    assert not (out / ".offside").exists()
+    ingest(source, out, force=True)
+    assert [path.name for path in (out / ".offside").iterdir()] == ["replaced"]
+    assert sorted(path.read_text() == card for path in out.glob(".offside/replaced/*/README.md")) == [False, True]
     open_dataset(out).verify()
 
 

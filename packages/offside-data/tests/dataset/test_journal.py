@@ -31,7 +31,7 @@ def make_folder(tmp_path: Path, name: str = "dataset") -> Path:
 def texts(folder: Path) -> dict[str, str]:
     """All files but those of the working area that mean nothing by themselves."""
     files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
-    passing = (".offside/lock", ".offside/staged/")
+    passing = (".offside/lock", ".offside/staged/", ".offside/.commit.json.")
     return {name: path.read_text() for name, path in files.items() if not name.startswith(passing)}
 
 

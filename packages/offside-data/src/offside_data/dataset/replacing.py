@@ -5,12 +5,14 @@ Tombstones and releases outlive every `--force`: who was taken down stays out, a
 
 from __future__ import annotations
 
+import datetime
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from offside_data.dataset.card import read_identity
-from offside_data.dataset.decisions import read_decisions
+from offside_data.dataset.card import FILE_NAME, read_identity
+from offside_data.dataset.decisions import DECISIONS_FILE, read_decisions
 from offside_data.dataset.journal import WORK_FOLDER, is_passing, work_folder
 from offside_data.dataset.storage import TABLES, Row
 from offside_data.errors import CardError, OutputExistsError
@@ -20,6 +22,8 @@ from offside_data.release.snapshots import RELEASES, all_snapshots
 from offside_data.schema import CONFIGS, SPLITS
 from offside_data.takedown.tombstones import KIND as TAKEDOWN
 
+_REPLACED = "replaced"
+_TEXTS = (FILE_NAME, DECISIONS_FILE, "CHANGELOG.md", "taxonomy.yaml")
 _SHARD = re.compile(rf"(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
@@ -49,11 +53,21 @@ def dataset_and_work_files(folder: Path) -> Iterator[str]:
 
 
 def replaced_files(folder: Path) -> Iterator[str]:
-    """What a new dataset replaces: all that is ours but the releases."""
-    releases = f"{WORK_FOLDER}/{RELEASES}/"
-    yield from (name for name in dataset_and_work_files(folder) if not name.startswith(releases))
+    """What a new dataset replaces: all that is ours but the releases, and the texts that were kept before."""
+    kept = tuple(f"{WORK_FOLDER}/{name}/" for name in (RELEASES, _REPLACED))
+    yield from (name for name in dataset_and_work_files(folder) if not name.startswith(kept))
     if (folder / CROISSANT_FILE).is_file():
         yield CROISSANT_FILE
+
+
+def keep_texts(folder: Path, staged: Path) -> None:
+    """Keep the texts that a new dataset replaces in its working area: people write into them, too."""
+    when = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%f")
+    for name in _TEXTS:
+        if (folder / name).is_file():
+            kept = work_folder(staged, _REPLACED, when, name)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(folder / name, kept)
 
 
 def tombstones_in(folder: Path) -> list[Row]:

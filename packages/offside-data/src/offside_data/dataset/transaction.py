@@ -32,7 +32,7 @@ from offside_data.dataset.digest import dataset_digest, taxonomy_digest
 from offside_data.dataset.folder import OffsideDataset, folder_of, open_dataset
 from offside_data.dataset.journal import changing, replaced_content
 from offside_data.dataset.pictures import PictureStore
-from offside_data.dataset.replacing import dataset_files, ensure_place, replaced_files, tombstones_in
+from offside_data.dataset.replacing import dataset_files, ensure_place, keep_texts, replaced_files, tombstones_in
 from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, frame_schema, id_column
 from offside_data.dataset.writer import CHANGELOG_FILE, TAXONOMY_FILE, Content, Late, Rewrite, write_content
@@ -303,6 +303,7 @@ def new_dataset(
         )
         yield new
         with replaced_content(out, replaced_files) as staged:
+            keep_texts(out, staged)
             new.write_into(staged)
 
 
