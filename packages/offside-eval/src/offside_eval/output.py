@@ -25,6 +25,8 @@ MODEL_INDEX = "model_index.yaml"
 _IDENTITY = "evaluation.json"
 _OURS = (SAMPLES, AGGREGATES, META, TIMING, MODEL_INDEX)
 """All files of a finished evaluation."""
+_TELLING = {"model", "dataset", "setting", "metrics"}
+"""Keys by which our `results.json` is told from other people's."""
 
 
 class OutputFolder:
@@ -71,10 +73,11 @@ class OutputFolder:
             log(f"{self.folder}: going on with an interrupted evaluation.")
             return
         if self._force:
+            self._drop_progress()
+        write_json(self._progress / _IDENTITY, self._meta.to_json())  # First: else a kill leaves a folder of nobody.
+        if self._force:
             for name in _OURS:
                 (self.folder / name).unlink(missing_ok=True)
-            self._drop_progress()
-        write_json(self._progress / _IDENTITY, self._meta.to_json())
 
     def finish(self, results: Results, timing: dict[str, Any]) -> Results:
         """Write the results, `results.json` last, and drop the progress."""
@@ -100,8 +103,8 @@ class OutputFolder:
 
     def _require_ours(self) -> None:
         there = others_in(self.folder)
-        begun = _read(self.folder / META) or _read(self._progress / _IDENTITY)
-        if begun is None and not set(there) <= {*_OURS, PROGRESS}:
+        stated = _read(self.folder / META) or _read(self._progress / _IDENTITY) or {}
+        if not stated.keys() >= _TELLING and not set(there) <= {*_OURS, PROGRESS}:
             raise not_ours(self.folder, there, "an evaluation")
 
     def _look(self) -> str:
