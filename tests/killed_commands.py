@@ -1,6 +1,7 @@
 """A program for `test_nothing_lost.py`: it kills a command before its every step, and runs others after that.
 
-    python tests/killed_commands.py START PLACE COMMANDS     # JSON: the command that is killed, those that come next
+    python tests/killed_commands.py START PLACE COMMANDS     # JSON: the command that is killed, those that come next in
+                                                             # turn, and the last one, which always comes
 
 It prints one JSON object a step. It forks, so nothing may be at work in it but itself: that's why it is a program.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -76,10 +78,10 @@ def state(folder: Path) -> dict[str, Any]:
 
 
 def _main(start: str, place: str, commands: str) -> None:
-    first, *nexts = json.loads(commands)
+    first, *nexts, last = json.loads(commands)
     steps = killed_at_every_step(Path(place), lambda folder: shutil.copytree(start, folder), lambda f: run(f, first))
-    for folder in steps:
-        codes = [forked(folder, arguments) for arguments in nexts]
+    for folder, arguments in zip(steps, itertools.cycle(nexts), strict=False):
+        codes = [forked(folder, arguments), forked(folder, last)]
         print(json.dumps({"step": folder.name, "codes": codes, **state(folder)}), flush=True)
         shutil.rmtree(folder)
 
