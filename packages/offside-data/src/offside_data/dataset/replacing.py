@@ -11,10 +11,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from offside_data.dataset.card import FILE_NAME, read_identity
-from offside_data.dataset.decisions import DECISIONS_FILE, read_decisions
+from offside_data.dataset.card import read_identity
+from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.journal import WORK_FOLDER, is_passing, work_folder
 from offside_data.dataset.storage import TABLES, Row
+from offside_data.dataset.writer import TEXT_FILES
 from offside_data.errors import CardError, OutputExistsError
 from offside_data.outputs import not_ours, others_in
 from offside_data.release.croissant import CROISSANT_FILE
@@ -23,7 +24,6 @@ from offside_data.schema import CONFIGS, SPLITS
 from offside_data.takedown.tombstones import KIND as TAKEDOWN
 
 _REPLACED = "replaced"
-_TEXTS = (FILE_NAME, DECISIONS_FILE, "CHANGELOG.md", "taxonomy.yaml")
 _SHARD = re.compile(rf"(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
@@ -63,7 +63,7 @@ def replaced_files(folder: Path) -> Iterator[str]:
 def keep_texts(folder: Path, staged: Path) -> None:
     """Keep the texts that a new dataset replaces in its working area: people write into them, too."""
     when = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%f")
-    for name in _TEXTS:
+    for name in TEXT_FILES:
         if (folder / name).is_file():
             kept = work_folder(staged, _REPLACED, when, name)
             kept.parent.mkdir(parents=True, exist_ok=True)

@@ -35,8 +35,8 @@ from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.replacing import dataset_files, ensure_place, keep_texts, replaced_files, tombstones_in
 from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, frame_schema, id_column
-from offside_data.dataset.writer import CHANGELOG_FILE, TAXONOMY_FILE, Content, Late, Rewrite, write_content
-from offside_data.errors import RecordError, UsageError
+from offside_data.dataset.writer import CHANGELOG_FILE, TAXONOMY_FILE, TEXT_FILES, Content, Late, Rewrite, write_content
+from offside_data.errors import DatasetChangedError, RecordError, UsageError
 from offside_data.outputs import taken_folder
 from offside_data.schema import SCHEMA_VERSION, Record
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
@@ -59,10 +59,12 @@ class Transaction(Content):
     Args:
         extras: What else is to be written with it.
         changed: Whether anything was asked for.
+        texts: What tells that somebody wrote into a text of the dataset since its transaction began.
     """
 
     extras: list[Extra] = dataclasses.field(default_factory=list)
     changed: bool = False
+    texts: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
     _ids: set[str] = dataclasses.field(default_factory=set)
 
     # -----------------------------------------------------------------------------------------
@@ -187,11 +189,23 @@ class Transaction(Content):
         Raises:
             DatasetError: If there are no records.
             RecordError: If a record breaks the data model.
+            DatasetChangedError: If somebody wrote into a text of the dataset meanwhile, by hand for example.
         """
         card = write_content(self, folder)
         for extra in self.extras:
             extra(folder)
+        if self.base is not None:
+            self._require_texts(self.base.path)
         return card
+
+    def _require_texts(self, folder: Path) -> None:
+        now = _texts_of(folder)
+        for name in sorted(now.keys() | self.texts.keys()):
+            if now.get(name) != self.texts.get(name):
+                raise DatasetChangedError(
+                    f"{folder / name} was changed while the command was at work, so nothing was written: what stands "
+                    "in it now would be lost. Run the command again."
+                )
 
 
 # ---------------------------------------------------------------------------------------------
@@ -226,16 +240,22 @@ def change_dataset(dataset: str | Path | OffsideDataset) -> Iterator[Transaction
 
 def transaction_of(base: OffsideDataset) -> Transaction:
     """What `base` holds, to be changed, and written by the caller."""
-    changelog = base.path / CHANGELOG_FILE
+    texts, changelog = _texts_of(base.path), base.path / CHANGELOG_FILE
     return Transaction(
         card=copy.deepcopy(base.card),
         taxonomy_text=(base.path / base.card.block.taxonomy.file).read_text(encoding="utf-8"),
         changelog=changelog.read_text(encoding="utf-8") if changelog.is_file() else None,
         decisions=read_decisions(base.path),
         base=base,
+        texts=texts,
         store=base.pictures,
         tables={name: base.frame(name) for name in TABLES},
     )
+
+
+def _texts_of(folder: Path) -> dict[str, tuple[int, ...]]:
+    stats = {name: (folder / name).stat() for name in TEXT_FILES if (folder / name).is_file()}
+    return {name: (stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in stats.items()}
 
 
 @contextlib.contextmanager

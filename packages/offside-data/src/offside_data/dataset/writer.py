@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 TAXONOMY_FILE = "taxonomy.yaml"
 CHANGELOG_FILE = "CHANGELOG.md"
+TEXT_FILES = (FILE_NAME, DECISIONS_FILE, CHANGELOG_FILE, TAXONOMY_FILE)
+"""The texts of a dataset, in which people write, too."""
 
 Rewrite = Callable[[Iterator["pl.DataFrame"]], Iterator["pl.DataFrame"]]
 """Makes rows anew, batch by batch; ids, modality, split and picture stay what they are, and no row comes or goes."""
