@@ -64,14 +64,14 @@ def write_template(
         OutputExistsError: If the file is there: somebody may have filled it in.
     """
     path = Path(out)
-    if os.path.lexists(path):
-        raise OutputExistsError(f"{path} is there already, and may be filled in. Give another file, or delete it.")
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise UsageError(f"{path}: a template is a table; end its name in {', '.join(_WRITERS)}.")
     for name in columns:
         if name not in EDITABLE:
             raise UsageError(unknown_name_message("column", name, list(EDITABLE)))
+    if os.path.lexists(path):
+        raise OutputExistsError(f"{path} is there already, and may be filled in. Give another file, or delete it.")
     dataset, header = open_dataset(folder), (KEY, *CONTEXT, *columns)
     rows = _rows(dataset, _condition(dataset, where), header)
     first = next(rows, None)
