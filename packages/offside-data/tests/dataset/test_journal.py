@@ -226,6 +226,14 @@ def test_who_may_not_write_does_not_finish_what_was_left(tmp_path: Path, monkeyp
     assert (folder / "notes.txt").read_text() == "mine"
 
 
+def test_what_was_released_never_changes(tmp_path: Path) -> None:
+    released = work_folder(make_folder(tmp_path), "releases")
+    before = texts(make_folder(released.parent, "releases"))
+    with pytest.raises(DatasetError, match="what was released never changes"):
+        put_new(released)
+    assert texts(released) == before
+
+
 def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_folder(tmp_path)
     before = texts(folder)

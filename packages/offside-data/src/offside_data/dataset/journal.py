@@ -51,6 +51,7 @@ def changing(folder: Path) -> Iterator[None]:
         FolderInUseError: If another process changes it.
         DatasetError: If it can't be changed, or a change that was interrupted can't be finished.
     """
+    _require_not_kept(folder)
     _require_one_disk(folder)
     with held(folder, work_folder(folder)) as first:
         _carry_out(folder)
@@ -153,6 +154,20 @@ def _require_inside(folder: Path, names: Iterable[str]) -> None:
     for parent in sorted({(folder / name).parent for name in names}):
         if not Path(os.path.realpath(parent)).is_relative_to(home):
             raise DatasetError(_elsewhere(folder, parent))
+
+
+def _require_not_kept(folder: Path) -> None:
+    """Refuse what is kept in a dataset's working area: a release never changes.
+
+    Raises:
+        DatasetError: If the folder lies in one.
+    """
+    home = _home(folder)
+    if home is not folder and (home / "README.md").is_file():
+        raise DatasetError(
+            f"{folder} is kept by the dataset {home}, and what was released never changes. Copy it to another place, "
+            "and change the copy."
+        )
 
 
 def _require_one_disk(folder: Path) -> None:
