@@ -120,10 +120,13 @@ class OutputFolder:
         if there == [PROGRESS]:
             self._drop_progress()  # Killed before it had begun.
             there = others_in(self.folder)
-        if there:
+        if there and set(there) <= {*_OURS, PROGRESS}:
             raise OutputExistsError(
-                f"{self.folder} already holds something else ({', '.join(there)}). Choose another output folder."
+                f"{self.folder} already holds something else: a part of an evaluation. Choose another output folder, "
+                "or pass --force to replace it."
             )
+        if there:
+            raise not_ours(self.folder, there, "an evaluation")
         return "free"
 
     def _require_same(self, before: dict[str, Any], what: str) -> None:
