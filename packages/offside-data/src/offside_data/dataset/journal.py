@@ -117,8 +117,9 @@ def replaced_content(folder: Path, owned: Owned) -> Iterator[Path]:
             sync(staged.parent, folder, deep=False)
             write_json(work_folder(folder, _JOURNAL), plan, durable=True)
         except BaseException as error:
-            if not work_folder(folder, _JOURNAL).exists():  # Else an interruption came late: what it lists is needed.
-                shutil.rmtree(staged, ignore_errors=True)
+            if work_folder(folder, _JOURNAL).exists():
+                raise  # It came late: what the journal lists is needed.
+            shutil.rmtree(staged, ignore_errors=True)
             if isinstance(error, OSError) and error.errno in _DISK:
                 raise DatasetError(f"{folder}: can't be changed: {os.strerror(error.errno)}. Nothing was.") from error
             raise
