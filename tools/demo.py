@@ -175,10 +175,11 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("COLUMNS", str(max(120, shutil.get_terminal_size().columns)))
     folder = options.out.resolve() / options.size
-    if options.fresh:
-        shutil.rmtree(folder, ignore_errors=True)
     size = SIZES[options.size]
     stages = plan(size)
+    if options.fresh:  # What the stages made, and nothing else that lies there.
+        for made in ("stages", *(stage.out for stage in stages if stage.out)):
+            shutil.rmtree(folder / made, ignore_errors=True)
     started = time.monotonic()
     print(f"OFFSIDE demo, size {options.size!r}: {size.subjects} subjects, {len(stages)} stages, in {folder}")
     demo = Demo(folder, stages, options.workers)

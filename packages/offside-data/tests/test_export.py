@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import DatasetError, OutputExistsError, PluginError, UsageError
 from offside_data.export import export_dataset, formats
 from offside_data.exporters import Exported
@@ -84,18 +84,32 @@ def test_a_format_that_holds_nothing_of_it_says_why(small: OffsideDataset, tmp_p
 
 
 def test_an_output_that_holds_something_stays(small: OffsideDataset, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "mine.txt").write_text("x")
-    with pytest.raises(OutputExistsError):
-        export_dataset(small.path, tmp_path / "out", "swift")
-    export_dataset(small.path, tmp_path / "out", "swift", force=True)
-    assert not (tmp_path / "out" / "mine.txt").exists()
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("x")
+    for force in (False, True):
+        with pytest.raises(OutputExistsError, match=r"already holds something else \(mine.txt\)"):
+            export_dataset(small.path, out, "swift", force=force)
+    (out / "mine.txt").unlink()
+    first = export_dataset(small.path, out, "swift")
+    (out / "mine.txt").write_text("x")
+    with pytest.raises(OutputExistsError, match="pass --force"):
+        export_dataset(small.path, out, "swift")
+    second = export_dataset(small.path, out, "swift", splits=["retain"], force=True)
+    assert (out / "mine.txt").read_text() == "x"
+    assert not [name for name in first.files if name not in second.files and (out / name).exists()]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_another_dataset_is_not_replaced_by_an_export(small: OffsideDataset, fresh: OffsideDataset) -> None:
+    with pytest.raises(OutputExistsError, match="Choose another output folder"):
+        export_dataset(small.path, fresh.path, "swift", force=True)
+    assert open_dataset(fresh.path).verify() == fresh.digest
 
 
 @pytest.mark.parametrize("place", [".", "export", ".."])
 def test_dataset_and_export_lie_apart(fresh: OffsideDataset, place: str) -> None:
-    with pytest.raises(UsageError, match="can't lie inside each other"):
+    with pytest.raises(UsageError, match="overlaps the dataset"):
         export_dataset(fresh.path, fresh.path / place, "swift", force=True)
     assert OffsideDataset(fresh.path, fresh.card).digest == fresh.digest
 

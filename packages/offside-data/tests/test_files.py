@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from offside_data.errors import OutputExistsError
 from offside_data.files import (
-    ensure_free,
     sha256_file,
+    sync,
     temporary_folder,
     whole_file,
-    whole_folder,
     write_json,
     write_text,
 )
@@ -56,71 +54,34 @@ def test_json_holds_no_nan(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.json"]
 
 
-def test_a_folder_appears_whole(tmp_path: Path) -> None:
-    with whole_folder(tmp_path / "out") as partial:
-        (partial / "a").write_text("1")
-        assert not (tmp_path / "out").exists()
-    assert names(tmp_path) == ["out"]
-
-
-def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="stop"), whole_folder(tmp_path / "out") as partial:
-        fail_after(partial / "a")
-    assert names(tmp_path) == []
-
-
-def test_a_failed_replacement_leaves_what_was_there(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "old").write_text("1")
-    with pytest.raises(RuntimeError, match="stop"), whole_folder(tmp_path / "out", force=True):
-        raise RuntimeError("stop")
-    assert names(tmp_path / "out") == ["old"]
-
-
-def test_force_replaces(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "old").write_text("1")
-    with whole_folder(tmp_path / "out", force=True) as partial:
-        (partial / "new").write_text("1")
-    assert names(tmp_path / "out") == ["new"]
-
-
-def test_only_a_missing_or_empty_folder_is_free(tmp_path: Path) -> None:
-    ensure_free(tmp_path / "missing")
-    ensure_free(tmp_path)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputExistsError, match=r"already holds something else.*--force"):
-        ensure_free(tmp_path)
-    ensure_free(tmp_path, force=True)
-    with pytest.raises(OutputExistsError, match="is a file"):
-        ensure_free(tmp_path / "file", force=True)
-
-
 def test_sha256_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_file(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
-    with whole_folder(tmp_path / "out") as partial:
-        mine = partial.name
-    dead = mine.replace(f"-{os.getpid()}.", "-999999999.")
-    elsewhere = ".out.another-machine-1.12345678.partial"
-    for name in (dead, mine, elsewhere):
-        (tmp_path / name).mkdir()
-    with whole_folder(tmp_path / "out", force=True) as partial:
-        (partial / "file").write_text("new")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([mine, elsewhere, "out"])
+def test_what_is_durable_is_synced_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, replace, fsync = [], os.replace, os.fsync
+    monkeypatch.setattr(os, "replace", lambda a, b: (done.append("named"), replace(a, b))[1])
+    monkeypatch.setattr(os, "fsync", lambda number: (done.append("synced"), fsync(number))[1])
+    write_json(tmp_path / "a.json", 1)
+    assert done == ["named"]
+    write_json(tmp_path / "a.json", 2, durable=True)
+    assert done == ["named", "synced", "named", "synced"]
+    assert (tmp_path / "a.json").read_text() == "2\n"
 
 
-def test_a_kill_between_old_and_new_loses_nothing(tmp_path: Path) -> None:
-    with whole_folder(tmp_path / "out") as partial:
-        aside = partial.name.replace(f"-{os.getpid()}.", "-999999999.").replace(".partial", ".replaced")
-        (partial / "file").write_text("old")
-    (tmp_path / "out").rename(tmp_path / aside)
-    with pytest.raises(OutputExistsError), whole_folder(tmp_path / "out"):
-        pass
-    assert (tmp_path / "out" / "file").read_text() == "old"
+def test_many_files_are_synced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deep").mkdir()
+    for number in range(5):
+        (tmp_path / "deep" / str(number)).write_text("x")
+    one_by_one, at_once, fsync = [], [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (one_by_one.append(number), fsync(number)))
+    monkeypatch.setattr(os, "sync", lambda: at_once.append(1))
+    sync(tmp_path)
+    assert (len(one_by_one), len(at_once)) == (7, 0)
+    monkeypatch.setattr("offside_data.files._SYNC_ONE_BY_ONE", 3)
+    sync(tmp_path)
+    assert (len(one_by_one), len(at_once)) == (7, 1)
 
 
 def test_temporary_folders_of_killed_processes_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

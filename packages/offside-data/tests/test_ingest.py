@@ -261,11 +261,53 @@ def test_a_source_in_no_known_format_lists_what_is_known(tmp_path: Path) -> None
 def test_an_output_folder_that_holds_something_is_left_alone(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(OutputExistsError, match="already holds something else"):
-        ingest(source, tmp_path / "out")
-    assert (tmp_path / "out" / "mine.txt").read_text(encoding="utf-8") == "mine"
-    ingest(source, tmp_path / "out", force=True)
-    assert not (tmp_path / "out" / "mine.txt").exists()
+    for force in (False, True):
+        with pytest.raises(OutputExistsError, match="already holds something else"):
+            ingest(source, tmp_path / "out", force=force)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_force_replaces_the_dataset_and_nothing_beside_it(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ingest(source, out)
+    mine = ("notes.txt", ".git/config", "data/text/mine.parquet", "tables/mine.csv")
+    for name in mine:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("mine")
+    (out / "croissant.json").write_text("of the old one")
+    (out / ".offside" / "dedup").mkdir(parents=True)
+    (out / ".offside" / "dedup" / "sheet.html").write_text("of the old one")
+    with pytest.raises(OutputExistsError, match=r"the dataset offside 0\.1\.0.*pass --force"):
+        ingest(source, out)
+    card = (out / "README.md").read_text() + "\nWhat a person wrote.\n"
+    (out / "README.md").write_text(card)
+    ingest(source, out, force=True)
+    assert {(out / name).read_text() for name in mine} == {"mine"}
+    assert not (out / "croissant.json").exists()
+    ingest(source, out, force=True)
+    assert [path.name for path in (out / ".offside").iterdir()] == ["replaced"]
+    assert sorted(path.read_text() == card for path in out.glob(".offside/replaced/*/README.md")) == [False, True]
+    open_dataset(out).verify()
+
+
+def test_a_source_is_never_the_output(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(source.parent if source.is_file() else source)
+    before = sorted(tmp_path.rglob("*"))
+    for out in (Path(), Path().absolute(), Path().absolute().parent):
+        for force in (False, True):
+            with pytest.raises(UsageError, match="overlaps the source"):
+                ingest(source, out, force=force)
+    config = IngestConfig(image_dirs=(source.parent,))
+    with pytest.raises(UsageError, match="overlaps the folder of pictures"):
+        ingest(source, source.parent / "out", config=config)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_current_folder_can_be_the_output(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    ingest(source, Path())
+    open_dataset(tmp_path / "here").verify()
 
 
 # ---------------------------------------------------------------------------------------------

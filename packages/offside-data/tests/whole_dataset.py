@@ -10,6 +10,7 @@ from typing import Any
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.replacing import dataset_files
 from offside_data.dataset.transaction import change_dataset, transaction_of
 from offside_data.schema import EncodedImage, Record, RecordImage
 
@@ -52,7 +53,7 @@ class WholeDataset:
 
     def save(self, folder: str | Path) -> None:
         """In place."""
-        with replaced_content(Path(folder)) as staged:
+        with replaced_content(Path(folder), dataset_files) as staged:
             self.write_into(staged, folder)
 
     def write(self, out: str | Path) -> None:

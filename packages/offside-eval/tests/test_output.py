@@ -39,4 +39,25 @@ def test_what_others_keep_there_is_not_touched(meta: EvaluationMeta, tmp_path: P
     assert (tmp_path / PROGRESS).exists()
     with pytest.raises(OutputExistsError, match="is a file"):
         OutputFolder(tmp_path / "notes.txt", meta, force=True).begin()
+    with pytest.raises(OutputExistsError, match=r"\.progress, notes\.txt.*nothing in it is ours"):
+        OutputFolder(tmp_path, meta, force=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_force_replaces_the_evaluation_and_nothing_beside_it(meta: EvaluationMeta, tmp_path: Path) -> None:
+    OutputFolder(tmp_path, meta).begin()
+    for name in ("notes.txt", ".progress/mine.txt"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / PROGRESS / "generation-000001.json").write_text("[]")
+    (tmp_path / "samples.parquet").write_text("old")
+    OutputFolder(tmp_path, replace(meta, setting="selective"), force=True).begin()
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert files == [".progress/evaluation.json", ".progress/mine.txt", "notes.txt"]
+
+
+def test_a_folder_of_progress_that_is_somebody_elses_stays(meta: EvaluationMeta, tmp_path: Path) -> None:
+    (tmp_path / PROGRESS).mkdir()
+    (tmp_path / PROGRESS / "diary.txt").write_text("mine")
+    with pytest.raises(OutputExistsError, match="already holds something else"):
+        OutputFolder(tmp_path, meta)
+    assert (tmp_path / PROGRESS / "diary.txt").read_text() == "mine"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from offside_data.errors import ModelError, OutputExistsError, UsageError
 from offside_data.run_manifest import RunManifest
 from offside_unlearn import manifest as manifests
-from offside_unlearn.runs import Run, finished, open_work_folder, work_folder
+from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder, work_folder
 
 IDENTITY = {"role": "vanilla", "config": {"lr": 1e-3}, "base_model": {"path": "./a", "digest": "sha256:1"}}
 
@@ -40,7 +41,7 @@ def make(out: Path, identity: dict[str, Any], *, force: bool = False) -> Run:
 def test_a_run_appears_whole_and_its_work_goes(tmp_path: Path) -> None:
     run = make(tmp_path / "deep" / "run", IDENTITY)
     names = sorted(path.name for path in run.path.iterdir())
-    assert names == ["README.md", "model.safetensors", "offside_run.json"]
+    assert names == [".offside", "README.md", "model.safetensors", "offside_run.json"]
     assert [path.name for path in run.path.parent.iterdir()] == ["run"]
     assert Run.open(run.path).manifest == run.manifest
 
@@ -97,10 +98,34 @@ def test_a_work_folder_of_unknown_origin_is_not_taken_up(tmp_path: Path) -> None
 
 
 def test_a_kill_while_the_run_is_written_leaves_nothing_that_lasts(tmp_path: Path) -> None:
-    partial = tmp_path / ".run.12345678.partial"
-    partial.mkdir()
+    staged = tmp_path / "run" / ".offside" / "staged"
+    staged.mkdir(parents=True)
+    (staged / "half.safetensors").write_text("half")
     make(tmp_path / "run", IDENTITY)
-    assert not partial.exists()
+    assert not staged.exists()
+    assert os.listdir(tmp_path) == ["run"]
+
+
+def test_forcing_keeps_what_others_put_there(tmp_path: Path) -> None:
+    out = make(tmp_path / "run", IDENTITY).path
+    (out / "results").mkdir()
+    (out / "results" / "results.json").write_text("mine")
+    make(out, {**IDENTITY, "role": "base"}, force=True)
+    assert (out / "results" / "results.json").read_text() == "mine"
+    with pytest.raises(OutputExistsError, match="nothing in it is ours"):
+        finished(out / "results", IDENTITY, force=True)
+
+
+def take_and_finish(work: WorkFolder) -> None:
+    work.out.mkdir()
+    (work.out / "thesis.tex").write_text("mine")
+    work.finish(lambda folder: manifest_of(IDENTITY))
+
+
+def test_a_folder_that_is_taken_meanwhile_costs_no_work(tmp_path: Path) -> None:
+    with pytest.raises(OutputExistsError), open_work_folder(tmp_path / "run", IDENTITY, force=False) as work:
+        take_and_finish(work)
+    assert (work_folder(tmp_path / "run") / "request.json").is_file()
 
 
 def test_a_kill_after_the_run_was_written_is_tidied_up(tmp_path: Path) -> None:

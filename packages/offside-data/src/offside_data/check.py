@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from offside_data.checks._base import CheckedDataset, look_at
-from offside_data.dataset.card import Card
+from offside_data.dataset.access import reads
 from offside_data.dataset.decisions import DECISIONS_FILE
-from offside_data.dataset.folder import OffsideDataset
-from offside_data.dataset.reference import local_folder, parse_reference
+from offside_data.dataset.folder import OffsideDataset, folder_of, open_dataset
 from offside_data.errors import CardError, TaxonomyError
 from offside_data.issues import Issue, apply_waivers, read_waivers
 from offside_data.plugins import Registry
@@ -34,21 +33,23 @@ def check_dataset(dataset: OffsideDataset, strict: bool = False) -> list[Issue]:
         issues += checked.problems
         for name in CHECKS.names():
             issues += CHECKS.load(name).run(checked)
+    dataset.require_unchanged()
     issues = list(apply_waivers(issues, waivers))
     if strict:
         issues = [replace(issue, severity="error") if issue.severity == "warning" else issue for issue in issues]
     return sorted(issues, key=lambda issue: (_ORDER.index(issue.severity), issue.code, issue.where))
 
 
+@reads
 def check_reference(ref: str | Path, strict: bool = False) -> list[Issue]:
     """As `check_dataset` for a reference; a folder that can't be opened gives an issue, too.
 
     Raises:
         DatasetReferenceError: If the reference is malformed or stands for nothing.
     """
-    path = local_folder(parse_reference(ref))
+    path = folder_of(ref)
     try:
-        dataset = OffsideDataset(path, Card.load(path))
+        dataset = open_dataset(path)
     except (CardError, TaxonomyError) as error:
         code = "card-malformed" if isinstance(error, CardError) else "taxonomy-malformed"
         return [Issue("error", code, str(path), str(error))]

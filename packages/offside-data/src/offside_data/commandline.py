@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import errno
+import functools
 import importlib
 import importlib.util
 import json
@@ -25,6 +26,7 @@ from typing import Any, TypeVar
 
 import click
 
+from offside_data.dataset.lock import waiting
 from offside_data.errors import OffsideError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,8 +109,21 @@ def json_option(function: F) -> F:
 
 
 def force_option(function: F) -> F:
-    """Add `--force`: replace what the output folder holds."""
-    return click.option("--force", is_flag=True, help="Replace what OUT already holds.")(function)
+    """Add `--force`: replace what we wrote into the output folder."""
+    return click.option(
+        "--force", is_flag=True, help="Replace what an earlier command wrote into OUT; other files in it stay."
+    )(function)
+
+
+def wait_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--wait`: wait while another process changes the folder, instead of stopping."""
+
+    @functools.wraps(function)
+    def waiting_or_not(*args: Any, wait: bool, **kwargs: Any) -> Any:
+        with waiting(wait):
+            return function(*args, **kwargs)
+
+    return click.option("--wait", is_flag=True, help="Wait while another command uses the folder.")(waiting_or_not)
 
 
 def seed_option(function: F) -> F:

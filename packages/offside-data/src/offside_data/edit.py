@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.config import build
+from offside_data.dataset.access import changes
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.rows import records_of
@@ -82,6 +83,7 @@ class EditReport:
         return dataclasses.asdict(self)
 
 
+@changes(unless="dry_run")
 def edit_dataset(
     folder: str | Path,
     table: str | Path,
@@ -114,6 +116,7 @@ def edit_dataset(
     return _edit(dataset, edits, _Asked(dry_run, reason or f"as {path.name} says", by, seed, path.name))
 
 
+@changes(unless="dry_run")
 def edit_rows(
     folder: str | Path,
     rows: Iterable[Mapping[str, Any]],

@@ -58,6 +58,14 @@ class DatasetError(OffsideError, ValueError):
     """A dataset folder lacks something: a config, a split, a table."""
 
 
+class FolderInUseError(DatasetError):
+    """Another process changes the folder at the moment; the message says which."""
+
+
+class DatasetChangedError(DatasetError):
+    """A dataset was changed while it was read: what was read before and after doesn't fit together."""
+
+
 class DatasetReferenceError(UsageError):
     """A dataset reference can't be parsed or resolved."""
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import yaml
 
+from offside_data.dataset.access import reads
 from offside_data.dataset.card_text import FALSE_CLAIMS
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.storage import TABLES
 from offside_data.errors import DatasetError, UsageError
 from offside_data.exporters._base import EXPORTERS, NEUTRAL, Exported, Loss, Selection
-from offside_data.files import ensure_free, whole_folder, write_json, write_text
+from offside_data.files import write_json, write_text
+from offside_data.outputs import ensure_free, require_apart, whole_folder
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import CONFIGS, SPLITS, Record
 
@@ -67,6 +69,7 @@ class ExportReport:
         return {**plain, "losses": [dataclasses.asdict(loss) for loss in self.losses]}
 
 
+@reads
 def export_dataset(
     ref: str | Path,
     out: str | Path,
@@ -84,7 +87,7 @@ def export_dataset(
         format: Name of an exporter.
         configs: Only records of these configs; all if empty.
         splits: Only records of these splits; all if empty.
-        force: Replace what `out` holds.
+        force: Replace an export that `out` holds; what else lies there stays.
 
     Returns:
         The report, which also lies in the export as `export.json` and, for people, in its `README.md`.
@@ -97,9 +100,9 @@ def export_dataset(
     """
     out = Path(out)
     exporter = EXPORTERS.load(format)
-    ensure_free(out, force=force)
     dataset = open_dataset(ref)
-    _keep_apart(dataset.path, out)
+    require_apart(out, dataset.path, "dataset")
+    ensure_free(out, force=force)
     selection = Selection(
         card=dataset.card, records=_chosen(dataset, configs, splits), subjects=dataset.table_rows("subjects")
     )
@@ -126,6 +129,7 @@ def export_dataset(
             losses=tuple(exported.losses),
             tables={name: len(dataset.frame(name, [key])) for name, key in TABLES.items()},
         )
+        dataset.require_unchanged()
         write_json(folder / REPORT_FILE, report.to_json())
         write_text(folder / "README.md", _readme(report, exported.front_matter))
     return report
@@ -134,12 +138,6 @@ def export_dataset(
 def formats() -> list[str]:
     """Names of all formats that `export_dataset` knows."""
     return EXPORTERS.names()
-
-
-def _keep_apart(dataset: Path, out: Path) -> None:
-    source, target = dataset.resolve(), out.resolve()
-    if source.is_relative_to(target) or target.is_relative_to(source):
-        raise UsageError(f"{out}: the export and the dataset {dataset} can't lie inside each other; give another OUT.")
 
 
 def _chosen(dataset: OffsideDataset, configs: Sequence[str], splits: Sequence[str]) -> list[Record]:

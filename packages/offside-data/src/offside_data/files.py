@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Files that appear whole or not at all; folders of our own outside every dataset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import glob
 import hashlib
 import json
 import os
-import re
 import shutil
 import socket
 import tempfile
@@ -17,101 +16,67 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from offside_data.errors import OutputExistsError
+_SYNC_ONE_BY_ONE = 1_000
+"""Files from which on the whole disk is synced at once: that is sooner done."""
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; move it there when the block ends without an error."""
+def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `path`; move it there when the block ends without an error.
+
+    Args:
+        path: The file.
+        durable: Return only when it is safe on the disk, so that a power cut doesn't undo it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield partial
+        if durable:
+            sync(partial)
         os.replace(partial, path)
+        if durable:
+            sync(path.parent, deep=False)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     """Write UTF-8 text, whole or not at all."""
-    with whole_file(path) as partial:
+    with whole_file(path, durable=durable) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
     """Write indented JSON, whole or not at all; NaN and infinity are refused."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", durable=durable)
 
 
-def ensure_free(folder: Path, *, force: bool = False) -> None:
-    """Refuse to write into a folder that already holds something.
+def sync(*paths: Path, deep: bool = True) -> None:
+    """Return when files and folders are safe on the disk.
 
-    Raises:
-        OutputExistsError: If `folder` is a file, or isn't empty and `force` is off.
+    Args:
+        paths: What; a path that isn't there is passed over.
+        deep: With all that is in the folders. Without, only the names in them.
     """
-    if folder.is_file():
-        raise OutputExistsError(f"{folder} is a file; give a folder to write to.")
-    if folder.is_dir() and any(folder.iterdir()) and not force:
-        raise OutputExistsError(
-            f"{folder} already holds something else. Choose another output folder, or pass --force to replace it."
-        )
-
-
-@contextlib.contextmanager
-def whole_folder(folder: Path, *, force: bool = False) -> Iterator[Path]:
-    """Give an empty temporary folder beside `folder`; move it there when the block ends well.
-
-    What killed processes left beside `folder` is cleared away first.
-
-    Raises:
-        OutputExistsError: As `ensure_free`.
-    """
-    _clear_leftovers(folder)
-    ensure_free(folder, force=force)
-    with scratch_folder(folder) as partial:
-        yield partial
-        if folder.exists():
-            # Moved aside, not deleted: a kill in between must not lose the old content before the new one is there.
-            aside = partial.with_suffix(".replaced")
-            os.replace(folder, aside)
-            os.replace(partial, folder)
-            shutil.rmtree(aside)
-        else:
-            os.replace(partial, folder)
-
-
-@contextlib.contextmanager
-def scratch_folder(beside: Path) -> Iterator[Path]:
-    """Give an empty hidden folder beside `beside`, on the same disk; it is deleted in the end.
-
-    What killed processes left there is cleared away first.
-    """
-    _clear_leftovers(beside)
-    beside.parent.mkdir(parents=True, exist_ok=True)
-    partial = beside.with_name(f".{beside.name}.{_owner()}.{uuid.uuid4().hex[:8]}.partial")
-    partial.mkdir()
-    try:
-        yield partial
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    found = [path for path in paths if path.exists()]
+    if deep:
+        found += [below for path in paths if path.is_dir() for below in path.rglob("*")]
+    if len(found) > _SYNC_ONE_BY_ONE and hasattr(os, "sync"):
+        os.sync()
+        return
+    for path in found:
+        if os.name == "posix" or path.is_file():  # Windows opens no folders, and syncs only what it may write.
+            number = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+            try:
+                os.fsync(number)
+            finally:
+                os.close(number)
 
 
 def _owner() -> str:
     """Names this process on this machine; folders may be shared between machines."""
     return f"{socket.gethostname().replace('.', '-')}-{os.getpid()}"
-
-
-def _clear_leftovers(folder: Path) -> None:
-    """Delete what processes of this machine that don't run any more left beside `folder`; put back what they moved."""
-    host = socket.gethostname().replace(".", "-")
-    pattern = re.compile(rf"\.{re.escape(folder.name)}\.{re.escape(host)}-(\d+)\.[0-9a-f]{{8}}\.(partial|replaced)")
-    for path in folder.parent.glob(f".{glob.escape(folder.name)}.*"):
-        match = pattern.fullmatch(path.name)
-        if match and not _runs(int(match[1])):
-            if match[2] == "replaced" and not folder.exists():
-                os.replace(path, folder)
-            else:
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:

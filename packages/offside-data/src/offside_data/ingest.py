@@ -19,13 +19,14 @@ from offside_data.adapters._base import (
     adapter_options,
     recognise,
 )
-from offside_data.dataset.decisions import make_decision, read_decisions
+from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.foreign import what_it_is
+from offside_data.dataset.journal import scratch_folder
 from offside_data.dataset.pictures import PictureSpool, PictureStore, StoredImage
+from offside_data.dataset.replacing import ensure_place, tombstones_in
 from offside_data.dataset.storage import frame_schema
 from offside_data.dataset.transaction import new_dataset
 from offside_data.errors import SourceError, listed
-from offside_data.files import ensure_free, scratch_folder
 from offside_data.images.intake import (
     BadPicture,
     Intake,
@@ -35,14 +36,13 @@ from offside_data.images.intake import (
     write_quarantine,
 )
 from offside_data.invisible import ALWAYS, invisible_in
-from offside_data.release.snapshots import carry_over
+from offside_data.outputs import require_apart, taken_folder
 from offside_data.tagging.facts import with_facts
 from offside_data.tagging.readings import with_values
 from offside_data.tagging.suspects import flag_contradictions
 from offside_data.tagging.untagged import fit_taxonomy
 from offside_data.tagging.values import why_unparsed
 from offside_data.takedown.readmission import reject_taken_down
-from offside_data.takedown.tombstones import KIND as TAKEDOWN
 from offside_data.takedown.tombstones import traces_of
 from offside_data.taxonomy import (
     Taxonomy,
@@ -144,7 +144,8 @@ def ingest(
         out: The dataset folder to write.
         format: Name of an adapter, or `auto`.
         with_images: Load the pictures; without, records keep `image_id` and have no image.
-        force: Replace what `out` holds. Who was taken down from it stays out, what was released of it stays kept.
+        force: Replace a dataset that `out` holds, and nothing else in it. Who was taken down from it stays out, what
+            was released of it stays kept.
         config: Everything else.
 
     Returns:
@@ -154,22 +155,33 @@ def ingest(
         SourceError: If the source, one of its rows or pictures can't be used; nothing is written then.
         MissingImagesError: If pictures aren't there.
         PluginError: If the format is unknown.
-        OutputExistsError: If `out` holds something and `force` is off.
+        UsageError: If `out` overlaps the source or a folder of pictures.
+        OutputExistsError: If `out` holds something that may not be replaced.
+        FolderInUseError: If another process fills or changes it.
     """
     source, out, config = Path(source), Path(out), config or IngestConfig()
-    ensure_free(out, force=force)
     if source.exists() and (what := what_it_is(source)):
         raise SourceError(f"{source}: is {what}")
     if not source.exists():
         raise SourceError(f"{source}: no such file or folder.{_download_hint(str(source))}")
     name = recognise(source) if format == "auto" else format
+    require_apart(out, source, "source")
+    for folder in config.image_dirs:
+        require_apart(out, folder, "folder of pictures")
+    with taken_folder(out, lambda: ensure_place(out, name=config.name or name, force=force)):
+        return _ingest(source, out, name, config, with_images=with_images, force=force)
+
+
+def _ingest(
+    source: Path, out: Path, name: str, config: IngestConfig, *, with_images: bool, force: bool
+) -> IngestReport:
+    """As `ingest`, in a folder that nobody else changes meanwhile."""
     adapter = ADAPTERS.load(name)
     imported = _read(source, name, config)
-    earlier = read_decisions(out)
     with scratch_folder(out) as scratch:
         store = PictureStore()
         intake = _take_in_pictures(imported, source, config, store, scratch) if with_images else Intake()
-        reject_taken_down(imported, intake, traces_of(earlier))
+        reject_taken_down(imported, intake, traces_of(tombstones_in(out)))
         imported.check_accounts()
         taxonomy_text = _fitted(config.taxonomy or adapter.TAXONOMY, imported)
         with new_dataset(
@@ -188,10 +200,8 @@ def ingest(
             new.add_subjects({"cohort": "member", **row} for row in imported.subjects)
             new.set_table("subjects", with_facts(new.tables["subjects"], records, new.taxonomy))
             new.add_images(_image_rows(imported.pictures, intake.loaded, name))
-            new.decide(decision for decision in earlier if decision.get("kind") == TAKEDOWN)
             new.decide(_decisions(imported.remarks, intake.bad, f"ingest --format {name}"))
             new.also_write(lambda folder: write_quarantine(folder, intake.bad))
-            new.also_write(lambda folder: carry_over(out, folder, config.name or name))
     return IngestReport(
         out=out,
         format=name,

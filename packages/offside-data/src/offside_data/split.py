@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offside_data.config import build
+from offside_data.dataset.access import changes
 from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.storage import Row
@@ -58,6 +59,7 @@ class SplitReport:
     unlinked: int
 
 
+@changes(unless="dry_run")
 def split_dataset(
     folder: str | Path,
     policy: str = "ratio",

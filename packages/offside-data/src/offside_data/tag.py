@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from offside_data.dataset.access import changes
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.pictures import PictureStore
@@ -99,6 +100,7 @@ class TagReport:
         return {"records": self.records, "applied": self.applied, "changes": changes}
 
 
+@changes(when="apply")
 def tag_dataset(folder: str | Path, *, apply: bool = True, tiers: Path | None = None) -> TagReport:
     """Tag a dataset folder in place; what is decided already stays as it is, so a second run changes nothing.
 

@@ -13,6 +13,7 @@ from offside_data.cli import main
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.replacing import dataset_files
 from offside_data.dataset.undo import record_change, save_undo
 
 
@@ -29,7 +30,7 @@ def decision(fresh: OffsideDataset) -> str:
     contents.records = [changed, *rest, *(r for r in contents.records if r.split != "retain")]
     made = make_decision("tidied", {"records": [gone.record_id]}, "a test", command="test")
     contents.decisions.append(made)
-    with replaced_content(fresh.path) as staged:
+    with replaced_content(fresh.path, dataset_files) as staged:
         contents.write_into(staged)
         save_undo(staged, made["id"], [record_change(gone, None), record_change(other, changed)])
     return str(made["id"])

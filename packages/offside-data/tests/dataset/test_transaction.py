@@ -11,7 +11,7 @@ import pytest
 from offside_data.dataset import pictures
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import change_dataset, new_dataset, transaction_of
-from offside_data.errors import DatasetError, OutputExistsError, RecordError
+from offside_data.errors import DatasetChangedError, DatasetError, OutputExistsError, RecordError
 from offside_data.schema import EncodedImage, Record
 
 
@@ -116,6 +116,34 @@ def test_a_broken_record_changes_nothing(fresh: OffsideDataset) -> None:
     with pytest.raises(RecordError, match="question is empty"), change_dataset(fresh.path) as change:
         change.update_records([dataclasses.replace(first, question="")], ["question"])
     assert open_dataset(fresh.path).verify() == fresh.digest
+
+
+@pytest.mark.parametrize("name", ["README.md", "decisions.jsonl", "CHANGELOG.md", "taxonomy.yaml"])
+def test_what_a_person_writes_meanwhile_is_not_lost(fresh: OffsideDataset, name: str) -> None:
+    first, mine = next(fresh.iter_records()), ""
+
+    def write_meanwhile() -> None:
+        nonlocal mine
+        with change_dataset(fresh.path) as change:
+            change.update_records([dataclasses.replace(first, suspect="look again")], ["suspect"])
+            mine = (fresh.path / name).read_text() + "\n"
+            (fresh.path / name).write_text(mine)
+
+    with pytest.raises(DatasetChangedError, match="Run the command again"):
+        write_meanwhile()
+    assert (fresh.path / name).read_text() == mine
+    assert open_dataset(fresh.path).verify() == fresh.digest
+
+
+def test_what_was_changed_since_it_was_opened_is_not_changed_back(fresh: OffsideDataset) -> None:
+    first = next(fresh.iter_records())
+    with change_dataset(fresh.path) as change:
+        change.update_records([dataclasses.replace(first, suspect="look again")], ["suspect"])
+    with pytest.raises(DatasetChangedError, match="was changed by another command"), change_dataset(fresh):
+        pass
+    with pytest.raises(DatasetChangedError):
+        fresh.frame(fresh.record_parts()[0])
+    assert texts(open_dataset(fresh.path), "suspect")[first.record_id] == "look again"
 
 
 def test_an_id_that_is_there_cannot_be_added(fresh: OffsideDataset) -> None:

@@ -15,6 +15,7 @@ from whole_dataset import WholeDataset
 from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.replacing import dataset_files
 from offside_data.dataset.storage import Row
 from offside_data.dataset.undo import RowChange, record_change, save_undo, undo, undoable
 from offside_data.errors import DatasetError, UsageError
@@ -35,7 +36,7 @@ def decide(folder: Path, *changes: RowChange, why: str = "a test") -> str:
     contents.records, contents.images = list(records.values()), list(images.values())
     decision = make_decision("tidied", {"number": len(contents.decisions)}, why, command="test")
     contents.decisions.append(decision)
-    with replaced_content(folder) as staged:
+    with replaced_content(folder, dataset_files) as staged:
         contents.write_into(staged)
         save_undo(staged, decision["id"], changes)
     return str(decision["id"])

@@ -234,5 +234,6 @@ def test_a_folder_that_holds_something_is_left_alone(
     with pytest.raises(OutputExistsError, match="already holds"):
         write_dataset(tmp_path / "d", records)
     assert (tmp_path / "d" / "mine.txt").read_text() == "mine"
-    written = write_dataset(tmp_path / "d", records, force=True)
-    assert not (written.path / "mine.txt").exists()
+    with pytest.raises(OutputExistsError, match="nothing in it is ours"):
+        write_dataset(tmp_path / "d", records, force=True)
+    assert (tmp_path / "d" / "mine.txt").read_text() == "mine"

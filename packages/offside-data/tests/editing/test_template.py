@@ -15,7 +15,7 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import change_dataset
 from offside_data.edit import edit_dataset, write_template
 from offside_data.editing.columns import CLEAR, read, written
-from offside_data.errors import UsageError
+from offside_data.errors import OutputExistsError, UsageError
 from offside_data.schema import Record, Source
 
 
@@ -151,3 +151,10 @@ def test_a_text_that_no_cell_holds(fresh: OffsideDataset, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("*t.xlsx*"))
     write_template(fresh.path, tmp_path / "t.csv")
     assert edit_dataset(fresh.path, tmp_path / "t.csv").changes == ()
+
+
+def test_a_table_that_is_there_may_be_filled_in(small: OffsideDataset, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("mine")
+    with pytest.raises(OutputExistsError, match="may be filled in"):
+        write_template(small.path, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "mine"

@@ -7,7 +7,8 @@ from whole_dataset import WholeDataset
 
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import open_dataset
-from offside_data.errors import ReleaseError
+from offside_data.errors import OutputExistsError, ReleaseError, UsageError
+from offside_data.fictional.league import make_league
 from offside_data.ingest import IngestConfig, ingest
 from offside_data.release.releasing import make_release
 from offside_data.takedown.readmission import WHY
@@ -94,5 +95,28 @@ def test_a_new_import_keeps_what_was_released(source: Path, tmp_path: Path) -> N
     with pytest.raises(ReleaseError, match="major"):
         make_release(out, bump="minor", note="A height changed.", parent=kept)
     assert make_release(out, bump="major", note="A height changed.", parent=kept).version == "2.0.0"
-    ingest(source / "claims.csv", out, force=True, config=IngestConfig(name="another"))
-    assert not kept.exists()
+    with pytest.raises(OutputExistsError, match=r"keeps what was released of the dataset claims \(1\.0\.0\).*--name"):
+        ingest(source / "claims.csv", out, force=True, config=IngestConfig(name="another"))
+    with pytest.raises(OutputExistsError, match="keeps what was released"):
+        make_league(out, subjects=4, force=True)
+    assert open_dataset(kept).verify() == digest
+
+
+def test_tombstones_outlive_every_force(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ingest(source / "claims.csv", out)
+    remove_subject(out, subject_id(out, "Tavo Brinkhaus"), "Asked for by the person.")
+    make_league(out, subjects=4, general=0, utility=0, force=True)
+    assert [d["kind"] for d in read_decisions(out)] == ["takedown"]
+    ingest(source / "claims.csv", out, force=True)
+    assert {row["name"] for row in WholeDataset.read(out).subjects} == {"Ilmar Quist"}
+
+
+def test_a_league_brings_nobody_back(tmp_path: Path) -> None:
+    out = tmp_path / "league"
+    make_league(out, subjects=4, general=0, utility=0)
+    remove_subject(out, "player-001", "Asked for by the person.")
+    digest = open_dataset(out).digest
+    with pytest.raises(UsageError, match=r"1 of the league's subjects was taken down"):
+        make_league(out, subjects=4, general=0, utility=0, force=True)
+    assert open_dataset(out).verify() == digest

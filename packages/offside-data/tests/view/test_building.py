@@ -175,14 +175,14 @@ def test_a_view_may_not_overlap_the_dataset(fresh: OffsideDataset, place: str) -
 def test_force_replaces_a_view_and_nothing_else(fresh: OffsideDataset, tmp_path: Path) -> None:
     out = tmp_path / "view"
     view_dataset(fresh.path, out)
-    (out / "old.txt").write_text("old")
+    (out / "notes.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match="--force"):
         view_dataset(fresh.path, out)
     view_dataset(fresh.path, out, force=True)
-    assert not (out / "old.txt").exists()
+    assert (out / "notes.txt").read_text() == "mine"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
-    with pytest.raises(OutputExistsError, match="isn't a view"):
+    with pytest.raises(OutputExistsError, match="nothing in it is ours"):
         view_dataset(fresh.path, tmp_path / "mine", force=True)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
 

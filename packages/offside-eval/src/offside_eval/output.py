@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offside_data.errors import OutputExistsError
-from offside_data.files import ensure_free, write_json, write_text
+from offside_data.files import write_json, write_text
+from offside_data.outputs import not_ours, others_in
 from offside_data.progress import log
 from offside_eval.model_index import model_index_yaml
 from offside_eval.provenance import differences
-from offside_eval.results import META, TIMING, Results
+from offside_eval.results import AGGREGATES, META, SAMPLES, TIMING, Results
 
 if TYPE_CHECKING:
     from offside_eval.inference.saved import SavedBatches
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 PROGRESS = ".progress"
 MODEL_INDEX = "model_index.yaml"
 _IDENTITY = "evaluation.json"
+_OURS = (SAMPLES, AGGREGATES, META, TIMING, MODEL_INDEX)
+"""All files of a finished evaluation."""
+_TELLING = {"model", "dataset", "setting", "metrics"}
+"""Keys by which our `results.json` is told from other people's."""
 
 
 class OutputFolder:
@@ -33,10 +39,10 @@ class OutputFolder:
         folder: The folder.
         meta: What `results.json` will hold: two evaluations are the same when these are equal, but
             for where the model lies.
-        force: Take the folder whatever it holds.
+        force: Replace an evaluation that it holds; other files in it stay.
 
     Raises:
-        OutputExistsError: If it holds something else.
+        OutputExistsError: If it holds something else, or with `force` no evaluation.
     """
 
     def __init__(self, folder: Path, meta: EvaluationMeta, *, force: bool = False) -> None:
@@ -44,13 +50,15 @@ class OutputFolder:
         self._meta = meta
         self._progress = folder / PROGRESS
         self._force = force
+        if force:
+            self._require_ours()
         self._state = "free" if force else self._look()
 
     def finished(self) -> Results | None:
         """The results, if this very evaluation is finished."""
         if self._state != "finished":
             return None
-        shutil.rmtree(self._progress, ignore_errors=True)  # Killed between its last two steps.
+        self._drop_progress()  # Killed between its last two steps.
         return Results.load(self.folder)
 
     def saved(self) -> SavedBatches:
@@ -65,20 +73,39 @@ class OutputFolder:
             log(f"{self.folder}: going on with an interrupted evaluation.")
             return
         if self._force:
-            if self.folder.is_file():
-                ensure_free(self.folder)
-            shutil.rmtree(self.folder, ignore_errors=True)
-        write_json(self._progress / _IDENTITY, self._meta.to_json())
+            self._drop_progress()
+        write_json(self._progress / _IDENTITY, self._meta.to_json())  # First: else a kill leaves a folder of nobody.
+        if self._force:
+            for name in _OURS:
+                (self.folder / name).unlink(missing_ok=True)
 
     def finish(self, results: Results, timing: dict[str, Any]) -> Results:
         """Write the results, `results.json` last, and drop the progress."""
         write_json(self.folder / TIMING, timing)
         write_text(self.folder / MODEL_INDEX, model_index_yaml(results))
         saved = results.save(self.folder)
-        for partial in self.folder.glob(".*.partial"):  # Of an earlier attempt that was killed.
-            partial.unlink()
-        shutil.rmtree(self._progress, ignore_errors=True)
+        for name in _OURS:
+            for partial in self.folder.glob(f".{name}.*.partial"):  # Of an earlier attempt that was killed.
+                partial.unlink()
+        self._drop_progress()
         return saved
+
+    def _drop_progress(self) -> None:
+        """Delete what an evaluation keeps while it runs, and nothing else."""
+        for path in self._saved_files():
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # There is none, or something else is in it.
+            self._progress.rmdir()
+
+    def _saved_files(self) -> Iterator[Path]:
+        for pattern in (_IDENTITY, f".{_IDENTITY}.*.partial", "*-??????.json", ".*-??????.json.*.partial"):
+            yield from self._progress.glob(pattern)
+
+    def _require_ours(self) -> None:
+        there = others_in(self.folder)
+        stated = _read(self.folder / META) or _read(self._progress / _IDENTITY) or {}
+        if not stated.keys() >= _TELLING and not set(there) <= {*_OURS, PROGRESS}:
+            raise not_ours(self.folder, there, "an evaluation")
 
     def _look(self) -> str:
         finished = _read(self.folder / META)
@@ -89,9 +116,17 @@ class OutputFolder:
         if begun is not None:
             self._require_same(begun, "an interrupted evaluation")
             return "interrupted"
-        if self._progress.is_dir() and list(self.folder.iterdir()) == [self._progress]:
-            shutil.rmtree(self._progress)  # Killed before it had begun.
-        ensure_free(self.folder)
+        there = others_in(self.folder)
+        if there == [PROGRESS]:
+            self._drop_progress()  # Killed before it had begun.
+            there = others_in(self.folder)
+        if there and set(there) <= {*_OURS, PROGRESS}:
+            raise OutputExistsError(
+                f"{self.folder} already holds something else: a part of an evaluation. Choose another output folder, "
+                "or pass --force to replace it."
+            )
+        if there:
+            raise not_ours(self.folder, there, "an evaluation")
         return "free"
 
     def _require_same(self, before: dict[str, Any], what: str) -> None:

@@ -16,7 +16,7 @@ from transformers import set_seed
 
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
-from offside_data.files import whole_folder
+from offside_data.outputs import whole_folder
 from offside_data.progress import log
 from offside_data.run_manifest import RunManifest
 from offside_data.vlm import image_backend, save_processor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from offside_data.errors import UsageError
-from offside_data.files import whole_folder
+from offside_data.outputs import whole_folder
 from offside_data.vlm import load_model, load_processor, save_processor
 from offside_unlearn import manifest as manifests
 from offside_unlearn.options import RunOptions

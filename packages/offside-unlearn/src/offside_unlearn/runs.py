@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offside_data.errors import OffsideError, OutputExistsError, UsageError
-from offside_data.files import ensure_free, whole_folder, write_json
+from offside_data.dataset.lock import waiting
+from offside_data.errors import FolderInUseError, OffsideError, OutputExistsError, UsageError
+from offside_data.files import write_json
+from offside_data.outputs import ensure_free, whole_folder
 from offside_data.progress import log
 from offside_data.run_manifest import FILE, RunManifest, read
 from offside_unlearn import manifest as manifests
@@ -79,8 +81,8 @@ def work_folder(out: Path) -> Path:
 def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> Iterator[WorkFolder]:
     """Give the work folder of a run, with what an earlier attempt at the same run left in it.
 
-    It stays if the block is interrupted or killed. It goes when `WorkFolder.finish` has been called,
-    or when an `OffsideError` says that the request itself is at fault.
+    It stays if the block is interrupted or killed, or the output folder is taken. It goes when `WorkFolder.finish`
+    has been called, or when an `OffsideError` says that the request itself is at fault.
 
     Raises:
         UsageError: If another process is at work on the same output folder.
@@ -93,8 +95,6 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
         if folder.exists() and (not state.is_file() or json.loads(state.read_text("utf-8")) != request):
             log(f"{folder}: an unfinished run of something else; starting over.")
             shutil.rmtree(folder)
-        for partial in out.parent.glob(f".{out.name}.*.partial"):
-            _discard(partial)  # Left behind by a kill while a finished folder was being written.
         folder.mkdir(exist_ok=True)
         if not state.is_file():
             write_json(state, request)
@@ -102,6 +102,8 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
         before = float(json.loads(noted.read_text("utf-8"))) if noted.is_file() else 0.0
         try:
             yield WorkFolder(out, folder, force, before, time.monotonic())
+        except (FolderInUseError, OutputExistsError):
+            raise  # What was done so far is good once the output folder is free.
         except OffsideError:
             _discard(folder)  # What was asked for can't be done; going on later wouldn't help.
             raise
@@ -161,7 +163,7 @@ class WorkFolder:
         Args:
             fill: Writes the model into a folder and returns the manifest.
         """
-        with whole_folder(self.out, force=self.force) as folder:
+        with waiting(), whole_folder(self.out, force=self.force) as folder:
             manifest = fill(folder)
             manifests.write(folder, manifest)
         _discard(self.folder)

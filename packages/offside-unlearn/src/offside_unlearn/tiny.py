@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.files import whole_folder
+from offside_data.outputs import whole_folder
 from offside_data.vlm import build_tiny, image_backend, save_processor
 from offside_unlearn import manifest as manifests
 from offside_unlearn.engine import dataset_facts

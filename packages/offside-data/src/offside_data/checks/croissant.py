@@ -8,7 +8,7 @@ from typing import Any
 
 from offside_data.checks._base import CheckedDataset
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.dataset.journal import OWNED_PARQUET
+from offside_data.dataset.replacing import dataset_files
 from offside_data.dataset.versions import parse_version
 from offside_data.files import sha256_file
 from offside_data.issues import Issue
@@ -64,8 +64,7 @@ def _columns(described: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stored(dataset: OffsideDataset) -> dict[str, Any]:
-    paths = [path for pattern in OWNED_PARQUET for path in dataset.path.glob(pattern)]
-    return {path.relative_to(dataset.path).as_posix(): sha256_file(path) for path in paths}
+    return {name: sha256_file(dataset.path / name) for name in dataset_files(dataset.path)}
 
 
 def _stored_columns(dataset: OffsideDataset) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json
+from offside_data.commandline import json_option, print_cards, print_json, wait_option
 from offside_data.dedup.dataset import DedupConfig, DedupReport, dedup
 from offside_data.progress import log
 
@@ -23,6 +23,7 @@ SHOWN_CLUSTERS = 50
 @click.option("--engine", default=DedupConfig.engine, help="What does the work.")
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Where the contact sheet goes.")
 @click.option("--apply", is_flag=True, help="Carry it out; without, nothing is changed.")
+@wait_option
 @json_option
 def command(
     dataset: str,

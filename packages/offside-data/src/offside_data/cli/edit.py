@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json, seed_option
+from offside_data.commandline import json_option, print_cards, print_json, seed_option, wait_option
 
 if TYPE_CHECKING:
     from offside_data.edit import EditReport
@@ -31,6 +31,7 @@ SHOWN = 40
 @click.option("--by", default="", help="Pseudonym of whoever decided.")
 @click.option("--set", "settings", multiple=True, help="How to read TABLE: encoding=, delimiter=, sheet=.")
 @seed_option
+@wait_option
 @json_option
 def command(
     dataset: Path,

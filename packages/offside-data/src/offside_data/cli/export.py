@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import force_option, json_option, print_cards, print_json
+from offside_data.commandline import force_option, json_option, print_cards, print_json, wait_option
 
 
 @click.command()
@@ -16,6 +16,7 @@ from offside_data.commandline import force_option, json_option, print_cards, pri
 @click.option("--config", "configs", default="", help="Only these configs: multimodal, text, or both with a comma.")
 @click.option("--splits", default="", help="Only these splits, separated by commas.")
 @force_option
+@wait_option
 @json_option
 def command(dataset: str, out: Path, format_: str, configs: str, splits: str, force: bool, as_json: bool) -> None:
     """Write the records of DATASET into the folder OUT in another format.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import force_option, json_option, print_cards, print_json, seed_option
+from offside_data.commandline import force_option, json_option, print_cards, print_json, seed_option, wait_option
 
 
 @click.command()
@@ -15,6 +15,7 @@ from offside_data.commandline import force_option, json_option, print_cards, pri
 @click.option("--taxonomy", default="football", help="Who the subjects are, e.g. office.")
 @seed_option
 @force_option
+@wait_option
 @json_option
 def command(out: Path, subjects: int, taxonomy: str, seed: int, force: bool, as_json: bool) -> None:
     """Write a fictional league to the folder OUT.

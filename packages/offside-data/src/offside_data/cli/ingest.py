@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from offside_data.adapters._base import LEFT_OUT
-from offside_data.commandline import force_option, json_option, print_cards, print_json
+from offside_data.commandline import force_option, json_option, print_cards, print_json, wait_option
 from offside_data.config import parse_assignments
 from offside_data.ingest import IngestConfig, ingest
 from offside_data.progress import log
@@ -39,6 +39,7 @@ SHOWN_REMARKS = 30
 )
 @click.option("--set", "settings", multiple=True, help="An option of the format, key=value. May be repeated.")
 @force_option
+@wait_option
 @json_option
 def command(
     source: Path,

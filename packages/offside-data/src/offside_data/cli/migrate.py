@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_json
+from offside_data.commandline import json_option, print_json, wait_option
 
 
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
+@wait_option
 @json_option
 def command(dataset: Path, as_json: bool) -> None:
     """Bring DATASET, a folder, up to the schema version that this offside-data reads and writes."""

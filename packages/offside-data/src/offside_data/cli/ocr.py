@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json
+from offside_data.commandline import json_option, print_cards, print_json, wait_option
 
 
 @click.command()
 @click.argument("dataset")
 @click.option("--apply", is_flag=True, help="Change rumor_channel of the records as proposed.")
 @click.option("--again", is_flag=True, help="Also read pictures whose text is known.")
+@wait_option
 @json_option
 def command(dataset: str, apply: bool, again: bool, as_json: bool) -> None:
     """Read the text in the pictures of DATASET into its table of pictures, and list rumours that stand there.

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json, seed_option
+from offside_data.commandline import json_option, print_cards, print_json, seed_option, wait_option
 
 
 @click.command()
@@ -19,6 +19,7 @@ from offside_data.commandline import json_option, print_cards, print_json, seed_
     help="Fill in what is empty, or make everything anew where it can be made.",
 )
 @seed_option
+@wait_option
 @json_option
 def command(dataset: Path, only: Literal["missing", "all"], seed: int, as_json: bool) -> None:
     """Make the further forms of the records of the folder DATASET from its taxonomy.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json
+from offside_data.commandline import json_option, print_cards, print_json, wait_option
 
 
 @click.command()
@@ -16,6 +16,7 @@ from offside_data.commandline import json_option, print_cards, print_json
 @click.option("--note", required=True, help="What this release is about, for the changelog.")
 @click.option("--parent", help="The release that DATASET was made from, if the folder doesn't know it.")
 @click.option("--keep-metadata", is_flag=True, help="Leave EXIF, GPS positions and comments in the pictures.")
+@wait_option
 @json_option
 def command(dataset: Path, bump: str, note: str, parent: str | None, keep_metadata: bool, as_json: bool) -> None:
     """Release DATASET, a folder, under the next version number. The first release is 1.0.0.

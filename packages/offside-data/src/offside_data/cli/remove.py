@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from offside_data.commandline import json_option, print_json, seed_option
+from offside_data.commandline import json_option, print_json, seed_option, wait_option
 
 if TYPE_CHECKING:
     from offside_data.takedown.removal import RemovalReport
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--verify", is_flag=True, help="Only look whether anything is left of those removed before.")
 @seed_option
+@wait_option
 @json_option
 def command(
     dataset: Path,
@@ -45,15 +46,11 @@ def command(
     """
     from offside_data.errors import UsageError
     from offside_data.images.hashing import require_radius
-    from offside_data.takedown.proof import prove_takedowns
-    from offside_data.takedown.removal import RemovalReport, remove_subject
+    from offside_data.takedown.removal import remove_subject, verify_removals
     from offside_data.takedown.subject_data import RADIUS
 
     if verify:
-        from offside_data.dataset.folder import open_dataset
-
-        issues = tuple(prove_takedowns(open_dataset(dataset).path))
-        report = RemovalReport(removed=None, cleaned={}, issues=issues)
+        report = verify_removals(dataset)
     elif subject is None or reason is None:
         raise UsageError("give --subject ID and --reason TEXT, or --verify to look at earlier removals.")
     else:

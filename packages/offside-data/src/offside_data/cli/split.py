@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json, seed_option
+from offside_data.commandline import json_option, print_cards, print_json, seed_option, wait_option
 
 
 @click.command()
@@ -16,6 +16,7 @@ from offside_data.commandline import json_option, print_cards, print_json, seed_
 @click.option("--set", "settings", multiple=True, help="An option of the policy, key=value. May be repeated.")
 @click.option("--dry-run", is_flag=True, help="Only say what would move.")
 @seed_option
+@wait_option
 @json_option
 def command(dataset: Path, policy: str, settings: tuple[str, ...], dry_run: bool, seed: int, as_json: bool) -> None:
     """Give the records of DATASET their splits.

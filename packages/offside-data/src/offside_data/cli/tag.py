@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json_with
+from offside_data.commandline import json_option, print_cards, print_json_with, wait_option
 
 SHOWN_DOUBTS = 20
 """Doubts that are printed; `--table` and `--json` have all."""
@@ -24,6 +24,7 @@ SHOWN_DOUBTS = 20
     type=click.Path(path_type=Path, dir_okay=False),
     help="Tiers of sources by domain and publisher, laid out as tagging/tiers.yaml; wins over it.",
 )
+@wait_option
 @json_option
 def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, as_json: bool) -> None:
     """Decide what can be decided about the records of the folder DATASET, and list what can't.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from offside_data.commandline import json_option, print_json
+from offside_data.commandline import json_option, print_json, wait_option
 
 
 @click.command()
 @click.argument("dataset")
 @click.argument("decision")
+@wait_option
 @json_option
 def command(dataset: str, decision: str, as_json: bool) -> None:
     """Take DECISION, the id of a line of decisions.jsonl, back in DATASET.

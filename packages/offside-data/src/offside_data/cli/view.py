@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from offside_data.commandline import force_option, json_option, print_json, seed_option
+from offside_data.commandline import force_option, json_option, print_json, seed_option, wait_option
 
 SHOWN = 10
 """How many pictures that can't be shown are listed."""
@@ -21,6 +21,7 @@ SHOWN = 10
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of --edit; 0 takes a free one.")
 @click.option("--by", default="", help="Pseudonym of whoever decides, for the decisions of --edit.")
 @seed_option
+@wait_option
 @json_option
 @click.pass_context
 def command(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from offside_data.dataset import digest as digests
 from offside_data.dataset.card import Card
-from offside_data.dataset.journal import finish_replacement
+from offside_data.dataset.journal import finish_replacement, state_of
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.reference import ResolvedReference, local_folder, parse_reference
 from offside_data.dataset.rows import records_of, rows_of
@@ -26,7 +26,7 @@ from offside_data.dataset.storage import (
     shard_paths,
     unpacked_size,
 )
-from offside_data.errors import DatasetError, DigestMismatchError
+from offside_data.errors import DatasetChangedError, DatasetError, DigestMismatchError
 from offside_data.files import sha256_file
 from offside_data.plugins import unknown_name_message
 from offside_data.request import Request, make_request
@@ -53,6 +53,9 @@ class OffsideDataset:
         card: Its card.
         commit: The commit it was fetched from, if it was.
 
+    What is read later is what lay there when it was opened: once it was changed, reading raises
+    `DatasetChangedError`, so that no two states are ever mixed.
+
     Raises:
         TaxonomyError: If the taxonomy is missing or malformed.
     """
@@ -60,9 +63,10 @@ class OffsideDataset:
     def __init__(self, path: Path, card: Card, commit: str | None = None) -> None:
         self.path = path
         self.card = card
+        self._state = state_of(path)
         self.taxonomy = load_taxonomy(path / card.block.taxonomy.file)
         self.ref = ResolvedReference(path, card.name, card.version, commit, card.digest)
-        self.pictures = PictureStore()
+        self.pictures = PictureStore(guard=self.require_unchanged)
         self._rows: dict[str, datasets.Dataset] = {}
 
     @property
@@ -79,6 +83,18 @@ class OffsideDataset:
     def digest(self) -> str:
         """Digest that the card states; `verify` recomputes it."""
         return self.card.digest
+
+    def require_unchanged(self) -> None:
+        """Make sure that what was read so far belongs together.
+
+        Raises:
+            DatasetChangedError: If the dataset was changed since it was opened.
+        """
+        if state_of(self.path) != self._state:
+            raise DatasetChangedError(
+                f"{self.path} was changed by another command while it was read. Run the command again, or open the "
+                "dataset again."
+            )
 
     def record_parts(self) -> list[str]:
         """The `config/split`s that there are records of, in the order of `CONFIGS` and `SPLITS`."""
@@ -144,7 +160,9 @@ class OffsideDataset:
             DatasetError: If it is missing or unreadable.
         """
         for path in self.files(part) if files is None else files:
-            yield from read_batches(path, config_of(part), self.pictures, columns, size)
+            for batch in read_batches(path, config_of(part), self.pictures, columns, size):
+                self.require_unchanged()
+                yield batch
 
     def frame(self, part: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """A part as one frame, as `batches`; empty for a table without rows.
@@ -251,7 +269,9 @@ class OffsideDataset:
         Raises:
             DatasetError: If it is missing or unreadable.
         """
-        return read_table(self.files(part), features_of(config_of(part)))
+        table = read_table(self.files(part), features_of(config_of(part)))
+        self.require_unchanged()
+        return table
 
     def rows(self, part: str) -> datasets.Dataset:
         """A part as `datasets` gives it, pictures undecoded: `row["image"]` is `{"bytes", "path"}` or null.
@@ -260,7 +280,9 @@ class OffsideDataset:
             DatasetError: If it is missing or unreadable.
         """
         if part not in self._rows:
-            self._rows[part] = _as_dataset(self.files(part), features_of(config_of(part)))
+            rows = _as_dataset(self.files(part), features_of(config_of(part)))
+            self.require_unchanged()
+            self._rows[part] = rows
         return self._rows[part]
 
     def records(self, config: str, split: str) -> datasets.Dataset:
@@ -377,17 +399,30 @@ class OffsideDataset:
         )
 
 
+def folder_of(dataset: str | Path | OffsideDataset) -> Path:
+    """The folder of a dataset: of one that is open, or that a reference stands for.
+
+    Raises:
+        DatasetReferenceError: If the reference is malformed or stands for nothing.
+    """
+    return dataset.path if isinstance(dataset, OffsideDataset) else local_folder(parse_reference(dataset))
+
+
 def open_dataset(ref: str | Path) -> OffsideDataset:
-    """Open a dataset.
+    """Open a dataset, as it was before a change of it or as it is after, never between.
 
     Raises:
         DatasetReferenceError: If the reference is malformed or stands for nothing.
         CardError: If the folder has no card or a malformed one.
         DatasetError: If a change of it was interrupted and can't be finished.
     """
-    path = local_folder(parse_reference(ref))
-    finish_replacement(path)
-    return OffsideDataset(path, Card.load(path))
+    path = folder_of(ref)
+    while True:
+        finish_replacement(path)
+        before = state_of(path)
+        dataset = OffsideDataset(path, Card.load(path))
+        if before is not None and before == state_of(path):
+            return dataset
 
 
 def load(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,10 +31,16 @@ _GROUPS_KEPT = 8
 
 
 class PictureStore:
-    """The Parquet files that pictures lie in, by number."""
+    """The Parquet files that pictures lie in, by number.
 
-    def __init__(self, files: Sequence[Path] = ()) -> None:
+    Args:
+        files: The first ones.
+        guard: Called after a file was read; raises if the file isn't the one that it was.
+    """
+
+    def __init__(self, files: Sequence[Path] = (), guard: Callable[[], None] | None = None) -> None:
         self.files: list[Path] = []
+        self._guard = guard
         self._numbers: dict[Path, int] = {}
         self._held: list[bytes | None] = []  # The pictures of the group that isn't full yet.
         self._spilled: list[Path] = []
@@ -175,6 +181,8 @@ class PictureStore:
             table = self._open(file).read_row_group(group, columns=["image.bytes"])
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch it again.") from error
+        if self._guard is not None:
+            self._guard()
         chunks = [chunk.field("bytes") for chunk in table.column("image").chunks]
         merged = pa.chunked_array(chunks).unify_dictionaries().combine_chunks() if chunks else _nothing()
         return merged.chunk(0) if isinstance(merged, pa.ChunkedArray) else merged

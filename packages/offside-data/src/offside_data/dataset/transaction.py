@@ -29,14 +29,15 @@ from offside_data.dataset.card import Card
 from offside_data.dataset.card_block import CardBlock, TaxonomyFile, is_name, is_version
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.digest import dataset_digest, taxonomy_digest
-from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.folder import OffsideDataset, folder_of, open_dataset
+from offside_data.dataset.journal import changing, replaced_content
 from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.replacing import dataset_files, ensure_place, keep_texts, replaced_files, tombstones_in
 from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, frame_schema, id_column
-from offside_data.dataset.writer import CHANGELOG_FILE, TAXONOMY_FILE, Content, Late, Rewrite, write_content
-from offside_data.errors import RecordError, UsageError
-from offside_data.files import ensure_free, whole_folder
+from offside_data.dataset.writer import CHANGELOG_FILE, TAXONOMY_FILE, TEXT_FILES, Content, Late, Rewrite, write_content
+from offside_data.errors import DatasetChangedError, RecordError, UsageError
+from offside_data.outputs import taken_folder
 from offside_data.schema import SCHEMA_VERSION, Record
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
 
@@ -58,10 +59,12 @@ class Transaction(Content):
     Args:
         extras: What else is to be written with it.
         changed: Whether anything was asked for.
+        texts: What tells that somebody wrote into a text of the dataset since its transaction began.
     """
 
     extras: list[Extra] = dataclasses.field(default_factory=list)
     changed: bool = False
+    texts: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
     _ids: set[str] = dataclasses.field(default_factory=set)
 
     # -----------------------------------------------------------------------------------------
@@ -186,11 +189,23 @@ class Transaction(Content):
         Raises:
             DatasetError: If there are no records.
             RecordError: If a record breaks the data model.
+            DatasetChangedError: If somebody wrote into a text of the dataset meanwhile, by hand for example.
         """
         card = write_content(self, folder)
         for extra in self.extras:
             extra(folder)
+        if self.base is not None:
+            self._require_texts(self.base.path)
         return card
+
+    def _require_texts(self, folder: Path) -> None:
+        now = _texts_of(folder)
+        for name in sorted(now.keys() | self.texts.keys()):
+            if now.get(name) != self.texts.get(name):
+                raise DatasetChangedError(
+                    f"{folder / name} was changed while the command was at work, so nothing was written: what stands "
+                    "in it now would be lost. Run the command again."
+                )
 
 
 # ---------------------------------------------------------------------------------------------
@@ -201,7 +216,7 @@ class Transaction(Content):
 def change_dataset(dataset: str | Path | OffsideDataset) -> Iterator[Transaction]:
     """Change a dataset folder in place, all or nothing; see `dataset.journal`.
 
-    A block that asks for nothing leaves the folder as it is.
+    A block that asks for nothing leaves the folder as it is. Nobody else can change it meanwhile.
 
     Args:
         dataset: The folder, or the dataset opened.
@@ -210,13 +225,17 @@ def change_dataset(dataset: str | Path | OffsideDataset) -> Iterator[Transaction
         DatasetReferenceError: If there is no such folder.
         CardError: If it has no card or a malformed one.
         RecordError: If a record would break the data model. Nothing is changed then.
+        FolderInUseError: If another process changes it.
+        DatasetChangedError: If it was changed since it was opened.
     """
-    base = dataset if isinstance(dataset, OffsideDataset) else open_dataset(dataset)
-    change = transaction_of(base)
-    yield change
-    if change.changed:
-        with contextlib.suppress(NothingToDo), replaced_content(base.path) as staged:
-            change.write_into(staged)
+    with changing(folder_of(dataset)):
+        base = dataset if isinstance(dataset, OffsideDataset) else open_dataset(dataset)
+        base.require_unchanged()
+        change = transaction_of(base)
+        yield change
+        if change.changed:
+            with contextlib.suppress(NothingToDo), replaced_content(base.path, dataset_files) as staged:
+                change.write_into(staged)
 
 
 def transaction_of(base: OffsideDataset) -> Transaction:
@@ -226,16 +245,22 @@ def transaction_of(base: OffsideDataset) -> Transaction:
         DatasetError: If a part that its card lists is missing.
     """
     base.require_parts()
-    changelog = base.path / CHANGELOG_FILE
+    texts, changelog = _texts_of(base.path), base.path / CHANGELOG_FILE
     return Transaction(
         card=copy.deepcopy(base.card),
         taxonomy_text=(base.path / base.card.block.taxonomy.file).read_text(encoding="utf-8"),
         changelog=changelog.read_text(encoding="utf-8") if changelog.is_file() else None,
         decisions=read_decisions(base.path),
         base=base,
+        texts=texts,
         store=base.pictures,
         tables={name: base.frame(name) for name in TABLES},
     )
+
+
+def _texts_of(folder: Path) -> dict[str, tuple[int, ...]]:
+    stats = {name: (folder / name).stat() for name in TEXT_FILES if (folder / name).is_file()}
+    return {name: (stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in stats.items()}
 
 
 @contextlib.contextmanager
@@ -262,13 +287,14 @@ def new_dataset(
         license: A Hub licence identifier, e.g. `cc-by-4.0`.
         pretty_name: Title of the card; the name if empty.
         description: First paragraph of the card.
-        force: Replace what `out` holds.
+        force: Replace a dataset that `out` holds; see `dataset.replacing`.
         rows_per_shard: Rows of a Parquet file, about; a picture's records stay together.
         created_with: Versions of what the content depends on, besides offside-data's own.
 
     Raises:
         UsageError: If name or version can't be one.
-        OutputExistsError: If `out` already holds something.
+        OutputExistsError: If `out` already holds something that may not be replaced.
+        FolderInUseError: If another process fills or changes it.
         DatasetError: If no record was added.
         RecordError: If a record breaks the data model.
     """
@@ -276,7 +302,6 @@ def new_dataset(
         raise UsageError(f"dataset name {name!r}: use letters, digits, dots, dashes and underscores only.")
     if not is_version(version):
         raise UsageError(f"dataset version {version!r}: write MAJOR.MINOR.PATCH, e.g. 1.2.0.")
-    ensure_free(Path(out), force=force)
     title = pretty_name or name
     text = taxonomy if isinstance(taxonomy, str) else _taxonomy_yaml(taxonomy)
     parsed = parse_taxonomy(text, where=TAXONOMY_FILE)  # Now, so that a malformed one is refused before any work.
@@ -291,16 +316,20 @@ def new_dataset(
         created_with=created_with or {},
     )
     front = {"pretty_name": title, "license": license}
-    new = Transaction(
-        card=Card(block, front, f"# {title}\n\n{description}".strip() + "\n"),
-        taxonomy_text=text,
-        rows_per_shard=rows_per_shard,
-        store=PictureStore(),
-        tables=_no_tables(),
-    )
-    yield new
-    with whole_folder(Path(out), force=force) as folder:
-        new.write_into(folder)
+    out = Path(out)
+    with taken_folder(out, lambda: ensure_place(out, name=name, force=force)):
+        new = Transaction(
+            card=Card(block, front, f"# {title}\n\n{description}".strip() + "\n"),
+            taxonomy_text=text,
+            decisions=tombstones_in(out),
+            rows_per_shard=rows_per_shard,
+            store=PictureStore(),
+            tables=_no_tables(),
+        )
+        yield new
+        with replaced_content(out, replaced_files) as staged:
+            keep_texts(out, staged)
+            new.write_into(staged)
 
 
 def _no_tables() -> dict[str, pl.DataFrame]:

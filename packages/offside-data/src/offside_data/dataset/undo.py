@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from offside_data.dataset.access import changes
 from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import work_folder
@@ -101,6 +102,7 @@ def save_undo(folder: Path, decision_id: str, changes: Sequence[RowChange]) -> N
                 write_file(place / f"{side}-{part}.parquet", plain, columns)
 
 
+@changes()
 def undo(folder: str | Path, decision_id: str) -> Undone:
     """Take a decision back.
 

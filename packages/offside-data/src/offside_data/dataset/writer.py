@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 TAXONOMY_FILE = "taxonomy.yaml"
 CHANGELOG_FILE = "CHANGELOG.md"
+TEXT_FILES = (FILE_NAME, DECISIONS_FILE, CHANGELOG_FILE, TAXONOMY_FILE)
+"""The texts of a dataset, in which people write, too."""
 
 Rewrite = Callable[[Iterator["pl.DataFrame"]], Iterator["pl.DataFrame"]]
 """Makes rows anew, batch by batch; ids, modality, split and picture stay what they are, and no row comes or goes."""
@@ -309,7 +311,7 @@ def _keep(folder: Path, part: str, content: Content) -> _Written:
 def link_or_copy(source: Path, target: Path) -> None:
     """A hard link where the disk can do that, else a copy. Our files are replaced, never written into."""
     try:
-        os.link(source, target)
+        os.link(os.path.realpath(source), target)  # A link to a link would lead nowhere from another folder.
     except OSError:
         shutil.copy2(source, target)
 

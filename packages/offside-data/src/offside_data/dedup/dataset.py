@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from offside_data.dataset.access import changes
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.journal import work_folder
+from offside_data.dataset.journal import changing, work_folder
 from offside_data.dataset.rows import records_of
 from offside_data.dataset.transaction import change_dataset
 from offside_data.dataset.undo import apply_changes, save_undo
@@ -70,6 +71,7 @@ class DedupReport:
     sheet: Path | None
 
 
+@changes(when="apply")
 def dedup(
     dataset: str | Path,
     *,
@@ -106,8 +108,14 @@ def dedup(
     written = None
     if merges or found.refused:
         written = sheet or work_folder(compared.dataset.path, "dedup", "sheet.html")
+        text = compared.draw(merges, found)
         try:
-            write_text(written, compared.draw(merges, found))
+            if sheet is None:
+                with changing(compared.dataset.path):  # Else who was taken down meanwhile would be back.
+                    compared.dataset.require_unchanged()
+                    write_text(written, text)
+            else:
+                write_text(written, text)
         except OSError as error:
             raise UsageError(
                 f"{written}: can't be written: {error.strerror}. Give another place with --sheet."

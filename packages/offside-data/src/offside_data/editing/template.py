@@ -9,15 +9,17 @@ import contextlib
 import csv
 import difflib
 import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.adapters._tables.cells import CHANNEL_WORDS, SPLIT_WORDS, VERACITY_WORDS, word_of
+from offside_data.dataset.access import reads
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.rows import records_of
 from offside_data.editing.columns import CONTEXT, EDITABLE, KEY, READ, texts_of, written
-from offside_data.errors import UsageError
+from offside_data.errors import OutputExistsError, UsageError
 from offside_data.files import whole_file
 from offside_data.plugins import unknown_name_message
 
@@ -44,6 +46,7 @@ _ROWS_AT_ONCE = 10_000
 Row = tuple[str, ...]
 
 
+@reads
 def write_template(
     folder: str | Path, out: str | Path, where: Sequence[str] = (), *, columns: Sequence[str] = EDITABLE
 ) -> int:
@@ -51,13 +54,14 @@ def write_template(
 
     Args:
         folder: The dataset.
-        out: The file: `.csv`, `.xlsx` or `.parquet`. One that is there is replaced.
+        out: The file: `.csv`, `.xlsx` or `.parquet`.
         where: Conditions (`FORMS`). Several of one key add up, those of different keys narrow each other.
         columns: Those to fill in, after the ones that say what a record is about.
 
     Raises:
         DatasetReferenceError: If there is no such dataset.
         UsageError: If a condition is malformed or no record fits, or the file can't be written or hold them.
+        OutputExistsError: If the file is there: somebody may have filled it in.
     """
     path = Path(out)
     write = _WRITERS.get(path.suffix.lower())
@@ -66,6 +70,8 @@ def write_template(
     for name in columns:
         if name not in EDITABLE:
             raise UsageError(unknown_name_message("column", name, list(EDITABLE)))
+    if os.path.lexists(path):
+        raise OutputExistsError(f"{path} is there already, and may be filled in. Give another file, or delete it.")
     dataset, header = open_dataset(folder), (KEY, *CONTEXT, *columns)
     rows = _rows(dataset, _condition(dataset, where), header)
     first = next(rows, None)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from offside_data.dataset.card import Card
 from offside_data.dataset.transaction import new_dataset
+from offside_data.errors import UsageError
 from offside_data.fictional import tables
 from offside_data.fictional.distinct import DistinctPictures, Drawing
 from offside_data.fictional.general import draw_general
@@ -18,6 +19,7 @@ from offside_data.fictional.records import LICENSE, RecordBuilder
 from offside_data.fictional.world import load_world
 from offside_data.progress import track
 from offside_data.schema import EncodedImage, Split
+from offside_data.takedown.tombstones import Traces, is_taken_down, traces_of
 
 GENERAL_PICTURES = 320
 """Pictures of the split `general`, whatever the size of the league: enough for a tiny model to learn from."""
@@ -67,18 +69,18 @@ def make_league(
     differ, and so do the people in general pictures beyond 100 subjects.
 
     Args:
-        out: A new or empty folder.
+        out: A new or empty folder, or one that holds a dataset and, with `force`, gets this one instead.
         subjects: Members of the league; a quarter as many holdouts come on top.
         seed: Seed of everything random.
         taxonomy: Name of a file in `offside_data.fictional.worlds`, which says who the subjects are.
-        force: Replace what `out` holds.
+        force: Replace a dataset that `out` holds. What was released of it, and its tombstones, stay.
         rows_per_shard: Rows a Parquet file; null leaves it to the writer.
         general: Pictures of the split `general`.
         utility: Pictures of the split `utility`.
 
     Raises:
-        UsageError: If there are too few subjects, or no such world.
-        OutputExistsError: If `out` already holds something.
+        UsageError: If there are too few subjects, no such world, or one of them was taken down from what `out` holds.
+        OutputExistsError: If `out` already holds something that may not be replaced.
     """
     check_subjects(subjects)
     world = load_world(taxonomy)
@@ -95,6 +97,7 @@ def make_league(
         created_with=_created_with(subjects, seed),
     )
     with writing as writer:
+        _require_nobody_back(builder, traces_of(writer.decisions), Path(out))
         distinct = DistinctPictures()
         drawing = draw_portraits(builder.pictures, builder.seed, world.scenery, distinct)
         portraits = list(track(drawing, "drawing", total=len(builder.pictures)))
@@ -116,6 +119,20 @@ def make_league(
         redrawn=sum(d.attempt > 0 for d in [p.drawing for p in portraits] + [p.drawing for p in others]),
         records=dict(Counter(f"{record.modality}/{record.split}" for record in records)),
     )
+
+
+def _require_nobody_back(builder: RecordBuilder, gone: Traces, out: Path) -> None:
+    """Refuse to make somebody anew who was taken down.
+
+    Raises:
+        UsageError: If somebody was.
+    """
+    back = sum(is_taken_down(gone, subject.subject_id, subject.name) for subject in builder.subjects)
+    if back:
+        raise UsageError(
+            f"{out}: {back} of the league's subjects {'was' if back == 1 else 'were'} taken down from this dataset, "
+            "and would be back. Give another output folder."
+        )
 
 
 def _created_with(subjects: int, seed: int) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from offside_data.dataset.access import changes
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import work_folder
@@ -117,6 +118,7 @@ def load_reader() -> TextReader:
     return read
 
 
+@changes()
 def find_text(folder: Path, *, apply: bool = False, again: bool = False, reader: TextReader | None = None) -> OcrReport:
     """Read the text in a dataset's pictures into its images table, and propose channels of rumours.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from offside_data.dataset.access import changes
 from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.pictures import PictureStore
@@ -82,6 +83,7 @@ class _Context(NamedTuple):
     anew: bool
 
 
+@changes()
 def make_questions(folder: str | Path, *, seed: int = 0, only: Only = "missing") -> QuestionsReport:
     """Make the further forms of a dataset's records, in place. The same seed makes the same again.
 

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from offside_data.dataset.access import changes
 from offside_data.dataset.card import BLOCK, Card, read_identity, read_raw, write_raw
 from offside_data.dataset.decisions import make_decision
-from offside_data.dataset.folder import OffsideDataset
-from offside_data.dataset.journal import finish_replacement, replaced_content
-from offside_data.dataset.reference import local_folder, parse_reference
+from offside_data.dataset.folder import OffsideDataset, folder_of
+from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.replacing import dataset_files
 from offside_data.dataset.transaction import transaction_of
 from offside_data.errors import DatasetError
 from offside_data.plugins import Registry
@@ -42,6 +43,7 @@ class MigrationReport:
     steps: tuple[str, ...]
 
 
+@changes()
 def migrate(folder: str | Path) -> MigrationReport:
     """Bring a dataset folder up to the current schema version.
 
@@ -52,13 +54,12 @@ def migrate(folder: str | Path) -> MigrationReport:
         DatasetError: If its schema version is newer than ours, or no step leads on from it.
         CardError: If it has no card, or a malformed one.
     """
-    path = local_folder(parse_reference(folder))
-    finish_replacement(path)
+    path = folder_of(folder)
     before = _schema_version(path)
     steps = _path_from(before, path)
     if not steps:
         return MigrationReport(before=before, after=before, steps=())
-    with replaced_content(path) as staged:
+    with replaced_content(path, dataset_files) as staged:
         copy = staged / "before"
         copy.mkdir()
         for source in path.iterdir():

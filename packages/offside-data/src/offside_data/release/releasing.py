@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.check import check_dataset
+from offside_data.dataset.access import changes
 from offside_data.dataset.card import Card, read_identity
 from offside_data.dataset.card_block import ParentRelease
 from offside_data.dataset.digest import dataset_digest, frame_root, taxonomy_digest
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.reference import local_folder, parse_reference
+from offside_data.dataset.replacing import dataset_files
 from offside_data.dataset.storage import TABLES
 from offside_data.dataset.transaction import NothingToDo, Transaction, transaction_of
 from offside_data.dataset.versions import Version, parse_version
@@ -79,6 +81,7 @@ class _Parent:
     extra: tuple[Change, ...]  # What a comparison of the data can't show: another schema, takedowns.
 
 
+@changes()
 def make_release(
     folder: str | Path,
     *,
@@ -113,7 +116,7 @@ def make_release(
     stripped = 0 if keep_metadata else strip_pictures(change)
     with _parent_of(dataset.path, dataset.card, parent) as found:
         try:
-            with replaced_content(dataset.path) as staged:
+            with replaced_content(dataset.path, dataset_files) as staged:
                 changes, digest = _stage(staged, change, found, level, note)
         except NothingToDo:
             assert found is not None

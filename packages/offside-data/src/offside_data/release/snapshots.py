@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offside_data.dataset.card import read_identity
 from offside_data.dataset.journal import work_folder
 from offside_data.dataset.versions import parse_version
 from offside_data.errors import DatasetError
@@ -92,16 +91,9 @@ def keep(dataset: Path, version: str, digest: str) -> Snapshot:
     return snapshot
 
 
-def carry_over(old: Path, new: Path, name: str) -> None:
-    """Take the kept releases of dataset `name` along into the folder that replaces it: what was released stays so."""
-    for snapshot in all_snapshots(old):
-        if read_identity(snapshot.folder).name == name:
-            shutil.copytree(snapshot.folder, snapshot_folder(new, snapshot.version), copy_function=_link)
-
-
-def _link(source: str | Path, target: str | Path) -> None:
-    if Path(source).suffix == ".parquet":
+def _link(source: Path, target: Path) -> None:
+    if source.suffix == ".parquet":
         with contextlib.suppress(OSError):  # A disk without links.
-            os.link(source, target)
+            os.link(os.path.realpath(source), target)
             return
     shutil.copy2(source, target)

@@ -11,13 +11,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from offside_data.dataset.access import changes, reads
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.journal import OWNED_PARQUET, WORK_FOLDER, replaced_content, work_folder
+from offside_data.dataset.journal import replaced_content, work_folder
+from offside_data.dataset.replacing import dataset_and_work_files
 from offside_data.dataset.transaction import Transaction, transaction_of
 from offside_data.errors import UsageError
 from offside_data.files import write_json
 from offside_data.issues import Issue
 from offside_data.plugins import unknown_name_message
+from offside_data.release.croissant import CROISSANT_FILE
 from offside_data.release.snapshots import Snapshot, all_snapshots, snapshot_folder
 from offside_data.tagging.words import folded_words
 from offside_data.takedown.proof import CODE, prove_takedowns
@@ -25,7 +28,6 @@ from offside_data.takedown.purge import Purged, purge
 from offside_data.takedown.subject_data import RADIUS, LookAlike, SubjectData, collect
 from offside_data.takedown.tombstones import Traces, make_tombstone, name_traces, read_tombstones
 
-_CROISSANT = "croissant.json"
 _SHORT = 2
 """A word of a name that is no longer than that may stand in a reason."""
 
@@ -55,6 +57,7 @@ class RemovalReport:
     issues: tuple[Issue, ...]
 
 
+@changes()
 def remove_subject(
     folder: str | Path,
     subject: str,
@@ -94,7 +97,7 @@ def remove_subject(
     purged = purge(change, found, traces)
     _renew(change, purged, seed)
     change.decide([make_tombstone(found.traces(), purged.counts, reason, change.decisions)])
-    with replaced_content(path, owned=(*OWNED_PARQUET, f"{WORK_FOLDER}/**/*")) as staged:
+    with replaced_content(path, dataset_and_work_files) as staged:
         change.write_into(staged)
         _write_clean_croissant(path, staged, traces)
         for snapshot, state in zip(kept, states[1:], strict=True):
@@ -110,6 +113,12 @@ def remove_subject(
         releases=len(kept),
         issues=(*prove_takedowns(path), *_still_alike(path, found, radius)),
     )
+
+
+@reads
+def verify_removals(folder: str | Path) -> RemovalReport:
+    """What the proof finds to be left of earlier removals."""
+    return RemovalReport(removed=None, cleaned={}, issues=tuple(prove_takedowns(open_dataset(folder).path)))
 
 
 def _others(dataset: OffsideDataset, found: SubjectData) -> list[str]:
@@ -169,9 +178,9 @@ def _renew(change: Transaction, purged: Purged, seed: int) -> None:
 
 def _write_clean_croissant(source: Path, target: Path, traces: Traces) -> None:
     """The description as it was, without the name; the next release writes a new one."""
-    file = source / _CROISSANT
+    file = source / CROISSANT_FILE
     if file.is_file():
-        write_json(target / _CROISSANT, traces.redact_all(json.loads(file.read_text(encoding="utf-8"))))
+        write_json(target / CROISSANT_FILE, traces.redact_all(json.loads(file.read_text(encoding="utf-8"))))
 
 
 def _stage_snapshot(

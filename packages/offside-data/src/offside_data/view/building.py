@@ -10,10 +10,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offside_data.dataset.access import reads
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.errors import OutputExistsError, UsageError
-from offside_data.files import ensure_free, whole_folder
+from offside_data.outputs import ensure_free, require_apart, whole_folder
 from offside_data.progress import log, track
 from offside_data.view.details import DATA, make_links, write_details
 from offside_data.view.duplicates import Duplicates, find_clusters
@@ -51,6 +51,7 @@ class ViewReport:
     problems: dict[str, str]
 
 
+@reads
 def view_dataset(ref: str | Path, out: Path | None = None, *, force: bool = False) -> ViewReport:
     """Write the view of a dataset.
 
@@ -68,19 +69,11 @@ def view_dataset(ref: str | Path, out: Path | None = None, *, force: bool = Fals
     dataset = open_dataset(ref)
     home = dataset.path.resolve()
     out = out or home.with_name(f"{home.name}-view")
-    _require_place(out, home, force=force)
+    require_apart(out, home, "dataset")
+    ensure_free(out, force=force)
     with whole_folder(out, force=force) as folder:
         report = write_view(dataset, folder)
     return ViewReport(**{**report, "path": out / PAGE})
-
-
-def _require_place(out: Path, home: Path, *, force: bool) -> None:
-    place = out.resolve()
-    if place.is_relative_to(home) or home.is_relative_to(place):
-        raise UsageError(f"{out}: overlaps the dataset {home}. Give a folder beside it.")
-    ensure_free(out, force=force)
-    if out.is_dir() and any(out.iterdir()) and not (out / DATA / "dataset.js").is_file():
-        raise OutputExistsError(f"{out} holds something that isn't a view; --force replaces only views. Give another.")
 
 
 def write_view(dataset: OffsideDataset, folder: Path, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -110,6 +103,7 @@ def write_view(dataset: OffsideDataset, folder: Path, facts: Mapping[str, Any] |
     write_script(folder / DATA / "records.js", "records", _record_columns(layout))
     write_script(folder / DATA / "pictures.js", "pictures", _picture_columns(layout, shown, duplicates, subjects))
     told = _facts(dataset, layout, duplicates, subjects) | dict(facts or {})
+    dataset.require_unchanged()
     write_script(folder / DATA / "dataset.js", "dataset", told)
     for source in (resources.files(__package__) / "page").iterdir():
         with resources.as_file(source) as file:

@@ -23,7 +23,7 @@ def command(out: Path, dataset: str | None, seed: int, force: bool, as_json: boo
 
     OUT/report.html opens from disk and fetches nothing.
     """
-    from offside_data.files import ensure_free
+    from offside_data.outputs import ensure_free
     from offside_eval.report import write_report
 
     ensure_free(out, force=force)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.errors import UsageError
-from offside_data.files import ensure_free, whole_folder, write_text
+from offside_data.files import write_text
+from offside_data.outputs import ensure_free, whole_folder
 from offside_eval.compare import Comparison, compare
 from offside_eval.results import Results
 
@@ -33,7 +34,7 @@ def write_report(
         results: A comparison, or results folders to compare with the defaults of `compare`.
         dataset: Where the gallery's pictures come from; without it there are none.
         seed: Of the choice of cases.
-        force: Replace what `out` holds.
+        force: Replace a report that `out` holds; what else lies there stays.
 
     Returns:
         The path of `report.html`.

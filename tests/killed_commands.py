@@ -1,0 +1,90 @@
+"""A program for `test_nothing_lost.py`: it kills a command before its every step, and runs others after that.
+
+    python tests/killed_commands.py START PLACE COMMANDS     # JSON: the command that is killed, those that come next in
+                                                             # turn, and the last one, which always comes
+
+It prints one JSON object a step. It forks, so nothing may be at work in it but itself: that's why it is a program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1] / "packages" / "offside-data" / "tests"))
+
+from faults import killed_at_every_step
+
+# Loaded before the forks, so that it is loaded once.
+import offside_data.check
+import offside_data.edit
+import offside_data.export
+import offside_data.ingest
+import offside_data.release.releasing
+import offside_data.takedown.removal  # noqa: F401
+from offside_data.cli import main
+
+NAMES = ("brinkhaus", "quist")
+"""Names of whoever may be taken down."""
+KEPT = ("releases", "replaced", "undo", "written.json")
+"""What may stay in a working area."""
+
+
+def run(folder: Path, arguments: Sequence[str]) -> int:
+    """Run a command in this process; its exit status."""
+    os.chdir(folder)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            main(list(arguments))
+        except SystemExit as end:
+            return int(end.code or 0)
+    return 0
+
+
+def forked(folder: Path, arguments: Sequence[str]) -> int:
+    """The same in another process, as a person would run it."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            code = run(folder, arguments)
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def state(folder: Path) -> dict[str, Any]:
+    """What a curator has in a folder."""
+    dataset = folder / "dataset"
+    decisions = [json.loads(line) for line in (dataset / "decisions.jsonl").read_text().splitlines()]
+    endings = (".jsonl", ".json", ".md", ".yaml")
+    texts = "".join(path.read_text() for path in dataset.rglob("*") if path.suffix in endings).lower()
+    return {
+        "tombstones": sum(decision["kind"] == "takedown" for decision in decisions),
+        "named": [name for name in NAMES if name in texts],
+        "releases": sorted(path.name for path in (dataset / ".offside" / "releases").iterdir()),
+        "notes": [place for place in ("dataset", "out") if (folder / place / "notes.txt").is_file()],
+        "left": sorted(path.name for path in folder.glob("*/.offside/*") if path.name not in KEPT),
+        "beside": sorted(path.name for path in folder.iterdir() if path.name.startswith(".")),
+    }
+
+
+def _main(start: str, place: str, commands: str) -> None:
+    first, *nexts, last = json.loads(commands)
+    steps = killed_at_every_step(Path(place), lambda folder: shutil.copytree(start, folder), lambda f: run(f, first))
+    for folder, arguments in zip(steps, itertools.cycle(nexts), strict=False):
+        codes = [forked(folder, arguments), forked(folder, last)]
+        print(json.dumps({"step": folder.name, "codes": codes, **state(folder)}), flush=True)
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
