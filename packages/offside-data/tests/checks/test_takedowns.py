@@ -7,7 +7,8 @@ from whole_dataset import WholeDataset
 
 from offside_data.dataset.decisions import append_decisions
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.takedown.tombstones import id_traces, make_tombstone, name_traces
+from offside_data.takedown.names import id_traces, name_traces
+from offside_data.takedown.tombstones import make_tombstone
 
 
 def found(folder: Any) -> set[str]:

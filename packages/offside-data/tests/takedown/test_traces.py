@@ -7,18 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offside_data.dataset.decisions import append_decisions, decisions_text
-from offside_data.takedown.tombstones import (
-    REMOVED,
-    Traces,
-    id_traces,
-    is_taken_down,
-    longest_run,
-    make_tombstone,
-    name_traces,
-    picture_traces,
-    read_tombstones,
-    traces_of,
-)
+from offside_data.takedown.names import REMOVED, Traces, id_traces, name_traces, picture_traces
+from offside_data.takedown.tombstones import is_taken_down, make_tombstone, read_tombstones, traces_of
 
 NAME = "Ørlo Van Tis"
 RECORD = "r0123456789abcdef0123"
@@ -98,7 +88,6 @@ def test_nothing_is_found_without_traces() -> None:
     assert not Traces.of(()).names_in("Orlo Van Tis")
     assert not traces_of([])
     assert name_traces(" . ") == set()
-    assert longest_run(name_traces(NAME)) == 3
 
 
 @given(st.text("ab .,'\n", max_size=30), st.text("ab ", min_size=1, max_size=6))

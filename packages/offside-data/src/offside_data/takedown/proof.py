@@ -25,7 +25,8 @@ from offside_data.images.decode import BROKEN, FORMATS, MAX_BYTES, decode_image
 from offside_data.images.hashing import pixels_sha256
 from offside_data.issues import Issue
 from offside_data.release.snapshots import all_snapshots
-from offside_data.takedown.tombstones import Traces, read_tombstones
+from offside_data.takedown.names import Traces
+from offside_data.takedown.tombstones import read_tombstones
 
 CODE = "taken-down"
 """Code of all issues of the proof."""

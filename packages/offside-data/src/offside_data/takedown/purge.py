@@ -19,7 +19,8 @@ from offside_data.schema import ClaimValue, Record
 from offside_data.tagging.values import same_value, states_any
 from offside_data.takedown.proof import metadata_texts
 from offside_data.takedown.subject_data import SubjectData, others_names
-from offside_data.takedown.tombstones import KIND, Traces
+from offside_data.takedown.names import Traces
+from offside_data.takedown.tombstones import KIND
 from offside_data.taxonomy import Attribute, Taxonomy
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from offside_data.adapters._base import Imported
 from offside_data.schema import Record
-from offside_data.takedown.tombstones import Traces, is_taken_down
+from offside_data.takedown.names import Traces
+from offside_data.takedown.tombstones import is_taken_down
 
 if TYPE_CHECKING:
     from offside_data.images.intake import Intake

@@ -23,7 +23,8 @@ from offside_data.tagging.words import folded_words
 from offside_data.takedown.proof import CODE, prove_takedowns
 from offside_data.takedown.purge import Purged, purge
 from offside_data.takedown.subject_data import RADIUS, LookAlike, SubjectData, collect
-from offside_data.takedown.tombstones import Traces, make_tombstone, name_traces, read_tombstones
+from offside_data.takedown.names import Traces, name_traces
+from offside_data.takedown.tombstones import make_tombstone, read_tombstones
 
 _CROISSANT = "croissant.json"
 _SHORT = 2

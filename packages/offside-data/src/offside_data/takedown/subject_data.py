@@ -18,7 +18,7 @@ from offside_data.images.decode import decode_image
 from offside_data.images.hashes.phash import RADIUS
 from offside_data.images.hashing import perceptual_hash, pixels_sha256
 from offside_data.processes import Workers, process_count
-from offside_data.takedown.tombstones import Traces, id_traces, name_traces, picture_traces
+from offside_data.takedown.names import Traces, id_traces, name_traces, near_traces, picture_traces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -199,7 +199,7 @@ class SubjectData:
         """Everything that would give the subject away."""
         found = id_traces(self.subject_id)
         for name in self.names:
-            found |= name_traces(name)
+            found |= name_traces(name) | near_traces(name)
         for name in self.records | self.pictures:
             found |= id_traces(name)
         for shown in [*self.shown, *(alike.shown for alike in self.look_alikes)]:
