@@ -23,8 +23,8 @@ from offside_data.release.diff import diff_datasets
 from offside_data.release.releasing import make_release
 from offside_data.release.snapshots import all_snapshots, snapshot_folder
 from offside_data.schema import Annotation, EncodedImage, Source, SourceRecord, make_image_id
-from offside_data.takedown.removal import RemovalReport, prove_takedowns, remove_subject
 from offside_data.takedown.names import Traces, name_traces
+from offside_data.takedown.removal import RemovalReport, prove_takedowns, remove_subject
 from offside_data.takedown.tombstones import read_tombstones
 
 pytestmark = pytest.mark.usefixtures("plain_croissant")

@@ -3,7 +3,8 @@
 A *trace* is a short text that gives a subject away: `name orlovantis` for a name or an id that can be nothing else,
 `id player-001` for an id, `picture <hash>` for a picture by its bytes or its pixels. It doesn't matter where a name is
 broken: the letters of neighbouring words are put together before they are compared (`key_of`), so that `Orlo Vantis`,
-`@OrloVantis`, `orlo-vantis` and `Orlo Van-tis` are one. A short name, whose letters may meet by chance, keeps its words.
+`@OrloVantis`, `orlo-vantis` and `Orlo Van-tis` are one. A short name, whose letters may
+meet by chance, keeps its words.
 
 *Near traces* (`initials`, `surname`, `typo`, `given`) tell what may be the name: a person has to look at it.
 
@@ -47,6 +48,8 @@ _LONGEST_WORD = 64
 _MOST_TRACES = 512
 """Of one name: enough for four words with two letters of other alphabets each."""
 _KNOWN_TEXTS = 2**16
+_SHORT_TEXT = 1_000
+"""Characters of a text that is remembered."""
 
 
 def key_of(words: Iterable[str]) -> str:
@@ -214,28 +217,29 @@ class Traces:
         """Where names and ids stand in a text: start and end of each, without overlaps."""
         return [(hit.start, hit.end) for hit in self.search(text) if hit.kind == "name"]
 
-    def redact(self, text: str) -> str:
-        """The text with each of them replaced."""
-        while found := self.spans(text):
-            for start, end in reversed(found):
-                text = text[:start] + REMOVED + text[end:]
+    def redact(self, text: str, *, near: bool = False) -> str:
+        """The text with each of them replaced, and with what may be a name, too, if `near`."""
+        while found := [hit for hit in self.search(text) if near or hit.kind == "name"]:
+            for hit in reversed(found):
+                text = text[: hit.start] + REMOVED + text[hit.end :]
         return text
 
-    def redact_all(self, value: Any) -> Any:
+    def redact_all(self, value: Any, *, near: bool = False) -> Any:
         """A plain value (as JSON has them) in whose strings names are replaced."""
         if isinstance(value, str):
-            return self.redact(value)
+            return self.redact(value, near=near)
         if isinstance(value, dict):
-            return {self.redact(key) if isinstance(key, str) else key: self.redact_all(v) for key, v in value.items()}
+            return {self.redact_all(key, near=near): self.redact_all(item, near=near) for key, item in value.items()}
         if isinstance(value, list):
-            return [self.redact_all(item) for item in value]
+            return [self.redact_all(item, near=near) for item in value]
         return value
 
     @functools.cached_property
     def search(self) -> Callable[[str], list[Hit]]:
         """Everything in a text, names and what is near one, in order, without overlaps."""
         searcher = _Searcher(self)
-        return functools.lru_cache(_KNOWN_TEXTS)(searcher.search)
+        again = functools.lru_cache(_KNOWN_TEXTS)(searcher.search)
+        return lambda text: again(text) if len(text) <= _SHORT_TEXT else searcher.search(text)
 
 
 class _Searcher:
@@ -336,8 +340,10 @@ class _Searcher:
                 last += 1
             text = "".join(word.forms[0] for word in words[place : last + 1])
             kind = self._word(text) if len(text) >= _TYPO_FROM else ""
-            if kind == "inside" or (kind == "typo" and len(text) > self._surname_typo) or (
-                kind == "typo" and self._beside_given(words, place, last)
+            if (
+                kind == "inside"
+                or (kind == "typo" and len(text) > self._surname_typo)
+                or (kind == "typo" and self._beside_given(words, place, last))
             ):
                 yield Hit(words[place].start, words[last].end, kind)
             place = last + 1
