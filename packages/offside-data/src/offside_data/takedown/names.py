@@ -302,9 +302,9 @@ class _Searcher:
             whole = words[place].begins and word.ends
             for joined, spaced in runs:
                 kind = self._kind(joined, spaced, len(forms[0]), whole)
-                if kind is not None and (best is None or _rank(kind) <= _rank(best[1])):
-                    if kind == "surname" and len(joined) <= _CAPITAL_UP_TO and not view[words[place].start].isupper():
-                        continue
+                if kind is None or (best is not None and _rank(kind) > _rank(best[1])):
+                    continue
+                if not _is_common(kind, joined, view[words[place].start : word.end]):
                     best = last, kind
         return best
 
@@ -387,6 +387,12 @@ class _Searcher:
                     place += n - 1
                     break
             place += 1
+
+
+def _is_common(kind: str, joined: str, text: str) -> bool:
+    """Whether everyday words may look like that: `a vest`, for A. Vest."""
+    alone = (kind == "surname" and len(joined) <= _CAPITAL_UP_TO) or (kind == "initials" and not text[1:2].isalnum())
+    return alone and text[0].islower()
 
 
 def _probes(lengths: Mapping[str, Collection[int]]) -> dict[int, tuple[tuple[str, int], ...]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from offside_data.takedown.readers._base import Blob, Nested, Piece, Values, dec
 _PARQUET, _ARROW, _FEATHER, _ORC = b"PAR1", b"ARROW1", b"FEA1", b"ORC"
 _NAMES = (".parquet", ".arrow", ".feather", ".orc")
 _STREAM = b"\xff\xff\xff\xff"
+_KEYS = ("record_id", "image_id", "subject_id", "id")
 _IDS = ("corrects", "derived_from", "twin_of")
 _BINARY = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list, pa.types.is_map)
@@ -34,9 +36,16 @@ def read(blob: Blob) -> Iterator[Piece]:
         if isinstance(part, pa.Schema):
             yield from _schema(part)
             continue
+        ids = next((part.column(key) for key in _KEYS if key in part.column_names), None)
         for name, array, rows in _leaves(part):
-            yield from _values(name, array, rows, row)
+            yield from _values(name, array, functools.partial(_row, rows=rows, first=row, ids=ids))
         row += part.num_rows
+
+
+def _row(at: int, rows: pa.Array | None, first: int, ids: pa.ChunkedArray | None) -> str:
+    """How a row is called: its number, and its id where it has one."""
+    place = at if rows is None else rows[at].as_py()
+    return f"row {first + place}" + (f" ({ids[place].as_py()})" if ids is not None else "")
 
 
 def _parts(blob: Blob) -> Iterator[pa.Schema | pa.Table]:
@@ -130,8 +139,8 @@ def _leaves(table: pa.Table) -> Iterator[tuple[str, pa.Array, pa.Array | None]]:
         start += len(batch)
 
 
-def _values(name: str, array: pa.Array, rows: pa.Array | None, row: int) -> Iterator[Piece]:
-    """The distinct values of a column; `row` is the number of its first row."""
+def _values(name: str, array: pa.Array, row: Callable[[int], str]) -> Iterator[Piece]:
+    """The distinct values of a column; `row` gives the row of a value by its place in the array."""
     if any(is_binary(array.type) for is_binary in _BINARY):
         for number, data in enumerate(pc.unique(array.drop_null()).to_pylist()):
             if data:
@@ -144,8 +153,7 @@ def _values(name: str, array: pa.Array, rows: pa.Array | None, row: int) -> Iter
     texts = distinct.cast(pa.string()).to_pylist()
 
     def place(number: int) -> str:
-        at = pc.index(array, distinct[number]).as_py()
-        return f"{name}, row {row + (at if rows is None else rows[at].as_py())}"
+        return f"{name}, {row(pc.index(array, distinct[number]).as_py())}"
 
     yield Values(texts, place, _holds_ids(name))
 

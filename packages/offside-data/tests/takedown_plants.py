@@ -1,7 +1,7 @@
 """A name in every kind of place and form: what the proof of a takedown must find, or say that it couldn't read.
 
-Each plant writes one file (or folder) for the name *Kjell Tamsvik*, and says what the search owes for it: `left` (a name
-for sure), `near` (perhaps one), `unread` (it can't know), or nothing (`clean`: somebody else).
+Each plant writes one file (or folder) for the name *Kjell Tamsvik*, and says what the search owes for it: `left` (a
+name for sure), `near` (perhaps one), `unread` (it can't know), or nothing (`clean`: somebody else).
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 NAME = "Kjell Tamsvik"
+LIMIT = 2**20
+"""Bytes of a file that is too large for the tests' search."""
 PLAIN = f"We met {NAME} in spring."
 
 
@@ -139,7 +141,7 @@ plant("enc_ebcdic.txt", PLAIN.encode("cp500") + b"\x15", "unread")
 plant("nuls.txt", b"one\0two\n" + PLAIN.encode() + b"\0\n")
 plant("nul_within.txt", f"Kj\0ell Tamsvik and {'more text ' * 10}".encode())
 plant("late_byte.txt", b"a" * 5000 + b"\n" + PLAIN.encode("utf-16-le"), "left")
-plant("page.html", f"<p>Kjell <b>Tams</b>vik</p>")
+plant("page.html", "<p>Kjell <b>Tams</b>vik</p>")
 plant("attribute.html", f'<img alt="{NAME}" src="x.png">')
 plant("entities.html", "<p>&#75;jell&nbsp;&#x54;amsvik</p>")
 plant("entities_twice.html", "<p>&amp;#75;jell Tamsvik</p>")
@@ -150,10 +152,12 @@ plant("note.rtf", "{\\rtf1\\ansi {\\b Kjell} \\i Tams\\i0 vik}")
 plant("escaped.py", 's = "\\x4bjell \\u0054amsvik"\n')
 plant("config.yaml", f"owner: {NAME}\n")
 plant("table.csv", "given,family\nKjell,Tamsvik\n")
-plant("drawing.svg", '<svg><text><tspan>Kjell</tspan> <tspan>Tamsvik</tspan></text></svg>')
+plant("drawing.svg", "<svg><text><tspan>Kjell</tspan> <tspan>Tamsvik</tspan></text></svg>")
 plant("base64.txt", base64.b64encode(PLAIN.encode() * 3).decode())
 plant("letter.eml", "Subject: =?utf-8?b?" + base64.b64encode(PLAIN.encode()).decode() + "?=\nMIME-Version: 1.0\n\nx\n")
-plant("soft_break.eml", "Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\nKjell Tam=\nsvik\n")
+plant(
+    "soft_break.eml", "Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\nKjell Tam=\nsvik\n"
+)
 
 
 def _mail(path: Path) -> None:
@@ -207,7 +211,11 @@ plant("plain.zip", zipped(("a.txt", PLAIN)))
 plant("member.zip", zipped((f"{NAME}.txt", "x")))
 plant("comment.zip", zipped(("a.txt", "x"), comment=PLAIN.encode()))
 plant("nested.zip", zipped(("b.zip", zipped(("a.txt", PLAIN)))))
-plant("deep.zip", (lambda data: [data := zipped(("x.zip", data)) for _ in range(12)][-1])(zipped(("a.txt", PLAIN))), "unread")
+plant(
+    "deep.zip",
+    (lambda data: [data := zipped(("x.zip", data)) for _ in range(12)][-1])(zipped(("a.txt", PLAIN))),
+    "unread",
+)
 plant("renamed.dat", zipped(("a.txt", PLAIN)))
 plant("document.docx", zipped(("word/document.xml", "<w:p><w:t>Kjell Tams</w:t></w:r><w:r><w:t>vik</w:t></w:p>")))
 plant("bundle.tar", tarred("a.txt", PLAIN.encode()))
@@ -232,8 +240,8 @@ def _zstd(path: Path) -> None:
 def _bomb(path: Path) -> None:
     block = zlib.compressobj(wbits=31)
     with path.open("wb") as stream:
-        for _ in range(300):
-            stream.write(block.compress(b"\0" * 2**20))
+        for _ in range(3):
+            stream.write(block.compress(b"\0" * LIMIT))
         stream.write(block.compress(PLAIN.encode()) + block.flush())
 
 
@@ -388,7 +396,9 @@ plant("itxt_packed.png", _png_info("Comment", PLAIN * 3, wide=True, packed=True)
 plant("private.png", with_chunk(b"prVt", PLAIN.encode()))
 plant("trailing.png", picture("PNG") + PLAIN.encode())
 plant("comment.gif", picture("GIF", comment=PLAIN.encode()))
-plant("second_comment.gif", picture("GIF", comment=b"x")[:-1] + b"!\xfe" + bytes((len(PLAIN),)) + PLAIN.encode() + b"\0;")
+plant(
+    "second_comment.gif", picture("GIF", comment=b"x")[:-1] + b"!\xfe" + bytes((len(PLAIN),)) + PLAIN.encode() + b"\0;"
+)
 plant("exif.webp", picture("WEBP", exif=b"Exif\0\0" + _exif(0x010E, NAME)[30:200]))
 plant("xmp.webp", picture("WEBP", xmp=f"<x>{NAME}</x>".encode()))
 plant("description.tif", picture("TIFF", description=NAME))
@@ -421,7 +431,7 @@ plant(".DS_Store", b"\0\0\0\1Bud1" + b"\0\3" * 30 + NAME.encode("utf-16-be"))
 
 def _huge(path: Path) -> None:
     with path.open("wb") as stream:
-        stream.truncate(300 * 2**20)
+        stream.truncate(3 * LIMIT)
 
 
 def _bytes_name(path: Path) -> None:
