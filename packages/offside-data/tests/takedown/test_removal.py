@@ -24,7 +24,8 @@ from offside_data.release.releasing import make_release
 from offside_data.release.snapshots import all_snapshots, snapshot_folder
 from offside_data.schema import Annotation, EncodedImage, Source, SourceRecord, make_image_id
 from offside_data.takedown.names import Traces, name_traces
-from offside_data.takedown.removal import RemovalReport, prove_takedowns, remove_subject
+from offside_data.takedown.proof import prove_takedowns
+from offside_data.takedown.removal import RemovalReport, remove_subject
 from offside_data.takedown.tombstones import read_tombstones
 
 pytestmark = pytest.mark.usefixtures("plain_croissant")
@@ -305,7 +306,7 @@ def test_kept_releases_and_the_working_area_hold_nothing_either(released: Path) 
     digest = all_snapshots(released)[0].digest
     report = remove(released)
     assert (report.releases, report.issues) == (1, ())
-    assert [path.name for path in work_folder(released).iterdir()] == ["releases"]
+    assert sorted(path.name for path in work_folder(released).iterdir()) == ["proofs", "releases"]
     (snapshot,) = all_snapshots(released)
     assert (snapshot.digest, snapshot.removed) == (digest, {"subjects": 1, "records": 10, "pictures": 4})
     kept = open_dataset(snapshot.folder)
@@ -380,11 +381,13 @@ def test_files_that_are_not_ours_are_searched_and_left_to_people(fresh: OffsideD
     found = remove(fresh.path).issues
     places = sorted({f.where for f in found})
     assert places == [
+        ".git",
         "broken.json:1",
         "empty.parquet",
-        "lines.jsonl:2",
+        "lines.jsonl: 2",
         "notes.txt:2",
-        "odd.json",
+        "odd.json: 1",
+        "odd.json:1",
         "photos/orlo_vantis.png",
     ]
     assert [f.where for f in found].count("photos/orlo_vantis.png") == 2  # Its name, and what it shows.
