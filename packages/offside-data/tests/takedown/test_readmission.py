@@ -10,6 +10,7 @@ from offside_data.dataset.folder import open_dataset
 from offside_data.errors import ReleaseError
 from offside_data.ingest import IngestConfig, ingest
 from offside_data.release.releasing import make_release
+from offside_data.takedown.proof import prove_takedowns
 from offside_data.takedown.readmission import WHY
 from offside_data.takedown.removal import remove_subject
 
@@ -96,3 +97,31 @@ def test_a_new_import_keeps_what_was_released(source: Path, tmp_path: Path) -> N
     assert make_release(out, bump="major", note="A height changed.", parent=kept).version == "2.0.0"
     ingest(source / "claims.csv", out, force=True, config=IngestConfig(name="another"))
     assert not kept.exists()
+
+
+def test_another_picture_in_a_file_of_the_same_name_comes_in(source: Path, tmp_path: Path, make_scene: object) -> None:
+    out = tmp_path / "out"
+    ingest(source / "claims.csv", out)
+    remove_subject(out, subject_id(out, "Tavo Brinkhaus"), "Asked for by the person.")
+    make_scene(77).save(source / "tavo.png")  # type: ignore[operator]
+    sheet = SHEET.replace("Tavo Brinkhaus", "Somebody Else")
+    (source / "claims.csv").write_text(sheet)
+    assert ingest(source / "claims.csv", out, force=True).count("rejected") == 0
+    assert {row["name"] for row in WholeDataset.read(out).subjects} == {"Ilmar Quist", "Somebody Else"}
+    assert [issue for issue in prove_takedowns(out) if issue.severity == "error"] == []
+
+
+def test_what_others_hold_of_the_name_does_not_come_back(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ingest(source / "claims.csv", out)
+    remove_subject(out, subject_id(out, "Tavo Brinkhaus"), "Asked for by the person.")
+    (source / "claims.csv").write_text(
+        "Subject;Attribute;Value;Veracity;Picture;Occasion;URL\n"
+        "Ilmar Quist;club;Hollow City;fact;ilmar.png;Tavo Brinkhaus' farewell;https://example.org/tavo-brinkhaus\n"
+        "Ilmar Quist;height;1.89 m;fact;ilmar.png;Tavo Brinkhaus' farewell;https://example.org/x\n"
+    )
+    assert ingest(source / "claims.csv", out, force=True).count("rejected") == 0
+    contents = WholeDataset.read(out)
+    assert {row["occasion"] for row in contents.images} == {"(removed)' farewell"}
+    assert "https://example.org/(removed)" in {source.url for r in contents.records for source in r.sources}
+    assert list(prove_takedowns(out)) == []

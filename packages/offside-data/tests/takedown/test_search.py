@@ -108,3 +108,18 @@ def test_a_bomb_of_many_files_is_listed(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "many.zip").write_bytes(zipped(*((f"{n}.txt", str(n)) for n in range(9))))
     (tmp_path / "big.zip").write_bytes(zipped(("a.txt", "a" * 5000)))
     assert [(f.sort, f.where) for f in search(tmp_path)] == [("unread", "big.zip"), ("unread", "many.zip")]
+
+
+def test_a_text_that_goes_on_as_something_else_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "installer.sh").write_bytes(b"echo unpacking\n" * 400 + bytes(range(256)) * 200)
+    assert [(f.sort, f.where) for f in search(tmp_path)] == [("unread", "installer.sh")]
+
+
+def test_a_folder_of_ours_may_be_a_link_to_a_larger_disk(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "a.txt").write_text(NAME)
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    (folder / "data").symlink_to(tmp_path / "disk")
+    (folder / "other").symlink_to(tmp_path / "disk")
+    assert [(f.sort, f.where) for f in search(folder)] == [("unread", "other"), ("left", "data/a.txt:1")]

@@ -33,6 +33,8 @@ Judge = Callable[[str, bytes], "Judgement | None"]
 """Says of an encoded picture, by its SHA-256 and its bytes, whether it is one of who was taken down."""
 
 _SKIPPED = ".git"
+_OURS = ("data", "tables", ".offside")
+"""Folders of a dataset that may be links to a larger disk."""
 _SHOWN = 20
 """Places that are listed of one sort in one file; of more, the number."""
 _RAW = 16 * 2**20
@@ -123,9 +125,9 @@ class FolderSearch:
                 if entry.name == _SKIPPED:
                     what = "the history of the folder isn't searched. Remove the name from it, or delete it."
                     yield Finding("unread", where, what)
-                elif entry.is_symlink():
+                elif entry.is_symlink() and not (folder == str(root) and entry.name in _OURS and entry.is_dir()):
                     yield from self._link(entry, where, real)
-                elif entry.is_dir(follow_symlinks=False):
+                elif entry.is_dir():
                     waiting.append(entry.path)
                 else:
                     yield from self._entry(Path(entry.path), where)

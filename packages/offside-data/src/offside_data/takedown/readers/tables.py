@@ -21,6 +21,7 @@ _STREAM = b"\xff\xff\xff\xff"
 _KEYS = ("record_id", "image_id", "subject_id", "id")
 _IDS = ("corrects", "derived_from", "twin_of")
 _BINARY = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list, pa.types.is_map)
 
 
@@ -146,7 +147,7 @@ def _values(name: str, array: pa.Array, row: Callable[[int], str]) -> Iterator[P
             if data:
                 yield Nested(f"{name}, picture or file {number + 1}", data)
         return
-    if pa.types.is_boolean(array.type) or pa.types.is_floating(array.type):
+    if not (any(is_text(array.type) for is_text in _TEXTS) or (_holds_ids(name) and pa.types.is_integer(array.type))):
         return
     array = array.cast(pa.string()) if pa.types.is_string_view(array.type) else array
     distinct = pc.unique(array.drop_null())

@@ -46,6 +46,8 @@ def read(blob: Blob) -> Iterator[Piece]:
     try:
         texts = [data.decode(encoding)]
     except UnicodeDecodeError as error:
+        if len(_CONTROLS.findall(data)) > len(data) * _FEW:
+            yield Unread("it begins as a text, but goes on as something else: only plain letters were looked for.")
         texts = [data.decode(encoding, errors="replace"), *decodings(data)]
         if encoding in ("utf-8", "utf-8-sig"):
             best = charset_normalizer.from_bytes(data[: 2**20]).best()
