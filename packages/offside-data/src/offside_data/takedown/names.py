@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offside_data.tagging.words import folded_words, tokenize
-from offside_data.takedown.spelling import Word, letters, views, words_of
+from offside_data.takedown.spelling import Word, letters, plain_words, views, words_of
 
 REMOVED = "(removed)"
 """Stands where a name stood; means nothing in YAML and Markdown."""
@@ -33,6 +33,8 @@ NEAR_KINDS: Mapping[str, str] = {
     "inside": "a name within a longer word",
 }
 """What is no name for sure, in words."""
+_NAMED = {"ending": "name"}
+"""What is looked for of a kind that has no traces of its own."""
 _JOINED_FROM = 7
 """Letters from which on a name is recognised wherever it is broken."""
 _TELLING = 8
@@ -247,7 +249,10 @@ class _Searcher:
 
     def __init__(self, traces: Traces) -> None:
         self._traces = traces
-        self._known = functools.lru_cache(_KNOWN_TEXTS)(traces.known)
+        # Whether a text is in a set is told faster than remembered; whether its hash is one, isn't.
+        in_the_clear = isinstance(getattr(traces.known, "__self__", None), frozenset)
+        self._known = traces.known if in_the_clear else functools.lru_cache(_KNOWN_TEXTS)(traces.known)
+        self._genitives = frozenset(letters()["genitives"])
         self._spared = traces.spared
         self._probes = _probes(traces.lengths)
         spared_lengths = {len(key.replace(" ", "")) for key in traces.spared}
@@ -255,17 +260,50 @@ class _Searcher:
         self._typos = {n for length in traces.lengths.get("typo", ()) for n in (length, length + 1, length + 2)}
         names = {length + 1 for length in traces.lengths.get("typo", ())}  # Other than ids, they have typos.
         self._names = sorted(n for n in names & {*traces.lengths.get("name", ())} if n >= _TELLING)
+        longer = range(min(self._names) + 1, _LONGEST_WORD + 1) if self._names else ()
+        self._odd = frozenset({*self._typos, *longer}) if traces.knows_near else frozenset()
         self._word = functools.lru_cache(_KNOWN_TEXTS)(self._look_at_word)
 
     def search(self, text: str) -> list[Hit]:
         found = [Hit(start, end, "name") for start, end in self._old_spans(text)]
         if self._longest:
             for view in views(text):
-                words = words_of(view)
-                found += self._runs(words, view)
-                if self._traces.knows_near:
-                    found += self._long_words(words)
-        return [hit for hit in _without_overlaps(found) if hit.kind]
+                lines = plain_words(view)
+                if lines is None or any(map(self._may_hold, lines)):
+                    words = words_of(view)
+                    found += self._runs(words, view)
+                    if self._traces.knows_near:
+                        found += self._long_words(words)
+        return [hit for hit in _without_overlaps(found) if hit.kind] if found else found
+
+    def _may_hold(self, words: list[str]) -> bool:
+        """Whether there may be anything in words of one spelling each; tells of most texts in little time that not."""
+        known, probes, longest, odd = self._known, self._probes, self._longest, self._odd
+        genitives = self._genitives
+        for place, joined in enumerate(words):
+            length = len(joined)
+            if length in odd and self._word(joined):
+                return True
+            last = place
+            while length <= longest:
+                for kind, cut in probes.get(length, ()):
+                    if cut and kind != "ending" and joined[-cut:] not in genitives:
+                        continue
+                    if length - cut < _JOINED_FROM:
+                        key = " ".join(words[place : last + 1])
+                        key = key[:-cut] if cut else key
+                    elif cut:
+                        key = joined[:-cut]
+                    else:
+                        key = joined
+                    if known(f"{_NAMED.get(kind, kind)} {key}"):
+                        return True
+                last += 1
+                if last == len(words):
+                    break
+                joined += words[last]
+                length = len(joined)
+        return False
 
     def _runs(self, words: list[Word], view: str) -> Iterator[Hit]:
         place, count = 0, len(words)
@@ -320,11 +358,11 @@ class _Searcher:
                 key = spaced[:-cut] if cut else spaced
             else:
                 key = joined[:-cut] if cut else joined
-            if cut and (cut >= tail - 1 or (kind != "ending" and joined[-cut:] not in letters()["genitives"])):
+            if cut and (cut >= tail - 1 or (kind != "ending" and joined[-cut:] not in self._genitives)):
                 continue
             if kind == "surname" and not whole:
                 continue
-            if self._known(f"{'name' if kind == 'ending' else kind} {key}"):
+            if self._known(f"{_NAMED.get(kind, kind)} {key}"):
                 return kind
         return None
 
@@ -364,7 +402,7 @@ class _Searcher:
                 self._known(f"{kind} {text}") for text in shorter for kind in ("typo", "surname", "name")
             ):
                 return "typo"
-        if len(word) <= _LONGEST_WORD and not word.isdigit():
+        if len(word) <= _LONGEST_WORD and sum(map(str.isdigit, word)) * 4 <= len(word):  # Else it is a hash.
             for length in self._names:
                 for start in range(len(word) - length + 1 if len(word) > length else 0):
                     if self._known(f"name {word[start : start + length]}"):
@@ -399,12 +437,11 @@ def _probes(lengths: Mapping[str, Collection[int]]) -> dict[int, tuple[tuple[str
     """By the letters of a run: which kinds of traces it may be, and how many letters of its end are no part of it."""
     found: dict[int, list[tuple[str, int]]] = {}
     longest = max(map(len, letters()["genitives"]))
-    near = any(kind in NEAR_KINDS for kind in lengths)
     for kind in ("name", "initials", "surname"):
         for length in lengths.get(kind, ()):
             for cut in range(longest + 1):
                 found.setdefault(length + cut, []).append((kind, cut))
-    for length in lengths.get("name", ()) if near else ():
+    for length in {length + 1 for length in lengths.get("typo", ())} & {*lengths.get("name", ())}:
         for cut in range(1, _ENDING + 1):
             if length >= _JOINED_FROM:
                 found.setdefault(length + cut, []).append(("ending", cut))

@@ -34,6 +34,8 @@ _WORD = re.compile(rf"[{_CJK}]|(?:{_LETTER})(?:{_LETTER}|[{_MARKS}{_INVISIBLE}])
 _SHOWN = re.compile(f"[^{_INVISIBLE}]+")
 _MOST_FORMS = 32
 """Spellings of one word that are tried: with more, the rarer ones are left."""
+_MOST_LINES = 4
+"""Spellings of a whole text that are looked at one by one."""
 _MOST_DIGITS = 2
 """Digits side by side that may stand for letters."""
 _MOST_NUMBERS = 3
@@ -75,6 +77,27 @@ def words_of(view: str) -> list[Word]:
         for place, (begin, end, forms) in enumerate(parts):
             found.append(Word(start + begin, start + end, forms, place == 0, place == last))
     return found
+
+
+def plain_words(view: str) -> list[list[str]] | None:
+    """The words of a view, folded, in all their spellings; null if there are many, or a word has several parts."""
+    found: list[list[str]] = [[]]
+    for word in _WORD.findall(view):
+        forms = _forms(word)
+        if forms is None or len(found) * len(forms) > _MOST_LINES:
+            return None
+        if len(forms) > 1:
+            found = [[*line, form] for form in forms for line in found]
+        else:
+            for line in found:
+                line.append(forms[0])
+    return found
+
+
+@functools.lru_cache(2**16)
+def _forms(word: str) -> tuple[str, ...] | None:
+    parts = _parts(word)
+    return parts[0][2] if len(parts) == 1 else None
 
 
 @functools.lru_cache(2**16)
