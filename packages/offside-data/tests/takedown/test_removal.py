@@ -524,7 +524,7 @@ def test_near_pictures_anywhere_in_the_folder_are_found(fresh: OffsideDataset) -
 
 def plant_genitive(contents: WholeDataset) -> None:
     row = next(row for row in contents.images if row["image_id"] == make_image_id("test", "s2/p1"))
-    row["occasion"] = "Orlo Vantis\u200bs farewell and O\u00adrlo V\u0430ntis"
+    row["occasion"] = "Orlo Van\u200btiss farewell and O\u00adrlo V\u0430ntis"
     row["source"] = "folder:@OrloVantis/7.png"
     place = of(contents, "s2", attribute="nationality")
     question = "In the photo of Orlo Vantiss farewell?"

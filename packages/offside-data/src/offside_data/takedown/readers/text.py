@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
-import charset_normalizer
-
 from offside_data.takedown.readers._base import HEAD, Blob, Nested, Piece, Text, Unread, decodings
 
 _MARKS = (
@@ -49,10 +47,7 @@ def read(blob: Blob) -> Iterator[Piece]:
         if len(_CONTROLS.findall(data)) > len(data) * _FEW:
             yield Unread("it begins as a text, but goes on as something else: only plain letters were looked for.")
         texts = [data.decode(encoding, errors="replace"), *decodings(data)]
-        if encoding in ("utf-8", "utf-8-sig"):
-            best = charset_normalizer.from_bytes(data[: 2**20]).best()
-            texts += [data.decode(best.encoding, errors="replace")] if best is not None else []
-        else:
+        if encoding not in ("utf-8", "utf-8-sig"):
             yield Unread(f"it isn't {encoding} throughout: {error.reason} at byte {error.start}.")
     for text in dict.fromkeys(texts):
         line = 1
