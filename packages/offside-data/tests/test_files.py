@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from offside_data.errors import OutputExistsError
-from offside_data.files import read_text, (
+from offside_data.files import (
     ensure_free,
+    read_text,
     sha256_file,
     temporary_folder,
     whole_file,
