@@ -5,12 +5,12 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from removals import REASON, change, encoded, gradient, of, remove, show
 from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
@@ -25,32 +25,12 @@ from offside_data.release.snapshots import all_snapshots, snapshot_folder
 from offside_data.schema import Annotation, EncodedImage, Source, SourceRecord, make_image_id
 from offside_data.takedown.names import Traces, name_traces
 from offside_data.takedown.proof import prove_takedowns
-from offside_data.takedown.removal import RemovalReport, remove_subject
+from offside_data.takedown.removal import remove_subject
 from offside_data.takedown.tombstones import read_tombstones
 
 pytestmark = pytest.mark.usefixtures("plain_croissant")
 
-REASON = "The subject asked for it."
 VANTIS = Traces.of(name_traces("Orlo Vantis"))
-
-
-def remove(folder: Path, **options: Any) -> RemovalReport:
-    return remove_subject(folder, "s1", REASON, **options)
-
-
-def change(folder: Path, edit: Callable[[WholeDataset], Any]) -> None:
-    contents = WholeDataset.read(folder)
-    edit(contents)
-    contents.save(folder)
-
-
-def of(contents: WholeDataset, subject: str, **conditions: Any) -> int:
-    """Place of the first record of a subject that fits."""
-    return next(
-        place
-        for place, record in enumerate(contents.records)
-        if record.subject_id == subject and all(getattr(record, k) == v for k, v in conditions.items())
-    )
 
 
 def errors(folder: Path) -> list[str]:
@@ -226,26 +206,6 @@ def test_records_of_others_that_name_the_subject_go(fresh: OffsideDataset) -> No
 
 # ---------------------------------------------------------------------------------------------
 # Pictures
-
-
-def gradient(shift: int = 0) -> Image.Image:
-    picture = Image.new("RGB", (96, 96))
-    for x in range(96):
-        for y in range(96):
-            picture.putpixel((x, y), ((x * 5 + shift) % 256, (y * 3) % 256, ((x * y) // 7) % 256))
-    return picture
-
-
-def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def show(contents: WholeDataset, picture: str, data: bytes) -> None:
-    for place, record in enumerate(contents.records):
-        if record.image_id == picture and record.image is not None:
-            contents.records[place] = dataclasses.replace(record, image=EncodedImage(bytes=data, path="p"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
@@ -500,84 +460,3 @@ def test_a_takedown_that_was_killed_and_run_again(released: Path, killed_at: Any
     assert all_snapshots(released)[0].removed == all_snapshots(undisturbed)[0].removed
     digests = [open_dataset(snapshot_folder(folder, "1.0.0")).verify() for folder in (released, undisturbed)]
     assert digests[0] == digests[1]
-
-
-# ---------------------------------------------------------------------------------------------
-# The proof
-
-
-def test_near_pictures_anywhere_in_the_folder_are_found(fresh: OffsideDataset) -> None:
-    change(fresh.path, lambda contents: show(contents, make_image_id("test", "s1/p1"), encoded(gradient(), "PNG")))
-    (fresh.path / "photos" / "old").mkdir(parents=True)
-    copies = {
-        "a.jpg": encoded(gradient(), "JPEG", quality=60),
-        "b.webp": encoded(gradient(), "WEBP", quality=60),
-        "old/half.png": encoded(gradient().resize((48, 48)), "PNG"),
-    }
-    for name, data in copies.items():
-        (fresh.path / "photos" / name).write_bytes(data)
-    (fresh.path / "photos" / "other.png").write_bytes(encoded(gradient().rotate(90).convert("L"), "PNG"))
-    report = remove(fresh.path)
-    assert {finding.where for finding in report.proof.of("left")} == {f"photos/{name}" for name in copies}
-    assert report.proof.verdict == "something left"
-
-
-def plant_genitive(contents: WholeDataset) -> None:
-    row = next(row for row in contents.images if row["image_id"] == make_image_id("test", "s2/p1"))
-    row["occasion"] = "Orlo Van\u200btiss farewell and O\u00adrlo V\u0430ntis"
-    row["source"] = "folder:@OrloVantis/7.png"
-    place = of(contents, "s2", attribute="nationality")
-    question = "In the photo of Orlo Vantiss farewell?"
-    contents.records[place] = dataclasses.replace(contents.records[place], question=question)
-    place = of(contents, "s3", attribute="nationality")
-    contents.records[place] = dataclasses.replace(contents.records[place], question="Is it like that of O. Vantis?")
-
-
-def test_hidden_names_in_our_own_records_go_and_near_ones_are_listed(fresh: OffsideDataset) -> None:
-    change(fresh.path, plant_genitive)
-    report = remove(fresh.path)
-    assert len(report.others) == 1
-    rows = {row["image_id"]: row for row in WholeDataset.read(fresh.path).images}
-    row = rows[make_image_id("test", "s2/p1")]
-    assert (row["occasion"], row["source"]) == ("(removed) farewell and (removed)", "folder:@(removed)/7.png")
-    (near,) = report.proof.findings
-    assert (near.sort, near.where.partition(",")[0].partition(": ")[2]) == ("near", "question")
-    assert any(record.record_id in near.where for record in WholeDataset.read(fresh.path).records)
-    assert report.proof.verdict == "to be looked at"
-
-
-def test_it_goes_on_after_bad_neighbours(released: Path) -> None:
-    shutil.copytree(snapshot_folder(released, "1.0.0"), snapshot_folder(released, "0.9.0"))
-    facts = json.loads((snapshot_folder(released, "0.9.0") / "release.json").read_text())
-    (snapshot_folder(released, "0.9.0") / "release.json").write_text(json.dumps(facts | {"version": "0.9.0"}))
-    (snapshot_folder(released, "0.9.0") / "README.md").write_text("no card")
-    for folder in (released, snapshot_folder(released, "1.0.0")):
-        (folder / "croissant.json").write_text('{"by": "Orlo Vantis", ')
-        (folder / "CHANGELOG.md").write_bytes("# Från Orlo Vantis\n".encode("cp1252"))
-    beside = released.parent / f".{released.name}.host-1.0a0a0a0a.partial"
-    beside.mkdir()
-    (beside / "claims.csv").write_text("Orlo Vantis")
-    report = remove(released)
-    assert "s1" not in set(open_dataset(released).subjects()["subject_id"])
-    assert (released / "croissant.json").read_text() == '{"by": "(removed)", '
-    assert (released / "CHANGELOG.md").read_text() == "# Från (removed)\n"
-    places = {finding.where for finding in report.proof.findings}
-    assert f"../{beside.name}/claims.csv:1" in places
-    assert any(place == ".offside/releases/0.9.0" for place in places)
-    assert not [place for place in places if "1.0.0" in place]
-
-
-def test_proofs_are_kept_and_tell_before_and_after(released: Path) -> None:
-    before = open_dataset(released).digest
-    (released / "Bremi Kaldo.bin").write_bytes(bytes(range(256)))
-    first = remove(released)
-    told = json.loads(first.proof_file.read_text())
-    assert told["verdict"] == "to be looked at"
-    assert told["digests"]["dataset"] == {"before": before, "after": open_dataset(released).digest}
-    assert set(told["digests"]) == {"dataset", "1.0.0"}
-    assert told["unread"][0]["where"] == "Bremi Kaldo.bin"
-    assert told["searched"]["kinds"]["tables"] > 4
-    second = remove_subject(released, "s2", REASON)
-    assert first.proof_file.parent == second.proof_file.parent
-    assert json.loads(first.proof_file.read_text())["unread"][0]["where"] == "(removed).bin"
-    assert [finding.where for finding in second.proof.of("left")] == ["Bremi Kaldo.bin"]
