@@ -170,3 +170,10 @@ def test_no_break_hides_a_name(name: str, breaks: list[tuple[int, str]]) -> None
     traces = Traces.of(HJORDIS)
     assert traces.names_in(f"By {text}.")
     assert not traces.names_in(traces.redact(f"By {text}."))
+
+
+def test_an_id_that_something_else_has_now_is_spared(traces: Traces) -> None:
+    spared = traces.sparing_ids([RECORD])
+    assert not spared.has_id(RECORD)
+    assert not spared.names_in(f"about {RECORD}")
+    assert spared.names_in("player-007")

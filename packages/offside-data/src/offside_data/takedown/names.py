@@ -186,8 +186,10 @@ class Traces:
         return dataclasses.replace(self, spared=self.spared | spared)
 
     def sparing_ids(self, ids: Iterable[str]) -> Traces:
-        """The same without some ids."""
-        return dataclasses.replace(self, spared_ids=self.spared_ids | frozenset(ids))
+        """The same without some ids, wherever they stand."""
+        some = frozenset(ids)
+        keys = {key_of(words) for each in some for words in _written(each)}
+        return dataclasses.replace(self, spared_ids=self.spared_ids | some, spared=self.spared | keys)
 
     def __bool__(self) -> bool:
         return self.exist
