@@ -25,7 +25,7 @@ from offside_data.images.hashing import pixels_sha256
 from offside_data.issues import Issue
 from offside_data.release.snapshots import all_snapshots
 from offside_data.takedown.names import NEAR_KINDS, Traces
-from offside_data.takedown.search import Finding, FolderSearch, Judge, Judgement, Searched
+from offside_data.takedown.search import Evidence, FolderSearch, Judge, Judgement, Searched
 from offside_data.takedown.tombstones import read_tombstones
 
 CODE = "taken-down"
@@ -46,7 +46,7 @@ class Proof:
     """What is known after a search.
 
     Args:
-        findings: What is left, what may be, and what couldn't be read.
+        evidence: What is left, what may be, and what couldn't be read.
         searched: What was looked through.
         methods: How, in words.
         not_looked_for: What this search couldn't know, in words.
@@ -54,7 +54,7 @@ class Proof:
             alone, as they are.
     """
 
-    findings: tuple[Finding, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
     searched: Searched = field(default_factory=Searched)
     methods: tuple[str, ...] = ()
     not_looked_for: tuple[str, ...] = ()
@@ -65,16 +65,16 @@ class Proof:
         """*Nothing left* only if everything was read and nothing in it may be the name."""
         if self.of("left"):
             return "something left"
-        return "to be looked at" if self.findings else "nothing left"
+        return "to be looked at" if self.evidence else "nothing left"
 
-    def of(self, sort: str) -> list[Finding]:
-        """The findings of one sort."""
-        return [finding for finding in self.findings if finding.sort == sort]
+    def of(self, sort: str) -> list[Evidence]:
+        """The evidence of one sort."""
+        return [one for one in self.evidence if one.sort == sort]
 
     @property
     def issues(self) -> tuple[Issue, ...]:
-        """The findings as `check` reports them."""
-        return tuple(map(_issue, self.findings))
+        """The evidence as `check` reports them."""
+        return tuple(map(_issue, self.evidence))
 
 
 def prove_takedowns(folder: Path) -> Iterator[Issue]:
@@ -113,7 +113,7 @@ def search_folder(folder: Path, traces: Traces, judge: Judge) -> Proof:
         if left.suffix in (".partial", ".replaced") and left.is_dir():
             found += search.folder(left, f"../{left.name}/")
     return Proof(
-        findings=tuple(found),
+        evidence=tuple(found),
         searched=search.searched,
         methods=tuple(_methods(traces)),
         not_looked_for=("what is drawn in a picture", "copies elsewhere: fetched, exported, published"),
@@ -144,7 +144,7 @@ def digests_of(folder: Path) -> dict[str, str]:
     return found
 
 
-def _states(folder: Path) -> tuple[list[OffsideDataset], list[Finding]]:
+def _states(folder: Path) -> tuple[list[OffsideDataset], list[Evidence]]:
     """The dataset and its kept releases, and which of those can't be opened."""
     states, unread = [open_dataset(folder)], []
     for snapshot in all_snapshots(folder):
@@ -152,7 +152,7 @@ def _states(folder: Path) -> tuple[list[OffsideDataset], list[Finding]]:
             states.append(open_dataset(snapshot.folder))
         except OffsideError as error:
             where = snapshot.folder.relative_to(folder).as_posix()
-            unread.append(Finding("unread", where, f"a kept release that can't be opened: {_without(error, folder)}"))
+            unread.append(Evidence("unread", where, f"a kept release that can't be opened: {_without(error, folder)}"))
     return states, unread
 
 
@@ -183,9 +183,9 @@ def _methods(traces: Traces) -> Iterator[str]:
     yield "every picture by its bytes and its pixels; all texts in its file"
 
 
-def _issue(finding: Finding) -> Issue:
-    severity, code, begin = _CODES[finding.sort]
-    return Issue(severity, code, finding.where, begin + finding.what)
+def _issue(evidence: Evidence) -> Issue:
+    severity, code, begin = _CODES[evidence.sort]
+    return Issue(severity, code, evidence.where, begin + evidence.what)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from offside_data.takedown.readers._base import (
     READERS,
     Allowance,
     Blob,
+    EncodedPicture,
     Nested,
-    Picture,
     Piece,
     Text,
     Unread,
@@ -44,7 +44,7 @@ _NOTHING = re.compile(rb"\0{32,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Evidence:
     """Something that is left, may be left, or couldn't be read.
 
     Args:
@@ -100,10 +100,10 @@ class FolderSearch:
         self._traces = traces
         self._judge = judge
         self._readers = [(name, READERS.load(name)) for name in READERS.names()]
-        self._links: dict[tuple[int, int], list[Finding]] = {}  # Releases hold the same files again.
-        self._contents: dict[str, list[Finding]] = {}  # By SHA-256: and the same pictures.
+        self._links: dict[tuple[int, int], list[Evidence]] = {}  # Releases hold the same files again.
+        self._contents: dict[str, list[Evidence]] = {}  # By SHA-256: and the same pictures.
 
-    def folder(self, root: Path, shown_as: str = "") -> Iterator[Finding]:
+    def folder(self, root: Path, shown_as: str = "") -> Iterator[Evidence]:
         """Everything in a folder, file by file; links that lead out of it aren't followed.
 
         Args:
@@ -117,14 +117,16 @@ class FolderSearch:
             try:
                 entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             except OSError as error:
-                yield Finding("unread", shown_as + _shown(folder, root), f"a folder that can't be read: {_why(error)}.")
+                yield Evidence(
+                    "unread", shown_as + _shown(folder, root), f"a folder that can't be read: {_why(error)}."
+                )
                 continue
             for entry in entries:
                 where = shown_as + _shown(entry.path, root)
                 yield from self._name(entry.name, where)
                 if entry.name == _SKIPPED:
                     what = "the history of the folder isn't searched. Remove the name from it, or delete it."
-                    yield Finding("unread", where, what)
+                    yield Evidence("unread", where, what)
                 elif entry.is_symlink() and not (folder == str(root) and entry.name in _OURS and entry.is_dir()):
                     yield from self._link(entry, where, real)
                 elif entry.is_dir():
@@ -132,15 +134,15 @@ class FolderSearch:
                 else:
                     yield from self._entry(Path(entry.path), where)
 
-    def _name(self, name: str, where: str) -> Iterator[Finding]:
+    def _name(self, name: str, where: str) -> Iterator[Evidence]:
         said = os.fsencode(name)
         hits = {hit.kind for text in decodings(said) for hit in self._traces.search(text)}
         if "name" in hits or self._traces.has_id(Path(name).stem):
-            yield Finding("left", where, "its own name gives somebody away. Rename or delete it.")
+            yield Evidence("left", where, "its own name gives somebody away. Rename or delete it.")
         elif hits:
-            yield Finding("near", where, f"its own name may be one: {_kinds(hits)}.")
+            yield Evidence("near", where, f"its own name may be one: {_kinds(hits)}.")
 
-    def _link(self, entry: os.DirEntry[str], where: str, root: str) -> Iterator[Finding]:
+    def _link(self, entry: os.DirEntry[str], where: str, root: str) -> Iterator[Evidence]:
         """A link: where it leads, and whether that is looked at anyhow."""
         target = os.readlink(entry.path)
         yield from (
@@ -148,13 +150,13 @@ class FolderSearch:
         )
         real = os.path.realpath(entry.path)
         if not Path(real).is_relative_to(root):
-            yield Finding("unread", where, "a link that leads out of the folder: what it leads to isn't searched.")
+            yield Evidence("unread", where, "a link that leads out of the folder: what it leads to isn't searched.")
 
-    def _entry(self, path: Path, where: str) -> Iterator[Finding]:
+    def _entry(self, path: Path, where: str) -> Iterator[Evidence]:
         try:
             facts = os.lstat(path)
             if not stat.S_ISREG(facts.st_mode):
-                yield Finding("unread", where, "no file, folder or link, but a pipe, a socket or a device.")
+                yield Evidence("unread", where, "no file, folder or link, but a pipe, a socket or a device.")
                 return
             self.searched.files += 1
             self.searched.size += facts.st_size
@@ -165,20 +167,20 @@ class FolderSearch:
                 if facts.st_nlink > 1:
                     self._links[inode] = found
         except BROKEN as error:
-            found = [Finding("unread", "", f"it can't be read: {_why(error)}.")]
+            found = [Evidence("unread", "", f"it can't be read: {_why(error)}.")]
         yield from (dataclasses.replace(one, where=where + one.where) for one in found)
 
     # -----------------------------------------------------------------------------------------
     # One file
 
-    def _blob(self, blob: Blob) -> Iterator[Finding]:
+    def _blob(self, blob: Blob) -> Iterator[Evidence]:
         """What is found in a file; places are relative to it."""
         if not blob.size:
             return
         used = 0
         shown: Counter[Sort] = Counter()
         for name, reader in self._readers:
-            found: list[Finding] = []
+            found: list[Evidence] = []
             try:
                 if not reader.recognises(blob):
                     continue
@@ -187,9 +189,9 @@ class FolderSearch:
                 for piece in reader.read(blob):
                     found += self._piece(piece, blob)
             except BROKEN as error:
-                found.append(Finding("unread", "", f"it can't be read as {name}: {_why(error)}."))
+                found.append(Evidence("unread", "", f"it can't be read as {name}: {_why(error)}."))
             except RecursionError:
-                found.append(Finding("unread", "", f"it can't be read as {name}: it lies too deep in itself."))
+                found.append(Evidence("unread", "", f"it can't be read as {name}: it lies too deep in itself."))
             yield from _few(found, shown)
         if not used:
             self.searched.kinds["unknown"] += 1
@@ -197,24 +199,24 @@ class FolderSearch:
                 start = _NOTHING.sub(bytes(4), stream.read(_RAW))
             raw = [found for text in decodings(start) for found in self._text(Text(text))]
             yield from _few(list(dict.fromkeys(raw)), shown)
-            yield Finding("unread", "", "of no kind that can be read: only plain letters were looked for.")
+            yield Evidence("unread", "", "of no kind that can be read: only plain letters were looked for.")
         for sort, number in shown.items():
             if number > _SHOWN:
-                yield Finding(sort, "", f"and {number - _SHOWN:,} more of this sort.")
+                yield Evidence(sort, "", f"and {number - _SHOWN:,} more of this sort.")
 
-    def _piece(self, piece: Piece, blob: Blob) -> Iterator[Finding]:
+    def _piece(self, piece: Piece, blob: Blob) -> Iterator[Evidence]:
         if isinstance(piece, Text):
             yield from self._text(piece)
         elif isinstance(piece, Values):
             yield from self._values(piece)
-        elif isinstance(piece, Picture):
+        elif isinstance(piece, EncodedPicture):
             yield from self._picture(piece.data)
         elif isinstance(piece, Unread):
-            yield Finding("unread", _place(piece.place), piece.why)
+            yield Evidence("unread", _place(piece.place), piece.why)
         else:
             yield from self._nested(piece, blob)
 
-    def _text(self, piece: Text) -> Iterator[Finding]:
+    def _text(self, piece: Text) -> Iterator[Evidence]:
         self.searched.texts += 1
         line, before = piece.first_line or 1, 0
         for hit in self._traces.search(piece.text):
@@ -223,7 +225,7 @@ class FolderSearch:
             where = f":{line}" if piece.first_line is not None else _place(piece.place)
             yield _finding(hit, where)
 
-    def _values(self, piece: Values) -> Iterator[Finding]:
+    def _values(self, piece: Values) -> Iterator[Evidence]:
         self.searched.texts += len(piece.texts)
         for number, text in enumerate(piece.texts):
             hits = {hit.kind: hit for hit in self._traces.search(text)}
@@ -232,18 +234,18 @@ class FolderSearch:
             for kind in ["name"] if "name" in hits else hits:
                 yield _finding(hits[kind], _place(piece.place(number)))
 
-    def _picture(self, data: bytes) -> Iterator[Finding]:
+    def _picture(self, data: bytes) -> Iterator[Evidence]:
         self.searched.pictures += 1
         judgement = self._judge(hashlib.sha256(data).hexdigest(), data)
         if judgement is not None:
-            yield Finding(judgement.sort, "", judgement.what)
+            yield Evidence(judgement.sort, "", judgement.what)
 
-    def _nested(self, piece: Nested, blob: Blob) -> Iterator[Finding]:
+    def _nested(self, piece: Nested, blob: Blob) -> Iterator[Evidence]:
         allowance = blob.allowance
         if not piece.data:
             return
         if allowance.depth == 0:
-            yield Finding("unread", _place(piece.name), "it lies too deep in other files.")
+            yield Evidence("unread", _place(piece.name), "it lies too deep in other files.")
             return
         sha256 = hashlib.sha256(piece.data).hexdigest()
         if sha256 not in self._contents:
@@ -255,7 +257,7 @@ class FolderSearch:
             yield dataclasses.replace(found, where=_place(piece.name) + found.where)
 
 
-def _few(found: list[Finding], shown: Counter[Sort]) -> Iterator[Finding]:
+def _few(found: list[Evidence], shown: Counter[Sort]) -> Iterator[Evidence]:
     """The first of each sort; what couldn't be read is all told."""
     for one in dict.fromkeys(found):
         shown[one.sort] += one.sort != "unread"
@@ -263,10 +265,10 @@ def _few(found: list[Finding], shown: Counter[Sort]) -> Iterator[Finding]:
             yield one
 
 
-def _finding(hit: Hit, where: str) -> Finding:
+def _finding(hit: Hit, where: str) -> Evidence:
     if hit.kind == "name":
-        return Finding("left", where, "a name or an id.")
-    return Finding("near", where, f"what may be a name: {_kinds({hit.kind})}.")
+        return Evidence("left", where, "a name or an id.")
+    return Evidence("near", where, f"what may be a name: {_kinds({hit.kind})}.")
 
 
 def _kinds(kinds: set[str]) -> str:

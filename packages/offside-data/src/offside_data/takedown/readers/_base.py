@@ -211,7 +211,7 @@ class Nested:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class EncodedPicture:
     """An encoded picture, to be compared with those of who was taken down."""
 
     data: bytes
@@ -225,7 +225,7 @@ class Unread:
     place: str = ""
 
 
-Piece = Text | Values | Nested | Picture | Unread
+Piece = Text | Values | Nested | EncodedPicture | Unread
 
 
 def decodings(data: bytes) -> Iterator[str]:

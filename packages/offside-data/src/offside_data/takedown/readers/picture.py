@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 
 from offside_data.images.decode import BROKEN, FORMATS
 from offside_data.images.strip import stripped_bytes
-from offside_data.takedown.readers._base import Blob, Nested, Picture, Piece, Text, decodings
+from offside_data.takedown.readers._base import Blob, EncodedPicture, Nested, Piece, Text, decodings
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _IFDS = (0x8769, 0x8825, 0xA005)  # Parts of EXIF beside the main one: the camera's, the position, the format's.
@@ -30,7 +30,7 @@ def recognises(blob: Blob) -> bool:
 def read(blob: Blob) -> Iterator[Piece]:
     """The picture, the texts around it, and other files that hang on it: thumbnails, an archive after its end."""
     data = blob.content
-    yield Picture(data)
+    yield EncodedPicture(data)
     for text in metadata_texts(data):
         yield Text(text, "metadata of the picture")
     for number, part in enumerate(stripped_bytes(data), 1):
