@@ -8,16 +8,16 @@ import pytest
 from offside_data.issues import Issue
 from offside_data.takedown.names import Traces, name_traces, near_traces
 from offside_data.takedown.proof import Proof, save_proof
-from offside_data.takedown.search import Evidence
+from offside_data.takedown.search import Clue
 
 TRACES = Traces.of(name_traces("Orlo Vantis") | near_traces("Orlo Vantis"))
-LEFT = Evidence("left", "photos/orlo-vantis.png", "its own name.")
-NEAR = Evidence("near", "of O. Vantis.txt:2", "initials.")
-UNREAD = Evidence("unread", "a.7z", "unknown.")
+LEFT = Clue("left", "photos/orlo-vantis.png", "its own name.")
+NEAR = Clue("near", "of O. Vantis.txt:2", "initials.")
+UNREAD = Clue("unread", "a.7z", "unknown.")
 
 
 @pytest.mark.parametrize(
-    ("evidence", "verdict"),
+    ("clues", "verdict"),
     [
         ((), "nothing left"),
         ((NEAR,), "to be looked at"),
@@ -25,12 +25,12 @@ UNREAD = Evidence("unread", "a.7z", "unknown.")
         ((NEAR, LEFT, UNREAD), "something left"),
     ],
 )
-def test_the_verdict(evidence: tuple[Evidence, ...], verdict: str) -> None:
-    assert Proof(evidence=evidence).verdict == verdict
+def test_the_verdict(clues: tuple[Clue, ...], verdict: str) -> None:
+    assert Proof(clues=clues).verdict == verdict
 
 
 def test_only_what_is_left_fails_a_check() -> None:
-    issues = Proof(evidence=(LEFT, NEAR, UNREAD)).issues
+    issues = Proof(clues=(LEFT, NEAR, UNREAD)).issues
     assert [(issue.severity, issue.code) for issue in issues] == [
         ("error", "taken-down"),
         ("warning", "taken-down-near"),
@@ -41,7 +41,7 @@ def test_only_what_is_left_fails_a_check() -> None:
 
 def test_a_proof_is_two_files_that_name_nobody(tmp_path: Path) -> None:
     proof = Proof(
-        evidence=(LEFT, NEAR, UNREAD),
+        clues=(LEFT, NEAR, UNREAD),
         methods=("names",),
         not_looked_for=("copies",),
         digests={"dataset": {"before": "sha256:a", "after": "sha256:b"}},

@@ -8,7 +8,7 @@ from takedown_plants import LIMIT, NAME, PLANTS, Plant
 
 from offside_data.takedown.names import Traces, id_traces, name_traces, near_traces
 from offside_data.takedown.proof import judge_by
-from offside_data.takedown.search import Evidence, FolderSearch
+from offside_data.takedown.search import Clue, FolderSearch
 
 TRACES = Traces.of(name_traces(NAME) | near_traces(NAME) | id_traces("kt"))
 READ_AT_ONCE = ("readers._base", "readers.database")
@@ -23,7 +23,7 @@ def small_limit() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def found(small_limit: None, tmp_path_factory: pytest.TempPathFactory) -> list[Evidence]:
+def found(small_limit: None, tmp_path_factory: pytest.TempPathFactory) -> list[Clue]:
     """What a search finds in a folder of all plants."""
     folder = tmp_path_factory.mktemp("plants") / "data"
     folder.mkdir()
@@ -32,12 +32,12 @@ def found(small_limit: None, tmp_path_factory: pytest.TempPathFactory) -> list[E
     return search(folder)
 
 
-def search(folder: Path) -> list[Evidence]:
+def search(folder: Path) -> list[Clue]:
     return list(FolderSearch(TRACES, judge_by(TRACES)).folder(folder))
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=[plant.name for plant in PLANTS])
-def test_what_was_planted_is_found_or_listed(found: list[Evidence], plant: Plant) -> None:
+def test_what_was_planted_is_found_or_listed(found: list[Clue], plant: Plant) -> None:
     if plant.name.endswith(".pdf"):
         pytest.importorskip("pypdf")
     starts = (plant.name, f"{plant.name}:", f"{plant.name}/")
@@ -45,11 +45,11 @@ def test_what_was_planted_is_found_or_listed(found: list[Evidence], plant: Plant
     assert next((sort for sort in ("left", "near", "unread") if sort in sorts), "clean") == plant.owed
 
 
-def test_messages_name_nobody(found: list[Evidence]) -> None:
+def test_messages_name_nobody(found: list[Clue]) -> None:
     assert not [finding.what for finding in found if TRACES.search(finding.what)]
 
 
-def test_places_lead_there(found: list[Evidence]) -> None:
+def test_places_lead_there(found: list[Clue]) -> None:
     places = {finding.where for finding in found}
     assert {
         *("form_genitive.txt:2", "broken.jsonl:2", "nested.zip: b.zip: a.txt:1", "struct.parquet: a.b.c, row 1"),
@@ -69,7 +69,7 @@ def test_a_folder_that_can_not_be_read_is_listed(tmp_path: Path, monkeypatch: py
         return real(path)
 
     monkeypatch.setattr("offside_data.takedown.search.os.scandir", scandir)
-    assert search(tmp_path) == [Evidence("unread", "closed", "a folder that can't be read: Permission denied.")]
+    assert search(tmp_path) == [Clue("unread", "closed", "a folder that can't be read: Permission denied.")]
 
 
 def test_a_file_that_can_not_be_read_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_many_places_are_counted(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text(f"{NAME}\n" * 100)
     found = search(tmp_path)
     assert len(found) == 21
-    assert found[-1] == Evidence("left", "list.txt", "and 80 more of this sort.")
+    assert found[-1] == Clue("left", "list.txt", "and 80 more of this sort.")
 
 
 def test_a_bomb_of_many_files_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from offside_data.images.hashing import pixels_sha256
 from offside_data.issues import Issue
 from offside_data.release.snapshots import all_snapshots
 from offside_data.takedown.names import NEAR_KINDS, Traces
-from offside_data.takedown.search import Evidence, FolderSearch, Judge, Judgement, Searched
+from offside_data.takedown.search import Clue, FolderSearch, Judge, Judgement, Searched
 from offside_data.takedown.tombstones import read_tombstones
 
 CODE = "taken-down"
@@ -46,7 +46,7 @@ class Proof:
     """What is known after a search.
 
     Args:
-        evidence: What is left, what may be, and what couldn't be read.
+        clues: What is left, what may be, and what couldn't be read.
         searched: What was looked through.
         methods: How, in words.
         not_looked_for: What this search couldn't know, in words.
@@ -54,7 +54,7 @@ class Proof:
             alone, as they are.
     """
 
-    evidence: tuple[Evidence, ...] = ()
+    clues: tuple[Clue, ...] = ()
     searched: Searched = field(default_factory=Searched)
     methods: tuple[str, ...] = ()
     not_looked_for: tuple[str, ...] = ()
@@ -65,16 +65,16 @@ class Proof:
         """*Nothing left* only if everything was read and nothing in it may be the name."""
         if self.of("left"):
             return "something left"
-        return "to be looked at" if self.evidence else "nothing left"
+        return "to be looked at" if self.clues else "nothing left"
 
-    def of(self, sort: str) -> list[Evidence]:
-        """The evidence of one sort."""
-        return [one for one in self.evidence if one.sort == sort]
+    def of(self, sort: str) -> list[Clue]:
+        """The clues of one sort."""
+        return [one for one in self.clues if one.sort == sort]
 
     @property
     def issues(self) -> tuple[Issue, ...]:
-        """The evidence as `check` reports them."""
-        return tuple(map(_issue, self.evidence))
+        """The clues as `check` reports them."""
+        return tuple(map(_issue, self.clues))
 
 
 def prove_takedowns(folder: Path) -> Iterator[Issue]:
@@ -113,7 +113,7 @@ def search_folder(folder: Path, traces: Traces, judge: Judge) -> Proof:
         if left.suffix in (".partial", ".replaced") and left.is_dir():
             found += search.folder(left, f"../{left.name}/")
     return Proof(
-        evidence=tuple(found),
+        clues=tuple(found),
         searched=search.searched,
         methods=tuple(_methods(traces)),
         not_looked_for=("what is drawn in a picture", "copies elsewhere: fetched, exported, published"),
@@ -144,7 +144,7 @@ def digests_of(folder: Path) -> dict[str, str]:
     return found
 
 
-def _states(folder: Path) -> tuple[list[OffsideDataset], list[Evidence]]:
+def _states(folder: Path) -> tuple[list[OffsideDataset], list[Clue]]:
     """The dataset and its kept releases, and which of those can't be opened."""
     states, unread = [open_dataset(folder)], []
     for snapshot in all_snapshots(folder):
@@ -152,7 +152,7 @@ def _states(folder: Path) -> tuple[list[OffsideDataset], list[Evidence]]:
             states.append(open_dataset(snapshot.folder))
         except OffsideError as error:
             where = snapshot.folder.relative_to(folder).as_posix()
-            unread.append(Evidence("unread", where, f"a kept release that can't be opened: {_without(error, folder)}"))
+            unread.append(Clue("unread", where, f"a kept release that can't be opened: {_without(error, folder)}"))
     return states, unread
 
 
@@ -183,9 +183,9 @@ def _methods(traces: Traces) -> Iterator[str]:
     yield "every picture by its bytes and its pixels; all texts in its file"
 
 
-def _issue(evidence: Evidence) -> Issue:
-    severity, code, begin = _CODES[evidence.sort]
-    return Issue(severity, code, evidence.where, begin + evidence.what)
+def _issue(clue: Clue) -> Issue:
+    severity, code, begin = _CODES[clue.sort]
+    return Issue(severity, code, clue.where, begin + clue.what)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ _NOTHING = re.compile(rb"\0{32,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Clue:
     """Something that is left, may be left, or couldn't be read.
 
     Args:
@@ -100,10 +100,10 @@ class FolderSearch:
         self._traces = traces
         self._judge = judge
         self._readers = [(name, READERS.load(name)) for name in READERS.names()]
-        self._links: dict[tuple[int, int], list[Evidence]] = {}  # Releases hold the same files again.
-        self._contents: dict[str, list[Evidence]] = {}  # By SHA-256: and the same pictures.
+        self._links: dict[tuple[int, int], list[Clue]] = {}  # Releases hold the same files again.
+        self._contents: dict[str, list[Clue]] = {}  # By SHA-256: and the same pictures.
 
-    def folder(self, root: Path, shown_as: str = "") -> Iterator[Evidence]:
+    def folder(self, root: Path, shown_as: str = "") -> Iterator[Clue]:
         """Everything in a folder, file by file; links that lead out of it aren't followed.
 
         Args:
@@ -117,16 +117,14 @@ class FolderSearch:
             try:
                 entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             except OSError as error:
-                yield Evidence(
-                    "unread", shown_as + _shown(folder, root), f"a folder that can't be read: {_why(error)}."
-                )
+                yield Clue("unread", shown_as + _shown(folder, root), f"a folder that can't be read: {_why(error)}.")
                 continue
             for entry in entries:
                 where = shown_as + _shown(entry.path, root)
                 yield from self._name(entry.name, where)
                 if entry.name == _SKIPPED:
                     what = "the history of the folder isn't searched. Remove the name from it, or delete it."
-                    yield Evidence("unread", where, what)
+                    yield Clue("unread", where, what)
                 elif entry.is_symlink() and not (folder == str(root) and entry.name in _OURS and entry.is_dir()):
                     yield from self._link(entry, where, real)
                 elif entry.is_dir():
@@ -134,15 +132,15 @@ class FolderSearch:
                 else:
                     yield from self._entry(Path(entry.path), where)
 
-    def _name(self, name: str, where: str) -> Iterator[Evidence]:
+    def _name(self, name: str, where: str) -> Iterator[Clue]:
         said = os.fsencode(name)
         hits = {hit.kind for text in decodings(said) for hit in self._traces.search(text)}
         if "name" in hits or self._traces.has_id(Path(name).stem):
-            yield Evidence("left", where, "its own name gives somebody away. Rename or delete it.")
+            yield Clue("left", where, "its own name gives somebody away. Rename or delete it.")
         elif hits:
-            yield Evidence("near", where, f"its own name may be one: {_kinds(hits)}.")
+            yield Clue("near", where, f"its own name may be one: {_kinds(hits)}.")
 
-    def _link(self, entry: os.DirEntry[str], where: str, root: str) -> Iterator[Evidence]:
+    def _link(self, entry: os.DirEntry[str], where: str, root: str) -> Iterator[Clue]:
         """A link: where it leads, and whether that is looked at anyhow."""
         target = os.readlink(entry.path)
         yield from (
@@ -150,13 +148,13 @@ class FolderSearch:
         )
         real = os.path.realpath(entry.path)
         if not Path(real).is_relative_to(root):
-            yield Evidence("unread", where, "a link that leads out of the folder: what it leads to isn't searched.")
+            yield Clue("unread", where, "a link that leads out of the folder: what it leads to isn't searched.")
 
-    def _entry(self, path: Path, where: str) -> Iterator[Evidence]:
+    def _entry(self, path: Path, where: str) -> Iterator[Clue]:
         try:
             facts = os.lstat(path)
             if not stat.S_ISREG(facts.st_mode):
-                yield Evidence("unread", where, "no file, folder or link, but a pipe, a socket or a device.")
+                yield Clue("unread", where, "no file, folder or link, but a pipe, a socket or a device.")
                 return
             self.searched.files += 1
             self.searched.size += facts.st_size
@@ -167,20 +165,20 @@ class FolderSearch:
                 if facts.st_nlink > 1:
                     self._links[inode] = found
         except BROKEN as error:
-            found = [Evidence("unread", "", f"it can't be read: {_why(error)}.")]
+            found = [Clue("unread", "", f"it can't be read: {_why(error)}.")]
         yield from (dataclasses.replace(one, where=where + one.where) for one in found)
 
     # -----------------------------------------------------------------------------------------
     # One file
 
-    def _blob(self, blob: Blob) -> Iterator[Evidence]:
+    def _blob(self, blob: Blob) -> Iterator[Clue]:
         """What is found in a file; places are relative to it."""
         if not blob.size:
             return
         used = 0
         shown: Counter[Sort] = Counter()
         for name, reader in self._readers:
-            found: list[Evidence] = []
+            found: list[Clue] = []
             try:
                 if not reader.recognises(blob):
                     continue
@@ -189,9 +187,9 @@ class FolderSearch:
                 for piece in reader.read(blob):
                     found += self._piece(piece, blob)
             except BROKEN as error:
-                found.append(Evidence("unread", "", f"it can't be read as {name}: {_why(error)}."))
+                found.append(Clue("unread", "", f"it can't be read as {name}: {_why(error)}."))
             except RecursionError:
-                found.append(Evidence("unread", "", f"it can't be read as {name}: it lies too deep in itself."))
+                found.append(Clue("unread", "", f"it can't be read as {name}: it lies too deep in itself."))
             yield from _few(found, shown)
         if not used:
             self.searched.kinds["unknown"] += 1
@@ -199,12 +197,12 @@ class FolderSearch:
                 start = _NOTHING.sub(bytes(4), stream.read(_RAW))
             raw = [found for text in decodings(start) for found in self._text(Text(text))]
             yield from _few(list(dict.fromkeys(raw)), shown)
-            yield Evidence("unread", "", "of no kind that can be read: only plain letters were looked for.")
+            yield Clue("unread", "", "of no kind that can be read: only plain letters were looked for.")
         for sort, number in shown.items():
             if number > _SHOWN:
-                yield Evidence(sort, "", f"and {number - _SHOWN:,} more of this sort.")
+                yield Clue(sort, "", f"and {number - _SHOWN:,} more of this sort.")
 
-    def _piece(self, piece: Piece, blob: Blob) -> Iterator[Evidence]:
+    def _piece(self, piece: Piece, blob: Blob) -> Iterator[Clue]:
         if isinstance(piece, Text):
             yield from self._text(piece)
         elif isinstance(piece, Values):
@@ -212,11 +210,11 @@ class FolderSearch:
         elif isinstance(piece, EncodedPicture):
             yield from self._picture(piece.data)
         elif isinstance(piece, Unread):
-            yield Evidence("unread", _place(piece.place), piece.why)
+            yield Clue("unread", _place(piece.place), piece.why)
         else:
             yield from self._nested(piece, blob)
 
-    def _text(self, piece: Text) -> Iterator[Evidence]:
+    def _text(self, piece: Text) -> Iterator[Clue]:
         self.searched.texts += 1
         line, before = piece.first_line or 1, 0
         for hit in self._traces.search(piece.text):
@@ -225,7 +223,7 @@ class FolderSearch:
             where = f":{line}" if piece.first_line is not None else _place(piece.place)
             yield _finding(hit, where)
 
-    def _values(self, piece: Values) -> Iterator[Evidence]:
+    def _values(self, piece: Values) -> Iterator[Clue]:
         self.searched.texts += len(piece.texts)
         for number, text in enumerate(piece.texts):
             hits = {hit.kind: hit for hit in self._traces.search(text)}
@@ -234,18 +232,18 @@ class FolderSearch:
             for kind in ["name"] if "name" in hits else hits:
                 yield _finding(hits[kind], _place(piece.place(number)))
 
-    def _picture(self, data: bytes) -> Iterator[Evidence]:
+    def _picture(self, data: bytes) -> Iterator[Clue]:
         self.searched.pictures += 1
         judgement = self._judge(hashlib.sha256(data).hexdigest(), data)
         if judgement is not None:
-            yield Evidence(judgement.sort, "", judgement.what)
+            yield Clue(judgement.sort, "", judgement.what)
 
-    def _nested(self, piece: Nested, blob: Blob) -> Iterator[Evidence]:
+    def _nested(self, piece: Nested, blob: Blob) -> Iterator[Clue]:
         allowance = blob.allowance
         if not piece.data:
             return
         if allowance.depth == 0:
-            yield Evidence("unread", _place(piece.name), "it lies too deep in other files.")
+            yield Clue("unread", _place(piece.name), "it lies too deep in other files.")
             return
         sha256 = hashlib.sha256(piece.data).hexdigest()
         if sha256 not in self._contents:
@@ -257,7 +255,7 @@ class FolderSearch:
             yield dataclasses.replace(found, where=_place(piece.name) + found.where)
 
 
-def _few(found: list[Evidence], shown: Counter[Sort]) -> Iterator[Evidence]:
+def _few(found: list[Clue], shown: Counter[Sort]) -> Iterator[Clue]:
     """The first of each sort; what couldn't be read is all told."""
     for one in dict.fromkeys(found):
         shown[one.sort] += one.sort != "unread"
@@ -265,10 +263,10 @@ def _few(found: list[Evidence], shown: Counter[Sort]) -> Iterator[Evidence]:
             yield one
 
 
-def _finding(hit: Hit, where: str) -> Evidence:
+def _finding(hit: Hit, where: str) -> Clue:
     if hit.kind == "name":
-        return Evidence("left", where, "a name or an id.")
-    return Evidence("near", where, f"what may be a name: {_kinds({hit.kind})}.")
+        return Clue("left", where, "a name or an id.")
+    return Clue("near", where, f"what may be a name: {_kinds({hit.kind})}.")
 
 
 def _kinds(kinds: set[str]) -> str:

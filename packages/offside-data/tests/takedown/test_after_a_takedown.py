@@ -53,7 +53,7 @@ def test_hidden_names_in_our_own_records_go_and_near_ones_are_listed(fresh: Offs
     rows = {row["image_id"]: row for row in WholeDataset.read(fresh.path).images}
     row = rows[make_image_id("test", "s2/p1")]
     assert (row["occasion"], row["source"]) == ("(removed) farewell and (removed)", "folder:@(removed)/7.png")
-    (near,) = report.proof.evidence
+    (near,) = report.proof.clues
     assert (near.sort, near.where.partition(",")[0].partition(": ")[2]) == ("near", "question")
     assert any(record.record_id in near.where for record in WholeDataset.read(fresh.path).records)
     assert report.proof.verdict == "to be looked at"
@@ -74,7 +74,7 @@ def test_it_goes_on_after_bad_neighbours(released: Path) -> None:
     assert "s1" not in set(open_dataset(released).subjects()["subject_id"])
     assert (released / "croissant.json").read_text() == '{"by": "(removed)", '
     assert (released / "CHANGELOG.md").read_text() == "# Från (removed)\n"
-    places = {finding.where for finding in report.proof.evidence}
+    places = {finding.where for finding in report.proof.clues}
     assert f"../{beside.name}/claims.csv:1" in places
     assert any(place == ".offside/releases/0.9.0" for place in places)
     assert not [place for place in places if "1.0.0" in place]
