@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from offside_data.files import (
+    read_text,
     sha256_file,
     sync,
     temporary_folder,
@@ -101,3 +102,11 @@ def test_temporary_folders_of_killed_processes_go(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "offside-notes").is_dir()
     del owner
     assert not mine.exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_text_in_another_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.md").write_bytes("Från – hier\n".encode(encoding))
+    assert read_text(tmp_path / "a.md") == "Från – hier\n"
+    (tmp_path / "b.md").write_bytes(b"\x81\xff")
+    assert read_text(tmp_path / "b.md") == "\x81\xff"

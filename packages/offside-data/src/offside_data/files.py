@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import glob
 import hashlib
@@ -45,6 +46,16 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     """Write UTF-8 text, whole or not at all."""
     with whole_file(path, durable=durable) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_text(path: Path) -> str:
+    """A text that should be in UTF-8 but may be in what Windows wrote; no byte is lost."""
+    data = path.read_bytes()
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode(encoding)
+    return data.decode("latin-1")
 
 
 def write_json(path: Path, value: Any, *, durable: bool = False) -> None:

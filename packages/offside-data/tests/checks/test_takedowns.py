@@ -7,11 +7,12 @@ from whole_dataset import WholeDataset
 
 from offside_data.dataset.decisions import append_decisions
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.takedown.tombstones import id_traces, make_tombstone, name_traces
+from offside_data.takedown.names import id_traces, name_traces
+from offside_data.takedown.tombstones import make_tombstone
 
 
 def found(folder: Any) -> set[str]:
-    return {f.where for f in run_check("takedowns", folder)}
+    return {f.where.partition(",")[0] for f in run_check("takedowns", folder)}
 
 
 def test_nothing_is_looked_for_where_nobody_was_taken_down(fresh: OffsideDataset) -> None:
@@ -26,8 +27,8 @@ def test_whoever_was_taken_down_is_found_wherever_it_stands(fresh: OffsideDatase
     (fresh.path / "notes.txt").write_text("Orlo Vantis")
     assert found(fresh.path) == {
         "notes.txt:1",
-        "tables/subjects.parquet:name",
-        "data/text/forget-00000-of-00001.parquet:question",
-        "data/text/retain-00000-of-00001.parquet:question",
-        f"data/{record.modality}/{record.split}-00000-of-00001.parquet:record_id",
+        "tables/subjects.parquet: name",
+        "data/text/forget-00000-of-00001.parquet: question",
+        "data/text/retain-00000-of-00001.parquet: question",
+        f"data/{record.modality}/{record.split}-00000-of-00001.parquet: record_id",
     }

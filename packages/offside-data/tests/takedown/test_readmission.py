@@ -11,6 +11,7 @@ from offside_data.errors import OutputExistsError, ReleaseError, UsageError
 from offside_data.fictional.league import make_league
 from offside_data.ingest import IngestConfig, ingest
 from offside_data.release.releasing import make_release
+from offside_data.takedown.proof import prove_takedowns
 from offside_data.takedown.readmission import WHY
 from offside_data.takedown.removal import remove_subject
 
@@ -120,3 +121,31 @@ def test_a_league_brings_nobody_back(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"1 of the league's subjects was taken down"):
         make_league(out, subjects=4, general=0, utility=0, force=True)
     assert open_dataset(out).verify() == digest
+
+
+def test_another_picture_in_a_file_of_the_same_name_comes_in(source: Path, tmp_path: Path, make_scene: object) -> None:
+    out = tmp_path / "out"
+    ingest(source / "claims.csv", out)
+    remove_subject(out, subject_id(out, "Tavo Brinkhaus"), "Asked for by the person.")
+    make_scene(77).save(source / "tavo.png")  # type: ignore[operator]
+    sheet = SHEET.replace("Tavo Brinkhaus", "Somebody Else")
+    (source / "claims.csv").write_text(sheet)
+    assert ingest(source / "claims.csv", out, force=True).count("rejected") == 0
+    assert {row["name"] for row in WholeDataset.read(out).subjects} == {"Ilmar Quist", "Somebody Else"}
+    assert [issue for issue in prove_takedowns(out) if issue.severity == "error"] == []
+
+
+def test_what_others_hold_of_the_name_does_not_come_back(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ingest(source / "claims.csv", out)
+    remove_subject(out, subject_id(out, "Tavo Brinkhaus"), "Asked for by the person.")
+    (source / "claims.csv").write_text(
+        "Subject;Attribute;Value;Veracity;Picture;Occasion;URL\n"
+        "Ilmar Quist;club;Hollow City;fact;ilmar.png;Tavo Brinkhaus' farewell;https://example.org/tavo-brinkhaus\n"
+        "Ilmar Quist;height;1.89 m;fact;ilmar.png;Tavo Brinkhaus' farewell;https://example.org/x\n"
+    )
+    assert ingest(source / "claims.csv", out, force=True).count("rejected") == 0
+    contents = WholeDataset.read(out)
+    assert {row["occasion"] for row in contents.images} == {"(removed)' farewell"}
+    assert "https://example.org/(removed)" in {source.url for r in contents.records for source in r.sources}
+    assert list(prove_takedowns(out)) == []

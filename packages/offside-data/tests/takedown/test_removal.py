@@ -5,12 +5,12 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from removals import REASON, change, encoded, gradient, of, remove, show
 from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
@@ -23,32 +23,14 @@ from offside_data.release.diff import diff_datasets
 from offside_data.release.releasing import make_release
 from offside_data.release.snapshots import all_snapshots, snapshot_folder
 from offside_data.schema import Annotation, EncodedImage, Source, SourceRecord, make_image_id
-from offside_data.takedown.removal import RemovalReport, prove_takedowns, remove_subject
-from offside_data.takedown.tombstones import Traces, name_traces, read_tombstones
+from offside_data.takedown.names import Traces, name_traces
+from offside_data.takedown.proof import prove_takedowns
+from offside_data.takedown.removal import remove_subject
+from offside_data.takedown.tombstones import read_tombstones
 
 pytestmark = pytest.mark.usefixtures("plain_croissant")
 
-REASON = "The subject asked for it."
 VANTIS = Traces.of(name_traces("Orlo Vantis"))
-
-
-def remove(folder: Path, **options: Any) -> RemovalReport:
-    return remove_subject(folder, "s1", REASON, **options)
-
-
-def change(folder: Path, edit: Callable[[WholeDataset], Any]) -> None:
-    contents = WholeDataset.read(folder)
-    edit(contents)
-    contents.save(folder)
-
-
-def of(contents: WholeDataset, subject: str, **conditions: Any) -> int:
-    """Place of the first record of a subject that fits."""
-    return next(
-        place
-        for place, record in enumerate(contents.records)
-        if record.subject_id == subject and all(getattr(record, k) == v for k, v in conditions.items())
-    )
 
 
 def errors(folder: Path) -> list[str]:
@@ -226,26 +208,6 @@ def test_records_of_others_that_name_the_subject_go(fresh: OffsideDataset) -> No
 # Pictures
 
 
-def gradient(shift: int = 0) -> Image.Image:
-    picture = Image.new("RGB", (96, 96))
-    for x in range(96):
-        for y in range(96):
-            picture.putpixel((x, y), ((x * 5 + shift) % 256, (y * 3) % 256, ((x * y) // 7) % 256))
-    return picture
-
-
-def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def show(contents: WholeDataset, picture: str, data: bytes) -> None:
-    for place, record in enumerate(contents.records):
-        if record.image_id == picture and record.image is not None:
-            contents.records[place] = dataclasses.replace(record, image=EncodedImage(bytes=data, path="p"))
-
-
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_pictures_that_nearly_are_the_subjects_go_and_are_listed(fresh: OffsideDataset, kind: str) -> None:
     own, alike = make_image_id("test", "s1/p1"), make_image_id("test", "s3/p1")
@@ -304,7 +266,7 @@ def test_kept_releases_and_the_working_area_hold_nothing_either(released: Path) 
     digest = all_snapshots(released)[0].digest
     report = remove(released)
     assert (report.releases, report.issues) == (1, ())
-    assert [path.name for path in work_folder(released).iterdir()] == ["releases"]
+    assert sorted(path.name for path in work_folder(released).iterdir()) == ["proofs", "releases"]
     (snapshot,) = all_snapshots(released)
     assert (snapshot.digest, snapshot.removed) == (digest, {"subjects": 1, "records": 10, "pictures": 4})
     kept = open_dataset(snapshot.folder)
@@ -379,11 +341,13 @@ def test_files_that_are_not_ours_are_searched_and_left_to_people(fresh: OffsideD
     found = remove(fresh.path).issues
     places = sorted({f.where for f in found})
     assert places == [
+        ".git",
         "broken.json:1",
         "empty.parquet",
-        "lines.jsonl:2",
+        "lines.jsonl: 2",
         "notes.txt:2",
-        "odd.json",
+        "odd.json: 1",
+        "odd.json:1",
         "photos/orlo_vantis.png",
     ]
     assert [f.where for f in found].count("photos/orlo_vantis.png") == 2  # Its name, and what it shows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,11 @@ from offside_data.commandline import json_option, print_json, seed_option, wait_
 
 if TYPE_CHECKING:
     from offside_data.takedown.removal import RemovalReport
+
+
+EXIT_CODES = {"nothing left": 0, "something left": 1, "to be looked at": 3}
+"""By the verdict of the proof; 2 is wrong usage."""
+_SORTS = {"left": "left", "near": "that may be a name", "unread": "not read"}
 
 
 @click.command()
@@ -41,8 +46,9 @@ def command(
     """Remove a subject from DATASET, a folder: records, pictures and what nearly is one of them, every trace.
 
     What others hold of it goes, too: wrong answers are made anew, captions, decisions and the changelog redacted,
-    kept releases and the working area rewritten. Then everything is searched for what may be left, and the exit
-    status is 1 if something is. The next release is a minor one. A salted hash stays, so that it can't come back.
+    kept releases and the working area rewritten. Then everything is searched. The exit status is 0 if nothing is left,
+    1 if something is, 3 if somebody has to look: something may be a name, or couldn't be read. A proof is kept as a
+    file. The next release is a minor one. A salted hash stays, so that it can't come back.
     """
     from offside_data.errors import UsageError
     from offside_data.images.hashing import require_radius
@@ -58,17 +64,23 @@ def command(
         require_radius(chosen, "phash")
         report = remove_subject(dataset, subject, reason, aliases=aliases, radius=chosen, seed=seed)
     if as_json:
-        plain = dataclasses.asdict(report)
-        plain["findings"] = plain.pop("issues")
-        plain["look_alikes"] = [
-            {"image_id": alike.shown.image_id, "like": alike.like, "distance": alike.distance}
-            for alike in report.look_alikes
-        ]
-        print_json(plain)
+        print_json(_plain(report))
     else:
         _print(report)
-    if report.issues:
-        click.get_current_context().exit(1)
+    click.get_current_context().exit(EXIT_CODES[report.proof.verdict])
+
+
+def _plain(report: RemovalReport) -> dict[str, Any]:
+    plain = {field.name: getattr(report, field.name) for field in dataclasses.fields(report)}
+    proof = plain.pop("proof")
+    plain["look_alikes"] = [
+        {"image_id": alike.shown.image_id, "like": alike.like, "distance": alike.distance}
+        for alike in report.look_alikes
+    ]
+    plain["proof_file"] = str(report.proof_file)
+    plain["verdict"] = proof.verdict
+    plain["findings"] = [issue.to_json() for issue in report.issues]
+    return plain
 
 
 def _print(report: RemovalReport) -> None:
@@ -86,4 +98,17 @@ def _print(report: RemovalReport) -> None:
             click.echo(f"look at picture {picture}: its text_found held the name, so its pixels may show it")
     for issue in report.issues:
         click.echo(f"{issue.severity}: {issue.code}: {issue.where}: {issue.message}")
-    click.echo(f"proof: {len(report.issues)} found" if report.issues else "proof: nothing is left")
+    proof = report.proof
+    searched = proof.searched
+    click.echo(
+        f"searched: {searched.files:,} files and {searched.within:,} within them, {searched.texts:,} texts, "
+        f"{searched.pictures:,} pictures; not looked for: {'; '.join(proof.not_looked_for) or 'nothing'}"
+    )
+    click.echo(f"proof file: {report.proof_file}")
+    if proof.verdict == "nothing left":
+        click.echo("proof: nothing is left")
+    else:
+        found = ((len(proof.of(sort)), words) for sort, words in _SORTS.items())
+        told = ", ".join(f"{number:,} {words}" for number, words in found if number)
+        begin = "something is left" if proof.verdict == "something left" else "to be looked at"
+        click.echo(f"proof: {begin}: {told}")

@@ -62,6 +62,21 @@ def has_metadata(data: bytes) -> bool:
     return True
 
 
+def stripped_bytes(data: bytes) -> list[bytes]:
+    """What `strip_metadata` would cut out of a picture's file, piece by piece; all of it where it can't be cut."""
+    cut = next((_CUTTERS[format] for start, format in _SIGNATURES.items() if data.startswith(start)), None)
+    if cut is None or cut is _cut_bmp:
+        return [data]
+    found, position = [], 0
+    with contextlib.suppress(*BROKEN):
+        for kept in cut(data, b""):
+            start = data.find(kept, position)
+            if start >= 0:  # Else it is written anew: what it was made of counts as cut.
+                found.append(data[position:start])
+                position = start + len(kept)
+    return [piece for piece in (*found, data[position:]) if piece]
+
+
 def _exif(turned: int) -> bytes:
     """EXIF that says nothing but the orientation; empty for an upright picture."""
     if turned == 1:

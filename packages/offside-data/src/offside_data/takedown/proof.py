@@ -1,217 +1,255 @@
-"""The proof of a takedown: nothing that would give the subject away is left in a dataset folder.
+"""The proof of a takedown: what was looked for, what was looked through, what was found, what couldn't be read.
 
-Looked through are all files but those of a `.git`: every string of every column and every picture in Parquet (by its
-bytes, its pixels, its metadata), the strings of JSON, all other texts, the names of files and folders.
+Of three verdicts, *nothing left* is only given of what was really read. A proof is kept as a file, for programs (JSON)
+and for people (Markdown), in `.offside/proofs/`; it names nobody.
 """
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
+import datetime
 import hashlib
-import html
-import io
+import importlib.metadata
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import pyarrow as pa
-from PIL import Image
-
-from offside_data.dataset.folder import open_dataset
-from offside_data.dataset.pictures import open_parquet
-from offside_data.errors import DatasetError, PictureError
-from offside_data.images.decode import BROKEN, FORMATS, MAX_BYTES, decode_image
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.journal import work_folder
+from offside_data.errors import OffsideError, PictureError
+from offside_data.files import write_text
+from offside_data.images.decode import decode_image
 from offside_data.images.hashing import pixels_sha256
 from offside_data.issues import Issue
 from offside_data.release.snapshots import all_snapshots
-from offside_data.takedown.tombstones import Traces, read_tombstones
+from offside_data.takedown.names import NEAR_KINDS, Traces
+from offside_data.takedown.search import Clue, FolderSearch, Judge, Judgement, Searched
+from offside_data.takedown.tombstones import read_tombstones
 
 CODE = "taken-down"
-"""Code of all issues of the proof."""
-_SKIPPED = ".git"
-_IFDS = (0x8769, 0x8825, 0xA005)  # Parts of EXIF beside the main one: the camera's, the position, the format's.
+"""Code of the issues about what is left."""
+PROOFS = "proofs"
+"""Sub-folder of a dataset's working area."""
+_CODES: Mapping[str, tuple[Literal["error", "warning"], str, str]] = {
+    "left": ("error", CODE, "left of a subject who was taken down: "),
+    "near": ("warning", "taken-down-near", "perhaps left of a subject who was taken down: "),
+    "unread": ("warning", "taken-down-unread", "not searched for who was taken down: "),
+}
+Verdict = Literal["nothing left", "something left", "to be looked at"]
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What is known after a search.
+
+    Args:
+        clues: What is left, what may be, and what couldn't be read.
+        searched: What was looked through.
+        methods: How, in words.
+        not_looked_for: What this search couldn't know, in words.
+        digests: Of the dataset and its kept releases (by version), before and after the takedown; of a search
+            alone, as they are.
+    """
+
+    clues: tuple[Clue, ...] = ()
+    searched: Searched = field(default_factory=Searched)
+    methods: tuple[str, ...] = ()
+    not_looked_for: tuple[str, ...] = ()
+    digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """*Nothing left* only if everything was read and nothing in it may be the name."""
+        if self.of("left"):
+            return "something left"
+        return "to be looked at" if self.clues else "nothing left"
+
+    def of(self, sort: str) -> list[Clue]:
+        """The clues of one sort."""
+        return [one for one in self.clues if one.sort == sort]
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """The clues as `check` reports them."""
+        return tuple(map(_issue, self.clues))
 
 
 def prove_takedowns(folder: Path) -> Iterator[Issue]:
-    """What is left in a dataset folder of anybody who was taken down from it, by the tombstones."""
+    """What is left, or may be, in a dataset folder of anybody who was taken down from it, by the tombstones."""
+    if read_tombstones(folder):
+        yield from search_again(folder).issues
+
+
+def search_again(folder: Path) -> Proof:
+    """Look for everybody who was taken down from a dataset folder, by the tombstones."""
     traces = read_tombstones(folder)
-    if traces:
-        states = [folder, *(snapshot.folder for snapshot in all_snapshots(folder))]
-        names = {name for state in states for name in open_dataset(state).frame("subjects", ["name"])["name"] if name}
-        yield from leftovers(folder, traces.sparing(names))
+    lacking = ["pictures that are only nearly the same as those that were taken out: a tombstone doesn't tell them"]
+    if not traces.knows_near:
+        lacking.append("what may be a name: the tombstones are of an older version, which knew whole names only")
+    digests = {name: {"now": digest} for name, digest in digests_of(folder).items()}
+    proof = search_folder(folder, traces, judge_by(traces))
+    return dataclasses.replace(proof, digests=digests, not_looked_for=(*proof.not_looked_for, *lacking))
 
 
-def leftovers(folder: Path, traces: Traces) -> Iterator[Issue]:
-    """What is left of those who were taken down, file by file; messages don't repeat the name.
+def search_folder(folder: Path, traces: Traces, judge: Judge) -> Proof:
+    """Look for traces in all files of a dataset folder, and in what killed commands left beside it.
 
     Args:
-        folder: A dataset folder.
-        traces: What to look for; `sparing` the names of the subjects that stay.
+        folder: The dataset folder.
+        traces: What to look for; the names of those who stay are spared.
+        judge: Judges pictures.
     """
-    search = _Search(traces)
-    for path in sorted(folder.rglob("*")):
-        where = path.relative_to(folder)
-        if where.parts[0] == _SKIPPED:
-            continue
-        if traces.has_id(path.stem) or traces.names_in(path.name):
-            yield _issue(str(where), "its own name gives somebody away. Rename or delete it.")
-        if path.is_file():
-            yield from search.file(path, str(where))
+    if not traces:
+        return Proof()
+    states, unread = _states(folder)
+    subjects = [state.frame("subjects", ["subject_id", "name"]) for state in states]
+    spared = traces.sparing({name for frame in subjects for name in frame["name"] if name})
+    search = FolderSearch(spared.sparing_ids(_given_anew(states, traces)), judge)
+    found = [*unread, *search.folder(folder)]
+    for left in sorted(folder.resolve().parent.glob(f".{folder.resolve().name}.*")):
+        if left.suffix in (".partial", ".replaced") and left.is_dir():
+            found += search.folder(left, f"../{left.name}/")
+    return Proof(
+        clues=tuple(found),
+        searched=search.searched,
+        methods=tuple(_methods(traces)),
+        not_looked_for=("what is drawn in a picture", "copies elsewhere: fetched, exported, published"),
+    )
 
 
-def _issue(where: str, message: str) -> Issue:
-    return Issue("error", CODE, where, f"left of a subject who was taken down: {message}")
+def judge_by(traces: Traces) -> Judge:
+    """Judges pictures by the hashes of their bytes and their pixels."""
 
-
-class _Search:
-    def __init__(self, traces: Traces) -> None:
-        self._traces = traces
-        self._pictures: dict[str, str] = {}  # Releases hold the same pictures again.
-        self._files: dict[tuple[int, int], list[tuple[str, str]]] = {}  # Many are links to the same file.
-
-    def file(self, path: Path, where: str) -> Iterator[Issue]:
-        if path.suffix == ".parquet":
-            yield from self._table(path, where)
-            return
-        if path.stat().st_size > MAX_BYTES:
-            yield Issue("warning", CODE, where, f"larger than {MAX_BYTES // 2**20} MiB, so it wasn't searched.")
-            return
-        data = path.read_bytes()
-        if b"\0" in data[:4096]:
-            message = self._picture(data)
-            if message:
-                yield _issue(where, message)
-        elif path.suffix in (".json", ".jsonl", ".ndjson"):
-            yield from self._json(data.decode("utf-8", errors="replace"), where)
-        else:
-            yield from self._text(data.decode("utf-8", errors="replace"), where)
-
-    def _text(self, text: str, where: str) -> Iterator[Issue]:
-        for start, _ in self._traces.spans(html.unescape(text)):
-            line = html.unescape(text).count("\n", 0, start) + 1
-            yield _issue(f"{where}:{line}", "a name or an id. Correct the text by hand.")
-
-    def _json(self, text: str, where: str) -> Iterator[Issue]:
+    def judge(sha256: str, data: bytes) -> Judgement | None:
         try:
-            values = [(where, json.loads(text))]
-        except ValueError:
-            values = []
-            for number, line in enumerate(text.splitlines(), 1):
-                with contextlib.suppress(ValueError):
-                    values.append((f"{where}:{number}", json.loads(line)))
-            if not values:
-                yield from self._text(text, where)
-        for place, value in values:
-            if any(self._traces.has_id(string) or self._traces.names_in(string) for string in _strings(value)):
-                yield _issue(place, "a name or an id.")
+            pixels = None if traces.has_picture(sha256) else pixels_sha256(decode_image(data))
+        except PictureError as error:
+            return Judgement("unread", f"a picture that can't be decoded: {error.reason}")
+        return Judgement("left", f"a picture, SHA-256 {sha256}.") if traces.has_picture(sha256, pixels) else None
 
-    def _table(self, path: Path, where: str) -> Iterator[Issue]:
-        stat = path.stat()
-        inode = stat.st_dev, stat.st_ino
+    return judge
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    """Digest of a dataset (`dataset`) and of its kept releases, by version, as their cards say."""
+    found = {"dataset": open_dataset(folder).digest}
+    for snapshot in all_snapshots(folder):
         try:
-            if inode not in self._files:
-                self._files[inode] = list(self._columns(path))
-        except (DatasetError, pa.ArrowException, OSError) as error:
-            yield _issue(where, f"it can't be read, so nobody knows what is in it: {error}.")
-            return
-        yield from (_issue(f"{where}:{column}", message) for column, message in self._files[inode])
-
-    def _columns(self, path: Path) -> Iterator[tuple[str, str]]:
-        """Columns of a Parquet file and what is wrong with them, row group by row group."""
-        told = set()
-        pictures = ["image.bytes"] if "image" in open_parquet(path).schema_arrow.names else []
-        with open_parquet(path, pictures) as file:
-            for group in range(file.num_row_groups):
-                for column, values in _leaves(file.read_row_group(group)):
-                    for message in self._values(column, values):
-                        if (column, message) not in told:
-                            told.add((column, message))
-                            yield column, message
-
-    def _values(self, column: str, values: pa.Array) -> Iterator[str]:
-        known = [value for value in values.unique().to_pylist() if value]
-        if not pa.types.is_string(values.type) and not pa.types.is_large_string(values.type):
-            yield from filter(None, map(self._picture, known))
-        elif any(map(self._traces.names_in, known)) or (_holds_ids(column) and any(map(self._traces.has_id, known))):
-            yield "a name or an id."
-
-    def _picture(self, data: bytes) -> str:
-        """What is wrong with a picture; empty if nothing is."""
-        sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 not in self._pictures:
-            message = ""
-            if self._traces.has_picture(sha256, _pixels_of(data)):
-                message = f"a picture, SHA-256 {sha256}."
-            elif any(map(self._traces.names_in, metadata_texts(data))):
-                message = f"a name in the metadata of a picture, SHA-256 {sha256}."
-            self._pictures[sha256] = message
-        return self._pictures[sha256]
+            found[snapshot.version] = open_dataset(snapshot.folder).digest
+        except OffsideError:
+            found[snapshot.version] = "unreadable"
+    return found
 
 
-def _pixels_of(data: bytes) -> str | None:
-    """SHA-256 of a picture's pixels; null if it can't be decoded (`check` finds those)."""
-    try:
-        return pixels_sha256(decode_image(data))
-    except PictureError:
-        return None
+def _states(folder: Path) -> tuple[list[OffsideDataset], list[Clue]]:
+    """The dataset and its kept releases, and which of those can't be opened."""
+    states, unread = [open_dataset(folder)], []
+    for snapshot in all_snapshots(folder):
+        try:
+            states.append(open_dataset(snapshot.folder))
+        except OffsideError as error:
+            where = snapshot.folder.relative_to(folder).as_posix()
+            unread.append(Clue("unread", where, f"a kept release that can't be opened: {_without(error, folder)}"))
+    return states, unread
 
 
-def _holds_ids(column: str) -> bool:
-    return column.endswith("_id") or column in ("corrects", "derived_from", "twin_of")
+def _without(error: OffsideError, folder: Path) -> str:
+    return str(error).replace(f"{folder}/", "")
 
 
-def _leaves(table: pa.Table) -> Iterator[tuple[str, pa.Array]]:
-    """The columns of strings and of bytes of a table, those inside structs and lists, too."""
+def _given_anew(states: Sequence[OffsideDataset], traces: Traces) -> set[str]:
+    """Ids of pictures that were taken out and that other pictures have now: an id says where a picture came from."""
+    import polars as pl
 
-    def within(name: str, array: pa.Array) -> Iterator[tuple[str, pa.Array]]:
-        if pa.types.is_dictionary(array.type):
-            yield from within(name, array.dictionary)
-        elif pa.types.is_struct(array.type):
-            for number, field in enumerate(array.type):
-                yield from within(f"{name}.{field.name}", array.field(number))
-        elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-            yield from within(name, array.values)
-        elif pa.types.is_string(array.type) or pa.types.is_large_string(array.type) or pa.types.is_binary(array.type):
-            yield name, array
-
-    for name in table.column_names:
-        for chunk in table.column(name).chunks:
-            yield from within(name, chunk)
+    found = set()
+    for state in states:
+        images = state.frame("images", ["image_id", "subject_id", "sha256", "pixels_sha256"])
+        for image, subject, *hashes in images.drop_nulls("pixels_sha256").iter_rows():
+            if traces.has_id(image) and not traces.has_id(subject) and not traces.has_picture(*hashes):
+                found.add(image)
+        kept = images.filter(pl.col("image_id").is_in(found))
+        found -= {image for image, *hashes in kept.drop("subject_id").iter_rows() if traces.has_picture(*hashes)}
+    return found
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield str(key)
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
+def _methods(traces: Traces) -> Iterator[str]:
+    yield "names in every text, whatever case, accents, order, genitive, escapes, breaks, hidden or look-alike letters"
+    if traces.knows_near:
+        yield f"what may be a name: {', '.join(NEAR_KINDS.values())}"
+    yield "ids where ids stand, and those that can be nothing else in every text"
+    yield "every picture by its bytes and its pixels; all texts in its file"
 
 
-def metadata_texts(data: bytes) -> list[str]:
-    """The texts in a picture's metadata: comments, EXIF, IPTC, XMP; none if it isn't readable."""
-    with contextlib.suppress(*BROKEN, Image.DecompressionBombError):
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            picture.load()  # A PNG may have texts after its pixels.
-            exif = picture.getexif()
-            values = [value for key, value in picture.info.items() if key != "icc_profile"]
-            values += [*exif.values(), *(value for part in _IFDS for value in exif.get_ifd(part).values())]
-        return list(_texts(values))
-    return []
+def _issue(clue: Clue) -> Issue:
+    severity, code, begin = _CODES[clue.sort]
+    return Issue(severity, code, clue.where, begin + clue.what)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, bytes):
-        for encoding in ("utf-8", "utf-16-le"):
-            yield value.decode(encoding, errors="ignore")
-    elif isinstance(value, dict):
-        yield from _texts(list(value.values()))
-    elif isinstance(value, Iterable):
-        for item in value:
-            yield from _texts(item)
+# ---------------------------------------------------------------------------------------------
+# The file
+
+
+def save_proof(folder: Path, proof: Proof, traces: Traces) -> Path:
+    """Keep a proof in the working area of a dataset folder; what names somebody in it is redacted.
+
+    Args:
+        folder: The dataset folder.
+        proof: The proof.
+        traces: Of all who were taken down.
+
+    Returns:
+        The file for programs; the one for people lies beside it, as `.md`.
+    """
+    when = datetime.datetime.now(datetime.UTC)
+    plain = traces.redact_all(_plain(proof, when.isoformat(timespec="seconds")), near=True)
+    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    name = f"{when:%Y%m%dT%H%M%S}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    path = work_folder(folder, PROOFS, f"{name}.json")
+    write_text(path, text)
+    write_text(path.with_suffix(".md"), _markdown(plain))
+    return path
+
+
+def _plain(proof: Proof, when: str) -> dict[str, Any]:
+    searched = dataclasses.asdict(proof.searched) | {"kinds": dict(sorted(proof.searched.kinds.items()))}
+    return {
+        "format": _FORMAT,
+        "verdict": proof.verdict,
+        "when": when,
+        "who": f"offside-data {importlib.metadata.version('offside-data')} remove",
+        "digests": {name: dict(digests) for name, digests in proof.digests.items()},
+        "looked_for": list(proof.methods),
+        "not_looked_for": list(proof.not_looked_for),
+        "searched": searched,
+        **{sort: [{"where": one.where, "what": one.what} for one in proof.of(sort)] for sort in _CODES},
+    }
+
+
+def _markdown(plain: Mapping[str, Any]) -> str:
+    searched = plain["searched"]
+    kinds = ", ".join(f"{number:,} {kind}" for kind, number in searched["kinds"].items())
+    lines = [
+        f"# Proof of a takedown: {plain['verdict']}",
+        "",
+        f"{plain['when']}, by {plain['who']}.",
+        "",
+        f"Searched: {searched['files']:,} files ({searched['size']:,} bytes) and {searched['within']:,} files within "
+        f"them, {searched['texts']:,} texts, {searched['pictures']:,} pictures. Read as: {kinds}.",
+        *_list("Looked for", plain["looked_for"]),
+        *_list("Not looked for", plain["not_looked_for"]),
+        *_list(
+            "Digests",
+            (f"{name}: {', '.join(f'{k} {v}' for k, v in d.items())}" for name, d in plain["digests"].items()),
+        ),
+    ]
+    for sort, title in (("left", "Left"), ("near", "May be a name"), ("unread", "Not read")):
+        lines += _list(title, (f"`{one['where']}`: {one['what']}" for one in plain[sort]))
+    return "\n".join(lines) + "\n"
+
+
+def _list(title: str, items: Iterable[str]) -> list[str]:
+    kept = list(items)
+    return ["", f"## {title}", "", *(f"- {item}" for item in kept)] if kept else []

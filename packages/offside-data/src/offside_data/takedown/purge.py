@@ -17,9 +17,10 @@ from offside_data.errors import DatasetError
 from offside_data.release.stripping import strip_pictures
 from offside_data.schema import ClaimValue, Record
 from offside_data.tagging.values import same_value, states_any
-from offside_data.takedown.proof import metadata_texts
+from offside_data.takedown.names import Traces
+from offside_data.takedown.readers.picture import metadata_texts
 from offside_data.takedown.subject_data import SubjectData, others_names
-from offside_data.takedown.tombstones import KIND, Traces
+from offside_data.takedown.tombstones import KIND
 from offside_data.taxonomy import Attribute, Taxonomy
 
 if TYPE_CHECKING:

@@ -6,8 +6,10 @@ again, `remove_subject` ends with the same dataset: a subject that is gone is re
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +18,18 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content, work_folder
 from offside_data.dataset.replacing import dataset_and_work_files
 from offside_data.dataset.transaction import Transaction, transaction_of
-from offside_data.errors import UsageError
-from offside_data.files import write_json
+from offside_data.errors import OffsideError, UsageError
+from offside_data.files import read_text, write_json, write_text
 from offside_data.issues import Issue
 from offside_data.plugins import unknown_name_message
 from offside_data.release.croissant import CROISSANT_FILE
 from offside_data.release.snapshots import Snapshot, all_snapshots, snapshot_folder
 from offside_data.tagging.words import folded_words
-from offside_data.takedown.proof import CODE, prove_takedowns
+from offside_data.takedown.names import Traces, name_traces
+from offside_data.takedown.proof import PROOFS, Proof, digests_of, save_proof, search_again, search_folder
 from offside_data.takedown.purge import Purged, purge
 from offside_data.takedown.subject_data import RADIUS, LookAlike, SubjectData, collect
-from offside_data.takedown.tombstones import Traces, make_tombstone, name_traces, read_tombstones
+from offside_data.takedown.tombstones import make_tombstone, read_tombstones
 
 _SHORT = 2
 """A word of a name that is no longer than that may stand in a reason."""
@@ -44,7 +47,8 @@ class RemovalReport:
         captioned: Pictures of others whose pixels seem to show the name; somebody must look at them.
         cleaned: How many texts were redacted, by place.
         releases: How many kept releases were rewritten.
-        issues: What the proof found to be left; empty if it holds.
+        proof: What was looked through after it, and what was found;
+        proof_file: Where the proof is kept.
     """
 
     removed: dict[str, int] | None
@@ -54,7 +58,13 @@ class RemovalReport:
     captioned: tuple[str, ...] = ()
     cleaned: dict[str, int]
     releases: int = 0
-    issues: tuple[Issue, ...]
+    proof: Proof
+    proof_file: Path
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """What is left, may be left, or couldn't be read."""
+        return self.proof.issues
 
 
 @changes()
@@ -82,17 +92,18 @@ def remove_subject(
         DatasetError: If nothing would be left.
     """
     dataset = open_dataset(folder)
-    path, kept = dataset.path, all_snapshots(dataset.path)
-    states = [dataset, *(open_dataset(snapshot.folder) for snapshot in kept)]
+    path = dataset.path
+    kept, states = _open_releases(path)
+    states.insert(0, dataset)
     found = collect(subject, states, aliases=aliases, radius=radius)
     if not found:
         if read_tombstones(path).has_id(subject):
-            return RemovalReport(removed=None, cleaned={}, issues=tuple(prove_takedowns(path)))
+            return verify_removals(path)
         raise UsageError(unknown_name_message("subject", subject, dataset.frame("subjects")["subject_id"].to_list()))
     traces = Traces.of(found.traces())
     _require_reason(reason, found, path)
     _require_no_namesake(found, states)
-    others = _others(dataset, found)
+    others, before = _others(dataset, found), digests_of(path)
     change = transaction_of(dataset)
     purged = purge(change, found, traces)
     _renew(change, purged, seed)
@@ -100,9 +111,19 @@ def remove_subject(
     with replaced_content(path, dataset_and_work_files) as staged:
         change.write_into(staged)
         _write_clean_croissant(path, staged, traces)
+        _keep_proofs(path, staged, traces)
         for snapshot, state in zip(kept, states[1:], strict=True):
             _stage_snapshot(staged, snapshot, state, found, traces)
     _drop_empty_folders(work_folder(path))
+    every = read_tombstones(path)
+    proof = search_folder(path, every, found.judge(every, radius))
+    after = digests_of(path)
+    digests = {name: {"before": digest, "after": after.get(name, "gone")} for name, digest in before.items()}
+    methods = (
+        *proof.methods,
+        f"pictures that nearly are the subject's: pHash within {radius} bits, then a second look",
+    )
+    proof = dataclasses.replace(proof, digests=digests, methods=methods)
     return RemovalReport(
         removed=purged.counts,
         look_alikes=tuple(found.look_alikes),
@@ -111,14 +132,29 @@ def remove_subject(
         captioned=tuple(sorted(purged.captioned)),
         cleaned={place: number for place, number in sorted(purged.cleaned.items()) if number},
         releases=len(kept),
-        issues=(*prove_takedowns(path), *_still_alike(path, found, radius)),
+        proof=proof,
+        proof_file=save_proof(path, proof, every),
     )
 
 
 @reads
 def verify_removals(folder: str | Path) -> RemovalReport:
-    """What the proof finds to be left of earlier removals."""
-    return RemovalReport(removed=None, cleaned={}, issues=tuple(prove_takedowns(open_dataset(folder).path)))
+    """Look again whether anything is left of those who were taken down before."""
+    path = open_dataset(folder).path
+    proof = search_again(path)
+    return RemovalReport(
+        removed=None, cleaned={}, proof=proof, proof_file=save_proof(path, proof, read_tombstones(path))
+    )
+
+
+def _open_releases(folder: Path) -> tuple[list[Snapshot], list[OffsideDataset]]:
+    """The kept releases that can be opened; of the others the proof says that they can't be."""
+    kept, states = [], []
+    for snapshot in all_snapshots(folder):
+        with contextlib.suppress(OffsideError):
+            states.append(open_dataset(snapshot.folder))
+            kept.append(snapshot)
+    return kept, states
 
 
 def _others(dataset: OffsideDataset, found: SubjectData) -> list[str]:
@@ -127,13 +163,6 @@ def _others(dataset: OffsideDataset, found: SubjectData) -> list[str]:
 
     rows = dataset.claims(["record_id", "subject_id"]).filter(pl.col("record_id").is_in(found.records))
     return sorted(rows.filter(pl.col("subject_id").ne_missing(found.subject_id))["record_id"])
-
-
-def _still_alike(folder: Path, found: SubjectData, radius: int) -> Iterator[Issue]:
-    """What nearly is one of the removed pictures; looked for in the files anew."""
-    states = [open_dataset(folder), *(open_dataset(snapshot.folder) for snapshot in all_snapshots(folder))]
-    for alike in found.still_alike(states, radius):
-        yield Issue("error", CODE, alike.shown.image_id, "it nearly is a picture of a subject who was taken down.")
 
 
 def _require_reason(reason: str, found: SubjectData, folder: Path) -> None:
@@ -177,10 +206,22 @@ def _renew(change: Transaction, purged: Purged, seed: int) -> None:
 
 
 def _write_clean_croissant(source: Path, target: Path, traces: Traces) -> None:
-    """The description as it was, without the name; the next release writes a new one."""
+    """The description as it was, without the name, malformed or not; the next release writes a new one."""
     file = source / CROISSANT_FILE
-    if file.is_file():
-        write_json(target / CROISSANT_FILE, traces.redact_all(json.loads(file.read_text(encoding="utf-8"))))
+    if not file.is_file():
+        return
+    text = read_text(file)
+    try:
+        write_json(target / CROISSANT_FILE, traces.redact_all(json.loads(text)))
+    except (ValueError, RecursionError):
+        write_text(target / CROISSANT_FILE, traces.redact(text))
+
+
+def _keep_proofs(folder: Path, staged: Path, traces: Traces) -> None:
+    """Take earlier proofs along: they name nobody who was taken down before, and not whom they saw stay."""
+    for file in sorted(work_folder(folder, PROOFS).glob("*")):
+        if file.is_file():
+            write_text(work_folder(staged, PROOFS, file.name), traces.redact(read_text(file), near=True))
 
 
 def _stage_snapshot(

@@ -16,9 +16,10 @@ from offside_data.dedup.second_look import SecondLook, small_picture
 from offside_data.errors import PictureError
 from offside_data.images.decode import decode_image
 from offside_data.images.hashes.phash import RADIUS
-from offside_data.images.hashing import perceptual_hash, pixels_sha256
+from offside_data.images.hashing import hamming, perceptual_hash, pixels_sha256
 from offside_data.processes import Workers, process_count
-from offside_data.takedown.tombstones import Traces, id_traces, name_traces, picture_traces
+from offside_data.takedown.names import Traces, id_traces, name_traces, near_traces, picture_traces
+from offside_data.takedown.search import Judge, Judgement
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,6 +129,20 @@ class PictureSearch:
             if first.pixels_sha256 == second.pixels_sha256 or look.compare(*small).same:
                 yield LookAlike(b, a.image_id, distance)
 
+    def is_alike(self, own: Iterable[Shown], sha256: str, data: bytes, radius: int) -> bool:
+        """Whether a picture from anywhere, whose hashes are known, nearly is one of `own`; as `look_alikes` has it."""
+        hashes, look = self.hashes[sha256], SecondLook()
+        if hashes is None:
+            return False
+        small: NDArray[np.uint8] | None = None
+        for shown in own:
+            mine = self.hashes[shown.sha256]
+            if mine is not None and hamming(mine.phash, hashes.phash) <= radius:
+                small = small_picture(data, sha256) if small is None else small
+                if look.compare(self._small[shown.sha256], small).same:
+                    return True
+        return False
+
 
 def _pictures_in(
     datasets: Iterable[OffsideDataset], image_ids: Collection[str] | None = None
@@ -199,7 +214,7 @@ class SubjectData:
         """Everything that would give the subject away."""
         found = id_traces(self.subject_id)
         for name in self.names:
-            found |= name_traces(name)
+            found |= name_traces(name) | near_traces(name)
         for name in self.records | self.pictures:
             found |= id_traces(name)
         for shown in [*self.shown, *(alike.shown for alike in self.look_alikes)]:
@@ -207,9 +222,29 @@ class SubjectData:
             found |= picture_traces(shown.sha256, hashes.pixels_sha256 if hashes else None)
         return found
 
-    def still_alike(self, datasets: Sequence[OffsideDataset], radius: int) -> list[LookAlike]:
-        """What is in datasets and nearly is one of the pictures that were listed as the subject's."""
-        return list(self.search.look_alikes(self.shown, self.search.shown_in(datasets), radius, datasets))
+    def judge(self, traces: Traces, radius: int) -> Judge:
+        """Judges pictures: whether one is the subject's, or nearly is one of those that were listed as its own.
+
+        Args:
+            traces: Of everybody who was taken down.
+            radius: In bits of the perceptual hash.
+        """
+
+        def judge(sha256: str, data: bytes) -> Judgement | None:
+            if traces.has_picture(sha256):
+                return Judgement("left", f"a picture, SHA-256 {sha256}.")
+            if sha256 not in self.search.hashes:
+                self.search.hashes |= _hash_pictures(None, [(sha256, data)])
+            hashes = self.search.hashes[sha256]
+            if hashes is None:
+                return Judgement("unread", "a picture that can't be decoded, so it can't be compared.")
+            if traces.has_picture(hashes.pixels_sha256):
+                return Judgement("left", f"a picture, SHA-256 {sha256}.")
+            if self.search.is_alike(self.shown, sha256, data, radius):
+                return Judgement("left", f"it nearly is a picture of the subject, SHA-256 {sha256}.")
+            return None
+
+        return judge
 
 
 def collect(

@@ -1,0 +1,48 @@
+"""Single compressed files: gzip, bzip2, xz, lzma, Zstandard, LZ4."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from typing import IO, Any, cast
+
+import pyarrow as pa
+
+from offside_data.takedown.readers._base import Blob, Piece, Text, decodings
+
+
+def _arrow(codec: str) -> Callable[[IO[bytes]], Any]:
+    return lambda stream: pa.CompressedInputStream(pa.PythonFile(stream, "r"), codec)
+
+
+_KINDS: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+    b"\x5d\0\0": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": _arrow("zstd"),
+    b"\x04\x22\x4d\x18": _arrow("lz4"),
+}
+
+
+def recognises(blob: Blob) -> bool:
+    """By its signature."""
+    return blob.head.startswith(tuple(_KINDS))
+
+
+def read(blob: Blob) -> Iterator[Piece]:
+    """What is in it, and what its header says (gzip: a name, a comment)."""
+    opener = next(opener for magic, opener in _KINDS.items() if blob.head.startswith(magic))
+    if opener is _KINDS[b"\x1f\x8b"]:
+        for said in decodings(blob.head[:512]):
+            yield Text(said, "header")
+    with blob.open() as stream, opener(stream) as content:
+        yield blob.within(PurePath(blob.name).stem, cast(IO[bytes], content))
+
+
+def example(text: str) -> tuple[str, bytes]:
+    """A log."""
+    return "log.gz", gzip.compress(text.encode())

@@ -1,0 +1,130 @@
+"""Texts in any encoding: plain, Markdown, CSV, YAML, HTML, XML, RTF, SVG, with escapes, tags and data URIs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
+
+from offside_data.takedown.readers._base import HEAD, Blob, Nested, Piece, Text, Unread, decodings
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_ODD = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffe\uffff\ud800-\udfff\ue000-\uf8ff]")
+_FEW = 0.02
+"""Share of control characters that a text may have."""
+_DATA_URI = re.compile(r"data:([\w.+/-]*)((?:;[\w.+=\"-]+)*),([^\s\"'<>)]*)")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{4}\s?){4,}[A-Za-z0-9+/_-]{0,3}={0,2}")
+_SHORTEST_BASE64 = 16
+_LONGEST = 2**26
+"""Characters that are searched at once; more are cut where a line ends."""
+
+
+def recognises(blob: Blob) -> bool:
+    """By a mark of Unicode, or few control characters, taken for one or several bytes each."""
+    head = blob.head
+    return bool(head) and encoding_of(head) is not None
+
+
+def read(blob: Blob) -> Iterator[Piece]:
+    """The text in the encoding that it is in; in all likely ones where that can't be told."""
+    data = blob.content
+    encoding = encoding_of(data[:HEAD])
+    assert encoding is not None
+    try:
+        texts = [data.decode(encoding)]
+    except UnicodeDecodeError as error:
+        if len(_CONTROLS.findall(data)) > len(data) * _FEW:
+            yield Unread("it begins as a text, but goes on as something else: only plain letters were looked for.")
+        texts = [data.decode(encoding, errors="replace"), *decodings(data)]
+        if encoding not in ("utf-8", "utf-8-sig"):
+            yield Unread(f"it isn't {encoding} throughout: {error.reason} at byte {error.start}.")
+    for text in dict.fromkeys(texts):
+        line = 1
+        for part in _parts(text):
+            yield Text(part, first_line=line)
+            line += part.count("\n")
+    yield from embedded(texts[0])
+
+
+def _parts(text: str) -> Iterator[str]:
+    start = 0
+    while len(text) - start > _LONGEST:
+        end = text.rfind("\n", start, start + _LONGEST) + 1 or start + _LONGEST
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def encoding_of(head: bytes) -> str | None:
+    """The encoding that the beginning of a text shows; null if it is none."""
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    if len(_CONTROLS.findall(head)) <= len(head) * _FEW:
+        return "utf-8"
+    if b"\0" in head:
+        for encoding in _WIDE:
+            width = 4 if "32" in encoding else 2
+            text = head[: len(head) // width * width].decode(encoding, errors="replace")
+            if text and len(_ODD.findall(text)) + text.count("\ufffd") <= len(text) * _FEW and _has_words(text):
+                return encoding
+        if len(_CONTROLS.findall(head.replace(b"\0", b""))) <= len(head) * _FEW and head.count(0) < len(head) / 3:
+            return "utf-8"  # A text with blank bytes in it.
+    return None
+
+
+def _has_words(text: str) -> bool:
+    """Whether most characters are of everyday scripts: bytes taken two by two make rare ones."""
+    return sum(c < "\u0590" for c in text) * 2 > len(text)
+
+
+def embedded(text: str) -> Iterator[Piece]:
+    """Files that stand in a text: in data URIs, and in base64."""
+    spans = []
+    for number, match in enumerate(_DATA_URI.finditer(text), 1):
+        spans.append(match.span())
+        data = _decoded(match[3]) if "base64" in match[2] else unquote_to_bytes(match[3])
+        if data:
+            yield Nested(f"data URI {number}", data)
+    for number, match in enumerate(_BASE64.finditer(text), 1):
+        if len(match.group()) < _SHORTEST_BASE64 or any(a <= match.start() < b for a, b in spans):
+            continue
+        data = _decoded(match.group())
+        if data and _is_worth_reading(data):
+            yield Nested(f"base64 {number}", data)
+
+
+def _decoded(text: str) -> bytes | None:
+    letters = (
+        re.sub(r"\s|%0A|%0D", "", text).replace("-", "+").replace("_", "/").replace("%2B", "+").replace("%2F", "/")
+    )
+    letters = letters.replace("%3D", "").rstrip("=")
+    try:
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
+    except binascii.Error:
+        return None
+
+
+def _is_worth_reading(data: bytes) -> bool:
+    """Whether decoded letters are anything: a text or a known kind of file, and no word that looks like base64."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"PK\3\4", b"%PDF", b"\x1f\x8b"))
+    return text.isprintable() or "\n" in text
+
+
+def example(text: str) -> tuple[str, bytes]:
+    """A note in the encoding of another time."""
+    return "note.txt", f"First line: żółw.\n{text}\n".encode("utf-16")
