@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
@@ -13,18 +15,18 @@ def run(*arguments: object) -> Any:
     return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
 
 
-def test_a_waiver_and_the_list_of_decisions(fresh: OffsideDataset) -> None:
-    del fresh.card.data["license"]
-    fresh.card.save(fresh.path)
-    assert run("check", fresh.path, "--strict").exit_code == 1
-    result = run("waive", fresh.path, "card-incomplete", "--reason", "nobody knows the licence")
+def test_a_waiver_and_the_list_of_decisions(records: Any, write_dataset: Any, tmp_path: Path) -> None:
+    first, *rest = records
+    folder = write_dataset(tmp_path / "odd", [dataclasses.replace(first, suspect="odd"), *rest]).path
+    assert run("check", folder, "--strict").exit_code == 1
+    result = run("waive", folder, "suspect", "--reason", "looked at, fine")
     assert result.exit_code == 0
-    assert "card-incomplete at license is waived." in result.stdout
-    assert run("check", fresh.path, "--strict").exit_code == 0
-    (decision,) = json.loads(run("decisions", fresh.path, "--json").stdout)
+    assert f"suspect at {first.record_id} is waived." in result.stdout
+    assert run("check", folder, "--strict").exit_code == 0
+    (decision,) = json.loads(run("decisions", folder, "--json").stdout)
     assert (decision["kind"], decision["holds"]) == ("waiver", True)
-    assert run("undo", fresh.path, decision["id"]).exit_code == 0
-    assert run("check", fresh.path, "--strict").exit_code == 1
+    assert run("undo", folder, decision["id"]).exit_code == 0
+    assert run("check", folder, "--strict").exit_code == 1
 
 
 def test_an_unknown_issue_is_wrong_use(fresh: OffsideDataset) -> None:

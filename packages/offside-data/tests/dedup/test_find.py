@@ -114,12 +114,13 @@ def test_a_chain_is_one_cluster_but_says_who_is_unlike_the_keeper(
     same = [(name, "b") for name in "ac"]
     phash = {"hashes": ("0" * 16,)}
 
-    def compare(look: Any, first: Any, second: Any) -> find.SecondLookResult:
+    def compare(look: Any, first: Any, second: Any, whole: Any = None) -> find.SecondLookResult:
         names = [name for one in (first, second) for name in "abc" if (one.small == seen[name].small).all()]
         return find.SecondLookResult(same=tuple(names) in same or tuple(names[::-1]) in same, bits=0, correlation=1.0)
 
     seen = {name: find.see(data, name) for name, data in pictures.items()}
-    monkeypatch.setattr(find.SecondLook, "compare_closely", compare)
+    monkeypatch.setattr(find.SecondLook, "compare_wholes", compare)
+    monkeypatch.setattr(find.SecondLook, "look_closer", compare)
     (cluster,) = search(pictures, a=phash, b=phash, c=phash).clusters
     assert cluster.keeper.key == "a"
     assert {m.picture.key: m.like_keeper for m in cluster.others} == {"b": True, "c": False}
@@ -197,6 +198,14 @@ def test_look_alikes_are_no_cluster(search: Any, posts: Any) -> None:
     assert found.refusals == 0
 
 
+def test_a_copy_is_found_among_many_look_alikes(search: Any, posts: Any) -> None:
+    pictures = {f"{number:02}": posts(f"Fee: {number} million") for number in range(31, 45)}
+    pictures["copy"] = posts("Fee: 38 million", kind="JPEG", quality=60)
+    found = search(pictures)
+    assert keys(found) == [("38", "copy")]
+    assert {pair.a.key for pair in found.look_alikes} | {pair.b.key for pair in found.look_alikes} >= {"31", "44"}
+
+
 def test_what_a_person_told_apart_is_never_joined(search: Any, make_scene: Any, encoded: Any, copies: Any) -> None:
     pictures = {"a": encoded(make_scene(1)), "b": copies["exact"](make_scene(1)), "c": copies["jpeg"](make_scene(1))}
     assert keys(search(pictures)) == [("a", "b", "c")]
@@ -215,7 +224,7 @@ def test_records_decide_where_pixels_do_not(
     search: Any, make_scene: Any, encoded: Any, copies: Any, monkeypatch: Any, claims: dict[str, str], same: bool
 ) -> None:
     unsure = SecondLookResult(same=True, bits=0, correlation=1.0, difference=25.0, spots=(Spot(0.1, 0.1, 0.2, 0.2),))
-    monkeypatch.setattr(find.SecondLook, "compare_closely", lambda *pair: unsure)
+    monkeypatch.setattr(find.SecondLook, "look_closer", lambda *given: unsure)
     stated = {key: {"fee": frozenset([value])} for key, value in {"a": "1", **claims}.items()}
     pictures = {"a": encoded(make_scene(1)), "b": copies["jpeg"](make_scene(1))}
     found = search(pictures, told=Told(claims=lambda asked: stated))
@@ -229,8 +238,10 @@ class Oracle:
     def __init__(self, same: set[frozenset[int]]) -> None:
         self.same = same
 
-    def compare_closely(self, first: int, second: int) -> SecondLookResult:
+    def compare_closely(self, first: int, second: int, whole: Any = None) -> SecondLookResult:
         return SecondLookResult(same=frozenset((first, second)) in self.same, bits=0, correlation=1.0)
+
+    compare_wholes = look_closer = compare_closely
 
 
 @given(st.integers(2, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=14), st.randoms())

@@ -28,6 +28,9 @@ SHOWN_REJECTED = 50
 _ALL_PAIRS = 20
 """Up to so many pictures of a cluster are all compared with each other; of more, only as many as it takes."""
 
+_ENOUGH = 4
+"""Look-alikes of a picture after which only the likeliest copies are looked at: a template may have thousands."""
+
 Pair = tuple[int, int]
 
 
@@ -123,8 +126,8 @@ class _Search:
                 self._join(group, group)
         candidates = self._candidates(radius)
         by_distance = sorted(candidates, key=lambda pair: (candidates[pair], pair))
-        for pair, seen in self._seen(read, by_distance):
-            self._look_at(pair, candidates[pair], seen)
+        for block, seen in self._blocks(read, by_distance):
+            self._look_at(block, seen, candidates)
         self._let_records_decide()
         groups = sorted(sorted(group) for group in self.components.subsets())
         kept = [(group, keeper) for group in groups if (keeper := self._keeper(group)) is not None]
@@ -132,6 +135,7 @@ class _Search:
         clusters = [cluster for group, keeper in kept if (cluster := self._cluster(group, keeper))]
         self.found.clusters = sorted(clusters, key=lambda c: (-len(c.others), c.keeper.key))
         self.found.look_alikes = list(self._nearest_look_alikes())
+        self.found.refused.sort(key=lambda pair: pair.distance)
         self.found.unreadable = list(self.unreadable.values())
         return self.found
 
@@ -201,14 +205,12 @@ class _Search:
     # -----------------------------------------------------------------------------------------
     # Looking
 
-    def _seen(self, read: Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, tuple[Seen, Seen]]]:
+    def _blocks(self, read: Read, pairs: Sequence[Pair]) -> Iterator[tuple[list[Pair], dict[int, Seen]]]:
         """Pairs of contents with their pictures, as far as these can be decoded; few are held at a time."""
         from offside_data.progress import track
 
-        return track(self._blocks(read, pairs), "second look", total=len(pairs)) if pairs else iter(())
-
-    def _blocks(self, read: Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, tuple[Seen, Seen]]]:
-        for block in blocks_of(pairs):
+        blocks = list(blocks_of(pairs))
+        for block in track(blocks, "second look", total=len(blocks)) if blocks else ():
             wanted = {self.contents[content][0]: content for pair in block for content in pair}
             seen: dict[int, Seen] = {}
             for position, data in read(wanted):
@@ -216,26 +218,50 @@ class _Search:
                     seen[wanted[position]] = see(data, self.pictures[position].name)
                 except PictureError as error:
                     self.unreadable[position] = str(error)
-            for a, b in block:
-                if a in seen and b in seen:
-                    yield (a, b), (seen[a], seen[b])
+            yield [(a, b) for a, b in block if a in seen and b in seen], seen
 
-    def _look_at(self, pair: Pair, distance: int, seen: tuple[Seen, Seen]) -> None:
-        if len({self.components[i] for content in pair for i in self.contents[content]}) == 1:
-            return
+    def _look_at(self, block: list[Pair], seen: Mapping[int, Seen], distances: Mapping[Pair, int]) -> None:
+        """Compare pictures as a whole and closely; of many look-alikes closely only the likeliest copies."""
+        later: dict[Pair, SecondLookResult] = {}
+        looked: dict[int, int] = defaultdict(int)
+        for a, b in block:
+            if self._joined((a, b)):
+                continue
+            whole = self.look.compare_wholes(seen[a], seen[b])
+            if not whole.same:
+                self._refuse((a, b), distances[a, b], whole)
+            elif min(looked[a], looked[b]) < _ENOUGH:
+                self._look_closer((a, b), seen, whole, distances[a, b], looked)
+            else:
+                later[a, b] = whole
+        looked.clear()
+        for a, b in sorted(later, key=lambda pair: (-later[pair].correlation, distances[pair], pair)):
+            if min(looked[a], looked[b]) < _ENOUGH and not self._joined((a, b)):
+                self._look_closer((a, b), seen, later[a, b], distances[a, b], looked)
+
+    def _look_closer(
+        self, pair: Pair, seen: Mapping[int, Seen], whole: SecondLookResult, distance: int, looked: dict[int, int]
+    ) -> None:
         self.found.candidates += 1
-        second_look = self.look.compare_closely(*seen)
+        second_look = self.look.look_closer(seen[pair[0]], seen[pair[1]], whole)
         if second_look.unsure and self.told.claims is not None:
             self.unsure[pair] = distance, second_look
         elif second_look.same:
             self._join_contents(pair, second_look)
-        elif second_look.look_alike:
-            self._note_look_alike(pair, distance, second_look)
         else:
-            self.found.refusals += 1
-            if len(self.found.refused) < SHOWN_REJECTED:
-                a, b = (self.pictures[self.contents[content][0]] for content in pair)
-                self.found.refused.append(LookedAt(a=a, b=b, distance=distance, second_look=second_look))
+            for content in pair:
+                looked[content] += 1
+            self._note_look_alike(pair, distance, second_look)
+
+    def _joined(self, pair: Pair) -> bool:
+        return len({self.components[i] for content in pair for i in self.contents[content]}) == 1
+
+    def _refuse(self, pair: Pair, distance: int, second_look: SecondLookResult) -> None:
+        self.found.candidates += 1
+        self.found.refusals += 1
+        if len(self.found.refused) < SHOWN_REJECTED:
+            a, b = (self.pictures[self.contents[content][0]] for content in pair)
+            self.found.refused.append(LookedAt(a=a, b=b, distance=distance, second_look=second_look))
 
     def _join_contents(self, pair: Pair, second_look: SecondLookResult) -> None:
         self.looks[pair] = second_look
@@ -284,8 +310,8 @@ class _Search:
             contents = sorted({self.content_of[i] for i in self._own(group)})
             first = contents if len(contents) <= _ALL_PAIRS else [self.content_of[keeper]]
             wanted.update({(min(a, b), max(a, b)): None for a in first for b in contents if a != b})
-        for pair, seen in self._seen(read, [pair for pair in wanted if pair not in self.looks]):
-            self.looks[pair] = self.look.compare_closely(*seen)
+        for block, seen in self._blocks(read, [pair for pair in wanted if pair not in self.looks]):
+            self.looks.update({(a, b): self.look.compare_closely(seen[a], seen[b]) for a, b in block})
 
     def _cluster(self, group: list[int], kept: int) -> Cluster | None:
         others = [i for i in self._own(group) if i != kept and not (self.across and self.pictures[i].home)]

@@ -30,13 +30,13 @@ SIDE = 64
 HASH_SIDE = 16
 """The second hash has this many bits by as many."""
 TURNS = {
-    Image.Transpose.FLIP_LEFT_RIGHT: "mirrored",
-    Image.Transpose.FLIP_TOP_BOTTOM: "upside down and mirrored",
-    Image.Transpose.ROTATE_90: "a quarter turned left",
-    Image.Transpose.ROTATE_180: "upside down",
-    Image.Transpose.ROTATE_270: "a quarter turned right",
-    Image.Transpose.TRANSPOSE: "a quarter turned left and mirrored",
-    Image.Transpose.TRANSVERSE: "a quarter turned right and mirrored",
+    "mirrored": Image.Transpose.FLIP_LEFT_RIGHT,
+    "upside down and mirrored": Image.Transpose.FLIP_TOP_BOTTOM,
+    "a quarter turned left": Image.Transpose.ROTATE_90,
+    "upside down": Image.Transpose.ROTATE_180,
+    "a quarter turned right": Image.Transpose.ROTATE_270,
+    "a quarter turned left and mirrored": Image.Transpose.TRANSPOSE,
+    "a quarter turned right and mirrored": Image.Transpose.TRANSVERSE,
 }
 """How a copy may be turned or mirrored, in words."""
 
@@ -53,13 +53,14 @@ class Seen:
     small: NDArray[np.uint8]
     detail: Image.Image
 
-    def turned(self, turn: Image.Transpose | None) -> Seen:
-        """The same picture turned or mirrored."""
+    def turned(self, turn: str) -> Seen:
+        """The same picture turned or mirrored, one of `TURNS`; itself if that is empty."""
         import numpy as np
 
-        if turn is None:
+        if not turn:
             return self
-        return Seen(np.asarray(Image.fromarray(self.small).transpose(turn)), self.detail.transpose(turn))
+        way = TURNS[turn]
+        return Seen(np.asarray(Image.fromarray(self.small).transpose(way)), self.detail.transpose(way))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,22 +85,24 @@ class SecondLook:
 
     def compare_closely(self, a: Seen, b: Seen) -> SecondLookResult:
         """Whether two pictures, as `see` gives them, are the same as a whole and in every place."""
-        whole = self.compare(a.small, b.small)
-        turn: Image.Transpose | None = None
-        for tried in TURNS if self.turned and not whole.same else ():
-            found = self.compare(a.small, b.turned(tried).small)
-            if found.same and found.correlation > whole.correlation * whole.same:
-                whole, turn = found, tried
+        return self.look_closer(a, b, self.compare_wholes(a, b))
+
+    def compare_wholes(self, a: Seen, b: Seen) -> SecondLookResult:
+        """Whether two pictures are the same as a whole, turned or mirrored where that is asked for."""
+        found = self.compare(a.small, b.small)
+        if found.same or not self.turned:
+            return found
+        turned = [dataclasses.replace(self.compare(a.small, b.turned(turn).small), turn=turn) for turn in TURNS]
+        same = [one for one in turned if one.same]
+        return max(same, key=lambda one: one.correlation) if same else found
+
+    def look_closer(self, a: Seen, b: Seen, whole: SecondLookResult) -> SecondLookResult:
+        """What `compare_wholes` found, and where the pictures differ if they are the same as a whole."""
         if not whole.same:
             return whole
-        there = differences(a.detail, b.turned(turn).detail, self.spots)
-        return dataclasses.replace(
-            whole,
-            same=there.strength < self.spots.certain,
-            difference=there.strength,
-            spots=there.spots,
-            turn=TURNS[turn] if turn is not None else "",
-        )
+        there = differences(a.detail, b.turned(whole.turn).detail, self.spots)
+        same = there.strength < self.spots.certain
+        return dataclasses.replace(whole, same=same, difference=there.strength, spots=there.spots)
 
     def compare(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> SecondLookResult:
         """Whether two pictures, as `small_picture` gives them, are the same as a whole, whatever they say."""
@@ -141,7 +144,7 @@ class SecondLookResult:
         aligned: Whether one was laid over the other first.
         difference: The strongest difference between pictures that are the same as a whole, 0 where there is none.
         spots: Where these differ.
-        turn: How the second picture had to be turned; empty if it hadn't.
+        turn: How the second picture had to be turned, one of `TURNS`; empty if it hadn't.
     """
 
     same: bool

@@ -12,7 +12,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from offside_data.dedup.alignment import FINE, align
 
@@ -28,6 +28,8 @@ _BLOCK = 4
 """A window is two blocks wide and high; windows lie a block apart."""
 _SMALLEST = 4 * _BLOCK
 """Pictures with a shorter side are compared at this one."""
+_SOFTENED = 0.8
+"""Radius in pixels by which both pictures are blurred first."""
 _SETTLED = 25.0
 """Added to the product of two variances: without contrast there is nothing to rise and fall together."""
 _JITTER = (-1, 0, 1)
@@ -55,12 +57,12 @@ class SpotLimits:
 
     Args:
         certain: Contrast (standard deviation of grey levels, of 255) that isn't explained and that no copying leaves.
-        possible: The same that copying may leave: it counts only if the records of the pictures differ, too.
+        possible: What copying may leave: it counts only if the records of the pictures differ, too.
         agreement: Correlation of a window's pixels from which on it shows the same, however strong its contrast.
     """
 
-    certain: float = 30.0
-    possible: float = 22.0
+    certain: float = 12.0
+    possible: float = 8.0
     agreement: float = 0.9
 
 
@@ -92,17 +94,15 @@ def differences(a: Image.Image, b: Image.Image, limits: SpotLimits) -> Differenc
 
     If they do, one is laid over the other first: a crop of a few pixels or a slight turn is no difference.
     """
-    import numpy as np
-
-    size = (_whole_blocks(min(a.width, b.width)), _whole_blocks(min(a.height, b.height)))
-    still = np.asarray(_resized(a, size), np.float32)
-    found = _unexplained(still, np.asarray(_resized(b, size), np.float32), limits)
+    size = (max(_SMALLEST, min(a.width, b.width)), max(_SMALLEST, min(a.height, b.height)))
+    still = _levels(_resized(a, size))
+    found = _unexplained(still, _levels(_resized(b, size)), limits)
     if found.max() >= limits.possible:
         laid = _laid_over(a, b, size)
         if laid is not None:
             moved, inside = laid
-            again = _unexplained(still, moved, limits, _JITTER)
-            again[_windows(inside.astype(np.float32)) < 1] = 0
+            again = _unexplained(still, _levels(moved), limits, _JITTER)
+            again[_windows(_whole_blocks(inside)) < 1] = 0
             if again.max() < found.max():
                 found = again
     strength = float(found.max())
@@ -111,12 +111,23 @@ def differences(a: Image.Image, b: Image.Image, limits: SpotLimits) -> Differenc
     return Differences(strength=round(strength, 1), spots=_spots(found >= limits.possible, size))
 
 
-def _whole_blocks(side: int) -> int:
-    return max(_SMALLEST, side // _BLOCK * _BLOCK)
-
-
 def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _levels(picture: Image.Image) -> Array:
+    """Grey levels, softened: what is left of compression and scaling is finer than the strokes of letters."""
+    import numpy as np
+
+    return _whole_blocks(np.asarray(picture.filter(ImageFilter.GaussianBlur(_SOFTENED))))
+
+
+def _whole_blocks(levels: NDArray[np.generic]) -> Array:
+    """The levels with their edge repeated until blocks fit."""
+    import numpy as np
+
+    height, width = levels.shape
+    return np.pad(levels.astype(np.float32), ((0, -height % _BLOCK), (0, -width % _BLOCK)), mode="edge")
 
 
 def _unexplained(a: Array, b: Array, limits: SpotLimits, jitter: tuple[int, ...] = (0,)) -> Array:
@@ -148,7 +159,7 @@ def _windows(levels: Array) -> Array:
     return means
 
 
-def _laid_over(a: Image.Image, b: Image.Image, size: tuple[int, int]) -> tuple[Array, NDArray[np.bool_]] | None:
+def _laid_over(a: Image.Image, b: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, NDArray[np.bool_]] | None:
     """The second picture laid over the first, and where it has something to show; null if there is no small map."""
     import numpy as np
 
@@ -162,11 +173,11 @@ def _laid_over(a: Image.Image, b: Image.Image, size: tuple[int, int]) -> tuple[A
     # Places reach from -1 to 1 in `found`; Pillow wants the pixel of `b` for a pixel of the result.
     across = (p * w / width, q * w / height, w / 2 * (1 - p - q + r))
     down = (s * h / width, t * h / height, h / 2 * (1 - s - t + u))
-    moved = b.convert("F").transform(size, Image.Transform.AFFINE, (*across, *down), Image.Resampling.BICUBIC)
+    moved = b.transform(size, Image.Transform.AFFINE, (*across, *down), Image.Resampling.BICUBIC)
     x, y = np.meshgrid((np.arange(width) + 0.5) * 2 / width - 1, (np.arange(height) + 0.5) * 2 / height - 1)
     inside = np.abs(p * x + q * y + r) <= 1 - _BLOCK / width
     inside &= np.abs(s * x + t * y + u) <= 1 - _BLOCK / height
-    return np.asarray(moved), inside
+    return moved, inside
 
 
 def _spots(differing: NDArray[np.bool_], size: tuple[int, int]) -> tuple[Spot, ...]:
