@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ def test_what_was_said_of_a_merged_picture_holds_for_the_kept_one(tmp_path: Path
     merged = make_decision("duplicate", {"kept": C, "dropped": [B]}, "the same", command="dedup")
     append_decisions(tmp_path, [make_decision("not-duplicate", {"pictures": [A, B]}, "", command="dedup"), merged])
     assert declared_apart(tmp_path) == {frozenset((A, C))}
+
+
+@pytest.mark.parametrize("what", [{}, "text", {"pictures": None}, {"pictures": [A]}])
+def test_lines_that_say_nothing_declare_nothing(tmp_path: Path, what: Any) -> None:
+    lines = [{"kind": kind, "what": what, "why": ""} for kind in ("not-duplicate", "duplicate", "undo")]
+    (tmp_path / "decisions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert declared_apart(tmp_path) == set()
 
 
 @pytest.mark.parametrize(

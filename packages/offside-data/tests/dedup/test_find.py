@@ -223,7 +223,7 @@ def test_a_person_chooses_the_keeper(search: Any, make_scene: Any, encoded: Any,
 def test_records_decide_where_pixels_do_not(
     search: Any, make_scene: Any, encoded: Any, copies: Any, monkeypatch: Any, claims: dict[str, str], same: bool
 ) -> None:
-    unsure = SecondLookResult(same=True, bits=0, correlation=1.0, difference=25.0, spots=(Spot(0.1, 0.1, 0.2, 0.2),))
+    unsure = SecondLookResult(same=True, bits=0, correlation=1.0, difference=10.0, spots=(Spot(0.1, 0.1, 0.2, 0.2),))
     monkeypatch.setattr(find.SecondLook, "look_closer", lambda *given: unsure)
     stated = {key: {"fee": frozenset([value])} for key, value in {"a": "1", **claims}.items()}
     pictures = {"a": encoded(make_scene(1)), "b": copies["jpeg"](make_scene(1))}

@@ -53,11 +53,12 @@ def command(dataset: str, hash_: str, radius: int | None, turned: bool, as_json:
     if options["apart"]:
         from offside_data.dedup.declared import declare_apart
 
-        _print_decisions(declare_apart(dataset, options["apart"], options["reason"]), as_json)
+        said = [f"{first} and {second} are different" for first, second in options["apart"]]
+        _print_decisions(declare_apart(dataset, options["apart"], options["reason"]), said, as_json)
     elif options["merge"]:
         keep, reason = options["keep"], options["reason"]
         decision = merge_cluster(dataset, options["merge"], keep=keep, reason=reason, config=config)
-        _print_decisions([decision], as_json)
+        _print_decisions([decision], [decision["why"]], as_json)
     else:
         chosen = {name: options[name] for name in ("against", "apply", "sheet")}
         _print_report(dedup(dataset, **chosen, config=config), config, options["apply"], as_json)
@@ -81,12 +82,12 @@ def _require_one_deed(options: dict[str, Any]) -> None:
         raise UsageError("--reason goes with --merge or --not-duplicates.")
 
 
-def _print_decisions(decisions: Sequence[dict[str, Any]], as_json: bool) -> None:
+def _print_decisions(decisions: Sequence[dict[str, Any]], said: Sequence[str], as_json: bool) -> None:
     if as_json:
         print_json({"decisions": list(decisions)})
         return
-    for decision in decisions:
-        click.echo(f"decision {decision['id']}: {decision['why']}")
+    for decision, text in zip(decisions, said, strict=True):
+        click.echo(f"decision {decision['id']}: {text}")
 
 
 def _print_report(report: DedupReport, config: DedupConfig, applied: bool, as_json: bool) -> None:

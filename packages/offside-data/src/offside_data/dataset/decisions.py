@@ -62,8 +62,8 @@ def holding(decisions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if name in undone or name is None:
             continue
         held.append(dict(decision))
-        if decision["kind"] == UNDO:
-            undone.add(decision["what"]["decision"])
+        if decision["kind"] == UNDO and isinstance(decision["what"], dict):
+            undone.add(str(decision["what"].get("decision")))
     return held[::-1]
 
 

@@ -23,21 +23,21 @@ def declared_apart(folder: Path) -> set[frozenset[str]]:
     Raises:
         DatasetError: If the decisions can't be read.
     """
-    decisions = [decision for decision in holding(read_decisions(folder)) if decision["kind"] in (KIND, _MERGED)]
     kept: dict[str, str] = {}
-    for decision in decisions:
-        if decision["kind"] == _MERGED and "kept_in" not in decision["what"]:
-            kept.update(dict.fromkeys(decision["what"]["dropped"], decision["what"]["kept"]))
-    pairs = set()
-    for decision in decisions:
-        if decision["kind"] == KIND:
-            pairs.add(frozenset(_now_called(picture, kept) for picture in decision["what"]["pictures"]))
+    declared = []
+    for decision in holding(read_decisions(folder)):
+        what = decision["what"] if isinstance(decision["what"], dict) else {}
+        if decision["kind"] == _MERGED and "kept_in" not in what:
+            kept.update(dict.fromkeys(what.get("dropped") or (), what.get("kept", "")))
+        elif decision["kind"] == KIND:
+            declared.append(what.get("pictures") or ())  # Of a picture that was taken down, nothing is left in it.
+    pairs = (frozenset(_now_called(str(picture), kept) for picture in pictures) for pictures in declared)
     return {pair for pair in pairs if len(pair) == 2}
 
 
 def _now_called(picture: str, kept: dict[str, str]) -> str:
     seen = {picture}
-    while kept.get(picture) is not None and kept[picture] not in seen:
+    while kept.get(picture) and kept[picture] not in seen:
         picture = kept[picture]
         seen.add(picture)
     return picture
@@ -71,7 +71,7 @@ def declare_apart(dataset: str | Path, pairs: Sequence[tuple[str, str]], reason:
                 f"{names.name(first)} and {names.name(second)} were declared before; see offside-data decisions."
             )
         known.add(frozenset((first, second)))
-        why = reason or f"{names.name(first)} and {names.name(second)} aren't the same picture, a person says"
+        why = reason or "a person looked at both and says that they aren't the same picture"
         decisions.append(
             make_decision(KIND, {"pictures": [first, second]}, why, command="dedup --not-duplicates", when=now())
         )

@@ -61,7 +61,7 @@ class SpotLimits:
         agreement: Correlation of a window's pixels from which on it shows the same, however strong its contrast.
     """
 
-    certain: float = 12.0
+    certain: float = 13.0
     possible: float = 8.0
     agreement: float = 0.9
 
