@@ -200,6 +200,12 @@ class _Compared:
         self.theirs = (
             list_pictures(self.other, config.hash, store, home=home, turned=config.turned) if self.other else None
         )
+        bits = min((4 * len(picture.hashes[0]) for picture in self.ours if picture.hashes), default=None)
+        if bits is not None and self.radius >= bits:
+            raise UsageError(
+                f"radius {self.radius}: a hash of {config.hash} has {bits} bits, so all pictures would be near each "
+                f"other. Give a smaller one, e.g. {radius_of(replace(config, radius=None))}."
+            )
         self._readers = {"": PictureReader(self.dataset)}
         if self.other is not None:
             self._readers[home] = PictureReader(self.other)
