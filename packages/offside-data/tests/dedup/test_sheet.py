@@ -6,7 +6,7 @@ from typing import Any
 from offside_data.dedup.clusters import Cluster, HashedPicture, LookedAt, Member
 from offside_data.dedup.merge import Merge
 from offside_data.dedup.second_look import SecondLookResult
-from offside_data.dedup.sheet import Drawn, Shown, contact_sheet
+from offside_data.dedup.sheet import Drawn, SheetContent, contact_sheet
 from offside_data.dedup.spots import Spot
 
 NASTY = '<script>alert("x")</script>'
@@ -45,8 +45,8 @@ def look_alikes() -> list[Merge]:
     return [Merge(cluster=pair.as_cluster(), reasons=["they differ"], tellable=True)]
 
 
-def shown() -> Shown:
-    return Shown(merges(), look_alikes(), refused())
+def shown() -> SheetContent:
+    return SheetContent(merges(), look_alikes(), refused())
 
 
 class Tags(HTMLParser):

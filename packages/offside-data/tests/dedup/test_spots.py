@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from offside_data.dedup.spots import LONGEST, Differences, SpotLimits, detail_of, differences
+from offside_data.dedup.spots import LONGEST, FoundSpots, SpotLimits, detail_of, differences
 
 LIMITS = SpotLimits()
 PHOTO = Image.effect_mandelbrot((480, 320), (-1.6, -1.0, 0.6, 0.9), 60).convert("RGB")
@@ -54,7 +54,7 @@ COPIES: dict[str, Any] = {
 }
 
 
-def between(a: Image.Image, b: Image.Image) -> Differences:
+def between(a: Image.Image, b: Image.Image) -> FoundSpots:
     return differences(detail_of(a), detail_of(b), LIMITS)
 
 
@@ -79,7 +79,7 @@ def test_a_spot_is_where_the_text_is() -> None:
 
 
 def test_equal_pictures_have_no_spots() -> None:
-    assert between(PHOTO, PHOTO) == Differences()
+    assert between(PHOTO, PHOTO) == FoundSpots()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 90), (900, 2)])

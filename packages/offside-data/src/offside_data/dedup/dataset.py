@@ -21,7 +21,7 @@ from offside_data.dedup.find import Found, Told, find_duplicates
 from offside_data.dedup.merge import Merge, Merger
 from offside_data.dedup.pictures import PictureReader, claims_about, list_pictures
 from offside_data.dedup.second_look import SecondLook
-from offside_data.dedup.sheet import Shown, draw_sheet, likeness
+from offside_data.dedup.sheet import SheetContent, draw_sheet, likeness
 from offside_data.errors import UsageError
 from offside_data.files import write_text
 from offside_data.plugins import unknown_name_message
@@ -107,7 +107,7 @@ def dedup(
         written = sheet or work_folder(compared.dataset.path, "dedup", "sheet.html")
         try:
             sheet_html = draw_sheet(
-                *compared.title(found), Shown(merges, look_alikes, found.refused), compared.read_by_key
+                *compared.title(found), SheetContent(merges, look_alikes, found.refused), compared.read_by_key
             )
             write_text(written, sheet_html)
         except OSError as error:

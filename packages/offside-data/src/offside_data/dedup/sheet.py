@@ -52,7 +52,7 @@ dt {{ color: #6e6e73; }}
 
 
 @dataclass(frozen=True)
-class Shown:
+class SheetContent:
     """What a sheet shows.
 
     Args:
@@ -94,7 +94,7 @@ class Drawn:
 def draw_sheet(
     title: str,
     summary: Sequence[str],
-    shown: Shown,
+    shown: SheetContent,
     read: Callable[[str, Collection[str]], Iterable[tuple[str, bytes]]],
 ) -> str:
     """The sheet's HTML, its pictures made small.
@@ -120,7 +120,7 @@ def draw_sheet(
     return contact_sheet(title, summary, shown, Drawn(thumbnails, close_ups))
 
 
-def contact_sheet(title: str, summary: Sequence[str], shown: Shown, drawn: Drawn) -> str:
+def contact_sheet(title: str, summary: Sequence[str], shown: SheetContent, drawn: Drawn) -> str:
     """The sheet's HTML. Everything that comes from a dataset is escaped.
 
     Args:

@@ -67,7 +67,7 @@ class SpotLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Differences:
+class FoundSpots:
     """Where two pictures differ.
 
     Args:
@@ -89,7 +89,7 @@ def detail_of(pixels: Image.Image) -> Image.Image:
     return grey.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
-def differences(a: Image.Image, b: Image.Image, limits: SpotLimits) -> Differences:
+def differences(a: Image.Image, b: Image.Image, limits: SpotLimits) -> FoundSpots:
     """Where two pictures differ, each as `detail_of` gives it.
 
     If they do, one is laid over the other first: a crop of a few pixels or a slight turn is no difference.
@@ -107,8 +107,8 @@ def differences(a: Image.Image, b: Image.Image, limits: SpotLimits) -> Differenc
                 found = again
     strength = float(found.max())
     if strength < limits.possible:
-        return Differences()
-    return Differences(strength=round(strength, 1), spots=_spots(found >= limits.possible, size))
+        return FoundSpots()
+    return FoundSpots(strength=round(strength, 1), spots=_spots(found >= limits.possible, size))
 
 
 def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
