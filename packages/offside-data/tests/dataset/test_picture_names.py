@@ -39,7 +39,7 @@ def test_a_name_must_mean_one_picture(names: PictureNames, text: str, message: s
 
 @pytest.mark.parametrize(
     ("source", "file"),
-    [("imagefolder:a/b.jpg", "a/b.jpg"), ("b.jpg", "b.jpg"), ("https://host/b.jpg", "https://host/b.jpg"), (None, "")],
+    [("imagefolder:a/b.jpg", "a/b.jpg"), ("generated", ""), ("https://host/b.jpg", ""), (None, "")],
 )
 def test_the_file_of_a_source(source: str | None, file: str) -> None:
     assert file_of(source) == file

@@ -33,7 +33,7 @@ POOR: dict[str, Callable[[Image.Image], Image.Image]] = {
     "tiny": lambda picture: picture.resize((31, 90)),
     "blank": lambda picture: Image.new("RGB", picture.size, (250, 250, 250)),
     "one-color": spotted,
-    "dark": lambda picture: picture.point([round(level * 0.2) for level in range(256)] * 3),
+    "dark": lambda picture: picture.point([round(level * 0.12) for level in range(256)] * 3),
     "blurred": lambda picture: picture.filter(ImageFilter.GaussianBlur(6)),
     "extreme-shape": lambda picture: picture.crop((0, 0, 300, 60)),
 }

@@ -19,7 +19,8 @@ _SHOWN = 5
 
 def file_of(source: str | None) -> str:
     """The file that the column `source` of the table of pictures names; empty where it states none."""
-    return _ADAPTER.sub("", source or "", count=1)
+    adapter = _ADAPTER.match(source or "")
+    return (source or "")[adapter.end() :] if adapter else ""
 
 
 class PictureNames:
