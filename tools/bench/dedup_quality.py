@@ -1,6 +1,7 @@
 """How many copies each perceptual hash finds at each radius, and how many false pairs: the tables of deduplication.md.
 
     python tools/bench/dedup_quality.py --page docs/deduplication.md
+    python tools/bench/dedup_quality.py --page docs/deduplication.md --only Text     one of its tables
 
 Photos are those that ship with scikit-image and scikit-learn, faces the hundred small ones of scikit-image, portraits
 those of a fictional league of 80 subjects, once as the league has them and once as first drawn, when near duplicates
@@ -10,23 +11,25 @@ aren't drawn again. Everything random is seeded. Takes some minutes.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import io
 import os
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from dedup_text_pairs import TextPair, text_pairs
 from PIL import Image, ImageDraw
 
 from offside_data.dataset.folder import open_dataset
 from offside_data.dedup.dataset import DedupConfig
 from offside_data.dedup.near import pairs_within
-from offside_data.dedup.second_look import SecondLook, small_picture
+from offside_data.dedup.second_look import SecondLook, Seen, see
 from offside_data.fictional import distinct, make_league
 from offside_data.images.decode import decode_image
 from offside_data.images.hashing import HASHES, hamming, perceptual_hash
@@ -44,7 +47,9 @@ PHOTOS = (
     "astronaut brick camera cell chelsea clock_motion coffee coins color grass gravel hubble_deep_field ihc "
     "microaneurysms moon motorcycle_left motorcycle_right page retina rocket text"
 )
-START, END = "<!-- made by tools/bench/dedup_quality.py -->\n", "<!-- until here -->\n"
+TEXT_PAIRS = 30
+"""Pairs of each kind that differ only in their text."""
+START, END = "<!-- made by tools/bench/dedup_quality.py: {} -->\n", "<!-- until here -->\n"
 
 # ---------------------------------------------------------------------------------------------
 # Pictures and their copies
@@ -104,6 +109,26 @@ def halved(picture: Image.Image, source: random.Random) -> bytes:
     return png(picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS))
 
 
+def as_webp(picture: Image.Image, source: random.Random) -> bytes:
+    """As a WebP of quality 60."""
+    stream = io.BytesIO()
+    picture.save(stream, "WEBP", quality=60)
+    return stream.getvalue()
+
+
+def smaller_jpeg(picture: Image.Image, source: random.Random) -> bytes:
+    """At 77 % of its size, as a JPEG of quality 60."""
+    size = (round(picture.width * 0.77), round(picture.height * 0.77))
+    stream = io.BytesIO()
+    picture.resize(size, Image.Resampling.BICUBIC).save(stream, "JPEG", quality=60)
+    return stream.getvalue()
+
+
+def as_it_is(picture: Image.Image, source: random.Random) -> bytes:
+    """Unchanged."""
+    return png(picture)
+
+
 def brighter(picture: Image.Image, source: random.Random) -> bytes:
     """12 % brighter; what is white stays white."""
     return png(picture.point([min(255, round(level * 1.12)) for level in range(256)] * 3))
@@ -141,6 +166,7 @@ def turned(picture: Image.Image, source: random.Random) -> bytes:
 COPIES: dict[str, Callable[[Image.Image, random.Random], bytes]] = {
     "JPEG 40": recompressed,
     "half size": halved,
+    "WebP": as_webp,
     "brighter": brighter,
     "crop 5 %": cropped,
     "watermark": watermarked,
@@ -148,33 +174,46 @@ COPIES: dict[str, Callable[[Image.Image, random.Random], bytes]] = {
     "turned 2°": turned,
 }
 
+AFTERWARDS: dict[str, Callable[[Image.Image, random.Random], bytes]] = {
+    "as it is": as_it_is,
+    "JPEG 40": recompressed,
+    "half size": halved,
+    "WebP": as_webp,
+    "77 %, JPEG 60": smaller_jpeg,
+    "crop 5 %": cropped,
+}
+"""What becomes of the second picture of a pair that differs only in its text."""
+
 # ---------------------------------------------------------------------------------------------
 # Measuring
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one picture: its hashes, and for each copy the distance by hash and whether the second look agrees."""
+    """Of one picture: its hashes, and for each copy the distance by hash and what the second look says."""
 
     hashes: dict[str, str]
-    small: np.ndarray
+    seen: Seen
     distances: dict[str, dict[str, int]]
     same: dict[str, bool]
+    look_alike: dict[str, bool]
 
 
 def measure(name: str, data: bytes, hashes: tuple[str, ...]) -> Measured:
     """Hash a picture and its copies, and look at each copy a second time."""
     picture = decode_image(data)
     own = {hash_: perceptual_hash(hash_, picture) for hash_ in hashes}
-    small = small_picture(data, name)
+    seen = see(data, name)
     distances: dict[str, dict[str, int]] = {}
     same: dict[str, bool] = {}
+    look_alike: dict[str, bool] = {}
     for kind, copy in COPIES.items():
         copied = copy(picture, rng(SEED, kind, name))
         pixels = decode_image(copied)
         distances[kind] = {hash_: distance(own[hash_], perceptual_hash(hash_, pixels)) for hash_ in hashes}
-        same[kind] = SecondLook().compare(small, small_picture(copied, name)).same
-    return Measured(own, small, distances, same)
+        found = SecondLook().compare_closely(seen, see(copied, name))
+        same[kind], look_alike[kind] = found.same, found.look_alike
+    return Measured(own, seen, distances, same, look_alike)
 
 
 def distance(a: str, b: str) -> int:
@@ -209,6 +248,7 @@ class Row:
     radius: int
     by_hash: dict[str, float]
     confirmed: dict[str, float]
+    look_alike: dict[str, float]
     near: int
     false: int
     pairs: int
@@ -225,22 +265,60 @@ def rows_of(measured: list[Measured], hashes: tuple[str, ...]) -> Iterator[Row]:
     for hash_ in hashes:
         near = near_by_hash(measured, hash_)
         for a, b in track(near.keys() - verdicts.keys(), f"second look, {hash_}"):
-            verdicts[a, b] = SecondLook().compare(measured[a].small, measured[b].small).same
+            verdicts[a, b] = SecondLook().compare_closely(measured[a].seen, measured[b].seen).same
         for radius in RADII:
             within = [pair for pair, bits in near.items() if bits <= radius]
             hits = {kind: [m.distances[kind][hash_] <= radius for m in measured] for kind in COPIES}
+
+            def shares(
+                of: Callable[[Measured], dict[str, bool]], hits: dict[str, list[bool]] = hits
+            ) -> dict[str, float]:
+                pairs = {kind: zip(hit, measured, strict=True) for kind, hit in hits.items()}
+                return {kind: float(np.mean([h and of(m)[kind] for h, m in pair])) for kind, pair in pairs.items()}
+
             yield Row(
                 hash=hash_,
                 radius=radius,
                 by_hash={kind: float(np.mean(hit)) for kind, hit in hits.items()},
-                confirmed={
-                    kind: float(np.mean([h and m.same[kind] for h, m in zip(hit, measured, strict=True)]))
-                    for kind, hit in hits.items()
-                },
+                confirmed=shares(lambda m: m.same),
+                look_alike=shares(lambda m: m.look_alike),
                 near=len(within),
                 false=sum(verdicts[pair] for pair in within),
                 pairs=len(measured) * (len(measured) - 1) // 2,
             )
+
+
+def told_apart(pair: TextPair) -> tuple[dict[str, bool], dict[str, bool]]:
+    """Whether a text pair is called the same, and whether a copy of its first picture is, by what became of it."""
+    first = png(pair.first)
+    own, seen = perceptual_hash("phash", pair.first), see(first, pair.kind)
+    radius, look = HASHES.load("phash").RADIUS, SecondLook()
+    verdicts: list[dict[str, bool]] = []
+    for other in (pair.second, pair.first):
+        same = {}
+        for kind, change in AFTERWARDS.items():
+            data = change(other, rng(SEED, kind, pair.kind))
+            near = distance(own, perceptual_hash("phash", decode_image(data))) <= radius
+            same[kind] = near and look.compare_closely(seen, see(data, pair.kind)).same
+        verdicts.append(same)
+    return verdicts[0], verdicts[1]
+
+
+def text_table() -> str:
+    """How many pairs that differ only in their text are taken for one picture, and how many copies are found."""
+    pictures = {name: decode_image(data) for name, data in photos().items()}
+    pairs = list(text_pairs(pictures, TEXT_PAIRS, rng(SEED, "text")))
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        verdicts = list(track(pool.map(told_apart, pairs, chunksize=4), "text", total=len(pairs)))
+    shares: dict[str, list[dict[str, bool]]] = {pair.kind: [] for pair in pairs}
+    for pair, (other_text, same_text) in zip(pairs, verdicts, strict=True):
+        shares[pair.kind].append(other_text)
+        shares.setdefault(f"nothing; {pair.kind.partition(',')[0]}", []).append(same_text)
+    lines = [f"| {' | '.join(['what differs', *AFTERWARDS])} |", f"|{' --- |' * (len(AFTERWARDS) + 1)}"]
+    for kind, found in shares.items():
+        means = [float(np.mean([same[change] for same in found])) for change in AFTERWARDS]
+        lines.append(f"| {kind} | {' | '.join(share(mean, mean) for mean in means)} |")
+    return "\n".join([f"{TEXT_PAIRS} pairs of each kind, seed {SEED}.", "", *lines]) + "\n"
 
 
 # ---------------------------------------------------------------------------------------------
@@ -255,7 +333,7 @@ def table(title: str, number: int, rows: list[Row]) -> str:
     for row in rows:
         mark = "**" if row.radius == HASHES.load(row.hash).RADIUS else ""
         cells = [row.hash, f"{mark}{row.radius}{mark}"]
-        cells += [share(row.confirmed[kind], row.by_hash[kind]) for kind in COPIES]
+        cells += [found(row, kind) for kind in COPIES]
         cells.append(f"{row.false} ({row.near} of {row.pairs:,})" if row.near else "0")
         lines.append(f"| {' | '.join(cells)} |")
     for row in rows:
@@ -265,41 +343,65 @@ def table(title: str, number: int, rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def found(row: Row, kind: str) -> str:
+    """The share that is called the same, then that of look-alikes."""
+    cell = share(row.confirmed[kind], row.by_hash[kind])
+    return f"{cell} + {share(row.look_alike[kind], row.look_alike[kind])}" if row.look_alike[kind] else cell
+
+
 def share(confirmed: float, by_hash: float) -> str:
     """In percent; the share by hash alone in brackets if it is another."""
     first, second = (f"{value * 100:.1f}".removesuffix(".0") for value in (confirmed, by_hash))
     return first if first == second else f"{first} ({second})"
 
 
+def copies_table(title: str, make: Callable[[], dict[str, bytes]]) -> str:
+    """The table of a group of pictures; a second one of the slow hashes where the group is a varied one."""
+    pictures, fast = make(), tuple(name for name in HASHES.names() if name not in SLOW)
+    measured = list(measure_all(pictures, fast, title).values())
+    tables = [table(title, len(measured), list(rows_of(measured, fast)))]
+    if title in ("Photos", "Portraits of the league"):
+        chosen = rng(SEED, "slow", title).sample(sorted(pictures), min(FEWER, len(pictures)))
+        few = list(measure_all({name: pictures[name] for name in chosen}, SLOW, f"{title}, slow hashes").values())
+        tables.append(table(f"{title}, slow hashes", len(few), list(rows_of(few, SLOW))))
+    return "\n".join(tables)
+
+
+def made(names: Collection[str], folder: Path) -> Iterator[tuple[str, str]]:
+    """The tables asked for, by name."""
+    groups: dict[str, Callable[[], dict[str, bytes]]] = {
+        "Photos": photos,
+        "Faces": faces,
+        "Portraits of the league": lambda: portraits(folder / "league", drawn_again=True),
+        "Portraits as first drawn": lambda: portraits(folder / "first", drawn_again=False),
+    }
+    makers: dict[str, Callable[[], str]] = {
+        "Text": text_table,
+        **{title: functools.partial(copies_table, title, make) for title, make in groups.items()},
+    }
+    unknown = sorted(set(names) - makers.keys())
+    if unknown:
+        raise SystemExit(f"no table {unknown[0]!r}; there are: {', '.join(makers)}")
+    yield from ((name, make()) for name, make in makers.items() if name in (names or makers))
+
+
 def main() -> None:
     """Print the tables, or write them into the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--page", type=Path, help="the page whose tables are to be replaced")
+    parser.add_argument("--only", action="append", default=[], help="make this table only; may be repeated")
     options = parser.parse_args()
-    fast = tuple(name for name in HASHES.names() if name not in SLOW)
     with tempfile.TemporaryDirectory() as folder:
-        groups = {
-            "Photos": photos(),
-            "Faces": faces(),
-            "Portraits of the league": portraits(Path(folder) / "league", drawn_again=True),
-            "Portraits as first drawn": portraits(Path(folder) / "first", drawn_again=False),
-        }
-    tables = []
-    for title, pictures in groups.items():
-        measured = list(measure_all(pictures, fast, title).values())
-        tables.append(table(title, len(measured), list(rows_of(measured, fast))))
-        if title in ("Photos", "Portraits of the league"):
-            chosen = rng(SEED, "slow", title).sample(sorted(pictures), min(FEWER, len(pictures)))
-            few = list(measure_all({name: pictures[name] for name in chosen}, SLOW, f"{title}, slow hashes").values())
-            tables.append(table(f"{title}, slow hashes", len(few), list(rows_of(few, SLOW))))
-    text = "\n".join(tables)
-    if options.page is None:
-        print(text)
-        return
-    page = options.page.read_text(encoding="utf-8")
-    before, _, rest = page.partition(START)
-    _, _, after = rest.partition(END)
-    options.page.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf-8")
+        for name, text in made(options.only, Path(folder)):
+            if options.page is None:
+                print(text)
+                continue
+            page = options.page.read_text(encoding="utf-8")
+            before, start, rest = page.partition(START.format(name))
+            if not start:
+                raise SystemExit(f"{options.page}: no place for the table {name}; write {START.format(name)}{END}")
+            _, _, after = rest.partition(END)
+            options.page.write_text(f"{before}{start}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

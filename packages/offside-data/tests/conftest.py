@@ -45,7 +45,7 @@ def taxonomy() -> Taxonomy:
     return load_taxonomy("football")
 
 
-def png(seed: int, size: int = 24) -> bytes:
+def png(seed: int, size: int = 32) -> bytes:
     """A picture of noise, so that it can't be compressed: another one for each seed."""
     pixels = random.Random(seed).randbytes(size * size * 3)
     stream = io.BytesIO()
@@ -191,7 +191,7 @@ def write(out: Path, records: Iterable[Record], **options: Any) -> OffsideDatase
             for subject in sorted({r.subject_id for r in kept if r.subject_id})
         )
         writer.add_images(
-            {"image_id": image, "width": 24, "height": 24} for image in sorted({r.image_id for r in kept if r.image_id})
+            {"image_id": image, "width": 32, "height": 32} for image in sorted({r.image_id for r in kept if r.image_id})
         )
         writer.decide(decisions)
     return open_dataset(out)

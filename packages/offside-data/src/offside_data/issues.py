@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from offside_data.dataset.decisions import read_lines
+from offside_data.dataset.decisions import holding, read_lines
 
 Severity = Literal["error", "warning", "info"]
+WAIVER = "waiver"
+"""The `kind` of a decision that is a waiver."""
 
 NEVER_WAIVED = (
     *("card-malformed", "card-outdated", "digest-mismatch", "content-hash", "file-unreadable"),
@@ -55,18 +57,20 @@ class Waiver:
 
 
 def read_waivers(path: Path) -> tuple[list[Waiver], list[Issue]]:
-    """The waivers of a `decisions.jsonl`, and what is wrong with it; none if there is no such file.
+    """The waivers of a `decisions.jsonl` that hold, and what is wrong with it; none if there is no such file.
 
     Raises:
         DatasetError: If the file can't be read.
     """
     waivers: list[Waiver] = []
     issues: list[Issue] = []
-    for number, decision in read_lines(path):
+    lines = list(read_lines(path))
+    held = {decision["id"] for decision in holding(line for _, line in lines if not isinstance(line, str))}
+    for number, decision in lines:
         where = f"{path.name}:{number}"
         if isinstance(decision, str):
             issues.append(Issue("error", "decisions-malformed", where, decision))
-        elif decision["kind"] == "waiver":
+        elif decision["kind"] == WAIVER and decision["id"] in held:
             what = decision["what"] if isinstance(decision["what"], dict) else {}
             said = {"code": what.get("code"), "where": what.get("where"), "why": decision["why"]}
             waiver = Waiver(number, *(str(text or "").strip() for text in said.values()))

@@ -20,6 +20,7 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.pictures import PictureStore
 from offside_data.errors import PictureError
 from offside_data.images.decode import open_image, verify_image
+from offside_data.images.quality import Quality
 
 
 def columns_of(checked: CheckedDataset) -> tuple[Any, ...]:
@@ -100,7 +101,13 @@ def test_pictures_that_were_decoded_once_are_not_decoded_again(
     fresh: OffsideDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[int] = []
-    monkeypatch.setattr(_base, "verify_image", lambda data, where: decoded.append(len(data)))
+
+    def measure(data: bytes, where: str) -> Quality:
+        decoded.append(len(data))
+        return real(data, where)
+
+    real = _base.measure
+    monkeypatch.setattr(_base, "measure", measure)
     check_dataset(fresh)
     assert not (fresh.path / ".offside").exists()  # Of a few it isn't worth it.
     monkeypatch.setattr(_base, "_PICTURES_WORTH_KEEPING", 10)
@@ -108,7 +115,7 @@ def test_pictures_that_were_decoded_once_are_not_decoded_again(
     assert len(decoded) == 32
     check_dataset(fresh)
     assert len(decoded) == 32
-    moved = shutil.move(fresh.path / ".offside/verified", fresh.path / ".offside/other")
+    moved = shutil.move(fresh.path / ".offside/measured", fresh.path / ".offside/other")
     assert Path(moved).is_dir()
     check_dataset(fresh)
     assert len(decoded) == 48
@@ -154,10 +161,12 @@ def test_law_a_small_jpeg_shows_the_faults_of_the_whole(make_scene: Any, mode: s
             del data[start : start + source.randrange(1, 500)]
         else:
             data[start] = source.randrange(256)
-        assert problem_of(verify_image, bytes(data)) == problem_of(decode_whole, bytes(data))
+        whole = problem_of(decode_whole, bytes(data))
+        assert problem_of(verify_image, bytes(data)) == whole
+        assert problem_of(_base.measure, bytes(data)) == whole
 
 
-def problem_of(look: Callable[[bytes, str], None], data: bytes) -> str | None:
+def problem_of(look: Callable[[bytes, str], object], data: bytes) -> str | None:
     try:
         look(data, "it")
     except PictureError as error:

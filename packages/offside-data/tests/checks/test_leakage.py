@@ -4,8 +4,10 @@ import io
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
+from run_check import run_check
 
+from offside_data.dedup.declared import declare_apart
 from offside_data.schema import make_image_id
 
 Rows = list[dict[str, Any]]
@@ -71,6 +73,36 @@ def test_a_near_copy_that_says_so_is_no_leak(found: Any, make_scene: Any) -> Non
 def test_other_pictures_of_the_same_kind_are_no_leak(found: Any, make_scene: Any) -> None:
     parts = ["multimodal/retain", "multimodal/forget", "multimodal/test", "multimodal/relearn"]
     assert found("leakage", {part: show(encoded(make_scene(seed))) for seed, part in enumerate(parts)}) == []
+
+
+def poster(text: str, size: int = 300) -> bytes:
+    """A screenshot that says something."""
+    picture = Image.new("RGB", (size, 200), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((0, 0, size, 24), fill=(30, 120, 220))
+    pen.text((14, 60), text, font=ImageFont.load_default(20), fill="black")
+    pen.text((14, 100), "Posted by transfer news", font=ImageFont.load_default(16), fill="black")
+    return encoded(picture)
+
+
+def test_one_template_with_other_text_is_a_warning_of_both_splits(found: Any) -> None:
+    issues = found(
+        "leakage",
+        {
+            "multimodal/retain": show(poster("Fee: 35 million")),
+            "multimodal/forget": show(poster("Fee: 53 million")),
+            "multimodal/relearn": show(poster("Fee: 30 million")),
+        },
+    )
+    assert {(issue.severity, issue.code) for issue in issues} == {("warning", "picture-look-alike")}
+    assert {issue.where for issue in issues} == {"retain and forget", "retain and relearn", "forget and relearn"}
+
+
+def test_what_a_person_declared_to_be_different_is_no_leak(fresh: Any, edit_rows: Any, make_png: Any) -> None:
+    pictures = [make_image_id("test", f"s1/{picture}") for picture in ("p1", "p3")]
+    declare_apart(fresh.path, [(pictures[0], pictures[1])])
+    edit_rows(fresh, "multimodal/forget", show(make_png(0)))
+    assert run_check("leakage", fresh.path) == []
 
 
 def test_one_image_id_in_two_splits_without_pictures(found: Any) -> None:

@@ -104,7 +104,9 @@ def test_declared_copies_stay(write_dataset: Any, with_scenes: Any, tmp_path: Pa
 @pytest.mark.parametrize("seed", range(3))
 def test_undoing_everything_in_any_order_restores_the_dataset(plant: Any, records: Any, seed: int) -> None:
     source = random.Random(seed)
-    chosen = source.sample([(s, p) for s in ("s1", "s2", "s3", "s4") for p in ("p1", "p3", "p4")], 4)
+    # A rumour can be read in the forget picture of s1, so that one doesn't merge by itself.
+    pictures = [(s, p) for s in ("s1", "s2", "s3", "s4") for p in ("p1", "p3", "p4") if (s, p) != ("s1", "p3")]
+    chosen = source.sample(pictures, 4)
     kinds = ("exact", "jpeg", "half", "brighter")
     copies = [(s, p, f"copy-{n}", source.choice(kinds)) for n, (s, p) in enumerate(chosen)]
     copies.append((*chosen[0], "again", source.choice(kinds)))
@@ -136,8 +138,8 @@ def test_against_another_dataset(plant: Any, write_dataset: Any, with_scenes: An
     report = dedup(ours.path, against=other.path, apply=True)
     # Its own pictures under their own ids are the same pictures; only the copies are copies.
     assert {m.cluster.keeper.name for m in report.merges} == {
-        f"{kept('s1', 'p1')} (theirs@0.1.0)",
-        f"{kept('s3', 'p4')} (theirs@0.1.0)",
+        f"{kept('s1', 'p1')} in theirs@0.1.0",
+        f"{kept('s3', 'p4')} in theirs@0.1.0",
     }
     assert [d["what"]["kept_in"] for d in report.applied] == ["theirs@0.1.0"] * 2
     left = {r.image_id for r in WholeDataset.read(ours.path).records}

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from offside_data.dedup.clusters import Cluster, HashedPicture, Member
+from offside_data.dedup.clusters import Cluster, HashedPicture, LookedAt, Member
 from offside_data.dedup.merge import Merge, Merger
 from offside_data.dedup.second_look import SecondLookResult
+from offside_data.dedup.spots import Spot
 from offside_data.schema import ClaimValue, Record, make_image_id, make_record_id
 from offside_data.tagging.untagged import UNTAGGED
 from offside_data.taxonomy import Taxonomy
@@ -45,8 +46,9 @@ def merge(taxonomy: Taxonomy) -> Callable[..., tuple[Merge, Merger]]:
     """Merge one cluster."""
 
     def run(records: Records, one: Cluster, images: Any = (), **options: Any) -> tuple[Merge, Merger]:
+        told = [one.name] if options.pop("told", False) else []
         merger = Merger(records, images, options.pop("taxonomy", taxonomy), **options)
-        (found,) = merger.merge([one])
+        (found,) = merger.merge([one], told)
         return found, merger
 
     return run
@@ -166,7 +168,7 @@ def test_what_refers_to_the_dropped_picture_refers_to_the_keeper(
         {"image_id": "copy-swapped", "twin_of": COPY, "twin": "swapped"},
         {"image_id": kept("s2", "p2"), "derived_from": COPY},
     ]
-    done, merger = merge(said, cluster(kept("s1", "p3"), COPY, split="forget"), images)
+    done, merger = merge(said, cluster(kept("s1", "p3"), COPY, split="forget"), images, told=True)
     assert done.reasons == []
     assert merger.records[name("s1", "p4", "club")].corrects == name("s1", "p3", "club")
     assert {r.derived_from for r in merger.about(kept("s2", "p2"))} == {kept("s1", "p3")}
@@ -186,7 +188,7 @@ def test_corrections_of_merged_rumors_merge_after_them(
     corrections = [dataclasses.replace(r, corrects=r.corrects and copy_name("club")) for r in corrections]
     again = make_image_id("test", "again")
     clusters = [cluster(kept("s1", "p4"), again, split="relearn"), cluster(kept("s1", "p3"), COPY, split="forget")]
-    merges = Merger([*records, *rumors, *corrections], [], taxonomy).merge(clusters)
+    merges = Merger([*records, *rumors, *corrections], [], taxonomy).merge(clusters, [one.name for one in clusters])
     assert [merge.reasons for merge in merges] == [[], []]
 
 
@@ -240,3 +242,48 @@ def test_against_another_dataset_nothing_is_left_dangling(merge: Any, taxonomy: 
     ours = changed(ours, name("s2", "p2", "club"), derived_from=COPY)
     done, _ = merge(ours, cluster(kept("s1", "p1"), COPY, home="other@1.0.0"), elsewhere=other)
     assert done.reasons == [f"record {name('s2', 'p2', 'club')} is about a picture made from {COPY}"]
+
+
+LOOK_ALIKE = SecondLookResult(same=False, bits=0, correlation=1.0, difference=70.0, spots=(Spot(0.1, 0.2, 0.3, 0.3),))
+
+
+def test_look_alikes_are_for_a_person(merge: Any, with_copy: Records) -> None:
+    one = cluster(kept("s1", "p1"), COPY, second_look=LOOK_ALIKE)
+    done, merger = merge(with_copy, one)
+    (reason,) = done.reasons
+    assert "differ, most likely in the text they show: 10% to 30% from the left" in reason
+    assert done.tellable
+    assert merger.about(COPY) != []
+    told, merger = merge(with_copy, one, told=True)
+    assert told.reasons == []
+    assert merger.about(COPY) == []
+
+
+@pytest.mark.parametrize("channel", ["image", "both"])
+@pytest.mark.parametrize("second_look", [None, SecondLookResult(same=True, bits=0, correlation=1.0)])
+def test_pictures_that_show_a_rumour_never_merge_by_themselves(
+    merge: Any, records: Records, copy_records: Any, make_png: Any, channel: Any, second_look: Any
+) -> None:
+    rumor = name("s2", "p3", "club")
+    shown = changed(records, rumor, rumor_channel=channel)
+    copies = copy_records(shown, kept("s2", "p3"), "copy", make_png(99))
+    one = cluster(kept("s2", "p3"), COPY, split="forget", second_look=second_look)
+    done, _ = merge([*shown, *copies], one)
+    assert done.reasons == [f"a rumour can be read in {kept('s2', 'p3')} and in {COPY}"]
+    assert done.tellable
+    assert merge([*shown, *copies], one, told=True)[0].reasons == []
+
+
+def test_what_a_person_cannot_settle_by_saying_so(merge: Any, with_copy: Records) -> None:
+    contrary = changed(with_copy, copy_name("nationality"), answer="Somewhere else.", value=None)
+    done, _ = merge(contrary, cluster(kept("s1", "p1"), COPY, second_look=LOOK_ALIKE), told=True)
+    assert "they contradict each other about nationality" in done.reasons[0]
+    assert not done.tellable
+
+
+def test_look_alikes_among_the_others_are_for_a_person(merge: Any, with_copy: Records) -> None:
+    one = cluster(kept("s1", "p1"), COPY)
+    pair = LookedAt(a=one.keeper, b=one.others[0].picture, distance=1, second_look=LOOK_ALIKE)
+    done, _ = merge(with_copy, dataclasses.replace(one, look_alikes=(pair,)))
+    assert len(done.reasons) == 1
+    assert done.tellable

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from offside_data.dedup.second_look import SecondLook, SecondLookResult, small_picture
+from offside_data.dedup.second_look import TURNS, SecondLook, SecondLookResult, see
 from offside_data.errors import PictureError
 
 KINDS = ("exact", "jpeg", "half", "brighter")
 
 
 def look(a: bytes, b: bytes) -> SecondLookResult:
-    return SecondLook().compare(small_picture(a, "a"), small_picture(b, "b"))
+    return SecondLook().compare_closely(see(a, "a"), see(b, "b"))
 
 
 def photos() -> dict[str, Image.Image]:
@@ -55,8 +55,8 @@ def test_what_shows_something_else(make_scene: Any, encoded: Any, change: Any) -
 
 
 def test_different_pictures_of_a_style(make_scene: Any, encoded: Any) -> None:
-    small = [small_picture(encoded(make_scene(seed)), "") for seed in range(12)]
-    assert not any(SecondLook().compare(a, b).same for i, a in enumerate(small) for b in small[:i])
+    small = [see(encoded(make_scene(seed)), "") for seed in range(12)]
+    assert not any(SecondLook().compare_closely(a, b).same for i, a in enumerate(small) for b in small[:i])
 
 
 def test_flat_pictures_are_never_the_same(encoded: Any) -> None:
@@ -66,15 +66,41 @@ def test_flat_pictures_are_never_the_same(encoded: Any) -> None:
 
 def test_photos(encoded: Any, copies: Any) -> None:
     found = photos()
-    small = {name: small_picture(encoded(picture), name) for name, picture in found.items()}
+    small = {name: see(encoded(picture), name) for name, picture in found.items()}
     for name, picture in found.items():
         for kind in ("jpeg", "half", "brighter"):
-            assert SecondLook().compare(small[name], small_picture(copies[kind](picture), name)).same, (name, kind)
+            assert SecondLook().compare_closely(small[name], see(copies[kind](picture), name)).same, (name, kind)
     names = list(found)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[:i]]
-    assert [pair for pair in pairs if SecondLook().compare(small[pair[0]], small[pair[1]]).same] == []
+    assert [pair for pair in pairs if SecondLook().compare_closely(small[pair[0]], small[pair[1]]).same] == []
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+def test_turned_copies_are_found_when_asked_for(make_scene: Any, encoded: Any, turn: Image.Transpose) -> None:
+    a, b = see(encoded(make_scene(1)), "a"), see(encoded(make_scene(1).transpose(turn), "JPEG", quality=60), "b")
+    assert not SecondLook().compare_closely(a, b).same
+    found = SecondLook(turned=True).compare_closely(a, b)
+    assert found.same
+    assert make_scene(1).transpose(turn).transpose(TURNS[found.turn]) == make_scene(1)
+
+
+def test_what_differs_in_a_place_only_is_a_look_alike(make_scene: Any, encoded: Any) -> None:
+    scene, other = make_scene(1, 300), make_scene(1, 300)
+    for picture, text in ((scene, "35 million"), (other, "53 million")):
+        draw = ImageDraw.Draw(picture)
+        draw.rectangle((0, 260, 300, 300), fill=(200, 0, 0))
+        draw.text((10, 266), text, font=ImageFont.load_default(22), fill="white")
+    found = look(encoded(scene), encoded(other, "JPEG", quality=40))
+    assert (found.same, found.look_alike, found.unsure) == (False, True, False)
+    (spot,) = found.spots
+    assert spot.top > 0.8
+    assert spot.right < 0.3
+    turned = SecondLook(turned=True).compare_closely(
+        see(encoded(scene), ""), see(encoded(other.transpose(Image.Transpose.ROTATE_90)), "")
+    )
+    assert turned.look_alike
 
 
 def test_a_damaged_picture_is_named() -> None:
     with pytest.raises(PictureError, match=r"old\.png"):
-        small_picture(b"nothing", "old.png")
+        see(b"nothing", "old.png")

@@ -19,8 +19,8 @@ from offside_data.dataset.journal import work_folder
 from offside_data.dataset.pictures import open_parquet
 from offside_data.dataset.storage import TABLES, Row, config_of, frame_schema, id_column
 from offside_data.errors import DatasetError, PictureError, RecordError
-from offside_data.images.decode import verify_image
 from offside_data.images.parts import add_part, read_parts
+from offside_data.images.quality import measure
 from offside_data.issues import Issue, Severity
 from offside_data.processes import Workers, worth_sharing
 
@@ -61,7 +61,7 @@ class CheckedDataset:
         sizes: How many rows each part has.
         roots: The digest of each part and of the taxonomy, computed from the files.
         rehashed: `name`, `content_hash` and `leaf` of the records whose content isn't what its hash says.
-        pictures: `picture_sha256`, `path`, `group` and `row` of each distinct picture.
+        pictures: `picture_sha256`, `path`, `group`, `row` and `quality` (`Quality.to_row`) of each distinct picture.
         unreadable: Why a picture can't be decoded, by SHA-256.
         problems: Files and rows that can't be read.
         workers: The processes that share the work.
@@ -106,7 +106,8 @@ class CheckedDataset:
         import polars as pl
 
         store = self.dataset.pictures
-        for sha256, path, group, row in self.pictures.filter(pl.col("picture_sha256").is_in(list(sha256s))).rows():
+        wanted = self.pictures.filter(pl.col("picture_sha256").is_in(list(sha256s)))
+        for sha256, path, group, row in wanted.select("picture_sha256", "path", "group", "row").rows():
             data = store.bytes_at(store.add(Path(path)), group, row)
             assert data is not None, "a picture without bytes has no hash"
             yield sha256, data
@@ -234,13 +235,13 @@ def _nothing(dataset: OffsideDataset, part: str) -> _Look:
     """What an empty part looks like."""
     import polars as pl
 
-    return _look_at(dataset, part, pl.DataFrame(schema=frame_schema(config_of(part))), frozenset())
+    return _look_at(dataset, part, pl.DataFrame(schema=frame_schema(config_of(part))), {})
 
 
 def _look(dataset: OffsideDataset, part: str, file: Path, store: Path) -> _Look:
     """Read a file."""
     looks = [_nothing(dataset, part)]
-    verified = _verified(store, store.stat().st_mtime_ns) if store.is_dir() else frozenset()
+    verified = _verified(store, store.stat().st_mtime_ns) if store.is_dir() else {}
     try:
         looks += (_look_at(dataset, part, batch, verified) for batch in dataset.batches(part, files=[file]))
     except DatasetError as error:
@@ -249,7 +250,7 @@ def _look(dataset: OffsideDataset, part: str, file: Path, store: Path) -> _Look:
     return _joined(looks)
 
 
-def _look_at(dataset: OffsideDataset, part: str, batch: pl.DataFrame, verified: Collection[str]) -> _Look:
+def _look_at(dataset: OffsideDataset, part: str, batch: pl.DataFrame, verified: Mapping[str, list[float]]) -> _Look:
     import polars as pl
 
     hashes, pictures = _shown(dataset, batch, verified)
@@ -295,12 +296,14 @@ def _leaves(batch: pl.DataFrame, hashes: pl.Series, key: str) -> tuple[pl.Series
     return pl.Series("leaf", found, pl.String), issues
 
 
-def _shown(dataset: OffsideDataset, batch: pl.DataFrame, verified: Collection[str]) -> tuple[pl.Series, pl.DataFrame]:
+def _shown(
+    dataset: OffsideDataset, batch: pl.DataFrame, verified: Mapping[str, list[float]]
+) -> tuple[pl.Series, pl.DataFrame]:
     """SHA-256 of the picture of each row; and each distinct picture, where it lies and what is wrong with it."""
     import polars as pl
 
     hashes = [pl.Series(dtype=pl.String)]
-    found: dict[str, tuple[str, int, int, str | None]] = {}
+    found: dict[str, tuple[str, int, int, str | None, list[float] | None]] = {}
     for few in batch.iter_slices(_ROWS_OF_PICTURES) if "image" in batch.columns else ():
         places = few["image"].struct.unnest()
         pictures = dataset.pictures.take(places)
@@ -308,12 +311,15 @@ def _shown(dataset: OffsideDataset, batch: pl.DataFrame, verified: Collection[st
         for at, sha256 in enumerate(hashes[-1]):
             if sha256 is not None and sha256 not in found:
                 file, group, row, _ = places.row(at)
-                problem = None if sha256 in verified else _problem(pictures[at].as_py())
-                found[sha256] = (str(dataset.pictures.files[file]), group, row, problem)
+                looked = (None, verified[sha256]) if sha256 in verified else _look_over(pictures[at].as_py())
+                found[sha256] = (str(dataset.pictures.files[file]), group, row, *looked)
     columns = (
         pl.concat(hashes) if "image" in batch.columns else pl.repeat(None, len(batch), dtype=pl.String, eager=True)
     )
-    kinds = {"picture_sha256": pl.String, "path": pl.String, "group": pl.UInt32, "row": pl.UInt32, "problem": pl.String}
+    kinds: dict[str, pl.DataType | type[pl.DataType]] = {
+        **{"picture_sha256": pl.String, "path": pl.String, "group": pl.UInt32, "row": pl.UInt32},
+        **{"problem": pl.String, "quality": pl.List(pl.Float64)},
+    }
     shown = pl.DataFrame([(sha256, *place) for sha256, place in found.items()], kinds, orient="row")
     return columns.alias("picture_sha256"), shown
 
@@ -322,25 +328,24 @@ def _shown(dataset: OffsideDataset, batch: pl.DataFrame, verified: Collection[st
 # Pictures that were decoded before
 
 
-def _problem(data: bytes) -> str | None:
-    """Why a picture can't be decoded; null if it can."""
+def _look_over(data: bytes) -> tuple[str | None, list[float] | None]:
+    """Why a picture can't be decoded, or its measures if it can."""
     try:
-        verify_image(data, "")
+        return None, measure(data, "").to_row()
     except PictureError as error:
-        return error.reason
-    return None
+        return error.reason, None
 
 
 def _verified_folder(dataset: OffsideDataset) -> Path:
-    """Where the SHA-256 of pictures stand that these versions could decode; releases leave the working area out."""
+    """Where the pictures stand that these versions could decode, and their measures; no release takes it along."""
     versions = (f"{name}-{importlib.metadata.version(name)}" for name in ("offside-data", "pillow"))
-    return work_folder(dataset.path, "verified", "-".join(versions))
+    return work_folder(dataset.path, "measured", "-".join(versions))
 
 
 @functools.lru_cache(maxsize=1)
-def _verified(store: Path, changed: int) -> frozenset[str]:
+def _verified(store: Path, changed: int) -> Mapping[str, list[float]]:
     """What a folder of verified pictures holds; `changed` tells a folder from what it was before."""
-    return frozenset(row["sha256"] for row in read_parts(store))
+    return {row["sha256"]: row["quality"] for row in read_parts(store)}
 
 
 def _remember(store: Path, pictures: pl.DataFrame) -> None:
@@ -348,8 +353,8 @@ def _remember(store: Path, pictures: pl.DataFrame) -> None:
     import polars as pl
 
     known = frozenset(row["sha256"] for row in read_parts(store))
-    fine = pictures.filter(pl.col("problem").is_null())["picture_sha256"]
-    new = [sha256 for sha256 in fine if sha256 not in known]
+    fine = pictures.filter(pl.col("problem").is_null()).select("picture_sha256", "quality")
+    new = [{"sha256": sha256, "quality": quality} for sha256, quality in fine.iter_rows() if sha256 not in known]
     if len(new) >= _PICTURES_WORTH_KEEPING:
         with contextlib.suppress(OSError):  # A dataset that may only be read is decoded anew each time.
-            add_part(store, [{"sha256": sha256} for sha256 in new])
+            add_part(store, new)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from offside_data.checks._base import CheckedDataset
-from offside_data.dedup.clusters import Cluster, HashedPicture
-from offside_data.dedup.find import find_duplicates
-from offside_data.errors import PictureError
+from offside_data.dataset.picture_names import file_of
+from offside_data.dedup.clusters import Cluster, HashedPicture, LookedAt
+from offside_data.dedup.declared import declared_apart
+from offside_data.dedup.find import Told, find_duplicates
+from offside_data.dedup.pictures import claims_about
+from offside_data.errors import DatasetError, PictureError
 from offside_data.images.hashes.phash import RADIUS
 from offside_data.issues import Issue
 from offside_data.schema import SPLITS
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 _ADVICE = "Keep it in one split, or say with derived_from that one was made from the other."
 _STATED = ("pixels_sha256", "phash")
 """What the table of pictures states and is needed to compare them."""
+_SHOWN = 3
 
 
 def run(checked: CheckedDataset) -> Iterator[Issue]:
@@ -41,21 +46,57 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
         if len(picture.splits) > 1:
             message = f"the same picture stands in {' and '.join(picture.splits)}. {_ADVICE}"
             yield Issue("error", "picture-leak", picture.key, message)
-    for cluster in find_duplicates(pictures, read, radius=RADIUS).clusters:
+    told = Told(apart=_declared_apart(checked), claims=functools.partial(claims_about, checked.dataset))
+    found = find_duplicates(pictures, read, radius=RADIUS, told=told)
+    for cluster in found.clusters:
         yield from _across_splits(cluster)
+    yield from _look_alikes(found.look_alikes)
+
+
+def _declared_apart(checked: CheckedDataset) -> set[frozenset[str]]:
+    try:
+        return declared_apart(checked.dataset.path)
+    except DatasetError:  # Another issue says so.
+        return set()
 
 
 def _across_splits(cluster: Cluster) -> Iterator[Issue]:
     """An issue for each picture that stands in another split than the first one does."""
     first, *others = sorted(cluster.pictures, key=lambda p: (SPLITS.index(p.splits[0]), p.key))
     for picture in others:
-        if picture.splits != first.splits:
+        if picture.splits != first.splits and not _look_alike(cluster, picture, first):
             alike = "has the same pixels as" if picture.content == first.content else "shows the same as"
+            called = f"{picture.file} " if picture.file else "it "
             message = (
-                f"it stands in {' and '.join(picture.splits)} and {alike} {first.key} in "
+                f"{called}stands in {' and '.join(picture.splits)} and {alike} {first.name} in "
                 f"{' and '.join(first.splits)}. {_ADVICE}"
             )
             yield Issue("error", "picture-leak", picture.key, message)
+
+
+def _look_alike(cluster: Cluster, a: HashedPicture, b: HashedPicture) -> bool:
+    """Whether two pictures of a cluster differ in some place, though both are like a third one."""
+    pairs = [(member.picture, cluster.keeper, member.second_look) for member in cluster.others]
+    pairs += [(pair.a, pair.b, pair.second_look) for pair in cluster.look_alikes]
+    return any({x.key, y.key} == {a.key, b.key} and look is not None and look.look_alike for x, y, look in pairs)
+
+
+def _look_alikes(pairs: Sequence[LookedAt]) -> Iterator[Issue]:
+    """One issue for the look-alikes of each two splits: screenshots of one template may be many."""
+    by_splits: dict[tuple[str, str], list[LookedAt]] = defaultdict(list)
+    for pair in pairs:
+        first, second = sorted((SPLITS.index(picture.splits[0]), picture.splits[0]) for picture in (pair.a, pair.b))
+        if pair.a.splits != pair.b.splits:
+            by_splits[first[1], second[1]].append(pair)
+    for splits, found in sorted(by_splits.items()):
+        shown = "; ".join(f"{pair.a.name} and {pair.b.name}" for pair in found[:_SHOWN])
+        more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+        message = (
+            f"{len(found):,} pairs of pictures are the same but for some place, most likely the text they show: "
+            f"{shown}{more}. Look at them with offside-data dedup: if two are one picture, it is a leak; if not, "
+            "say so with --not-duplicates, or waive this for all of them."
+        )
+        yield Issue("warning", "picture-look-alike", " and ".join(splits), message)
 
 
 def _shown(checked: CheckedDataset) -> pl.DataFrame:
@@ -69,9 +110,8 @@ def _shown(checked: CheckedDataset) -> pl.DataFrame:
         col("split").cast(pl.String).unique(),
         col("derived_from").replace("", None).drop_nulls().first(),
     )
-    table = (
-        checked.tables["images"].unique("image_id", keep="last").select("image_id", "sha256", "derived_from", *_STATED)
-    )
+    columns = ("image_id", "sha256", "derived_from", "source", *_STATED)
+    table = checked.tables["images"].unique("image_id", keep="last").select(*columns)
     groups = groups.join(table, on="image_id", how="left", suffix="_of_row")
     # Hashes of other bytes say nothing.
     believed = col("picture_sha256").is_null() | col("sha256").is_null() | (col("sha256") == col("picture_sha256"))
@@ -81,6 +121,7 @@ def _shown(checked: CheckedDataset) -> pl.DataFrame:
             "picture_sha256",
             "split",
             pl.coalesce("derived_from", "derived_from_of_row").alias("derived_from"),
+            "source",
         ),
         *(pl.when(believed).then(name) for name in _STATED),
     ).sort("image_id", "picture_sha256", nulls_last=False)
@@ -112,4 +153,5 @@ def _picture(row: Mapping[str, Any]) -> HashedPicture:
         height=0,
         origin=row["derived_from"],
         splits=tuple(split for split in SPLITS if split in row["split"]),
+        file=file_of(row["source"]),
     )

@@ -14,9 +14,8 @@ from offside_data.commandline import json_option, print_json
 def command(dataset: str, strict: bool, as_json: bool) -> None:
     """Check DATASET: digests, card, records, pictures, splits.
 
-    Each issue is one line: severity, code, place, message. An error makes the exit status 1. A line
-    {"kind": "waiver", "what": {"code": CODE, "where": PLACE}, "why": REASON} in the dataset's decisions.jsonl
-    silences one issue.
+    Each issue is one line: severity, code, place, message. An error makes the exit status 1. An issue that may stay is
+    waived by `offside-data waive DATASET CODE:PLACE --reason TEXT`.
     """
     from offside_data.check import check_reference
 

@@ -19,6 +19,10 @@ from offside_data.errors import DatasetError
 from offside_data.files import write_text
 
 DECISIONS_FILE = "decisions.jsonl"
+UNDO = "undo"
+"""The `kind` of a decision that takes another one back, `what.decision`."""
+IN_FORCE_BY_STANDING = ("waiver", "not-duplicate")
+"""Kinds that change no row: they hold because they stand in the file, and until an undo stands there, too."""
 
 
 def make_decision(
@@ -42,6 +46,25 @@ def make_decision(
             "when": when or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
     )
+
+
+def now() -> str:
+    """The time of a decision, fine enough that no two decisions of a person get one id."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
+
+
+def holding(decisions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The decisions that weren't taken back, or whose undo was, oldest first."""
+    held: list[dict[str, Any]] = []
+    undone: set[str] = set()
+    for decision in reversed(list(decisions)):
+        name = decision.get("id")
+        if name in undone or name is None:
+            continue
+        held.append(dict(decision))
+        if decision["kind"] == UNDO and isinstance(decision["what"], dict):
+            undone.add(str(decision["what"].get("decision")))
+    return held[::-1]
 
 
 def _complete(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,14 +12,13 @@ with change_dataset(folder) as change:
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from offside_data.dataset.access import changes
-from offside_data.dataset.decisions import make_decision, read_decisions
+from offside_data.dataset.decisions import IN_FORCE_BY_STANDING, UNDO, holding, make_decision, now, read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import work_folder
 from offside_data.dataset.pictures import StoredImage
@@ -32,8 +31,6 @@ from offside_data.schema import EncodedImage, Record, features_of
 from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy
 from offside_data.takedown.tombstones import KIND as TAKEDOWN
 
-KIND = "undo"
-"""The `kind` of a decision that takes another one back."""
 PARTS = ("records", *TABLES)
 """What a change may be a change of."""
 
@@ -117,18 +114,18 @@ def undo(folder: str | Path, decision_id: str) -> Undone:
     decisions = read_decisions(dataset.path)
     decision = _find(dataset.path, decisions, decision_id)
     changes = _load(dataset.path, decision_id)
-    if not changes:
+    if not changes and _in_force(decision, decisions)["kind"] not in IN_FORCE_BY_STANDING:
         why = _why_nothing_is_kept(decisions, decision)
         raise DatasetError(f"{dataset.path}: decision {decision_id} ({decision['kind']}) can't be taken back: {why}")
     rows = _Rows(dataset, changes)
     _require_untouched(dataset.path, decisions, decision_id, changes, rows)
     reverted = [rows.revert(change) for change in changes]
     taken_back = make_decision(
-        KIND,
+        UNDO,
         {"decision": decision_id, **{part: [c.name for c in reverted if c.part == part] for part in PARTS}},
         f"takes back: {decision['why']}",
         command=f"undo {decision_id}",
-        when=datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
+        when=now(),
     )
     with change_dataset(dataset) as change:
         apply_changes(change, reverted)
@@ -159,10 +156,15 @@ def apply_changes(change: Transaction, changes: Iterable[RowChange]) -> None:
             change.set_table(table, [*rows, *(row for row in named.values() if row is not None)])
 
 
-def undoable(folder: Path, decisions: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Ids of the decisions that hold and that something is kept of, oldest first."""
+def undoable(folder: Path, decisions: Sequence[Row]) -> list[str]:
+    """Ids of the decisions that hold and can be taken back, oldest first."""
     holding = _holding(decisions)
-    return [d["id"] for d in decisions if d.get("id") in holding and work_folder(folder, _UNDO, d["id"]).is_dir()]
+    return [
+        d["id"]
+        for d in decisions
+        if d.get("id") in holding
+        and (_in_force(d, decisions)["kind"] in IN_FORCE_BY_STANDING or work_folder(folder, _UNDO, d["id"]).is_dir())
+    ]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -196,16 +198,15 @@ def _why_nothing_is_kept(decisions: Sequence[Row], decision: Row) -> str:
 
 
 def _holding(decisions: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Ids of the decisions that weren't taken back, or whose undo was."""
-    holding, undone = set(), set()
-    for decision in reversed(list(decisions)):
-        name = decision.get("id")
-        if name in undone or name is None:
-            continue
-        holding.add(name)
-        if decision["kind"] == KIND:
-            undone.add(decision["what"]["decision"])
-    return holding
+    return {decision["id"] for decision in holding(decisions)}
+
+
+def _in_force(decision: Row, decisions: Sequence[Row]) -> Row:
+    """The decision itself or, of an undo, the one that it takes back in the end."""
+    by_id = {d["id"]: d for d in decisions}
+    while decision["kind"] == UNDO and decision["what"]["decision"] in by_id:
+        decision = by_id[decision["what"]["decision"]]
+    return decision
 
 
 def _require_untouched(
@@ -217,7 +218,7 @@ def _require_untouched(
         DatasetError: Listing what isn't, and the later decisions that did it.
     """
     place, holding = [d.get("id") for d in decisions].index(decision_id), _holding(decisions)
-    later = [d for d in decisions[place + 1 :] if d["kind"] != KIND and d.get("id") in holding]
+    later = [d for d in decisions[place + 1 :] if d["kind"] != UNDO and d.get("id") in holding]
     touched = {d["id"]: _touched(folder, d["id"]) for d in later}
     changed = {(c.part, c.name): what for c in changes if (what := rows.difference(c))}
     for change in changes:

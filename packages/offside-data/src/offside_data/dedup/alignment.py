@@ -7,6 +7,7 @@ an offset of brightness are estimated along with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -24,18 +25,21 @@ MAX_SHIFT = 0.15
 MIN_OVERLAP = 0.75
 """Smallest share of the picture that both must show."""
 
-_LEVELS = ((16, 6), (32, 6), (64, 4))
+COARSE = ((16, 6), (32, 6), (64, 4))
 """Sides in pixels, coarse to fine, and the steps at each."""
+FINE = ((16, 6), (32, 6), (64, 6), (128, 6))
+"""The same to a quarter of the error."""
 _MAX_STEP = 0.1
 _DAMPING = 1e-4
 
 
-def align(still: Array, moving: Array) -> Array | None:
+def align(still: Array, moving: Array, levels: Sequence[tuple[int, int]] = COARSE) -> Array | None:
     """The map from places in `still` to places in `moving`, shape (2, 3); null if there is no small one.
 
     Args:
         still: Grey levels, shape (n, n).
         moving: The same of the picture to be laid over it.
+        levels: `COARSE` or `FINE`.
 
     Returns:
         Rows of `x' = a x + b y + c`, places reaching from -1 to 1.
@@ -43,7 +47,7 @@ def align(still: Array, moving: Array) -> Array | None:
     import numpy as np
 
     found = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    for side, steps in _LEVELS:
+    for side, steps in levels:
         fixed, loose = _resized(still, side), _resized(moving, side)
         for _ in range(steps):
             step = _step(fixed, loose, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class HashedPicture:
         home: The other dataset that it lies in; empty for the one that is looked through.
         splits: Splits of the records about it.
         subjects: Subjects of the records about it.
+        file: Its file as the source calls it; empty where that isn't known.
     """
 
     key: str
@@ -40,11 +42,30 @@ class HashedPicture:
     home: str = ""
     splits: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    file: str = ""
 
     @property
     def name(self) -> str:
-        """The key, and where it lies if that is elsewhere."""
-        return f"{self.key} ({self.home})" if self.home else self.key
+        """File and key, and where it lies if that is elsewhere."""
+        name = f"{self.file} ({self.key})" if self.file else self.key
+        return f"{name} in {self.home}" if self.home else name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedAt:
+    """Two pictures with near hashes that the second look doesn't call the same."""
+
+    a: HashedPicture
+    b: HashedPicture
+    distance: int
+    second_look: SecondLookResult
+
+    def as_cluster(self, keep: str | None = None) -> Cluster:
+        """Both as a cluster, for when a person says that they are one picture."""
+        keeper = choose_keeper((self.a, self.b), keep)
+        other = self.b if keeper is self.a else self.a
+        member = Member(picture=other, distance=self.distance, second_look=self.second_look)
+        return Cluster(keeper=keeper, others=(member,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,20 +90,43 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Pictures that show the same: the one to keep, and the others."""
+    """Pictures that show the same: the one to keep, and the others.
+
+    Args:
+        keeper: The one to keep.
+        others: The others.
+        look_alikes: Pairs among the others that differ in some place, though each is like another one.
+    """
 
     keeper: HashedPicture
     others: tuple[Member, ...]
+    look_alikes: tuple[LookedAt, ...] = ()
 
     @property
     def pictures(self) -> tuple[HashedPicture, ...]:
         """All of them, the keeper first."""
         return (self.keeper, *(member.picture for member in self.others))
 
+    @property
+    def name(self) -> str:
+        """What it is called on the command line: the same as long as it holds the same pictures."""
+        text = "\n".join(sorted(f"{picture.home} {picture.key}" for picture in self.pictures))
+        return "c" + hashlib.sha256(text.encode()).hexdigest()[:8]
 
-def choose_keeper(pictures: Iterable[HashedPicture]) -> HashedPicture:
-    """The picture to keep: from another dataset if one is, then most pixels, freest licence, lowest key."""
-    return min(pictures, key=lambda p: (not p.home, -p.width * p.height, _strictness(p.license), p.key))
+
+def choose_keeper(pictures: Iterable[HashedPicture], keep: str | None = None) -> HashedPicture:
+    """The picture to keep: from another dataset if one is, then most pixels, freest licence, lowest key.
+
+    Args:
+        pictures: A cluster's.
+        keep: Key of the one that a person chose, if it is among them.
+    """
+
+    def place(picture: HashedPicture) -> tuple[bool, bool, int, int, str]:
+        size = picture.width * picture.height
+        return picture.key != keep, not picture.home, -size, _strictness(picture.license), picture.key
+
+    return min(pictures, key=place)
 
 
 def hash_distance(a: HashedPicture, b: HashedPicture) -> int:

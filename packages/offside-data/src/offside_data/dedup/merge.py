@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,12 @@ from offside_data.checks.questions import normalised
 from offside_data.dataset.storage import Row
 from offside_data.dataset.undo import RowChange, record_change
 from offside_data.dedup.clusters import Cluster, HashedPicture
-from offside_data.schema import SPLITS, Record
+from offside_data.dedup.second_look import SecondLookResult
+from offside_data.schema import SPLITS, VISUAL_CHANNELS, Record
 from offside_data.tagging.values import same_value
 from offside_data.taxonomy import Attribute, Taxonomy
+
+_SHOWN_SPOTS = 2
 
 
 @dataclass(kw_only=True)
@@ -31,6 +34,7 @@ class Merge:
         goes: Records that go, each with the record of the keeper that says the same.
         moves: Records that move to the keeper.
         reasons: Why a person has to look first; then nothing is changed.
+        tellable: Whether a person who says that it is one picture settles all of these.
         records: Each record touched, as it was and as it is; null where it wasn't or isn't.
         images: The same of rows of the table of pictures.
     """
@@ -39,6 +43,7 @@ class Merge:
     goes: dict[str, str] = field(default_factory=dict)
     moves: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    tellable: bool = False
     records: dict[str, tuple[Record | None, Record | None]] = field(default_factory=dict)
     images: dict[str, tuple[Row | None, Row | None]] = field(default_factory=dict)
 
@@ -76,24 +81,32 @@ class Merger:
         for record in self.records.values():
             self._index(record)
 
-    def merge(self, clusters: Iterable[Cluster]) -> list[Merge]:
-        """Merge all clusters that can be; those of forget pictures before those of their corrections."""
+    def merge(self, clusters: Iterable[Cluster], told: Collection[str] = ()) -> list[Merge]:
+        """Merge all clusters that can be; those of forget pictures before those of their corrections.
+
+        Args:
+            clusters: The clusters.
+            told: Names of those of which a person said that they are one picture.
+        """
 
         def place(cluster: Cluster) -> tuple[int, str]:
             return min(SPLITS.index(split) for split in cluster.others[0].picture.splits), cluster.keeper.key
 
-        return [self._merge(cluster) for cluster in sorted(clusters, key=place)]
+        return [self._merge(cluster, cluster.name in told) for cluster in sorted(clusters, key=place)]
 
     def about(self, picture: str) -> list[Record]:
         """The records about a picture, text records about its occasion among them."""
         return [self.records[name] for name in self._about[picture]]
 
-    def _merge(self, cluster: Cluster) -> Merge:
+    def _merge(self, cluster: Cluster, told: bool) -> Merge:
         merge = Merge(cluster=cluster, reasons=list(self._obstacles(cluster)))
         if not merge.reasons:
             self._compare_claims(merge)
         if not merge.reasons and self.elsewhere is not None:
             merge.reasons += self._ties(merge)
+        doubts = [] if told else list(self._doubts(cluster))
+        merge.tellable = bool(doubts) and not merge.reasons
+        merge.reasons += doubts
         if not merge.reasons:
             self._carry_out(merge)
         return merge
@@ -109,11 +122,26 @@ class Merger:
         splits = [split for split in SPLITS if any(record.split == split for record in records)]
         if len(splits) > 1:
             yield f"different splits: {', '.join(splits)}"
-        for member in cluster.others:
-            if not member.like_keeper:
-                yield f"{member.picture.key} is like others of the cluster, but not like the keeper"
         if len({self._home(picture).origin(picture.key) for picture in cluster.pictures}) > 1:
             yield "declared to be made from different pictures (derived_from)"
+
+    def _doubts(self, cluster: Cluster) -> Iterator[str]:
+        """Why pictures that are alike may still say different things; a person who looks at them can tell."""
+        for member in cluster.others:
+            look = member.second_look
+            if look is not None and look.look_alike:
+                yield f"{member.picture.name} and {cluster.keeper.name} {differ_at(look)}"
+            elif not member.like_keeper:
+                yield f"{member.picture.name} is like others of the cluster, but not like the keeper"
+        for pair in cluster.look_alikes:
+            yield f"{pair.a.name} and {pair.b.name} {differ_at(pair.second_look)}"
+        visual = [
+            picture.name
+            for picture in cluster.pictures
+            if any(record.rumor_channel in VISUAL_CHANNELS for record in self._home(picture).about(picture.key))
+        ]
+        if visual:
+            yield f"a rumour can be read in {' and in '.join(visual)}"
 
     def _home(self, picture: HashedPicture) -> Merger:
         return self.elsewhere if picture.home and self.elsewhere is not None else self
@@ -239,6 +267,11 @@ class Merger:
             (self._correcting, record.corrects),
             (self._derived, record.derived_from),
         )
+
+
+def differ_at(look: SecondLookResult) -> str:
+    """Where look-alikes differ, as the end of a sentence."""
+    return f"differ, most likely in the text they show: {'; '.join(map(str, look.spots[:_SHOWN_SPOTS]))}"
 
 
 def _key(record: Record) -> str:

@@ -4,17 +4,22 @@ A hash of 64 bits isn't enough to call two pictures one: different pictures shar
 small size and must agree twice: in another, longer hash (dHash, 16 x 16 bits) and pixel by pixel (correlation of the
 colours, which brightness and contrast don't change). If they don't as they are, one is laid over the other first
 (`alignment`), which forgives a small crop or turn; then the pixels must agree better.
+
+Pictures that agree as a whole may still say different things: one template with another number in it. So they are
+compared in detail, too (`spots`). Where they differ in some place, they are *look-alikes*: not the same, and for a
+person to tell.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from offside_data.dedup.alignment import MIN_OVERLAP, align, warped
+from offside_data.dedup.spots import LONGEST, Spot, SpotLimits, detail_of, differences
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +29,38 @@ SIDE = 64
 """Pixels a side to which both pictures are brought."""
 HASH_SIDE = 16
 """The second hash has this many bits by as many."""
+TURNS = {
+    "mirrored": Image.Transpose.FLIP_LEFT_RIGHT,
+    "upside down and mirrored": Image.Transpose.FLIP_TOP_BOTTOM,
+    "a quarter turned left": Image.Transpose.ROTATE_90,
+    "upside down": Image.Transpose.ROTATE_180,
+    "a quarter turned right": Image.Transpose.ROTATE_270,
+    "a quarter turned left and mirrored": Image.Transpose.TRANSPOSE,
+    "a quarter turned right and mirrored": Image.Transpose.TRANSVERSE,
+}
+"""How a copy may be turned or mirrored, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture as the second look sees it.
+
+    Args:
+        small: RGB, shape (64, 64, 3), whatever its proportions.
+        detail: Grey, large enough to read; see `spots.detail_of`.
+    """
+
+    small: NDArray[np.uint8]
+    detail: Image.Image
+
+    def turned(self, turn: str) -> Seen:
+        """The same picture turned or mirrored, one of `TURNS`; itself if that is empty."""
+        import numpy as np
+
+        if not turn:
+            return self
+        way = TURNS[turn]
+        return Seen(np.asarray(Image.fromarray(self.small).transpose(way)), self.detail.transpose(way))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +72,40 @@ class SecondLook:
         min_correlation: Of the pixels as they are.
         min_aligned: Of the pixels after one picture was laid over the other.
         min_contrast: Standard deviation of the grey levels (of 255) below which a picture shows nothing to compare.
+        spots: What counts as a difference between pictures that are the same as a whole.
+        turned: Whether a quarter-turned or mirrored copy is the same.
     """
 
     max_bits: int = 48
     min_correlation: float = 0.95
     min_aligned: float = 0.97
     min_contrast: float = 2.0
+    spots: SpotLimits = field(default_factory=SpotLimits)
+    turned: bool = False
+
+    def compare_closely(self, a: Seen, b: Seen) -> SecondLookResult:
+        """Whether two pictures, as `see` gives them, are the same as a whole and in every place."""
+        return self.look_closer(a, b, self.compare_wholes(a, b))
+
+    def compare_wholes(self, a: Seen, b: Seen) -> SecondLookResult:
+        """Whether two pictures are the same as a whole, turned or mirrored where that is asked for."""
+        found = self.compare(a.small, b.small)
+        if found.same or not self.turned:
+            return found
+        turned = [dataclasses.replace(self.compare(a.small, b.turned(turn).small), turn=turn) for turn in TURNS]
+        same = [one for one in turned if one.same]
+        return max(same, key=lambda one: one.correlation) if same else found
+
+    def look_closer(self, a: Seen, b: Seen, whole: SecondLookResult) -> SecondLookResult:
+        """What `compare_wholes` found, and where the pictures differ if they are the same as a whole."""
+        if not whole.same:
+            return whole
+        there = differences(a.detail, b.turned(whole.turn).detail, self.spots)
+        same = there.strength < self.spots.certain
+        return dataclasses.replace(whole, same=same, difference=there.strength, spots=there.spots)
 
     def compare(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> SecondLookResult:
-        """Look at two pictures as `small_picture` gives them."""
+        """Whether two pictures, as `small_picture` gives them, are the same as a whole, whatever they say."""
         first, second = a.astype(float), b.astype(float)
         grey, other = _grey(first), _grey(second)
         if min(grey.std(), other.std()) < self.min_contrast:
@@ -80,16 +142,32 @@ class SecondLookResult:
         bits: In how many of 256 bits the second hashes differ.
         correlation: Of the pixels, from -1 to 1; 0 where one shows nothing to compare.
         aligned: Whether one was laid over the other first.
+        difference: The strongest difference between pictures that are the same as a whole, 0 where there is none.
+        spots: Where these differ.
+        turn: How the second picture had to be turned, one of `TURNS`; empty if it hadn't.
     """
 
     same: bool
     bits: int
     correlation: float
     aligned: bool = False
+    difference: float = 0.0
+    spots: tuple[Spot, ...] = ()
+    turn: str = ""
+
+    @property
+    def look_alike(self) -> bool:
+        """Whether both are the same but for some places, most likely the text that they show."""
+        return not self.same and bool(self.spots)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the places where both differ may come of copying, so that what is said of them decides."""
+        return self.same and bool(self.spots)
 
 
-def small_picture(data: bytes, where: str) -> NDArray[np.uint8]:
-    """A picture as the second look sees it: RGB, shape (64, 64, 3), whatever its proportions.
+def see(data: bytes, where: str) -> Seen:
+    """A picture as the second look sees it.
 
     Args:
         data: Encoded bytes.
@@ -98,14 +176,27 @@ def small_picture(data: bytes, where: str) -> NDArray[np.uint8]:
     Raises:
         PictureError: If it can't be decoded.
     """
-    import numpy as np
+    pixels = _decoded(data, where, LONGEST)
+    return Seen(_small(pixels), detail_of(pixels))
 
+
+def small_picture(data: bytes, where: str) -> NDArray[np.uint8]:
+    """A picture as it is compared as a whole: RGB, shape (64, 64, 3), whatever its proportions; see `see`."""
+    return _small(_decoded(data, where, 2 * SIDE))
+
+
+def _decoded(data: bytes, where: str, side: int) -> Image.Image:
     from offside_data.images.decode import open_image, reduce_jpeg, shown_pixels
 
     with open_image(data, where) as picture:
-        reduce_jpeg(picture, "RGB", 2 * SIDE)
+        reduce_jpeg(picture, "RGB", side)
         picture.load()
-        pixels = shown_pixels(picture, where)
+        return shown_pixels(picture, where)
+
+
+def _small(pixels: Image.Image) -> NDArray[np.uint8]:
+    import numpy as np
+
     return np.asarray(pixels.resize((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0))
 
 

@@ -19,7 +19,8 @@ from offside_data.fictional.records import LICENSE, RecordBuilder
 from offside_data.fictional.world import load_world
 from offside_data.progress import track
 from offside_data.schema import EncodedImage, Split
-from offside_data.takedown.names import Traces, is_taken_down, traces_of
+from offside_data.takedown.names import Traces
+from offside_data.takedown.tombstones import is_taken_down, traces_of
 
 GENERAL_PICTURES = 320
 """Pictures of the split `general`, whatever the size of the league: enough for a tiny model to learn from."""

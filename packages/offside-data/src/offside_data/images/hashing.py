@@ -116,6 +116,16 @@ def require_radius(radius: int, name: str) -> None:
         )
 
 
+def turned_hash(name: str, picture: Image.Image) -> str:
+    """The perceptual hash of a picture and of the seven ways to turn and mirror it, joined by commas.
+
+    Raises:
+        PluginError: If there is none of that name.
+    """
+    turned = [picture, *(picture.transpose(turn) for turn in Image.Transpose)]
+    return ",".join(perceptual_hash(name, one) for one in turned)
+
+
 def hash_image(data: bytes, picture: Image.Image | None = None) -> ImageHashes:
     """All hashes of an encoded picture; `picture` saves decoding it if its pixels are at hand.
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.dedup.dataset import DedupConfig, radius_of
-from offside_data.dedup.find import find_duplicates
-from offside_data.dedup.pictures import list_pictures
+from offside_data.dedup.declared import declared_apart
+from offside_data.dedup.find import Told, find_duplicates
+from offside_data.dedup.pictures import claims_about, list_pictures, read_by_position
 from offside_data.errors import PictureError, UsageError
 
 if TYPE_CHECKING:
@@ -37,11 +38,13 @@ def find_clusters(dataset: OffsideDataset) -> Duplicates:
         with tempfile.TemporaryDirectory() as store:  # Looking at a dataset doesn't change its working area.
             pictures = list_pictures(dataset, config.hash, Path(store))
 
-        def read(positions: Collection[int]) -> Iterator[tuple[int, bytes]]:
-            places = {pictures[position].key: position for position in positions}
-            yield from ((places[key], data) for key, data in dataset.encoded_pictures(places))
-
-        found = find_duplicates(pictures, read, radius=radius_of(config), look=config.look)
+        found = find_duplicates(
+            pictures,
+            read_by_position(dataset, pictures),
+            radius=radius_of(config),
+            look=config.look,
+            told=Told(apart=declared_apart(dataset.path), claims=functools.partial(claims_about, dataset)),
+        )
     except (PictureError, UsageError, OSError) as error:
         return Duplicates(note=f"Duplicates were not looked for: {error}")
     return Duplicates(clusters=[[picture.key for picture in cluster.pictures] for cluster in found.clusters])
