@@ -89,7 +89,7 @@ def test_a_bare_number_is_no_amount(text: str) -> None:
     assert find_amounts(text) == []
 
 
-@pytest.mark.parametrize("text", ["€1.2.3m", "€1,2,3", "€1..2m", "1,2345,678 euros"])
+@pytest.mark.parametrize("text", ["€1.2.3m", "€1,2,3", "1,2345,678 euros"])
 def test_a_numeral_that_is_none_is_no_amount(text: str) -> None:
     assert find_amounts(text) == []
 
