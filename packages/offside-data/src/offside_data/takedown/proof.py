@@ -26,12 +26,10 @@ from offside_data.issues import Issue
 from offside_data.release.snapshots import all_snapshots
 from offside_data.takedown.names import NEAR_KINDS, Traces
 from offside_data.takedown.search import Clue, FolderSearch, Judge, Judgement, Searched
-from offside_data.takedown.tombstones import read_tombstones
+from offside_data.takedown.tombstones import PROOFS, read_tombstones
 
 CODE = "taken-down"
 """Code of the issues about what is left."""
-PROOFS = "proofs"
-"""Sub-folder of a dataset's working area."""
 _CODES: Mapping[str, tuple[Literal["error", "warning"], str, str]] = {
     "left": ("error", CODE, "left of a subject who was taken down: "),
     "near": ("warning", "taken-down-near", "perhaps left of a subject who was taken down: "),

@@ -26,10 +26,10 @@ from offside_data.release.croissant import CROISSANT_FILE
 from offside_data.release.snapshots import Snapshot, all_snapshots, snapshot_folder
 from offside_data.tagging.words import folded_words
 from offside_data.takedown.names import Traces, name_traces
-from offside_data.takedown.proof import PROOFS, Proof, digests_of, save_proof, search_again, search_folder
+from offside_data.takedown.proof import Proof, digests_of, save_proof, search_again, search_folder
 from offside_data.takedown.purge import Purged, purge
 from offside_data.takedown.subject_data import RADIUS, LookAlike, SubjectData, collect
-from offside_data.takedown.tombstones import make_tombstone, read_tombstones
+from offside_data.takedown.tombstones import PROOFS, make_tombstone, read_tombstones
 
 _SHORT = 2
 """A word of a name that is no longer than that may stand in a reason."""

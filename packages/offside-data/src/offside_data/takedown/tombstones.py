@@ -16,6 +16,8 @@ from typing import Any
 from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.takedown.names import Traces, lengths_of
 
+PROOFS = "proofs"
+"""Sub-folder of a dataset's working area where what was found of takedowns is kept."""
 KIND = "takedown"
 """Kind of the decisions that are tombstones."""
 _DIGITS = 24
