@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,9 @@ def remove_subject(
         _keep_proofs(path, staged, traces)
         for snapshot, state in zip(kept, states[1:], strict=True):
             _stage_snapshot(staged, snapshot, state, found, traces)
+        for snapshot in all_snapshots(path):
+            if snapshot not in kept:  # What can't be opened can't be rewritten, but isn't ours to lose.
+                shutil.copytree(snapshot.folder, snapshot_folder(staged, snapshot.version), symlinks=True)
     _drop_empty_folders(work_folder(path))
     every = read_tombstones(path)
     proof = search_folder(path, every, found.judge(every, radius))
