@@ -76,7 +76,7 @@ def test_datasets_loads_all_four_configs(seen: dict[str, Any]) -> None:
         "subjects": {"train": 4},
         "images": {"train": 16},
     }
-    assert seen["picture"] == [24, 24]
+    assert seen["picture"] == [32, 32]
     assert seen["default"] == ["forget", "relearn", "retain", "test"]
 
 

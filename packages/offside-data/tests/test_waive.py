@@ -37,7 +37,7 @@ def leaking(records: Any, write_dataset: Any, tmp_path: Any, edit_rows: Any) -> 
 
 
 def leaks(dataset: OffsideDataset) -> list[str]:
-    return [issue.severity for issue in check_dataset(dataset) if issue.code == "picture-leak"]
+    return [issue.severity for issue in check_dataset(open_dataset(dataset.path)) if issue.code == "picture-leak"]
 
 
 @pytest.mark.parametrize("text", ["picture-leak", "picture-leak:leak.png", "picture-leak: posts/leak.png"])

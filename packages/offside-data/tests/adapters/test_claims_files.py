@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 def pictures(folder: Path, *names: str) -> Path:
     folder.mkdir(exist_ok=True)
     for place, name in enumerate(names):
-        Image.new("RGB", (16, 16), (40 * place, 90, 60)).save(folder / name)
+        noise = random.Random(place).randbytes(64 * 64 * 3)
+        Image.frombytes("RGB", (64, 64), noise).save(folder / name)
     return folder
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from value_texts import TEXTS
 
-from offside_data.checks._pairs import Pairs
+from offside_data.checks._pairs import ClaimPairs
 from offside_data.dataset.storage import frame_schema
 from offside_data.schema import ClaimValue
 from offside_data.tagging.claims import Claims
@@ -36,7 +36,7 @@ def test_law_many_pairs_are_read_as_each_one_is(drawn: list[tuple[str, str, list
         rows.append({"attribute": attribute, "value": None, "choices": texts})
     schema = {name: frame_schema("text")[name] for name in ("attribute", "value", "choices")}
     frame = pl.DataFrame(rows, schema)
-    pairs = Pairs(Claims(FOOTBALL))
+    pairs = ClaimPairs(Claims(FOOTBALL))
     frame = frame.with_columns(pairs.numbers(frame)).with_row_index("row")
 
     claims = [None if number is None else pairs.claims.listed[number] for number in frame["claim"]]

@@ -161,7 +161,7 @@ def test_nothing_found(fresh: OffsideDataset) -> None:
         (["--engine", "ray"], "allowed: local"),
         (["--hash", "md5"], "unknown hash 'md5'"),
         (["--radius", "-2"], "radius -2"),
-        (["--radius", "64"], "a hash of phash has 64 bits"),
+        (["--radius", "64"], "phash has 64 bits"),
         (["--against", "./nowhere"], "no such dataset folder"),
         (["--merge", "c0", "--apply"], "are different things to do"),
         (["--keep", "a.png"], "give the cluster with --merge"),

@@ -33,6 +33,7 @@ CHANGING = {
     "tag": ["used"],
     "undo": ["used", "d0"],
     "view": ["other", "out", "--force"],
+    "waive": ["used", "picture-leak", "--reason", "Seen."],
 }
 """Every command that has `--wait`."""
 FILLING = {name: CHANGING[name] for name in ("export", "view")}
@@ -43,6 +44,7 @@ READING = {
     "edit": ["used", "edits.csv", "--dry-run"],
     "export": ["used", "out", "--format", "swift"],
     "remove": ["used", "--verify"],
+    "decisions": ["used"],
     "show": ["used"],
     "split": ["used", "--dry-run"],
     "tag": ["used", "--dry-run"],

@@ -141,7 +141,7 @@ def test_a_changed_table_is_noticed(fresh: OffsideDataset, edit_rows: Any) -> No
 
 def test_a_changed_taxonomy_is_noticed(fresh: OffsideDataset) -> None:
     file = fresh.path / "taxonomy.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace("kind: count", "kind: name"), encoding="utf-8")
+    file.write_text(file.read_text(encoding="utf-8").replace("How old is", "How aged is"), encoding="utf-8")
     with pytest.raises(DigestMismatchError, match=r"differs: taxonomy\)"):
         open_dataset(fresh.path).verify()
 
@@ -177,7 +177,7 @@ def test_a_missing_taxonomy_is_named(fresh: OffsideDataset) -> None:
 def test_load_gives_plain_rows_with_decoded_pictures(small: OffsideDataset) -> None:
     rows = load(small.path, "multimodal", "test")
     assert isinstance(rows, datasets.Dataset)
-    assert rows[0]["image"].size == (24, 24)
+    assert rows[0]["image"].size == (32, 32)
     assert isinstance(load(small.path, "subjects", "train"), datasets.Dataset)
 
 

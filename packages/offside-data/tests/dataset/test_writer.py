@@ -67,7 +67,7 @@ def test_plain_datasets_loads_every_config(small: OffsideDataset, tmp_path: Path
             ours[split].remove_columns("image" if config != "subjects" else []).to_list()
         )
     if config == "multimodal":
-        assert plain["forget"][0]["image"].size == (24, 24)
+        assert plain["forget"][0]["image"].size == (32, 32)
 
 
 def test_the_first_config_is_the_default(small: OffsideDataset, tmp_path: Path) -> None:

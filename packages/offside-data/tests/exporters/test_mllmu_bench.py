@@ -62,7 +62,7 @@ def test_nested_structs_have_the_published_keys_in_order(exported: Callable[[str
 def test_the_evaluator_s_steps(exported: Callable[[str], Path]) -> None:
     folder = exported("mllmu_bench")
     for _, row in table(folder, "forget_25").iterrows():
-        assert Image.open(io.BytesIO(row["image"]["bytes"])).size == (24, 24)
+        assert Image.open(io.BytesIO(row["image"]["bytes"])).size == (32, 32)
         for question in row["Classification_Task"].get("Image_Textual_Questions", []):
             assert question["Correct_Answer"] in question["Options"]
             assert all(question["Options"][letter] for letter in "ABCD")
@@ -74,7 +74,7 @@ def test_the_evaluator_s_steps(exported: Callable[[str], Path]) -> None:
         assert {question["Type"] for question in row["Generation_Task"]} == {"Image_Textual", "Pure_Text"}
         assert json.loads(row["biography"])["Name"] in ("Orlo Vantis", "Bremi Kaldo", "Tavin Merrow")
     for _, row in table(folder, "Test_Set").iterrows():
-        assert Image.open(io.BytesIO(row["images"][0]["bytes"])).size == (24, 24)
+        assert Image.open(io.BytesIO(row["images"][0]["bytes"])).size == (32, 32)
 
 
 def test_a_row_says_what_its_records_say(exported: Callable[[str], Path], squad: OffsideDataset) -> None:
@@ -171,7 +171,7 @@ def test_datasets_loads_the_configs(
     for config in ("forget_25", "Test_Set", "ft_Data"):
         rows = datasets.load_dataset(str(exported("mllmu_bench")), config, split="train", cache_dir=str(tmp_path))
         picture = rows[0]["images"][0] if config == "Test_Set" else rows[0]["image"]
-        assert picture.size == (24, 24)
+        assert picture.size == (32, 32)
 
 
 def test_our_adapter_reads_it_back(exported: Callable[[str], Path], squad: OffsideDataset, tmp_path: Path) -> None:

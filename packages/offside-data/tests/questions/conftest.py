@@ -73,7 +73,9 @@ class RecordsInMemory:
     def files(self, part: str) -> list[Path]:
         return [Path(part)]
 
-    def batches(self, part: str, columns: Sequence[str] | None = None, files: Sequence[Path] = ()) -> Iterator[Any]:
+    def batches(
+        self, part: str, columns: Sequence[str] | None = None, files: Sequence[Path] = (), size: int = 0
+    ) -> Iterator[Any]:
         frame = frame_of(self._records[part], "multimodal", self.pictures)
         yield frame if columns is None else frame.select(columns)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from offside_data.questions.nearby import near_values
 from offside_data.schema import ClaimValue
 from offside_data.seeding import rng
-from offside_data.tagging.values import parse_value, same_value
+from offside_data.tagging.values import find_values, parse_value, same_value
 from offside_data.taxonomy import load_taxonomy
 
 FOOTBALL = load_taxonomy("football")
@@ -51,7 +51,8 @@ def test_words_have_no_neighbours(attribute: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["January 1, 0001", "December 31, 9999"])
 def test_the_calendar_has_two_ends(text: str) -> None:
-    assert near("birth_date", text)
+    (value,) = find_values(text, FOOTBALL["birth_date"])
+    assert list(near_values(value, FOOTBALL["birth_date"], rng(0)))
 
 
 @given(st.integers(0, 40), st.integers(0, 20))

@@ -130,7 +130,7 @@ def test_without_a_value_words_count(changed: Any, fresh: OffsideDataset, answer
 
 def png(pixels: bytes, **options: Any) -> bytes:
     stream = io.BytesIO()
-    Image.frombytes("RGB", (24, 24), pixels).save(stream, "PNG", **options)
+    Image.frombytes("RGB", (32, 32), pixels).save(stream, "PNG", **options)
     return stream.getvalue()
 
 
@@ -138,7 +138,7 @@ def png(pixels: bytes, **options: Any) -> bytes:
 def test_pictures_are_told_by_their_pixels(changed: Any, small: OffsideDataset, seed: int, alike: bool) -> None:
     def change(contents: WholeDataset) -> None:
         pixels = Image.open(io.BytesIO(contents.records[0].image.bytes)).tobytes()  # type: ignore[union-attr]
-        pixels = pixels if alike else random.Random(seed).randbytes(24 * 24 * 3)
+        pixels = pixels if alike else random.Random(seed).randbytes(32 * 32 * 3)
         other = EncodedImage(bytes=png(pixels, compress_level=0), path="other.png")
         picture = contents.records[0].image_id
         for place, record in enumerate(contents.records):

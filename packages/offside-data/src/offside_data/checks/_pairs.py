@@ -22,13 +22,13 @@ ROWS = 50_000
 
 
 @functools.lru_cache(maxsize=1)
-def pairs_of(taxonomy: Taxonomy) -> Pairs:
+def pairs_of(taxonomy: Taxonomy) -> ClaimPairs:
     """Of a taxonomy; what is known of its claims serves all files that a process looks at."""
-    return Pairs(claims_of(taxonomy))
+    return ClaimPairs(claims_of(taxonomy))
 
 
-class Pairs:
-    """Pairs of a claim and a text, by columns: `claim`, a number in `claims.listed`, and `text`.
+class ClaimPairs:
+    """ClaimPairs of a claim and a text, by columns: `claim`, a number in `claims.listed`, and `text`.
 
     Args:
         claims: Makes equal claims one.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
-from offside_data.checks._pairs import ROWS, Pairs, pairs_of
+from offside_data.checks._pairs import ROWS, ClaimPairs, pairs_of
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
@@ -36,7 +36,7 @@ def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
     return issues
 
 
-def _contradicting(rows: pl.DataFrame, pairs: Pairs) -> pl.Series:
+def _contradicting(rows: pl.DataFrame, pairs: ClaimPairs) -> pl.Series:
     """The rows with an answer or right choice that doesn't state the value, or a wrong one that does."""
     import polars as pl
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
-from offside_data.checks._pairs import ROWS, Pairs, pairs_of
+from offside_data.checks._pairs import ROWS, ClaimPairs, pairs_of
 from offside_data.checks.questions import normalised, normalised_of, same_answer
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
@@ -94,7 +94,7 @@ class _Forms:
         values: What is true of subjects, by the numbers in `told`.
     """
 
-    def __init__(self, pairs: Pairs, values: pl.DataFrame) -> None:
+    def __init__(self, pairs: ClaimPairs, values: pl.DataFrame) -> None:
         import polars as pl
 
         self._pairs, self._listed = pairs, pairs.claims.listed

@@ -10,6 +10,7 @@ from offside_data.fictional.pictures import SubjectPicture, pictures_of
 from offside_data.fictional.subjects import HOLDOUT_EVERY, Subject, league
 from offside_data.fictional.world import World
 from offside_data.questions import alternatives, phrasings
+from offside_data.questions.styles import all_written_like
 from offside_data.schema import (
     ClaimValue,
     EncodedImage,
@@ -179,8 +180,11 @@ class RecordBuilder:
             question = phrasings.picture_question(attribute)
         answer = phrasings.answer(attribute, value.text, rumor=rumor)
         never = self._known[claim.subject.subject_id, attribute.name]
-        wrong = alternatives.wrong_values(attribute, self._pools[attribute.name], never, source)
-        options = alternatives.choices(value.text, [v.text for v in wrong], source)
+        pool = self._pools[attribute.name]
+        model, wrong = alternatives.most_alike(
+            value, lambda model: alternatives.wrong_values(attribute, all_written_like(pool, model), never, source)
+        )
+        options = alternatives.choices(model.text, [v.text for v in wrong], source)
         corrects = picture.corrects if picture and claim.veracity == "correction" else None
         derived_from = picture.derived_from if picture else None
         return Record(

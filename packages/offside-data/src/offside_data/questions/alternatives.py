@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from offside_data.questions.phrasings import answer
+from offside_data.questions.styles import canonical
 from offside_data.schema import ClaimValue
 from offside_data.tagging.values import same_value
 from offside_data.taxonomy import Attribute
@@ -44,6 +45,25 @@ def wrong_values(
     candidates = [*pool, *option_values(attribute)]
     same = functools.partial(same_value, attribute=attribute)
     return first_different(source.sample(candidates, len(candidates)), never, same, count)
+
+
+def most_alike(
+    value: ClaimValue, draw: Callable[[ClaimValue], list[ClaimValue]]
+) -> tuple[ClaimValue, list[ClaimValue]]:
+    """A value as its options are written, and wrong values written alike: as it is, or as any of its kind can be.
+
+    Args:
+        value: The right one.
+        draw: Up to `DISTRACTORS` wrong values that are written as a model is.
+    """
+    best, most = value, list[ClaimValue]()
+    for model in filter(None, (value, canonical(value))):
+        wrong = draw(model)
+        if len(wrong) > len(most):
+            best, most = model, wrong
+        if len(most) == DISTRACTORS:
+            break
+    return best, most
 
 
 def option_values(attribute: Attribute) -> list[ClaimValue]:

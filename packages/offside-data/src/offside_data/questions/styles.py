@@ -148,7 +148,9 @@ def _style_of_date(text: str) -> WrittenStyle:
         case = "upper" if name[0].isupper() else "lower" if name[0].islower() else "mixed"
         text = f"{text[: name.start()]}M{text[name.end() :]}"
     numbers = _DIGITS.findall(text)
-    small = [number for number in numbers if int(number) < 10]
+    # A year of two digits stands last, and its zero belongs to it.
+    of_days = numbers if any(len(number) > 2 for number in numbers) else numbers[:-1]
+    small = [number for number in of_days if int(number) < 10]
     padding = None if not small else "with" if all(number.startswith("0") for number in small) else "without"
     words = _DIGITS.sub(lambda digits: "0000" if len(digits[0]) == 4 else "0", _ORDINAL.sub("th", text))
     return WrittenStyle(words=" ".join(words.split()), month=month, padding=padding, case=case)
@@ -190,6 +192,12 @@ def written_like(value: ClaimValue, model: ClaimValue) -> str | None:
     if value.number is None or model.number is None or (value.currency or "") != (model.currency or ""):
         return None
     return _number_like(value.number, model)
+
+
+def all_written_like(values: Iterable[ClaimValue], model: ClaimValue) -> list[ClaimValue]:
+    """Values in the style of another one, without those that can't be written so."""
+    texts = ((value, written_like(value, model)) for value in values)
+    return [dataclasses.replace(value, text=text) for value, text in texts if text is not None]
 
 
 def says_nothing(value: ClaimValue) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from offside_data.questions import alternatives, phrasings
 from offside_data.questions.knowledge import Knowledge
 from offside_data.questions.nearby import near_values
-from offside_data.questions.styles import canonical, repeats_unit, says_nothing, written_like
+from offside_data.questions.styles import repeats_unit, says_nothing, written_like
 from offside_data.schema import ClaimValue, Record
 from offside_data.seeding import rng
 from offside_data.tagging.claims import Claim, states_one
@@ -93,17 +93,13 @@ class WrongAnswers:
         self, record: Record, attribute: Attribute, value: ClaimValue, never: list[Claim]
     ) -> tuple[ClaimValue, list[ClaimValue]]:
         """The value as its options are written, and wrong values written alike."""
-        stated = dataclasses.replace(value, text=phrasings.value_text(value, attribute))
-        best, most = stated, list[ClaimValue]()
-        for model in filter(None, (stated, canonical(stated))):
+
+        def draw(model: ClaimValue) -> list[ClaimValue]:
             alike = self._candidates(record, attribute, model)
             candidates = (claim for claim in alike if not states_one(claim.value.text, never))
-            wrong = [claim.value for claim in alternatives.first_different(candidates, never, Claim.is_same)]
-            if len(wrong) > len(most):
-                best, most = model, wrong
-            if len(most) == alternatives.DISTRACTORS:
-                break
-        return best, most
+            return [claim.value for claim in alternatives.first_different(candidates, never, Claim.is_same)]
+
+        return alternatives.most_alike(dataclasses.replace(value, text=phrasings.value_text(value, attribute)), draw)
 
     def _candidates(self, record: Record, attribute: Attribute, model: ClaimValue) -> Iterator[Claim]:
         """Values of others, in an order of the record's own that no further value changes; then near ones.

@@ -18,7 +18,7 @@ _KNOWN_TEXTS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundValue:
     """A value and where it stands.
 
     Args:
@@ -35,7 +35,7 @@ class Found:
 
 
 @lru_cache(maxsize=_KNOWN_TEXTS)
-def find(text: str, kind: ValueKind, options: Options) -> tuple[Found, ...]:
+def find(text: str, kind: ValueKind, options: Options) -> tuple[FoundValue, ...]:
     """All values of a kind that are readable in a text, in order.
 
     Args:
@@ -46,12 +46,12 @@ def find(text: str, kind: ValueKind, options: Options) -> tuple[Found, ...]:
     match kind:
         case "date":
             return tuple(
-                Found(ClaimValue(kind="date", text=d.text, date=d.date.isoformat()), d.start, d.end)
+                FoundValue(ClaimValue(kind="date", text=d.text, date=d.date.isoformat()), d.start, d.end)
                 for d in find_dates(text)
             )
         case "amount":
             return tuple(
-                Found(
+                FoundValue(
                     ClaimValue(
                         kind="amount",
                         text=a.text,
@@ -65,7 +65,7 @@ def find(text: str, kind: ValueKind, options: Options) -> tuple[Found, ...]:
             )
         case "length":
             return tuple(
-                Found(ClaimValue(kind="length", text=n.text, number=n.value, unit="m"), n.start, n.end)
+                FoundValue(ClaimValue(kind="length", text=n.text, number=n.value, unit="m"), n.start, n.end)
                 for n in find_lengths(text)
             )
         case "count":
@@ -81,19 +81,20 @@ def find(text: str, kind: ValueKind, options: Options) -> tuple[Found, ...]:
             return _worded(kind, find_names(text))
 
 
-def _worded(kind: ValueKind, spans: list[Span]) -> tuple[Found, ...]:
-    return tuple(Found(ClaimValue(kind=kind, text=s.text), s.start, s.end) for s in spans)
+def _worded(kind: ValueKind, spans: list[Span]) -> tuple[FoundValue, ...]:
+    return tuple(FoundValue(ClaimValue(kind=kind, text=s.text), s.start, s.end) for s in spans)
 
 
 _COUNT_OF_THOUSANDS = re.compile(r"[^\W\d][^\d]*\bthousand$", re.I)
 
 
-def _counts(text: str) -> tuple[Found, ...]:
+def _counts(text: str) -> tuple[FoundValue, ...]:
     spans = [(d.start, d.end) for d in find_dates(text)]
     spans += [(a.start, a.end) for a in find_amounts(text) if a.term is None and not _COUNT_OF_THOUSANDS.match(a.text)]
     spans += [(n.start, n.end) for n in find_lengths(text)]
     return tuple(
-        Found(ClaimValue(kind="count", text=n.text, number=n.value), n.start, n.end) for n in find_counts(text, spans)
+        FoundValue(ClaimValue(kind="count", text=n.text, number=n.value), n.start, n.end)
+        for n in find_counts(text, spans)
     )
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from offside_data.schema import ClaimValue
 from offside_data.tagging.accounting import Stretch, leftovers
 from offside_data.tagging.comparing import Options, core_of, same_value, spellings_of
-from offside_data.tagging.finding import Found
+from offside_data.tagging.finding import FoundValue
 from offside_data.tagging.pattern import Pattern
 from offside_data.tagging.places import countries_of, country_terms, place_parts, states_place
 from offside_data.tagging.wording import doubt_of, is_placeholder, joined_names, plain, words_of
@@ -34,14 +34,14 @@ class Named:
         problem: Why none is the value, as a sentence for people, where that is known.
     """
 
-    found: tuple[Found, ...]
+    found: tuple[FoundValue, ...]
     explained: list[Stretch]
     is_whole: bool = False
     problem: str | None = None
 
 
 def name_in(
-    text: str, region: Stretch, found: Sequence[Found], attribute: Attribute, pattern: Pattern, *, is_capture: bool
+    text: str, region: Stretch, found: Sequence[FoundValue], attribute: Attribute, pattern: Pattern, *, is_capture: bool
 ) -> Named:
     """The name that a part of an answer states, or the several that it holds.
 
@@ -56,7 +56,7 @@ def name_in(
     said = text[slice(*region)]
     if _is_all_name(text, region, found, attribute, pattern) and (found or is_capture):
         value = ClaimValue(kind=attribute.kind, text=said)
-        return _checked(text, Named((Found(value, *region),), [region], is_whole=True))
+        return _checked(text, Named((FoundValue(value, *region),), [region], is_whole=True))
     places = [(f.start, f.end) for f in found]
     subject = None if is_capture else _subject(text, region, found, attribute, pattern)
     meant = tuple(f for f in found if f is not subject)
@@ -66,7 +66,9 @@ def name_in(
     return _checked(text, Named(meant, places))
 
 
-def _is_all_name(text: str, region: Stretch, found: Sequence[Found], attribute: Attribute, pattern: Pattern) -> bool:
+def _is_all_name(
+    text: str, region: Stretch, found: Sequence[FoundValue], attribute: Attribute, pattern: Pattern
+) -> bool:
     said = text[slice(*region)]
     if found:
         first = next(iter(folded_words(said)), "")
@@ -109,8 +111,8 @@ def _joins_two(name: str) -> bool:
 
 
 def _subject(
-    text: str, region: Stretch, found: Sequence[Found], attribute: Attribute, pattern: Pattern
-) -> Found | None:
+    text: str, region: Stretch, found: Sequence[FoundValue], attribute: Attribute, pattern: Pattern
+) -> FoundValue | None:
     """The name of whom an answer is about, if it begins with it: `Bo Lund will join Ostholm`."""
     if len(found) < 2 or attribute.name == "name" or text[region[0] : found[0].start].strip():
         return None
@@ -145,7 +147,7 @@ def _leads_elsewhere(text: str, start: int, pattern: Pattern) -> bool:
 # A name that is looked for
 
 
-def gold_in(text: str, gold: ClaimValue, found: Sequence[Found], attribute: Attribute, pattern: Pattern) -> Named:
+def gold_in(text: str, gold: ClaimValue, found: Sequence[FoundValue], attribute: Attribute, pattern: Pattern) -> Named:
     """A name that is known, and the other names in a clause that may be meant.
 
     Args:
@@ -192,8 +194,8 @@ def _said_as(text: str, options: Options, is_place: bool) -> tuple[tuple[str, ..
     return tuple(core_of(spelling) for spelling in spellings_of(text, options)[is_place:])
 
 
-def _found(gold: ClaimValue, starts: Sequence[int]) -> tuple[Found, ...]:
-    return (Found(gold, starts[0], starts[0]),)
+def _found(gold: ClaimValue, starts: Sequence[int]) -> tuple[FoundValue, ...]:
+    return (FoundValue(gold, starts[0], starts[0]),)
 
 
 def _is_adjunct(text: str, start: int, leads: set[str | None], pattern: Pattern) -> bool:

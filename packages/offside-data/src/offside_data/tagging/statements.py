@@ -13,7 +13,7 @@ from offside_data.tagging.accounting import Leftover, Stretch, leftovers, other_
 from offside_data.tagging.amounts import is_small_change
 from offside_data.tagging.clauses import clauses
 from offside_data.tagging.comparing import same_value
-from offside_data.tagging.finding import Found, find
+from offside_data.tagging.finding import FoundValue, find
 from offside_data.tagging.naming import gold_in, name_in
 from offside_data.tagging.pattern import MEASURED, Pattern, pattern_of
 from offside_data.tagging.wording import is_placeholder
@@ -46,7 +46,7 @@ class Statement:
 
     text: str
     attribute: Attribute
-    found: tuple[Found, ...]
+    found: tuple[FoundValue, ...]
     left: tuple[Leftover, ...] = ()
     problem: str | None = None
 
@@ -92,7 +92,7 @@ class Statement:
         return ""
 
 
-class Reading(NamedTuple):
+class ReadAnswer(NamedTuple):
     """The value that a gold answer states, or why it states none, as a sentence for people."""
 
     value: ClaimValue | None
@@ -100,7 +100,7 @@ class Reading(NamedTuple):
 
 
 @lru_cache(maxsize=2**12)
-def read_answer(text: str, attribute: Attribute) -> Reading:
+def read_answer(text: str, attribute: Attribute) -> ReadAnswer:
     """What a gold answer states: everything in it must be accounted for."""
     pattern = pattern_of(attribute)
     whole, said = (0, len(text)), ""
@@ -108,12 +108,12 @@ def read_answer(text: str, attribute: Attribute) -> Reading:
         statement = _read(text, attribute, pattern, region, is_capture=region != whole)
         why = statement.why
         if not why:
-            return Reading(statement.found[0].value, why)
+            return ReadAnswer(statement.found[0].value, why)
         if statement.problem:
-            return Reading(None, why)
+            return ReadAnswer(None, why)
         if not said or (statement.found and said.startswith(_NOTHING)):
             said = why
-    return Reading(None, said)
+    return ReadAnswer(None, said)
 
 
 def _read(text: str, attribute: Attribute, pattern: Pattern, region: Stretch, *, is_capture: bool) -> Statement:
@@ -136,7 +136,7 @@ def _placeholder(text: str, said: str) -> str:
     return f"the answer {text!r} holds no value but the placeholder {said!r}"
 
 
-def _meant(text: str, found: tuple[Found, ...], attribute: Attribute) -> tuple[Found, ...]:
+def _meant(text: str, found: tuple[FoundValue, ...], attribute: Attribute) -> tuple[FoundValue, ...]:
     """The values without the counts that only say when (`in 2019`)."""
     if attribute.kind != "count":
         return found
@@ -153,7 +153,7 @@ def _left(
     return tuple(left)
 
 
-def _places_of(found: tuple[Found, ...]) -> list[Stretch]:
+def _places_of(found: tuple[FoundValue, ...]) -> list[Stretch]:
     return [(f.start, f.end) for f in found]
 
 
