@@ -2,7 +2,7 @@
 
 Of four options, the one with a decimal comma, in centimetres, in `million euros` or with a full stop gives itself away:
 a model picks it without knowing anything. `style_of` says how a text is written, `written_like` writes a value as
-another one is. `styles.yaml` has the forms of dates, months, units and scales.
+another one is. `styles.yaml` has the forms of dates, units and scales.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from offside_data.schema import ClaimValue, ValueKind
+from offside_data.tagging.dates import month_names
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+|['’\u00a0\u202f ]\d{3}(?!\d))*")
 _DIGITS = re.compile(r"\d+")
@@ -76,9 +77,8 @@ def _data() -> Mapping[str, Any]:
 def _months() -> tuple[tuple[int, str, str], ...]:
     """Number, name and `full` or `short` of every month in every language; a name that is both is `full short`."""
     found: dict[tuple[int, str], set[str]] = {}
-    for names in _data()["months"].values():
-        for number, forms in enumerate(names, start=1):
-            full, *short = forms.split("/")
+    for months in month_names():
+        for number, (full, *short) in enumerate(months, start=1):
             found.setdefault((number, full), set()).add("full")
             for name in short or [full]:  # One without a short name is both.
                 found.setdefault((number, name), set()).add("short")
@@ -276,8 +276,7 @@ def _date_style(text: str, date: str) -> tuple[str, tuple[tuple[str, str], ...],
 def _languages() -> tuple[tuple[tuple[str, str], ...], ...]:
     """Full and short name of each month by language; one with several short ones counts several times."""
     found = []
-    for names in _data()["months"].values():
-        forms = [name.split("/") for name in names]
+    for forms in month_names():
         for place in range(1, max(map(len, forms))):
             found.append(tuple((form[0], form[min(place, len(form) - 1)]) for form in forms))
         if max(map(len, forms)) == 1:

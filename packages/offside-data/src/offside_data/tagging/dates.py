@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import yaml
 
@@ -90,17 +92,29 @@ def _year(digits: str) -> int:
 
 
 @cache
+def month_names() -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """The names of the months, by language: of each month the full name, then short ones."""
+    return tuple(tuple(tuple(names.split("/")) for names in months) for months in _listed()["names"].values())
+
+
+@cache
 def _months() -> dict[str, int]:
-    """The months by any of their names, folded."""
-    text = (resources.files("offside_data.tagging") / "months.yaml").read_text(encoding="utf-8")
-    listed = yaml.safe_load(text).values()
-    return {
-        n: i
-        for names in listed
-        for i, said in enumerate(names.split("|"), 1)
-        for name in said.split()
-        for n in (name, fold(name))
+    """The months by any of their names, folded; without names that are of different months in two languages."""
+    known: dict[str, set[int]] = defaultdict(set)
+    for months in month_names():
+        for number, names in enumerate(months, start=1):
+            for name in names:
+                known[fold(name)].add(number)
+    return {name: numbers.pop() for name, numbers in known.items() if len(numbers) == 1} | {
+        fold(name): number for name, number in _listed()["also"].items()
     }
+
+
+@cache
+def _listed() -> Mapping[str, Any]:
+    text = (resources.files("offside_data.tagging") / "months.yaml").read_text(encoding="utf-8")
+    listed: Mapping[str, Any] = yaml.safe_load(text)
+    return listed
 
 
 def _date(year: int, month: int, day: int) -> datetime.date | None:
