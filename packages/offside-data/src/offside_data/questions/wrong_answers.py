@@ -99,15 +99,16 @@ class WrongAnswers:
             candidates = (claim for claim in alike if not states_one(claim.value.text, never))
             return [claim.value for claim in alternatives.first_different(candidates, never, Claim.is_same)]
 
-        return alternatives.most_alike(dataclasses.replace(value, text=phrasings.value_text(value, attribute)), draw)
+        text = phrasings.value_text(value, attribute)
+        return alternatives.most_alike(value if text == value.text else dataclasses.replace(value, text=text), draw)
 
     def _candidates(self, record: Record, attribute: Attribute, model: ClaimValue) -> Iterator[Claim]:
         """Values of others, in an order of the record's own that no further value changes; then near ones.
 
         All are written as the model is, since among other options one in another style gives itself away.
         """
-        near = near_values(model, attribute, rng(self._seed, "near values", record.record_id))
         drawn = self._known.drawn_by(record, attribute)
+        near = self._near(record, attribute, model)
         for value, known in itertools.chain(((c.value, c) for c in drawn), ((v, None) for v in near)):
             claim = known
             text = written_like(value, model)
@@ -121,6 +122,9 @@ class WrongAnswers:
                 yield claim
                 # Beside `a free transfer`, amounts are at least written as one another.
                 model = claim.value if model.kind == "amount" and says_nothing(model) else model
+
+    def _near(self, record: Record, attribute: Attribute, model: ClaimValue) -> Iterator[ClaimValue]:
+        yield from near_values(model, attribute, rng(self._seed, "near values", record.record_id))
 
 
 def _wordings(record: Record, attribute: Attribute, value: ClaimValue) -> Iterator[str]:
