@@ -151,3 +151,12 @@ def test_a_text_that_no_cell_holds(fresh: OffsideDataset, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("*t.xlsx*"))
     write_template(fresh.path, tmp_path / "t.csv")
     assert edit_dataset(fresh.path, tmp_path / "t.csv").changes == ()
+
+
+@pytest.mark.parametrize("place", ["data/multimodal/t.parquet", "t.csv", "data/text/forget-00000-of-00001.parquet"])
+def test_a_template_is_no_file_of_a_dataset(fresh: OffsideDataset, small: OffsideDataset, place: str) -> None:
+    before = {path: path.read_bytes() for path in fresh.path.rglob("*") if path.is_file()}
+    for dataset in (fresh, small):
+        with pytest.raises(UsageError, match=r"lies in the dataset .*Write it elsewhere"):
+            write_template(dataset.path, fresh.path / place)
+    assert {path: path.read_bytes() for path in fresh.path.rglob("*") if path.is_file()} == before

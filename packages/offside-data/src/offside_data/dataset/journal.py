@@ -9,7 +9,6 @@ behind. Files that aren't ours (a `.git`, a person's notes) stay where they are.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from offside_data.errors import DatasetError
 from offside_data.files import write_json
+from offside_data.parsing import parse_json
 
 WORK_FOLDER = ".offside"
 """Our working area in a dataset folder; never released."""
@@ -76,7 +76,7 @@ def finish_replacement(folder: Path) -> None:
     if not journal.is_file():
         return
     try:
-        plan = json.loads(journal.read_text(encoding="utf-8"))
+        plan = parse_json(journal.read_text(encoding="utf-8"))
         moved, deleted = list(plan["move"]), list(plan["delete"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{journal}: an interrupted change can't be read back: {error}.") from error

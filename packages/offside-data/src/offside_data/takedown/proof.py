@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import html
 import io
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from offside_data.errors import DatasetError, PictureError
 from offside_data.images.decode import BROKEN, FORMATS, MAX_BYTES, decode_image
 from offside_data.images.hashing import pixels_sha256
 from offside_data.issues import Issue
+from offside_data.parsing import parse_json
 from offside_data.release.snapshots import all_snapshots
 from offside_data.takedown.tombstones import Traces, read_tombstones
 
@@ -94,12 +94,12 @@ class _Search:
 
     def _json(self, text: str, where: str) -> Iterator[Issue]:
         try:
-            values = [(where, json.loads(text))]
+            values = [(where, parse_json(text))]
         except ValueError:
             values = []
             for number, line in enumerate(text.splitlines(), 1):
                 with contextlib.suppress(ValueError):
-                    values.append((f"{where}:{number}", json.loads(line)))
+                    values.append((f"{where}:{number}", parse_json(line)))
             if not values:
                 yield from self._text(text, where)
         for place, value in values:
