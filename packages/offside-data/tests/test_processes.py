@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import operator
+import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from offside_data.processes import Workers
-
-
-def _double(context: int, item: int) -> int:
-    return context + 2 * item
 
 
 def test_an_interruption_cannot_reach_a_process_that_is_starting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +26,40 @@ def test_an_interruption_cannot_reach_a_process_that_is_starting(monkeypatch: py
 
     monkeypatch.setattr(ProcessPoolExecutor, "submit", watched)
     with Workers(1, 2) as workers:
-        assert list(workers.map(_double, range(3))) == [1, 3, 5]
+        assert list(workers.map(operator.add, range(3))) == [1, 2, 3]
     assert held == [True] * 3
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+
+DIES = "import os, sys\nif any('spawn_main' in word for word in sys.orig_argv): os._exit(3)\n"
+ASKS = """
+from offside_data.errors import DatasetError
+from offside_data.processes import Workers
+if __name__ == "__main__":
+    try:
+        with Workers(bytes(1_000_000), 2) as workers:
+            list(workers.map(max, [b"a"]))
+    except DatasetError as error:
+        print(error)
+"""
+
+
+def test_a_process_that_dies_as_it_starts_is_an_error(tmp_path: Path) -> None:
+    """Also where there is more to tell it than a pipe holds."""
+    (tmp_path / "sitecustomize.py").write_text(DIES)
+    (tmp_path / "asks.py").write_text(ASKS)
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    asked = subprocess.run(
+        [sys.executable, str(tmp_path / "asks.py")],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (asked.returncode, asked.stdout.count("was killed. Run the command again.")) == (0, 1), asked.stderr
+
+
+def test_a_large_context_arrives() -> None:
+    with Workers(b"a" * 1_000_000, 2) as workers:
+        assert list(workers.map(operator.getitem, [0, 999_999])) == [97, 97]

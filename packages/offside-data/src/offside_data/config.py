@@ -13,9 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from offside_data.errors import UsageError
+from offside_data.parsing import parse_yaml
 from offside_data.plugins import unknown_name_message
 
 T = TypeVar("T")
@@ -28,11 +27,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UsageError: If the file is missing, isn't YAML or isn't a mapping.
     """
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such config file.") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not valid YAML: {error}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not valid YAML: {error}.") from error
     if not isinstance(loaded, dict):
         raise UsageError(f"{path}: must hold a mapping of options, got {type(loaded).__name__}.")
     return loaded

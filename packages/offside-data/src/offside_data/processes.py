@@ -6,6 +6,7 @@ Processes are spawned, never forked: a forked one would inherit threads and thei
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import itertools
 import multiprocessing
@@ -16,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, Self, TypeVar
 
 from offside_data.errors import DatasetError
@@ -46,7 +48,7 @@ class Workers(Generic[Context]):
     """Processes that know a context and work on items; used in a `with` block.
 
     Args:
-        context: What the work needs besides its item; it is sent to each process once.
+        context: What the work needs besides its item; each process gets it once.
         count: Processes; 1 = this one alone.
     """
 
@@ -57,9 +59,8 @@ class Workers(Generic[Context]):
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
-        self._pool = self._open.enter_context(
-            process_pool(self._count, functools.partial(_remember, self._context) if self._count > 1 else None)
-        )
+        prepare = functools.partial(_remember, _shared(self._context)) if self._count > 1 else None
+        self._pool = self._open.enter_context(process_pool(self._count, prepare))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -137,9 +138,21 @@ def _begin(prepare: Callable[[], None] | None) -> None:
         prepare()
 
 
-def _remember(context: Any) -> None:
+def _shared(context: Any) -> ctypes.Array[ctypes.c_char]:
+    """A context in memory that all processes see.
+
+    What goes to a process when it starts goes through a pipe: if that holds less and the process dies before it reads,
+    the parent would wait forever.
+    """
+    packed = bytes(ForkingPickler.dumps(context))
+    shared = multiprocessing.get_context("spawn").RawArray(ctypes.c_char, len(packed))
+    shared.raw = packed
+    return shared
+
+
+def _remember(shared: ctypes.Array[ctypes.c_char]) -> None:
     global _context
-    _context = context
+    _context = ForkingPickler.loads(memoryview(shared))
 
 
 def _work(work: Callable[[Any, Any], Any], item: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from offside_data import strict
 from offside_data.errors import ModelError
+from offside_data.parsing import parse_json
 from offside_data.strict import Strict
 
 FILE = "offside_run.json"
@@ -217,7 +218,7 @@ def read(folder: str | Path) -> RunManifest | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"{path}: can't be read: {error}. Make the run again.") from error
     return RunManifest.from_json(content, path)

@@ -17,9 +17,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from offside_data.errors import TaxonomyError
+from offside_data.parsing import parse_yaml
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import Scope, ValueKind
 
@@ -142,9 +141,9 @@ def parse_taxonomy(text: str, *, where: str) -> Taxonomy:
         TaxonomyError: If a key is missing or unknown, a placeholder is wrong or a name stands twice.
     """
     try:
-        raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise TaxonomyError(f"{where}: not valid YAML: {error}") from error
+        raw = parse_yaml(text)
+    except ValueError as error:
+        raise TaxonomyError(f"{where}: not valid YAML: {error}.") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("attributes"), list):
         raise TaxonomyError(f"{where}: must be a mapping with name, subject_noun and a list of attributes.")
     attributes = tuple(

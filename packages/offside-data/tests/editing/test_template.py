@@ -158,3 +158,12 @@ def test_a_table_that_is_there_may_be_filled_in(small: OffsideDataset, tmp_path:
     with pytest.raises(OutputExistsError, match="may be filled in"):
         write_template(small.path, tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["data/multimodal/t.parquet", "t.csv", "data/text/forget-00000-of-00001.parquet"])
+def test_a_template_is_no_file_of_a_dataset(fresh: OffsideDataset, small: OffsideDataset, place: str) -> None:
+    before = {path: path.read_bytes() for path in fresh.path.rglob("*") if path.is_file()}
+    for dataset in (fresh, small):
+        with pytest.raises(UsageError, match=r"lies in the dataset .*Write it elsewhere"):
+            write_template(dataset.path, fresh.path / place)
+    assert {path: path.read_bytes() for path in fresh.path.rglob("*") if path.is_file()} == before

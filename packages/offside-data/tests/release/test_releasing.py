@@ -324,3 +324,11 @@ def test_a_release_reads_columns_a_few_times_and_makes_no_records(
     # One row group each: for `check`, to strip them, and for the digest of the parent.
     assert shown.total() <= 3 * 4
     assert len(made) <= 8
+
+
+def test_a_stray_file_is_neither_published_nor_deleted(fresh: OffsideDataset) -> None:
+    stray = fresh.path / "data" / "multimodal" / "filled-in.parquet"
+    shutil.copy(fresh.files("multimodal/forget")[0], stray)
+    with pytest.raises(ReleaseError, match=r"(?s)would be published with it.*data/multimodal/filled-in\.parquet"):
+        make_release(fresh.path, bump="major", note="The first one.")
+    assert stray.is_file()

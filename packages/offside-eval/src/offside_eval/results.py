@@ -15,12 +15,12 @@ answer it was) and `m.skipped` (why it wasn't scored, null when it was).
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offside_data.files import whole_file, write_json
+from offside_data.parsing import parse_json
 from offside_eval.aggregate import Aggregate
 from offside_eval.meta import EvaluationMeta, ResultsError, checked
 
@@ -133,7 +133,7 @@ class Results:
 
 def _parsed(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return parse_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ResultsError(f"{file}: not valid JSON: {error}. Evaluate the model again.") from error
 

@@ -21,6 +21,7 @@ from offside_data.dataset.foreign import what_it_is
 from offside_data.errors import CardError
 from offside_data.files import write_text
 from offside_data.issues import Issue
+from offside_data.parsing import parse_yaml
 
 FILE_NAME = "README.md"
 BLOCK = "offside"
@@ -144,9 +145,9 @@ def read_raw(path: str | Path) -> tuple[dict[str, Any], str]:
     if match is None:
         raise CardError(f"{file}: must start with YAML front matter between two lines of ---.")
     try:
-        data = yaml.load(match[1], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise CardError(f"{file}: the front matter isn't valid YAML: {error}") from error
+        data = parse_yaml(match[1])
+    except ValueError as error:
+        raise CardError(f"{file}: the front matter isn't valid YAML: {error}.") from error
     if not isinstance(data, dict) or not isinstance(data.get(BLOCK), dict):
         raise CardError(f"{file}: the front matter has no `{BLOCK}:` block, so this isn't one of our dataset cards.")
     return data, text[match.end() :].lstrip("\n")

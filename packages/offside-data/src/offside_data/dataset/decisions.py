@@ -17,6 +17,7 @@ from typing import Any
 
 from offside_data.errors import DatasetError
 from offside_data.files import write_text
+from offside_data.parsing import parse_json
 
 DECISIONS_FILE = "decisions.jsonl"
 UNDO = "undo"
@@ -90,7 +91,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                decision = json.loads(line)
+                decision = parse_json(line)
             except ValueError as error:
                 yield number, f"not JSON: {error}."
             else:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import time
@@ -21,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from offside_data.dataset.lock import LOCK_FILES, held
 from offside_data.errors import DatasetError, FolderInUseError
 from offside_data.files import sync, write_json
+from offside_data.parsing import parse_json
 
 WORK_FOLDER = ".offside"
 """Our working area in a dataset folder; never released."""
@@ -246,7 +246,7 @@ def _carry_out(folder: Path) -> None:
     if not journal.is_file():
         return
     try:
-        plan = json.loads(journal.read_text(encoding="utf-8"))
+        plan = parse_json(journal.read_text(encoding="utf-8"))
         moved, deleted = list(plan["move"]), list(plan["delete"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{journal}: an interrupted change can't be read back: {error}.") from error

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.pictures import PictureStore, compact, open_parquet
 from offside_data.errors import DatasetError
-from offside_data.schema import features_of
+from offside_data.schema import CONFIGS, SPLITS, features_of
 
 if TYPE_CHECKING:
     import datasets
@@ -39,6 +39,8 @@ ROWS_PER_SHARD = 100_000
 ROWS_PER_BATCH = 20_000
 """Rows of a batch, about: a batch is whole row groups."""
 _NO_LIMIT = 2**30
+_SHARD = re.compile(r"\d{5}-of-(\d{5})\.parquet")
+"""What a file's name says after the split: which one it is, of how many."""
 _PICTURES = "image.bytes"
 
 
@@ -410,16 +412,33 @@ def shard_paths(folder: Path, part: str) -> list[Path]:
     """The Parquet files of a part in a dataset folder, in order; none if there are none.
 
     Raises:
-        DatasetError: If some are missing, or left over from another version.
+        DatasetError: If some are missing, left over from another version, or none of ours by their names.
     """
     if part in TABLES:
         return [path for path in [folder / "tables" / f"{part}.parquet"] if path.is_file()]
     config, _, split = part.partition("/")
     found = sorted((folder / "data" / config).glob(f"{split}-*.parquet"))
-    numbers = [re.search(r"-of-(\d{5})\.parquet$", path.name) for path in found]
-    if any(number and int(number[1]) != len(found) for number in numbers):
+    names = [_SHARD.fullmatch(path.name.removeprefix(f"{split}-")) for path in found]
+    for path, name in zip(found, names, strict=True):
+        if name is None:
+            raise DatasetError(
+                f"{path}: by its name it isn't one of the files of {part}, but `datasets` would load it with them. "
+                "Move it out of the dataset folder."
+            )
+    if any(name and int(name[1]) != len(found) for name in names):
         raise DatasetError(
             f"{found[0].parent}: {len(found)} files of {part}, but {found[0].name} is of another number: "
             "files are missing, or left over from another version. Write or fetch the dataset again."
         )
     return found
+
+
+def stray_files(folder: Path) -> list[str]:
+    """Names of the Parquet files that lie where a dataset's do, but are of no part: a copy, a table, an old split."""
+    # Files that `datasets` can't tell from a part's aren't stray: that part can't be read (`shard_paths`).
+    patterns = [f"data/{config}/{split}-*.parquet" for config in CONFIGS for split in SPLITS]
+    patterns += [f"tables/{table}.parquet" for table in TABLES]
+    ours = {path for pattern in patterns for path in folder.glob(pattern)}
+    found = {path for name in ("data", "tables") for path in (folder / name).rglob("*") if path.is_file()}
+    names = [path.relative_to(folder).as_posix() for path in found - ours]
+    return sorted(name for name in names if name.lower().endswith(".parquet"))

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from offside_data.adapters._tables.cells import CHANNEL_WORDS, SPLIT_WORDS, VERACITY_WORDS, word_of
 from offside_data.dataset.access import reads
+from offside_data.dataset.card import FILE_NAME
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.rows import records_of
+from offside_data.dataset.writer import TAXONOMY_FILE
 from offside_data.editing.columns import CONTEXT, EDITABLE, KEY, READ, texts_of, written
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.files import whole_file
@@ -70,9 +72,10 @@ def write_template(
     for name in columns:
         if name not in EDITABLE:
             raise UsageError(unknown_name_message("column", name, list(EDITABLE)))
+    dataset, header = open_dataset(folder), (KEY, *CONTEXT, *columns)
+    _require_outside(path, dataset.path)
     if os.path.lexists(path):
         raise OutputExistsError(f"{path} is there already, and may be filled in. Give another file, or delete it.")
-    dataset, header = open_dataset(folder), (KEY, *CONTEXT, *columns)
     rows = _rows(dataset, _condition(dataset, where), header)
     first = next(rows, None)
     if first is None:
@@ -83,6 +86,18 @@ def write_template(
             return write(partial, path, itertools.chain([header, first], rows)) - 1
     except OSError as error:
         raise UsageError(f"{path}: can't be written: {error.strerror}.") from error
+
+
+def _require_outside(path: Path, folder: Path) -> None:
+    """Refuse a place among a dataset's own files: there a template would be published, or take the place of one.
+
+    Raises:
+        UsageError: If `path` lies in `folder` or in another dataset.
+    """
+    place = path.resolve()
+    for parent in place.parents:
+        if parent == folder.resolve() or ((parent / TAXONOMY_FILE).is_file() and (parent / FILE_NAME).is_file()):
+            raise UsageError(f"{path}: lies in the dataset {parent}, so it would be published. Write it elsewhere.")
 
 
 def _rows(dataset: OffsideDataset, keep: pl.Expr, header: Row) -> Iterator[Row]:

@@ -25,7 +25,7 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import replaced_content
 from offside_data.dataset.reference import local_folder, parse_reference
 from offside_data.dataset.replacing import dataset_files
-from offside_data.dataset.storage import TABLES
+from offside_data.dataset.storage import TABLES, stray_files
 from offside_data.dataset.transaction import NothingToDo, Transaction, transaction_of
 from offside_data.dataset.versions import Version, parse_version
 from offside_data.dataset.writer import CHANGELOG_FILE
@@ -105,12 +105,14 @@ def make_release(
         What was released; run again on the same content it says so, and nothing is written.
 
     Raises:
-        ReleaseError: If `check` finds errors, the bump is too small, the number is taken, or the parent unknown.
+        ReleaseError: If `check` finds errors, a stray file would be published, the bump is too small, the number is
+            taken, or the parent unknown.
         UsageError: If there is no such bump, or `note` is empty or names somebody who was taken down.
     """
     level = Level.parse(bump) if isinstance(bump, str) else bump
     dataset = open_dataset(folder)
     _require_note(note, dataset.path)
+    _require_no_strays(dataset.path)
     _require_checked(dataset)
     change = transaction_of(dataset)
     stripped = 0 if keep_metadata else strip_pictures(change)
@@ -238,6 +240,20 @@ def _require_note(note: str, folder: Path) -> None:
         raise UsageError("--note is empty: say for people what this release is about.")
     if read_tombstones(folder).names_in(note):
         raise UsageError("the note names somebody who was taken down; say it without the name.")
+
+
+def _require_no_strays(folder: Path) -> None:
+    """Refuse to publish what nobody looked at, whatever was waived; nor is a person's file to be cleared away.
+
+    Raises:
+        ReleaseError: Naming the first files.
+    """
+    strays = stray_files(folder)
+    if strays:
+        raise ReleaseError(
+            f"{folder} can't be released: these files would be published with it, but are of no part of the dataset. "
+            f"Move them out of the folder.\n{listed(strays)}"
+        )
 
 
 def _require_checked(dataset: OffsideDataset) -> None:

@@ -8,7 +8,6 @@ edit, are copied. `release.json` beside them says under which digest it was rele
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from offside_data.dataset.journal import work_folder
 from offside_data.dataset.versions import parse_version
 from offside_data.errors import DatasetError
 from offside_data.files import write_json
+from offside_data.parsing import parse_json
 
 RELEASES = "releases"
 _FACTS = "release.json"
@@ -61,7 +61,7 @@ def find_snapshot(dataset: Path, version: str) -> Snapshot | None:
     if not folder.is_dir():
         return None
     try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        facts = parse_json((folder / _FACTS).read_text(encoding="utf-8"))
         return Snapshot(folder, str(facts["version"]), str(facts["digest"]), dict(facts["removed"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{folder / _FACTS}: can't be read: {error}. Restore it, or delete the folder.") from error

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from offside_data.errors import UsageError
+from offside_data.parsing import parse_json
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import SPLITS, Split
 from offside_data.splits._base import Unit, by_subject, place_subject
@@ -107,7 +107,7 @@ def _json_rows(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, Mapping[
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             raise UsageError(f"{path}:{number}: not JSON: {error}.") from error
         if not isinstance(row, dict):

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-import yaml
-
 from offside_data.errors import UsageError
+from offside_data.parsing import parse_yaml
 from offside_data.schema import Source, Tier
 from offside_data.tagging.words import folded_words
 
@@ -94,9 +93,9 @@ def load_tiers(path: Path | None = None) -> Tiers:
 def _parse(text: str, where: str) -> Tiers:
     allowed = typing.get_args(Tier)
     try:
-        raw: Any = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise UsageError(f"{where}: not valid YAML: {error}") from error
+        raw: Any = parse_yaml(text) or {}
+    except ValueError as error:
+        raise UsageError(f"{where}: not valid YAML: {error}.") from error
     tiers = Tiers({}, {})
     for tier, known in raw.items() if isinstance(raw, dict) else [("", None)]:
         if tier not in allowed or not isinstance(known, dict) or not known.keys() <= {"domains", "publishers"}:

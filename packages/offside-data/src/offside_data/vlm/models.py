@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForImageTextToText
 
 from offside_data.errors import ModelError, UsageError
+from offside_data.parsing import parse_json
 from offside_data.vlm.processors import local_options
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -151,7 +151,7 @@ def base_of_adapter(run: Path) -> str:
         ModelError: If it is nowhere to be found.
     """
     try:
-        recorded = json.loads((run / ADAPTER_CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
+        recorded = parse_json((run / ADAPTER_CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
     except (ValueError, KeyError) as error:
         raise ModelError(f"{run / ADAPTER_CONFIG}: doesn't name its base model: {error}") from error
     if not recorded:
