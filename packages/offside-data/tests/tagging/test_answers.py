@@ -222,3 +222,24 @@ def test_law_an_amount_printed_in_a_language_is_read_back(hundredths: int, langu
     if number <= 1_000_000_000 and number > 10_000:
         assert value is not None
         assert value.number == number
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "said"),
+    [
+        ("office", "Mayor of Halden", "Mayor"),
+        ("office", "Vice President", None),
+        ("office", "Mayor-elect", None),
+        ("office", "Lieutenant Governor", None),
+        ("votes", "12k", 12_000.0),
+        ("votes", "12 thousand votes", 12_000.0),
+        ("votes", "1.2 million votes", 1_200_000.0),
+        ("votes", "12 345 votes", 12_345.0),
+        ("votes", "12.3 votes", None),
+        ("education", "claims to have studied at Halden University", None),
+        ("donation", "€500 was returned", None),
+        ("constituency", "next to Halden", None),
+    ],
+)
+def test_answers_about_office_holders(name: str, answer: str, said: str | float | None) -> None:
+    assert said_by(parse_value(answer, load_taxonomy("office")[name])) == said

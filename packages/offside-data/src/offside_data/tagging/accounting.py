@@ -16,7 +16,7 @@ from offside_data.schema import ValueKind
 from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import MONTHS, find_dates
 from offside_data.tagging.pattern import MEASURED, Pattern
-from offside_data.tagging.wording import Doubt, doubt_of, doubtful_phrase, phrases, plain, words_of
+from offside_data.tagging.wording import Doubt, accented, doubt_of, doubtful_phrase, phrases, plain, words_of
 from offside_data.tagging.words import find_names, word_list
 
 Stretch = tuple[int, int]
@@ -24,7 +24,7 @@ Stretch = tuple[int, int]
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
 _HARMLESS_SIGNS = frozenset(".,;:!'\"’‘“”„«»()[]*_`\u200b\ufeff\u00ad")
-_BOUNDS_BEFORE = word_list("by from")
+_BOUNDS_BEFORE = word_list("by from number do")  # "do 10 mln" is "up to 10m" in Polish
 _RATES_AFTER = word_list("a an")
 _DASHES = frozenset("-–—−‐")
 _YEAR = r"(?:1[89]|20)\d\d"
@@ -41,6 +41,10 @@ _TIMES = re.compile(
     r"|\b(?:one|two|three|four|five|six|seven|eight|\d)-(?:year|season|month)\b(?!-)",
     re.I,
 )
+_BETWEEN_YEARS = re.compile(
+    rf"\b(?:between\s+{_YEAR}\s+and|from\s+{_YEAR}\s+(?:to|until|till))\s+{_YEAR}(?![\w.,]?\d)", re.I
+)
+_ENDED = re.compile(r"(?:until|till|before)\b", re.I)
 _MIDNIGHT = re.compile(r"(?:T|\b)00:00(?::00)?(?:\.0+)?(?:Z|\b)")
 _AGE = re.compile(r"\(\s*aged?:?\s+\d{1,2}\s*\)", re.I)
 _BEFORE_A_DATE = re.compile(rf"\b{_WHEN}\s+(?:the\s+)?$|\bdated\s+$|\(\s*$", re.I)
@@ -84,9 +88,9 @@ def leftovers(
         doubt = _doubt_of_token(match, beside, taken, kind, pattern)
         if doubt is None:
             continue
-        asides = asides or _Asides(text, kind)
+        asides = asides or _Asides(text, kind, pattern)
         # Somebody's name is no doubt; "Crore" in "10 Crore" would be one.
-        is_name = doubt == "unknown" and (kind not in MEASURED or beside is None) and asides.name(match.span())
+        is_name = doubt == "unknown" and not _is_compound(match, beside, taken, kind) and asides.name(match.span())
         if not is_name and not asides.explain(match.span()):
             yield Leftover(match.group(), doubt, beside is not None)
 
@@ -97,10 +101,14 @@ class _Asides:
     Args:
         text: An answer.
         kind: The kind of its value.
+        pattern: How answers of its attribute are worded.
     """
 
-    def __init__(self, text: str, kind: ValueKind) -> None:
-        self._explained = [*times(text, kind), *phrases(text)]
+    def __init__(self, text: str, kind: ValueKind, pattern: Pattern) -> None:
+        when = times(text, kind)
+        if pattern.is_shared:  # "Swedish until 2015" isn't Swedish
+            when = [(start, end) for start, end in when if not _ENDED.match(text, start)]
+        self._explained = [*when, *phrases(text)]
         if kind not in MEASURED:
             self._explained += [(a.start, a.end) for a in find_amounts(text) if a.doubt is None]
         self._names = [] if kind in ("name", "place") else [(n.start, n.end) for n in find_names(text)]
@@ -118,6 +126,8 @@ def _doubt_of_token(
     match: re.Match[str], beside: str | None, taken: Sequence[Stretch], kind: ValueKind, pattern: Pattern
 ) -> Doubt | None:
     token, text = match.group(), match.string
+    if text[match.end() : match.end() + 1] == "." and plain(token) in words_of("abbreviated"):
+        return "approximation"
     if token.isdigit():
         return "number"
     if not token[0].isalpha():
@@ -129,6 +139,13 @@ def _doubt_of_token(
     if doubt is None and beside and beside in _DASHES and plain(token) not in pattern.words:
         return "unknown"  # "left wing-back"
     return doubt
+
+
+def _is_compound(match: re.Match[str], beside: str | None, taken: Sequence[Stretch], kind: ValueKind) -> bool:
+    """Whether a word is one thing with the value that it stands next to: `10 Crore`, `Vice President`."""
+    if beside is None:
+        return False
+    return kind in MEASURED or (kind == "choice" and any(match.string[start].isupper() for start, _ in taken))
 
 
 def other_count(text: str, end: int, pattern: Pattern) -> Leftover | None:
@@ -155,7 +172,7 @@ def times(text: str, kind: ValueKind) -> list[Stretch]:
 
 def spans_of_time(text: str) -> list[Stretch]:
     """Where an answer says in which years or for how long: `in 2019`, `in two seasons`."""
-    return [m.span() for pattern in (_YEARS, _TIMES) for m in pattern.finditer(text)]
+    return [m.span() for pattern in (_BETWEEN_YEARS, _YEARS, _TIMES) for m in pattern.finditer(text)]
 
 
 def _within(stretch: Stretch, others: Sequence[Stretch]) -> bool:
@@ -197,16 +214,20 @@ def _harmless_of_names() -> frozenset[str]:
 
 def _doubt_of(token: str, kind: ValueKind, pattern: Pattern) -> Doubt | None:
     word = plain(token)
-    if word in pattern.role_words:
+    if word in pattern.role_words or (token.lower() in accented() and word not in pattern.other_events):
         return None
     doubt = doubt_of(word)
-    if doubt is None and token == "may":
+    if doubt is None and (token == "may" or (pattern.is_shared and word in words_of("futures"))):
         return "condition"
+    if doubt is None and word in pattern.other_events:
+        return "unknown"
     word = word.removesuffix("'s")
     if doubt == "approximation" and word in pattern.words:
         return None
     if doubt is not None or word in _harmless(kind) or word in pattern.words:
         return doubt
+    if kind in ("name", "place") and token.islower() and word in words_of("harmless", "other_languages"):
+        return None  # names are told by their capitals, which "Spieler" has, too
     if word in words_of("roles", "goal") or (kind == "name" and word in words_of("roles", "origin")):
         return None
     return "unknown"

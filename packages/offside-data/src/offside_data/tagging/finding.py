@@ -86,15 +86,21 @@ def _worded(kind: ValueKind, spans: list[Span]) -> tuple[FoundValue, ...]:
 
 
 _COUNT_OF_THOUSANDS = re.compile(r"[^\W\d][^\d]*\bthousand$", re.I)
+_LARGE_COUNT = re.compile(r"[\d.,' ]+(?:k|[\s-](?:thousand|million|billion))$", re.I)
+"""Counts as amounts of money are written: `12k`, `1.2 million`; "1.2m" would be a length."""
 
 
 def _counts(text: str) -> tuple[FoundValue, ...]:
+    amounts = [a for a in find_amounts(text) if a.term is None and not _COUNT_OF_THOUSANDS.match(a.text)]
+    large = [a for a in amounts if a.currency is None and a.doubt is None and _LARGE_COUNT.match(a.text)]
     spans = [(d.start, d.end) for d in find_dates(text)]
-    spans += [(a.start, a.end) for a in find_amounts(text) if a.term is None and not _COUNT_OF_THOUSANDS.match(a.text)]
+    spans += [(a.start, a.end) for a in amounts]
     spans += [(n.start, n.end) for n in find_lengths(text)]
+    found = [(n.text, n.value, n.start, n.end) for n in find_counts(text, spans)]
+    found += [(a.text, a.number, a.start, a.end) for a in large if a.number is not None and a.number.is_integer()]
     return tuple(
-        FoundValue(ClaimValue(kind="count", text=n.text, number=n.value), n.start, n.end)
-        for n in find_counts(text, spans)
+        FoundValue(ClaimValue(kind="count", text=said, number=number), start, end)
+        for said, number, start, end in sorted(found, key=lambda f: f[2])
     )
 
 
@@ -112,6 +118,7 @@ def _places_in(text: str) -> list[Span]:
 
 # "on the left", "the right side", "left the club": a direction or a verb, no preference.
 _NO_CHOICE_BEFORE = re.compile(r"\bon\s+(?:the|his|her|their)\s+$", re.I)
+_WHO_LEFT = re.compile(r"\b(?:he|she|they|who|player)\s+$", re.I)
 _NO_CHOICE_AFTER = re.compile(r"\s+(?:side|hand|now|away|here|there|after|before|for|to|the|his|her|their)\b", re.I)
 
 
@@ -136,4 +143,6 @@ def _options_in(text: str, options: Options) -> list[Span]:
 def _only_a_direction(text: str, start: int, end: int) -> bool:
     if re.match(r"\s+(?:foot|one|leg)\b", text[end:], re.I):
         return False
+    if _WHO_LEFT.search(text[:start]) and not text[end:].strip(" .!"):
+        return True
     return bool(_NO_CHOICE_BEFORE.search(text[:start]) or _NO_CHOICE_AFTER.match(text[end:]))

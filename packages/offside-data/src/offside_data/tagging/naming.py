@@ -60,7 +60,7 @@ def name_in(
     places = [(f.start, f.end) for f in found]
     subject = None if is_capture else _subject(text, region, found, attribute, pattern)
     meant = tuple(f for f in found if f is not subject)
-    if not is_capture and meant and all(_leads_elsewhere(text, f.start, pattern) for f in meant):
+    if not is_capture and meant and all(_leads_elsewhere(text, f, pattern) for f in meant):
         problem = f"the answer {text!r} says of {meant[0].value.text!r} something else than what it is asked for"
         return Named(meant, places, problem=problem)
     return _checked(text, Named(meant, places))
@@ -102,6 +102,9 @@ def _joins_two(name: str) -> bool:
     words = folded_words(name)
     if words[:1] and words[0] in words_of("organisations"):
         return False
+    parts = name.split("-")
+    if len(parts) == 2 and all(countries_of(folded_words(part)) for part in parts) and not countries_of(words):
+        return True  # "Swedish-Norwegian"
     joined = "/" in name or not words_of("joiners").isdisjoint(words[1:-1])
     return joined and core_of(words) not in joined_names() and not countries_of(words)
 
@@ -139,8 +142,11 @@ def _word_before(text: str, start: int) -> str | None:
         start = match.start()
 
 
-def _leads_elsewhere(text: str, start: int, pattern: Pattern) -> bool:
-    return _word_before(text, start) in pattern.other_role_words
+def _leads_elsewhere(text: str, found: FoundValue, pattern: Pattern) -> bool:
+    word = _word_before(text, found.start)
+    if word == "in" and not pattern.says_where:  # "plays in Sweden", "a club in Sweden"
+        return found.value.kind == "place" or bool(countries_of(folded_words(found.value.text)))
+    return word in pattern.other_role_words
 
 
 # ---------------------------------------------------------------------------------------------

@@ -89,7 +89,10 @@ def parse_digits(digits: str, *, scaled: bool, decimal: str = ".") -> float:
 # ---------------------------------------------------------------------------------------------
 # Counts
 
-_COUNT_DIGITS = re.compile(r"(?<![\w.,/:-])(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?!\w|[.,/:-]\d|\.\w)")
+_COUNT_DIGITS = re.compile(
+    "(?<![\\w.,/:-])(?:\\d{1,3}(?:[\u00a0\u202f ]\\d{3}){1,4}(?! ?\\d)|"
+    r"\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?!\w|[.,/:-]\d|\.\w)"
+)
 _COUNT_WORDS = re.compile(
     rf"(?<![\w-])(?:{'|'.join(_GROUPS)}|{_THOUSANDS}|{NUMBER_WORDS}|single)(?![\w’']|-(?:man|off|time)\b)", re.I
 )

@@ -13,6 +13,8 @@ from offside_data.taxonomy import Attribute
 ROLES = ("origin", "goal")
 """Where somebody comes from, and where somebody goes to."""
 
+EVENTS = ("birth", "residence", "move", "speech", "contract")
+"""What happens on days and at places."""
 
 MEASURED = ("date", "amount", "length", "count")
 """Kinds whose values are numbers or days."""
@@ -75,6 +77,29 @@ class Pattern:
         """Words that lead to values of the other roles, if it has any."""
         others = (words_of("roles", role) for role in ROLES if self.roles and role not in self.roles)
         return frozenset().union(*others) - self.role_words
+
+    @cached_property
+    def other_events(self) -> frozenset[str]:
+        """Words of events that the phrasings don't speak of, so that their days, places and names are others'."""
+        if self._attribute.kind not in ("date", "place", "name"):
+            return frozenset()
+        events = {event: words_of("events", event) for event in EVENTS}
+        if self._attribute.kind == "name":
+            del events["move"], events["contract"]  # as `roles` tells
+        others = [words for words in events.values() if words.isdisjoint(self.words)]
+        return frozenset().union(*others) - self.words
+
+    @cached_property
+    def says_where(self) -> bool:
+        """Whether "in" may stand before the value: "in Sweden" is no answer to which country somebody represents."""
+        attribute = self._attribute
+        is_asked = any(re.match(r"where|in which|in what", q, re.I) for q in attribute.questions)
+        return is_asked or any(re.search(r"\bin\s+(?:the\s+)?\{value\}", answer) for answer in self._answers)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether what it says holds in every picture."""
+        return self._attribute.scope == "shared"
 
     @cached_property
     def nouns(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from importlib import resources
@@ -104,7 +105,7 @@ def _same_part(a: Words, b: Words) -> bool:
 @lru_cache(maxsize=_KNOWN_TEXTS)
 def place_parts(place: str) -> tuple[Words, ...]:
     """The folded words of the parts of a place: town, region, country."""
-    parts = (_without_article(folded_words(part)) for part in place.split(","))
+    parts = (_without_article(folded_words(part)) for part in re.split(r"[,(]", place))
     return tuple(part for part in parts if part)
 
 

@@ -82,6 +82,12 @@ def words_as_written() -> frozenset[str]:
 
 
 @cache
+def accented() -> frozenset[str]:
+    """Harmless words that would deny without their accents."""
+    return frozenset(_lists()["accented"].split())
+
+
+@cache
 def joined_names() -> frozenset[tuple[str, ...]]:
     """Names that hold a word which joins two others."""
     return frozenset(folded_words(text) for text in _lists()["joined"].split("|"))

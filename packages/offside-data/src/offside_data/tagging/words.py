@@ -76,7 +76,9 @@ _STARTERS = word_list(
     you your our my that's it's he's she's they're at in on of for from to with by as and or but if so yes no
     not also currently now then during after before since according based sorry unfortunately however although
     while when where which who what how why can could is was are were has have had did does do will would may
-    might please both either neither all none born playing previously recently later prior looking"""
+    might please both either neither all none born playing previously recently later prior looking probably perhaps
+    maybe possibly allegedly reportedly apparently supposedly presumably likely almost nearly about around near outside
+    never formerly former anyone anybody everyone nobody"""
 )
 _TELLS_MORE = word_list("from to not or but who which is was than instead since until before after via versus")
 """What no name holds, however long."""
@@ -201,12 +203,14 @@ def _joined(text: str, left: re.Match[str], right: re.Match[str]) -> bool:
 
 
 def find_places(text: str) -> list[Span]:
-    """Names, those joined by commas taken together: `Brackwater, Ostland` is one place."""
+    """Names, those joined by commas or brackets taken together: `Brackwater, Ostland`, `Brackwater (Ostland)`."""
     places: list[Span] = []
     for name in find_names(text):
-        if places and text[places[-1].end : name.start].strip() == ",":
-            start = places[-1].start
-            places[-1] = Span(text[start : name.end], start, name.end)
+        gap = text[places[-1].end : name.start].strip() if places else ""
+        closed = gap == "(" and text[name.end : name.end + 1] == ")"
+        if gap == "," or closed:
+            start, end = places[-1].start, name.end + closed
+            places[-1] = Span(text[start:end], start, end)
         else:
             places.append(name)
     return places
