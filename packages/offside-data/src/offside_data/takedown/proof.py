@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import glob
 import hashlib
 import importlib.metadata
 import json
@@ -107,7 +108,7 @@ def search_folder(folder: Path, traces: Traces, judge: Judge) -> Proof:
     spared = traces.sparing({name for frame in subjects for name in frame["name"] if name})
     search = FolderSearch(spared.sparing_ids(_given_anew(states, traces)), judge)
     found = [*unread, *search.folder(folder)]
-    for left in sorted(folder.resolve().parent.glob(f".{folder.resolve().name}.*")):
+    for left in sorted(folder.resolve().parent.glob(f".{glob.escape(folder.resolve().name)}.*")):
         if left.suffix in (".partial", ".replaced") and left.is_dir():
             found += search.folder(left, f"../{left.name}/")
     return Proof(

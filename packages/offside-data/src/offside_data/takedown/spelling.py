@@ -24,11 +24,11 @@ from offside_data.tagging.words import fold
 _JOINER = "\u2060"
 """Fills the place of what is left out within a word; invisible itself."""
 _INVISIBLE = (
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\u00ad\u034f\u061c\u0640\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\U000e0000-\U000e0fff"
 )
-_MARKS = "\u0300-\u036f\u20dd-\u20e4"
-_CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u064b-\u065f\u0670\u20dd-\u20e4"
+_CJK = "\u3040-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _LETTER = rf"[^\W_{_CJK}]|[\u24b6-\u24e9]"
 _WORD = re.compile(rf"[{_CJK}]|(?:{_LETTER})(?:{_LETTER}|[{_MARKS}{_INVISIBLE}])*")
 _SHOWN = re.compile(f"[^{_INVISIBLE}]+")
