@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from offside_data.takedown.readers._base import Blob, Piece, Text, decodings
 
-
 _LETTERS = re.compile(rb"(?:[\x20-\x7e]|[\xc3-\xdf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}){8,}")
 _BEHIND = 2**24
 """Bytes of the end of a file in which plain letters are looked for."""

@@ -150,7 +150,7 @@ def _is_wide(data: bytes) -> bool:
 
 def _is_western(data: bytes) -> bool:
     """Whether most bytes are plain letters: a text of a single-byte encoding, rather than a word taken for base64."""
-    return not _CONTROLS.search(data) and len(_PLAIN.findall(data)) * 5 > len(data) * 4 or _is_wide(data)
+    return (not _CONTROLS.search(data) and len(_PLAIN.findall(data)) * 5 > len(data) * 4) or _is_wide(data)
 
 
 def example(text: str) -> tuple[str, bytes]:
