@@ -46,3 +46,13 @@ def test_a_second_time_reuses_every_stage(root: Path, finished: tuple[Path, str]
     assert "are reused" in again
     assert "  $ " not in again
     assert first.count("  $ ") > 20
+
+
+def test_fresh_takes_nothing_but_the_records_of_the_stages(root: Path, tmp_path: Path) -> None:
+    code = "import sys, pathlib, demo; demo.forget(pathlib.Path(sys.argv[1]), demo.plan(demo.SIZES['quick']))"
+    for name in ("league/notes.txt", "stages/notes.txt", "stages/league.json", "report/thesis.tex"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root / "tools", check=True)
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert left == ["league/notes.txt", "report/thesis.tex", "stages/notes.txt"]

@@ -16,6 +16,7 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from importlib import import_module
@@ -62,6 +63,13 @@ def run_command(command: tuple[str, ...], folder: str, log: str, threads: int) -
     return Outcome(time.monotonic() - started, stdout.getvalue(), int(code))
 
 
+def forget(folder: Path, stages: Sequence[Stage]) -> None:
+    """Forget that stages were finished, so that each is made anew."""
+    for stage in stages:
+        for suffix in ("json", "log"):
+            (folder / "stages" / f"{stage.name}.{suffix}").unlink(missing_ok=True)
+
+
 class Demo:
     """Runs the stages of a plan, two at a time, each when what it needs is finished."""
 
@@ -94,15 +102,12 @@ class Demo:
         return done if done["key"] == self.keys[stage.name] else None
 
     def _start(self, pool: ProcessPoolExecutor, stage: Stage) -> Future[Outcome]:
-        # A folder made by another command than today's would be refused by the command: clear it first.
-        record = self._record(stage)
-        started = record.with_suffix(".started")
-        if stage.out and (not started.exists() or started.read_text() != self.keys[stage.name]):
-            shutil.rmtree(self.folder / stage.out, ignore_errors=True)
-            started.write_text(self.keys[stage.name])
-        print(f"  $ {shlex.join(stage.command)}", flush=True)
+        # What an earlier stage made goes; the command knows what that is, and refuses what is somebody else's.
+        there = stage.out is not None and (self.folder / stage.out).exists()
+        command = (*stage.command, "--force") if there else stage.command
+        print(f"  $ {shlex.join(command)}", flush=True)
         log = str(self.records / f"{stage.name}.log")
-        return pool.submit(run_command, stage.command, str(self.folder), log, self.workers if stage.alone else 1)
+        return pool.submit(run_command, command, str(self.folder), log, self.workers if stage.alone else 1)
 
     def run(self) -> None:
         """Run every stage that isn't finished.
@@ -168,7 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=sorted(SIZES), default="full")
     parser.add_argument("--out", type=Path, default=ROOT / "demo-out", help="where everything goes")
-    parser.add_argument("--fresh", action="store_true", help="delete earlier stages first")
+    parser.add_argument("--fresh", action="store_true", help="make every stage anew; files of yours stay")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="stages side by side")
     options = parser.parse_args()
     # Threads that spin while they wait make a busy machine slower; workers read this when torch is loaded.
@@ -177,9 +182,8 @@ def main() -> None:
     folder = options.out.resolve() / options.size
     size = SIZES[options.size]
     stages = plan(size)
-    if options.fresh:  # What the stages made, and nothing else that lies there.
-        for made in ("stages", *(stage.out for stage in stages if stage.out)):
-            shutil.rmtree(folder / made, ignore_errors=True)
+    if options.fresh:
+        forget(folder, stages)
     started = time.monotonic()
     print(f"OFFSIDE demo, size {options.size!r}: {size.subjects} subjects, {len(stages)} stages, in {folder}")
     demo = Demo(folder, stages, options.workers)

@@ -8,7 +8,7 @@ import pytest
 
 from offside_data.dataset import journal
 from offside_data.errors import OutputExistsError, UsageError
-from offside_data.outputs import ensure_free, require_apart, whole_folder
+from offside_data.outputs import ensure_free, ensure_replaceable, require_apart, whole_folder
 
 OURS = ["a/new.txt", "plain.txt"]
 
@@ -178,3 +178,58 @@ def test_a_folder_beside_a_file_is_fine(tmp_path: Path) -> None:
     require_apart(tmp_path / "out", tmp_path / "who.csv", "source")
     (tmp_path / "out").mkdir()
     require_apart(tmp_path / "out", tmp_path / "who.csv", "source")
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        ["notes"],
+        ["../beside.txt"],
+        ["notes/../../beside.txt"],
+        ["/etc/hostname"],
+        [".offside/releases/1.0.0/README.md"],
+        ["."],
+        [""],
+        [7, None, ["plain.txt"]],
+        {"plain.txt": 1},
+        "plain.txt",
+    ],
+)
+def test_a_list_that_somebody_edited_gives_no_right_to_anything_else(tmp_path: Path, listed: object) -> None:
+    out, beside = tmp_path / "out", tmp_path / "beside.txt"
+    fill(out, "plain.txt")
+    kept = [out / "notes" / "mine.txt", out / ".offside" / "releases" / "1.0.0" / "README.md", beside]
+    for path in kept:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    (out / ".offside" / "written.json").write_text(json.dumps(listed))
+    fill(out, "new.txt", force=True)
+    assert [path.read_text() for path in kept] == ["mine"] * len(kept)
+    assert names(out) == ["new.txt", "notes/mine.txt", "plain.txt"]  # Nobody's file now, but no loss.
+    fill(out, "newer.txt", force=True)
+
+
+def test_a_folder_in_the_place_of_a_file_of_ours_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    fill(out, "plain.txt")
+    (out / "plain.txt").unlink()
+    (out / "plain.txt").mkdir()
+    (out / "plain.txt" / "mine").write_text("mine")
+    fill(out, "new.txt", force=True)
+    assert names(out) == ["new.txt", "plain.txt/mine"]
+    with pytest.raises(OutputExistsError, match="nothing in it is ours"):
+        fill(out, "plain.txt", force=True)
+    assert (out / "plain.txt" / "mine").read_text() == "mine"
+
+
+def test_a_file_is_replaced_only_if_it_is_one_of_ours(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    ensure_replaceable(file, "a,b\n")
+    file.write_text("a,b\n1,2\n")
+    ensure_replaceable(file, "a,b\n")
+    for theirs in ("a,b,c\n1,2,checked\n", "a;b\n", "a,b"):
+        file.write_text(theirs)
+        with pytest.raises(OutputExistsError, match="Give another file"):
+            ensure_replaceable(file, "a,b\n")
+    with pytest.raises(OutputExistsError, match="Give another file"):
+        ensure_replaceable(tmp_path, "a,b\n")

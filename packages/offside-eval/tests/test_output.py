@@ -61,3 +61,15 @@ def test_a_folder_of_progress_that_is_somebody_elses_stays(meta: EvaluationMeta,
     with pytest.raises(OutputExistsError, match="already holds something else"):
         OutputFolder(tmp_path, meta)
     assert (tmp_path / PROGRESS / "diary.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "names", [["results.json"], ["results.json", "timing.json", "samples.parquet"], ["timing.json"]]
+)
+def test_files_of_others_that_are_called_like_ours_stay(meta: EvaluationMeta, tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    for force in (False, True):
+        with pytest.raises(OutputExistsError, match="nothing in it is ours"):
+            OutputFolder(tmp_path, meta, force=force)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)

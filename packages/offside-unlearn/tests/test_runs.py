@@ -89,12 +89,34 @@ def test_what_another_request_left_is_not_taken_up(tmp_path: Path) -> None:
         assert not (work.folder / "checkpoint").exists()
 
 
-def test_a_work_folder_of_unknown_origin_is_not_taken_up(tmp_path: Path) -> None:
+def open_and_leave(out: Path) -> None:
+    with open_work_folder(out, IDENTITY, force=True):
+        pass
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_folder_of_somebody_else_in_the_place_of_the_work_folder_stays(tmp_path: Path, linked: bool) -> None:
+    out, theirs = tmp_path / "run", tmp_path / "theirs" if linked else work_folder(tmp_path / "run")
+    theirs.mkdir()
+    (theirs / "thesis.tex").write_text("mine")
+    if linked:
+        work_folder(out).symlink_to(theirs)
+    with pytest.raises(OutputExistsError, match="holds something else"):
+        open_and_leave(out)
+    make(tmp_path / "other", IDENTITY).path.rename(out)
+    assert finished(out, IDENTITY, force=False) is not None
+    assert (theirs / "thesis.tex").read_text() == "mine"
+
+
+@pytest.mark.parametrize("said", [None, "{"])
+def test_a_work_folder_that_was_killed_before_it_said_of_what_is_begun_anew(tmp_path: Path, said: str | None) -> None:
     out = tmp_path / "run"
     work_folder(out).mkdir()
-    (work_folder(out) / "checkpoint-1").mkdir()
+    if said is not None:
+        (work_folder(out) / "request.json").write_text(said)
+        (work_folder(out) / "checkpoint-1").mkdir()
     with open_work_folder(out, IDENTITY, force=False) as work:
-        assert not (work.folder / "checkpoint-1").exists()
+        assert os.listdir(work.folder) == ["request.json"]
 
 
 def test_a_kill_while_the_run_is_written_leaves_nothing_that_lasts(tmp_path: Path) -> None:

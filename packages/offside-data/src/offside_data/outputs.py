@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from offside_data.dataset.journal import WORK_FOLDER, changing, is_passing, replaced_content, work_folder
+from offside_data.dataset.journal import WORK_FOLDER, changing, is_passing, replaced_content, stays_inside, work_folder
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.files import write_json
 
@@ -79,6 +79,28 @@ def others_in(folder: Path) -> list[str]:
         if all(map(means_nothing, os.listdir(folder / WORK_FOLDER))):
             names.remove(WORK_FOLDER)
     return names
+
+
+def ensure_replaceable(file: Path, begin: str) -> None:
+    """Refuse to write a file where there is one that we didn't write.
+
+    Args:
+        file: The file; it needn't exist.
+        begin: How those begin that we write.
+
+    Raises:
+        OutputExistsError: If it is something else.
+    """
+    if not os.path.lexists(file):
+        return
+    said = begin.encode()
+    try:
+        with file.open("rb") as stream:
+            ours = stream.read(len(said)) == said
+    except OSError:
+        ours = False
+    if not ours:
+        raise OutputExistsError(f"{file} is there already, and nothing that this command wrote. Give another file.")
 
 
 def not_ours(folder: Path, there: list[str], replaced: str) -> OutputExistsError:
@@ -151,9 +173,20 @@ def whole_folder(folder: Path, *, force: bool = False) -> Iterator[Path]:
 
 
 def _written(folder: Path) -> list[str]:
-    """The files that an earlier call wrote into a folder."""
+    """The files that an earlier call wrote into a folder, as far as they are there.
+
+    The list is a text that anybody may have edited: it gives no right to anything outside the folder or in its working
+    area, nor to a folder.
+    """
     try:
         files = json.loads(work_folder(folder, _WRITTEN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []  # Then nothing is replaced.
-    return [name for name in files if os.path.lexists(folder / name)]
+    names = [name for name in files if isinstance(name, str)] if isinstance(files, list) else []
+    return [name for name in names if _may_be_ours(folder, name)]
+
+
+def _may_be_ours(folder: Path, name: str) -> bool:
+    path = folder / name
+    inside = stays_inside(name) and Path(name).parts[0] != WORK_FOLDER
+    return inside and os.path.lexists(path) and (path.is_symlink() or not path.is_dir())

@@ -38,6 +38,19 @@ def test_tagging_says_what_changed(waiting: Path, tmp_path: Path) -> None:
     assert " 0 changed, 0 things are doubtful." in run(waiting).stdout
 
 
+def test_a_table_of_somebody_else_is_not_overwritten(waiting: Path, tmp_path: Path) -> None:
+    table = tmp_path / "doubts.csv"
+    assert run(waiting, "--dry-run", "--table", table).exit_code == 0
+    table.write_text("topic,reason,record_id,checked\n,,,yes\n")
+    before = (waiting / "decisions.jsonl").read_bytes()
+    result = run(waiting, "--table", table)
+    assert (result.exit_code, "is there already" in result.stderr) == (1, True)
+    assert table.read_text().endswith("yes\n")
+    assert (waiting / "decisions.jsonl").read_bytes() == before
+    table.unlink()
+    assert [run(waiting, "--table", table).exit_code for _ in range(2)] == [0, 0]
+
+
 def test_json(waiting: Path) -> None:
     printed = json.loads(run(waiting, "--json", "--dry-run").stdout)
     assert not printed["applied"]

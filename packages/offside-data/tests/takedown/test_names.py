@@ -177,3 +177,11 @@ def test_an_id_that_something_else_has_now_is_spared(traces: Traces) -> None:
     assert not spared.has_id(RECORD)
     assert not spared.names_in(f"about {RECORD}")
     assert spared.names_in("player-007")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("@Rodri16!", True), ("#rodri2031", True), ("Rodri16b", False), ("Rodrigo16", False), ("hirodri16", False)],
+)
+def test_a_short_name_with_a_number_behind_it_is_a_handle(text: str, left: bool) -> None:
+    assert Traces.of(name_traces("Rodri")).names_in(text) == left

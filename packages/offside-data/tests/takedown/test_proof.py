@@ -59,3 +59,14 @@ def test_a_proof_is_two_files_that_name_nobody(tmp_path: Path) -> None:
     assert "# Proof of a takedown: something left" in text
     assert "- `a.7z`: unknown." in text
     assert not TRACES.search(text + path.read_text())
+
+
+@pytest.mark.parametrize("name", ["Left", "Anna Where", "Verdict", "Dataset"])
+def test_a_name_that_is_a_word_of_ours_does_not_spoil_the_proof(tmp_path: Path, name: str) -> None:
+    proof = Proof(clues=(LEFT, UNREAD), digests={"dataset": {"before": "sha256:a", "after": "sha256:b"}})
+    path = save_proof(tmp_path, proof, Traces.of(name_traces(name) | near_traces(name)))
+    told = json.loads(path.read_text())
+    assert told["verdict"] == "something left"
+    assert told["left"] == [{"where": LEFT.where, "what": LEFT.what}]
+    assert told["digests"]["dataset"]["before"] == "sha256:a"
+    assert path.with_suffix(".md").is_file()

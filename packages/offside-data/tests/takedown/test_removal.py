@@ -460,3 +460,12 @@ def test_a_takedown_that_was_killed_and_run_again(released: Path, killed_at: Any
     assert all_snapshots(released)[0].removed == all_snapshots(undisturbed)[0].removed
     digests = [open_dataset(snapshot_folder(folder, "1.0.0")).verify() for folder in (released, undisturbed)]
     assert digests[0] == digests[1]
+
+
+def test_a_link_in_the_working_area_does_not_stop_it_behind_the_removal(fresh: OffsideDataset, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    work_folder(fresh.path).mkdir(exist_ok=True)
+    work_folder(fresh.path, "link").symlink_to(tmp_path / "empty")
+    report = remove(fresh.path)
+    assert report.proof_file.is_file()
+    assert (tmp_path / "empty").is_dir()

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from takedown_plants import LIMIT, NAME, PLANTS, Plant
+from hidden_plants import PLANTS
+from takedown_plants import LIMIT, NAME, Plant
 
 from offside_data.takedown.names import Traces, id_traces, name_traces, near_traces
 from offside_data.takedown.proof import judge_by
@@ -123,3 +124,34 @@ def test_a_folder_of_ours_may_be_a_link_to_a_larger_disk(tmp_path: Path) -> None
     (folder / "data").symlink_to(tmp_path / "disk")
     (folder / "other").symlink_to(tmp_path / "disk")
     assert [(f.sort, f.where) for f in search(folder)] == [("unread", "other"), ("left", "data/a.txt:1")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "encodings"),
+    [
+        ("Иван Кружалов", "Вчера {} забил гол.", "koi8-r cp866 iso8859-5 mac-cyrillic cp1251"),
+        ("Νίκος Βαρδάκης", "Χθες ο {} έπαιξε.", "cp1253 iso8859-7"),
+        ("Çağrı Şımarık", "Dün {} gol attı.", "cp1254 iso8859-9"),
+        ("דוד כהנוביץ", "אתמול {} שיחק.", "cp1255 iso8859-8"),
+        ("محمد الخضري", "سجل {} هدفا.", "cp1256 iso8859-6"),
+        ("Łukasz Żółwiński", "Wczoraj {} strzelił.", "cp1250 cp852"),
+        ("王小明", "昨天{}来了。", "gb18030 gbk"),
+        ("王小明", "昨天{}去了。", "big5"),
+        ("山田太郎", "昨日{}が来た。", "shift_jis euc-jp iso2022_jp"),
+        ("김민수", "어제 {} 선수.", "cp949 euc-kr"),
+    ],
+)
+def test_names_in_the_encodings_of_their_languages(tmp_path: Path, name: str, text: str, encodings: str) -> None:
+    for encoding in encodings.split():
+        (tmp_path / f"{encoding}.txt").write_bytes(text.format(name).encode(encoding))
+    search = FolderSearch(Traces.of(name_traces(name)), lambda sha256, data: None)
+    found = {clue.where.partition(":")[0] for clue in search.folder(tmp_path) if clue.sort == "left"}
+    assert found == {f"{encoding}.txt" for encoding in encodings.split()}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("דוד כהן", "דָּוִד כֹּהֵן"), ("محمد الخضري", "مُحَمَّد الخُضَري"), ("محمد الخضري", "محمـــد الخضري"), ("王小明", "王・小明")],
+)
+def test_vowel_signs_and_what_stretches_a_name_do_not_count(name: str, text: str) -> None:
+    assert Traces.of(name_traces(name)).names_in(text)

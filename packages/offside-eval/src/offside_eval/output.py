@@ -104,7 +104,7 @@ class OutputFolder:
     def _require_ours(self) -> None:
         there = others_in(self.folder)
         stated = _read(self.folder / META) or _read(self._progress / _IDENTITY) or {}
-        if not stated.keys() >= _TELLING and not set(there) <= {*_OURS, PROGRESS}:
+        if not stated.keys() >= _TELLING and not set(there) <= {PROGRESS}:  # Others call files `results.json`, too.
             raise not_ours(self.folder, there, "an evaluation")
 
     def _look(self) -> str:
@@ -120,11 +120,6 @@ class OutputFolder:
         if there == [PROGRESS]:
             self._drop_progress()  # Killed before it had begun.
             there = others_in(self.folder)
-        if there and set(there) <= {*_OURS, PROGRESS}:
-            raise OutputExistsError(
-                f"{self.folder} already holds something else: a part of an evaluation. Choose another output folder, "
-                "or pass --force to replace it."
-            )
         if there:
             raise not_ours(self.folder, there, "an evaluation")
         return "free"

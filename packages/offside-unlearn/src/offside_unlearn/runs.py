@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from offside_data.run_manifest import FILE, RunManifest, read
 from offside_unlearn import manifest as manifests
 
 SECONDS = "seconds.json"
+_REQUEST = "request.json"
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,10 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
     out.parent.mkdir(parents=True, exist_ok=True)
     with _exclusive(out):
         request = {"request": manifests.request_digest(identity)}
-        state = folder / "request.json"
-        if folder.exists() and (not state.is_file() or json.loads(state.read_text("utf-8")) != request):
+        state = folder / _REQUEST
+        if os.path.lexists(folder) and _begun(folder) != request:
             log(f"{folder}: an unfinished run of something else; starting over.")
-            shutil.rmtree(folder)
+            _discard(folder)
         folder.mkdir(exist_ok=True)
         if not state.is_file():
             write_json(state, request)
@@ -107,6 +109,31 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
         except OffsideError:
             _discard(folder)  # What was asked for can't be done; going on later wouldn't help.
             raise
+
+
+def _begun(folder: Path) -> Any:
+    """What run a work folder is of; null if it was killed before it said so.
+
+    Raises:
+        OutputExistsError: If it is no work folder.
+    """
+    if not _is_ours(folder):
+        raise OutputExistsError(
+            f"{folder} is where an unfinished run is kept, but holds something else. Move it elsewhere, or choose "
+            "another output folder."
+        )
+    try:
+        return json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is a work folder, maybe one that was killed before it said of what."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    names = os.listdir(folder)
+    return not names or any(name == _REQUEST or name.startswith(f".{_REQUEST}.") for name in names)
 
 
 @contextlib.contextmanager
@@ -171,4 +198,11 @@ class WorkFolder:
 
 
 def _discard(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete a work folder; what tells that it is one goes last."""
+    if _is_ours(folder):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _REQUEST:
+                path.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -31,9 +31,12 @@ def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, 
 
     A decision already made stays. Every change goes to decisions.jsonl; a second run changes nothing.
     """
+    from offside_data.outputs import ensure_replaceable
     from offside_data.tag import tag_dataset
-    from offside_data.tagging.table import write_table
+    from offside_data.tagging.table import HEADER, write_table
 
+    if table is not None:
+        ensure_replaceable(table, HEADER)  # Before anything is changed.
     report = tag_dataset(dataset, apply=apply, tiers=tiers)
     if table is not None:
         write_table(table, report.doubt_table)

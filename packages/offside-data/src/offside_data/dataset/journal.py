@@ -110,7 +110,7 @@ def replaced_content(folder: Path, owned: Owned) -> Iterator[Path]:
         try:
             yield staged
             written = {path.relative_to(staged).as_posix() for path in staged.rglob("*") if not path.is_dir()}
-            gone = sorted(set(owned(folder)) - written)
+            gone = sorted(name for name in set(owned(folder)) - written if not _is_folder(folder / name))
             _require_inside(folder, gone)
             plan = {"move": list(_moves(staged, folder)), "delete": gone}
             sync(staged)
@@ -143,6 +143,11 @@ def _moves(staged: Path, folder: Path, at: str = "") -> Iterator[str]:
             raise DatasetError(f"{target} is in the way. Move it elsewhere, then run the command again.")
         else:
             yield name
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a folder stands where we wrote a file: then it isn't ours, and couldn't be deleted as one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _require_inside(folder: Path, names: Iterable[str]) -> None:
@@ -251,7 +256,7 @@ def _carry_out(folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{journal}: an interrupted change can't be read back: {error}.") from error
     for name in (*moved, *deleted):
-        if not _stays_inside(name):
+        if not stays_inside(name):
             raise DatasetError(f"{journal}: {name!r} lies outside the dataset; look into the journal, then delete it.")
     try:
         for name in moved:
@@ -272,7 +277,8 @@ def _carry_out(folder: Path) -> None:
     shutil.rmtree(staged, ignore_errors=True)
 
 
-def _stays_inside(name: str) -> bool:
+def stays_inside(name: str) -> bool:
+    """Whether a relative name stays in the folder that it is looked up in."""
     parts = PurePosixPath(name).parts
     return bool(parts) and parts[0] != "/" and ".." not in parts
 

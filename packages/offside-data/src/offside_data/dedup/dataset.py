@@ -22,9 +22,10 @@ from offside_data.dedup.find import Found, Told, find_duplicates
 from offside_data.dedup.merge import Merge, Merger
 from offside_data.dedup.pictures import PictureReader, claims_about, list_pictures
 from offside_data.dedup.second_look import SecondLook
-from offside_data.dedup.sheet import SheetContent, draw_sheet, likeness
+from offside_data.dedup.sheet import SHEET_BEGIN, SheetContent, draw_sheet, likeness
 from offside_data.errors import UsageError
 from offside_data.files import write_text
+from offside_data.outputs import ensure_replaceable
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import Record
 
@@ -96,11 +97,14 @@ def dedup(
 
     Raises:
         UsageError: If an option has a wrong value.
+        OutputExistsError: If `sheet` is a file, but no contact sheet.
         PluginError: If there is no such hash.
         PictureError: If a picture that has to be hashed can't be decoded.
         DatasetError: If the dataset can't be read or changed.
     """
     config = config or DedupConfig()
+    if sheet is not None:
+        ensure_replaceable(sheet, SHEET_BEGIN)
     compared = _Compared(dataset, against, config)
     found = compared.find()
     merges, look_alikes = compared.merge(found.clusters, [pair.as_cluster() for pair in found.look_alikes])

@@ -49,6 +49,8 @@ dt {{ color: #6e6e73; }}
 </body>
 </html>
 """
+SHEET_BEGIN = _PAGE.partition("<title>")[0]
+"""By its first lines, a sheet is known for one of ours."""
 
 
 @dataclass(frozen=True)

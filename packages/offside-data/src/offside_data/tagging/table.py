@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,10 @@ def _unknown(sources: pl.DataFrame) -> pl.DataFrame:
 def doubts_of(table: pl.DataFrame) -> Iterator[Doubt]:
     """The rows of `list_doubts`, one by one."""
     return (Doubt(**row) for row in table.iter_rows(named=True))
+
+
+HEADER = ",".join(field.name for field in dataclasses.fields(Doubt)) + "\n"
+"""By the first line of a table, it is known for one of ours."""
 
 
 def write_table(path: Path, doubts: pl.DataFrame) -> None:

@@ -339,7 +339,7 @@ class _Searcher:
                 ][:_MOST_TRACES]
             if not runs or len(runs[0][0]) > self._longest:
                 break
-            whole = words[place].begins and word.ends
+            whole = words[place].begins and (word.ends or _is_handle(words, last))
             for joined, spaced in runs:
                 kind = self._kind(joined, spaced, len(forms[0]), whole)
                 if kind is None or (best is not None and _rank(kind) > _rank(best[1])):
@@ -427,6 +427,12 @@ class _Searcher:
                     place += n - 1
                     break
             place += 1
+
+
+def _is_handle(words: list[Word], last: int) -> bool:
+    """Whether nothing but a number follows in the same word: `Rodri16`."""
+    number = words[last + 1]  # There is one: the word goes on.
+    return len(words[last].forms[0]) >= _SURNAME_FROM and number.ends and number.forms[0].isdigit()
 
 
 def _is_common(kind: str, joined: str, text: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import glob
 import hashlib
 import importlib.metadata
 import json
@@ -107,7 +108,7 @@ def search_folder(folder: Path, traces: Traces, judge: Judge) -> Proof:
     spared = traces.sparing({name for frame in subjects for name in frame["name"] if name})
     search = FolderSearch(spared.sparing_ids(_given_anew(states, traces)), judge)
     found = [*unread, *search.folder(folder)]
-    for left in sorted(folder.resolve().parent.glob(f".{folder.resolve().name}.*")):
+    for left in sorted(folder.resolve().parent.glob(f".{glob.escape(folder.resolve().name)}.*")):
         if left.suffix in (".partial", ".replaced") and left.is_dir():
             found += search.folder(left, f"../{left.name}/")
     return Proof(
@@ -202,7 +203,7 @@ def save_proof(folder: Path, proof: Proof, traces: Traces) -> Path:
         The file for programs; the one for people lies beside it, as `.md`.
     """
     when = datetime.datetime.now(datetime.UTC)
-    plain = traces.redact_all(_plain(proof, when.isoformat(timespec="seconds")), near=True)
+    plain = _plain(proof, when.isoformat(timespec="seconds"), traces)
     text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
     name = f"{when:%Y%m%dT%H%M%S}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
     path = work_folder(folder, PROOFS, f"{name}.json")
@@ -211,7 +212,8 @@ def save_proof(folder: Path, proof: Proof, traces: Traces) -> Path:
     return path
 
 
-def _plain(proof: Proof, when: str) -> dict[str, Any]:
+def _plain(proof: Proof, when: str, traces: Traces) -> dict[str, Any]:
+    """A proof as JSON has it; names are redacted where others' words stand, as ours may be a name (*Left*)."""
     searched = dataclasses.asdict(proof.searched) | {"kinds": dict(sorted(proof.searched.kinds.items()))}
     return {
         "format": _FORMAT,
@@ -222,8 +224,12 @@ def _plain(proof: Proof, when: str) -> dict[str, Any]:
         "looked_for": list(proof.methods),
         "not_looked_for": list(proof.not_looked_for),
         "searched": searched,
-        **{sort: [{"where": one.where, "what": one.what} for one in proof.of(sort)] for sort in _CODES},
+        **{sort: [_told(one, traces) for one in proof.of(sort)] for sort in _CODES},
     }
+
+
+def _told(clue: Clue, traces: Traces) -> dict[str, str]:
+    return {"where": traces.redact(clue.where, near=True), "what": traces.redact(clue.what, near=True)}
 
 
 def _markdown(plain: Mapping[str, Any]) -> str:

@@ -24,13 +24,16 @@ from offside_data.tagging.words import fold
 _JOINER = "\u2060"
 """Fills the place of what is left out within a word; invisible itself."""
 _INVISIBLE = (
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\u00ad\u034f\u061c\u0640\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\U000e0000-\U000e0fff"
 )
-_MARKS = "\u0300-\u036f\u20dd-\u20e4"
-_CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_POINTS = "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u064b-\u065f\u0670"
+"""Vowel signs of Hebrew and Arabic, which are seldom written."""
+_MARKS = f"\u0300-\u036f{_POINTS}\u20dd-\u20e4"
+_CJK = "\u3040-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _LETTER = rf"[^\W_{_CJK}]|[\u24b6-\u24e9]"
 _WORD = re.compile(rf"[{_CJK}]|(?:{_LETTER})(?:{_LETTER}|[{_MARKS}{_INVISIBLE}])*")
+_POINT = re.compile(f"[{_POINTS}]")
 _SHOWN = re.compile(f"[^{_INVISIBLE}]+")
 _MOST_FORMS = 32
 """Spellings of one word that are tried: with more, the rarer ones are left."""
@@ -124,7 +127,7 @@ def spellings(word: str, *, within: bool = False) -> tuple[str, ...]:
         word: Without blanks.
         within: Whether it is a part of a longer one: digits may stand for letters then.
     """
-    clean = unicodedata.normalize("NFKC", word)
+    clean = _POINT.sub("", unicodedata.normalize("NFKC", word))
     plain = fold(clean)
     within = within and len(clean) <= _MOST_DIGITS
     if plain.isascii() and clean.isascii() and not (within and plain.isdigit()):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
+import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import IO, Any, cast
@@ -12,6 +14,10 @@ from typing import IO, Any, cast
 import pyarrow as pa
 
 from offside_data.takedown.readers._base import Blob, Piece, Text, decodings
+
+_LETTERS = re.compile(rb"(?:[\x20-\x7e]|[\xc3-\xdf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}){8,}")
+_BEHIND = 2**24
+"""Bytes of the end of a file in which plain letters are looked for."""
 
 
 def _arrow(codec: str) -> Callable[[IO[bytes]], Any]:
@@ -41,6 +47,10 @@ def read(blob: Blob) -> Iterator[Piece]:
             yield Text(said, "header")
     with blob.open() as stream, opener(stream) as content:
         yield blob.within(PurePath(blob.name).stem, cast(IO[bytes], content))
+    # Unpackers pass over what stands after the end, or in frames to be skipped.
+    with blob.open() as stream:
+        stream.seek(-min(blob.size, _BEHIND), io.SEEK_END)
+        yield Text("\n".join(run.decode() for run in _LETTERS.findall(stream.read())), "beside what is packed")
 
 
 def example(text: str) -> tuple[str, bytes]:

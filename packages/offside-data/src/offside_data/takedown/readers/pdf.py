@@ -9,6 +9,7 @@ from typing import Any
 from offside_data.takedown.readers._base import Blob, Nested, Piece, Text, Unread, plain
 
 _MAGIC = b"%PDF-"
+_VERSION, _QUICK = b"startxref", b"/Linearized"
 _HINT = "a PDF. To read it: pip install 'offside-data[pdf]'. Or look through it by hand."
 
 
@@ -31,6 +32,9 @@ def read(blob: Blob) -> Iterator[Piece]:
                 yield Unread("an encrypted PDF. Look through it by hand.")
                 return
             yield from _document(document)
+            yield Text("\n".join(dict.fromkeys(_strings(document))), "objects of the document")
+        if blob.content.count(_VERSION) > (2 if _QUICK in blob.head else 1):
+            yield Unread("a PDF that holds earlier versions of itself, which aren't read. Print it into a new one.")
     except pypdf.errors.PyPdfError as error:
         yield Unread(f"a PDF that can't be read: {error}.")
 
@@ -54,6 +58,15 @@ def _document(document: Any) -> Iterator[Piece]:
         yield from (Nested(f"page {number}, {picture.name}", picture.data) for picture in pictures)
         if pictures and not text.strip():
             yield Unread("it only shows pictures: what is written in them isn't read.", f"page {number}")
+
+
+def _strings(document: Any) -> Iterator[str]:
+    """Every text in any object: targets of links, scripts, descriptions of pictures, what nothing refers to."""
+    numbers = {number for part in document.xref.values() for number in part} | set(document.xref_objStm)
+    for number in sorted(numbers):
+        found = document.get_object(number)
+        if isinstance(found, dict | list | str | bytes):
+            yield from plain(found if not isinstance(found, dict) else dict(found.items()))
 
 
 def _titles(outline: Any) -> Iterator[str]:

@@ -33,6 +33,8 @@ def read(blob: Blob) -> Iterator[Piece]:
     yield EncodedPicture(data)
     for text in metadata_texts(data):
         yield Text(text, "metadata of the picture")
+    for text in _profile_texts(data):
+        yield Text(text, "colour profile of the picture")
     for number, part in enumerate(stripped_bytes(data), 1):
         start = part.find(_JPEG)
         if start >= 0 and part is not data:
@@ -41,6 +43,15 @@ def read(blob: Blob) -> Iterator[Piece]:
         for magic in _CONTAINERS:
             if magic in part and part is not data:
                 yield Nested(f"after the picture {number}", part[part.index(magic) :])
+
+
+def _profile_texts(data: bytes) -> list[str]:
+    """The texts in a colour profile, which stays when metadata is cut out."""
+    with contextlib.suppress(*BROKEN, Image.DecompressionBombError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            return list(_texts(picture.info.get("icc_profile") or b""))
+    return []  # What can't be opened is told of by whoever decodes it.
 
 
 def metadata_texts(data: bytes) -> list[str]:

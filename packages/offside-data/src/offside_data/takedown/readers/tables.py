@@ -46,6 +46,8 @@ def read(blob: Blob) -> Iterator[Piece]:
 def _row(at: int, rows: pa.Array | None, first: int, ids: pa.ChunkedArray | None) -> str:
     """How a row is called: its number, and its id where it has one."""
     place = at if rows is None else rows[at].as_py()
+    if place is None:
+        return "none"
     return f"row {first + place}" + (f" ({ids[place].as_py()})" if ids is not None else "")
 
 
@@ -81,14 +83,15 @@ def _parquet(source: Any) -> Iterator[pa.Schema | pa.Table]:
         source.seek(0)
     with pq.ParquetFile(source, read_dictionary=["image.bytes"] if "image" in names else []) as parquet:
         schema = parquet.schema_arrow
-        yield schema.with_metadata({**(schema.metadata or {}), **(parquet.metadata.metadata or {})})
+        by = {b"created by": (parquet.metadata.created_by or "").encode()}
+        yield schema.with_metadata({**by, **(schema.metadata or {}), **(parquet.metadata.metadata or {})})
         for group in range(parquet.num_row_groups):
             yield parquet.read_row_group(group)
 
 
 def _schema(schema: pa.Schema) -> Iterator[Piece]:
     said = dict.fromkeys(_names(schema), "name of a column")
-    for name, metadata in [("", schema.metadata), *((field.name, field.metadata) for field in schema)]:
+    for name, metadata in [("", schema.metadata), *_metadata(schema)]:
         for key, value in (metadata or {}).items():
             if key != b"ARROW:schema":  # The same once more, as Arrow packs it.
                 said |= {text: f"metadata {name}".strip() for part in (key, value) for text in decodings(part)}
@@ -103,6 +106,14 @@ def _names(kind: Any) -> Iterator[str]:
         yield from _names(field.type)
 
 
+def _metadata(kind: Any) -> Iterator[tuple[str, Any]]:
+    """Metadata of columns, those in structs, too."""
+    for number in range(len(kind.names) if isinstance(kind, pa.Schema) else kind.num_fields):
+        field = kind.field(number)
+        yield field.name, field.metadata
+        yield from _metadata(field.type)
+
+
 def _leaves(table: pa.Table) -> Iterator[tuple[str, pa.Array, pa.Array | None]]:
     """The columns of plain values, those in structs and lists, too; and the row of each value if it isn't its own."""
 
@@ -114,6 +125,10 @@ def _leaves(table: pa.Table) -> Iterator[tuple[str, pa.Array, pa.Array | None]]:
             used = pc.unique(array.indices.drop_null())
             places = pc.index_in(used, array.indices)
             yield from within(name, array.dictionary.take(used), places if rows is None else rows.take(places))
+            unused = pc.invert(pc.is_in(pa.array(range(len(array.dictionary))), used.cast(pa.int64())))
+            if pc.any(unused).as_py():  # As after rows were taken out; they stand in the file.
+                rest = array.dictionary.filter(unused)
+                yield from within(f"{name}, a value of no row", rest, pa.nulls(len(rest), pa.int64()))
         elif pa.types.is_struct(kind):
             for number, field in enumerate(kind):
                 yield from within(f"{name}.{field.name}", pc.struct_field(array, [number]), rows)

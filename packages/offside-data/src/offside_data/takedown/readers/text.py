@@ -24,8 +24,21 @@ _ODD = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffe\uffff\ud800-\udfff\ue000-
 _FEW = 0.02
 """Share of control characters that a text may have."""
 _DATA_URI = re.compile(r"data:([\w.+/-]*)((?:;[\w.+=\"-]+)*),([^\s\"'<>)]*)")
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{4}\s?){4,}[A-Za-z0-9+/_-]{0,3}={0,2}")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{4}\s{0,2}){4,}[A-Za-z0-9+/_-]{0,3}={0,2}")
 _SHORTEST_BASE64 = 16
+_PLAIN = re.compile(rb"[A-Za-z ]")
+_KNOWN = (
+    *(b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"PK\3\4", b"%PDF", b"\x1f\x8b", b"BZh"),
+    *(b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"PAR1", b"ARROW1", b"SQLite format 3"),
+)
+"""How files begin that are looked for in base64."""
+_FOREIGN = (
+    *("koi8_u", "cp866", "iso8859_5", "mac_cyrillic", "cp1253", "iso8859_7", "cp1254", "cp1255", "cp1256"),
+    *("iso8859_6", "cp1257", "cp1258", "cp874", "cp852", "gb18030", "big5", "shift_jis", "euc_jp", "cp949"),
+)
+"""What else a text may be in, beside `decodings`: Cyrillic, Greek, Turkish, Hebrew, Arabic, Baltic, Vietnamese, Thai,
+Central European, Chinese, Japanese, Korean."""
+_MOST_FOREIGN = 2**24
 _LONGEST = 2**26
 """Characters that are searched at once; more are cut where a line ends."""
 
@@ -47,8 +60,14 @@ def read(blob: Blob) -> Iterator[Piece]:
         if len(_CONTROLS.findall(data)) > len(data) * _FEW:
             yield Unread("it begins as a text, but goes on as something else: only plain letters were looked for.")
         texts = [data.decode(encoding, errors="replace"), *decodings(data)]
+        if len(data) > _MOST_FOREIGN:
+            yield Unread("it isn't UTF-8, and too large to be tried in every encoding: only the Western ones were.")
+        else:
+            texts += [data.decode(each, errors="replace") for each in _FOREIGN]
         if encoding not in ("utf-8", "utf-8-sig"):
             yield Unread(f"it isn't {encoding} throughout: {error.reason} at byte {error.start}.")
+    if b"\x1b$" in data:
+        texts.append(data.decode("iso2022_jp", errors="replace"))
     for text in dict.fromkeys(texts):
         line = 1
         for part in _parts(text):
@@ -121,8 +140,17 @@ def _is_worth_reading(data: bytes) -> bool:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"PK\3\4", b"%PDF", b"\x1f\x8b"))
-    return text.isprintable() or "\n" in text
+        return data.startswith(_KNOWN) or data[257:262] == b"ustar" or _is_western(data)
+    return text.isprintable() or "\n" in text or data[257:262] == b"ustar" or data.startswith(_KNOWN) or _is_wide(data)
+
+
+def _is_wide(data: bytes) -> bool:
+    return (encoding_of(data[:HEAD]) or "").startswith(("utf-16", "utf-32"))
+
+
+def _is_western(data: bytes) -> bool:
+    """Whether most bytes are plain letters: a text of a single-byte encoding, rather than a word taken for base64."""
+    return (not _CONTROLS.search(data) and len(_PLAIN.findall(data)) * 5 > len(data) * 4) or _is_wide(data)
 
 
 def example(text: str) -> tuple[str, bytes]:
