@@ -20,6 +20,7 @@ from PIL import Image
 
 from offside_data import open_dataset
 from offside_data.dataset.decisions import read_decisions
+from offside_data.dataset.journal import changing
 from offside_data.dataset.transaction import change_dataset
 from offside_data.fictional.league import make_league
 from offside_data.schema import EncodedImage
@@ -176,7 +177,11 @@ def _kill_until_it_is_through(command: Command, folder: Path, seconds: float, so
 def _through(folder: Path) -> bool:
     """Whether a command that can't be run twice did its work just before it was killed."""
     open_dataset(folder / "dataset")  # Finishes what was interrupted.
-    return (folder / "out").exists() or any(d["kind"] == "undo" for d in read_decisions(folder / "dataset"))
+    if (folder / "out").exists():
+        with changing(folder / "out"):  # The same. Until then the folder may hold nothing but the lock.
+            pass
+    undone = any(d["kind"] == "undo" for d in read_decisions(folder / "dataset"))
+    return undone or (folder / "out" / "README.md").is_file()
 
 
 def test_the_state_tells_datasets_apart(start: Path, tmp_path: Path) -> None:
