@@ -46,7 +46,7 @@ def _extra(path: Path) -> None:
         archive.writestr(member, "x")
 
 
-plant("unlisted.zip", _unlisted)
+plant("unlisted.zip", _unlisted, "unread")
 plant("extra.zip", _extra)
 _UNUSED = pa.DictionaryArray.from_arrays(pa.array([0, 0], pa.int8()), pa.array(["Ada Vest", NAME]))
 plant("unused.parquet", lambda path: pq.write_table(pa.table({"a": _UNUSED}), path))

@@ -48,7 +48,7 @@ def test_a_table_a_sheet_and_no_change(twice: OffsideDataset, tmp_path: Path) ->
     assert "Nothing was changed; --apply merges 1 clusters." in result.stdout
     assert run("dedup", twice.path, "--sheet", tmp_path / "sheet.html").exit_code == 0
     (tmp_path / "sheet.html").write_text("<!DOCTYPE html>\n<title>mine</title>")
-    assert run("dedup", twice.path, "--sheet", tmp_path / "sheet.html").exit_code == 1
+    assert run("dedup", twice.path, "--sheet", tmp_path / "sheet.html").exit_code == 2
     assert "mine" in (tmp_path / "sheet.html").read_text()
     assert open_dataset(twice.path).verify() == twice.digest
 

@@ -44,7 +44,7 @@ def test_a_table_of_somebody_else_is_not_overwritten(waiting: Path, tmp_path: Pa
     table.write_text("topic,reason,record_id,checked\n,,,yes\n")
     before = (waiting / "decisions.jsonl").read_bytes()
     result = run(waiting, "--table", table)
-    assert (result.exit_code, "is there already" in result.stderr) == (1, True)
+    assert (result.exit_code, "is there already" in result.stderr) == (2, True)
     assert table.read_text().endswith("yes\n")
     assert (waiting / "decisions.jsonl").read_bytes() == before
     table.unlink()

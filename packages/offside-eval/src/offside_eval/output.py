@@ -110,6 +110,7 @@ class OutputFolder:
     def _look(self) -> str:
         finished = _read(self.folder / META)
         if finished is not None:
+            self._require_ours()
             self._require_same(finished, "a finished evaluation")
             return "finished"
         begun = _read(self._progress / _IDENTITY)
