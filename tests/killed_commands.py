@@ -34,7 +34,7 @@ from offside_data.cli import main
 
 NAMES = ("brinkhaus", "quist")
 """Names of whoever may be taken down."""
-KEPT = ("releases", "replaced", "undo", "written.json")
+KEPT = ("proofs", "releases", "replaced", "undo", "written.json")
 """What may stay in a working area."""
 
 
