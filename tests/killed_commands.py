@@ -61,8 +61,9 @@ def forked(folder: Path, arguments: Sequence[str]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def state(folder: Path) -> dict[str, Any]:
-    """What a curator has in a folder."""
+def state(folder: Path, last: str) -> dict[str, Any]:
+    """What a curator has in a folder after a last command; what a kill left in OUT, the next export puts right."""
+    taken = ("dataset", "out") if last == "export" else ("dataset",)
     dataset = folder / "dataset"
     decisions = [json.loads(line) for line in (dataset / "decisions.jsonl").read_text().splitlines()]
     endings = (".jsonl", ".json", ".md", ".yaml")
@@ -72,7 +73,7 @@ def state(folder: Path) -> dict[str, Any]:
         "named": [name for name in NAMES if name in texts],
         "releases": sorted(path.name for path in (dataset / ".offside" / "releases").iterdir()),
         "notes": [place for place in ("dataset", "out") if (folder / place / "notes.txt").is_file()],
-        "left": sorted(path.name for path in folder.glob("*/.offside/*") if path.name not in KEPT),
+        "left": sorted(p.name for place in taken for p in folder.glob(f"{place}/.offside/*") if p.name not in KEPT),
         "beside": sorted(path.name for path in folder.iterdir() if path.name.startswith(".")),
     }
 
@@ -82,7 +83,7 @@ def _main(start: str, place: str, commands: str) -> None:
     steps = killed_at_every_step(Path(place), lambda folder: shutil.copytree(start, folder), lambda f: run(f, first))
     for folder, arguments in zip(steps, itertools.cycle(nexts), strict=False):
         codes = [forked(folder, arguments), forked(folder, last)]
-        print(json.dumps({"step": folder.name, "codes": codes, **state(folder)}), flush=True)
+        print(json.dumps({"step": folder.name, "codes": codes, **state(folder, arguments[0])}), flush=True)
         shutil.rmtree(folder)
 
 

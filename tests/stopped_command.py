@@ -16,6 +16,7 @@ from offside_data.cli import main
 from offside_data.dataset import journal
 
 _REPLACE, _WRITE = os.replace, journal.write_json
+_STAGED = ".offside/staged"
 
 
 def _stop() -> None:
@@ -29,7 +30,7 @@ def _write_journal(*arguments: Any, **options: Any) -> None:
 
 def _replace(source: Any, target: Any) -> None:
     _REPLACE(source, target)
-    if ".offside/staged" in os.fspath(source):
+    if _STAGED in os.fspath(source) and _STAGED not in os.fspath(target):  # Else it writes what will be moved.
         _stop()
         os.replace = _REPLACE  # Once is enough.
 

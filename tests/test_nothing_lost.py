@@ -60,7 +60,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, "remove", "dataset", "--subject", "tavo-brinkhaus", "--reason", "Asked for.")
     run(folder, "edit", "dataset", "--template", "edits.csv", "--columns", "suspect")
     lines = (folder / "edits.csv").read_text().splitlines()
-    (folder / "edits.csv").write_text("\n".join([lines[0], *(f"{line}look again" for line in lines[1:])]) + "\n")
+    # Of somebody whom no command here takes down.
+    edits = [f"{line}look again" for line in lines[1:] if "sanne-ulbrich" in line]
+    (folder / "edits.csv").write_text("\n".join([lines[0], *edits]) + "\n")
     run(folder, "export", "dataset", "out", "--format", "swift")
     for place in ("dataset", "out"):
         (folder / place / "notes.txt").write_text("mine")
