@@ -146,12 +146,20 @@ def test_what_the_folder_holds_is_respected(
     shutil.copytree(undisturbed.path, out)
     with pytest.raises(OutputExistsError, match=r"finished evaluation of something else .*model"):
         again(out, model=models["trained"])
+    stated = (out / "results.json").read_text()
     (out / "results.json").unlink()
-    with pytest.raises(OutputExistsError, match="already holds something else"):
-        again(out)
+    rest = {path.name: path.read_bytes() for path in out.iterdir()}
+    # Nothing says any more that the rest is an evaluation's, so not even --force replaces it.
+    for config in (CONFIG, dataclasses.replace(CONFIG, force=True)):
+        with pytest.raises(OutputExistsError, match="already holds something else"):
+            again(out, config)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == rest
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OutputExistsError, match="is a file"):
         again(tmp_path / "file")
+    (out / "results.json").write_text(json.dumps(json.loads(stated) | {"setting": "another"}))
+    with pytest.raises(OutputExistsError, match=r"finished evaluation of something else .*setting"):
+        again(out)
     forced = again(out, dataclasses.replace(CONFIG, force=True))
     assert contents(forced.path) == contents(undisturbed.path)
 

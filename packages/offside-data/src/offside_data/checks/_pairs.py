@@ -28,7 +28,7 @@ def pairs_of(taxonomy: Taxonomy) -> ClaimPairs:
 
 
 class ClaimPairs:
-    """ClaimPairs of a claim and a text, by columns: `claim`, a number in `claims.listed`, and `text`.
+    """Pairs of a claim and a text, by columns: `claim`, a number in `claims.listed`, and `text`.
 
     Args:
         claims: Makes equal claims one.

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from offside_data.schema import ClaimValue
+from offside_data.tagging.pattern import MEASURED
 from offside_data.tagging.values import AFFIXES, answer_may_say, answer_states, find_values, same_value
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
 _TEXTS, _PAIRS = 2**15, 2**15
 """How many texts, and pairs of a text and a value, are remembered of an attribute."""
-_MEASURED = ("date", "amount", "length", "count")
 _WORDED = ("name", "text", "choice")
 """Kinds whose values are compared word by word, unless an attribute says how else they may be written."""
 _SLACK = 1e-6
@@ -41,7 +41,7 @@ def measure_of(value: ClaimValue) -> float | None:
         return float(datetime.date.fromisoformat(value.date).toordinal())
     if value.number is not None and not math.isfinite(value.number):
         raise ValueError(f"{value.number} is no finite number")
-    return None if value.number is None or value.kind not in _MEASURED else float(value.number)
+    return None if value.number is None or value.kind not in MEASURED else float(value.number)
 
 
 def telling_word(text: str) -> str | None:
@@ -58,7 +58,7 @@ class Texts:
 
     def __init__(self, attribute: Attribute) -> None:
         self.attribute = attribute
-        self.measured = attribute.kind in _MEASURED
+        self.measured = attribute.kind in MEASURED
         """Whether its values are compared as numbers or days."""
         self.worded = attribute.kind in _WORDED and not attribute.options
         """Whether its values are compared word by word."""
