@@ -20,7 +20,7 @@ from offside_eval.scoring import sample_rows
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> OffsideDataset:
     out = tmp_path_factory.mktemp("office") / "out"
-    make_league(out, subjects=4, taxonomy="office", general=2, utility=2)
+    make_league(out, subjects=4, taxonomy="office", general=2, utility=4)
     return open_dataset(out)
 
 
@@ -60,3 +60,30 @@ def test_a_dataset_without_corrections_has_none(small_data: Path) -> None:
     plan = make_plan(open_dataset(small_data), "complete")
     assert all(question.correction is None for question in plan.questions.values())
     assert answered(plan, {})["states_correction"].null_count() == len(plan.places)
+
+
+@pytest.mark.parametrize("setting", ["complete", "corrective", "visual-rumor", "unimodal"])
+def test_every_gold_answer_is_right(office: OffsideDataset, setting: str) -> None:
+    samples = answered(make_plan(office, setting), {})
+    assert "utility" in set(samples["split"])
+    wrong = samples.filter(pl.col("value_match") != 1.0)
+    assert wrong.select("question", "answer", "value_match.kind").rows() == []
+
+
+IN_OTHER_WORDS = {
+    "What color is the hair?": "The color of the hair is {value}.",
+    "What color are the glasses?": "{value}",
+    "What color is the headband?": "It is {value}.",
+    "What color is the shape?": "This is a {value} shape.",
+    "How many red dots are there?": "There are {value} red dots in the picture.",
+}
+
+
+def test_general_questions_are_answered_in_other_words_too(office: OffsideDataset) -> None:
+    plan = make_plan(office, "complete", suite="utility")
+    asked = {key: (q.row["question"], q.value.text) for key, q in plan.questions.items() if q.value}
+    assert {question for question, _ in asked.values()} == set(IN_OTHER_WORDS)
+    told = {key: IN_OTHER_WORDS[question].format(value=value) for key, (question, value) in asked.items()}
+    assert set(answered(plan, told)["value_match"]) == {1.0}
+    denied = {key: f"It is not {value}." for key, (_, value) in asked.items()}
+    assert set(answered(plan, denied)["value_match.kind"]) == {"denied"}

@@ -193,7 +193,7 @@ def _question(row: Mapping[str, Any], taxonomy: Taxonomy, corrections: _Correcti
     rumor = row["split"] == "forget" and row["scope"] == "private"
     choices = tuple(row["choices"] or ())
     name = row["attribute"]
-    attribute = taxonomy[name] if name is not None else _neutral(value, choices)
+    attribute = taxonomy[name] if name is not None else _neutral(row, value, choices)
     return Question(
         row=row,
         answer=row["answer"] or "",
@@ -205,11 +205,18 @@ def _question(row: Mapping[str, Any], taxonomy: Taxonomy, corrections: _Correcti
     )
 
 
-def _neutral(value: ClaimValue | None, choices: tuple[str, ...]) -> Attribute:
-    """How the answer to a general question is read: by the kind of its value and the record's choices."""
+def _neutral(row: Mapping[str, Any], value: ClaimValue | None, choices: tuple[str, ...]) -> Attribute:
+    """How the answer to a general question is read: by the kind of its value, its choices and its own words.
+
+    No taxonomy words it, so the question and the gold answer say which words are accounted for.
+    """
     kind = value.kind if value else "name"
     options = tuple((choice,) for choice in choices) if kind == "choice" else ()
-    return Attribute(name="answer", scope="shared", kind=kind, options=options, questions=(), answers=())
+    before, found, after = (row["answer"] or "").partition(value.text) if value else ("", "", "")
+    answers = (f"{before}{{value}}{after}",) if found else ()
+    return Attribute(
+        name="answer", scope="shared", kind=kind, options=options, questions=(row["question"],), answers=answers
+    )
 
 
 def _as_answers(choices: tuple[str, ...], cloze: str | None) -> tuple[str, ...]:
