@@ -45,6 +45,11 @@ def words_of(name: str, group: str | None = None) -> frozenset[str]:
     return frozenset(plain(word) for text in texts for word in text.split())
 
 
+def is_listed(word: str) -> bool:
+    """Whether a `plain` word is a common one: one that is known to do something to a value, or nothing."""
+    return word in words_of("harmless") or doubt_of(word) is not None
+
+
 @cache
 def doubtful_words() -> dict[str, Doubt]:
     """What each word does that makes a value doubtful; a word of several lists does what the first says."""

@@ -177,9 +177,14 @@ _ALSO_NAMES = word_list("will may")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:\n])[^\w.!?:\n]*$")
 
 
+def starts_sentence(text: str, start: int) -> bool:
+    """Whether nothing but signs stands between a place and the beginning of its sentence."""
+    return _SENTENCE_START.search(text, 0, start) is not None
+
+
 def _only_starts_a_sentence(text: str, words: list[re.Match[str]], i: int) -> bool:
     word = fold(words[i].group()).replace("’", "'")
-    if word not in _STARTERS or not _SENTENCE_START.search(text, 0, words[i].start()):
+    if word not in _STARTERS or not starts_sentence(text, words[i].start()):
         return word.split("'")[0] == "i"
     before_a_name = i + 1 < len(words) and _joined(text, words[i], words[i + 1]) and _capital(words[i + 1].group())
     return not (word in _ALSO_NAMES and before_a_name)
