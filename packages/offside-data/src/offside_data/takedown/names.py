@@ -6,8 +6,8 @@ broken: the letters of neighbouring words are put together before they are compa
 `@OrloVantis`, `orlo-vantis` and `Orlo Van-tis` are one. A short name, whose letters may
 meet by chance, keeps its words.
 
-*Near traces* (`initials`, `surname`, `typo`, `given`) tell what may be the name: a person has to look at it. So it is with
-a name of one word (`alone`) that is written as the common word would be: *Will*, "he will join".
+*Near traces* (`initials`, `surname`, `typo`, `given`) tell what may be the name: a person has to look at it. So it is
+with a name of one word (`alone`) that is written as the common word would be: *Will*, "he will join".
 
 `Traces` looks for them, in the clear while a subject is being removed, by salted hashes ever after (`tombstones`).
 """
