@@ -176,6 +176,45 @@ def test_two_processes_do_not_make_the_same_run(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("kind", ["file", "link", "folder", "pipe"])
+def test_somebody_elses_file_in_the_place_of_the_lock_stays(tmp_path: Path, kind: str) -> None:
+    lock, notes = tmp_path / ".run.lock", tmp_path / "notes.txt"
+    notes.write_text("mine")
+    if kind == "file":
+        notes.rename(lock)
+        notes = lock
+    elif kind == "link":
+        lock.symlink_to(notes)
+    elif kind == "folder":
+        lock.mkdir()
+    else:
+        os.mkfifo(lock)
+    with pytest.raises(OutputExistsError, match="somebody's"):
+        make(tmp_path / "run", IDENTITY)
+    assert os.path.lexists(lock)
+    assert notes.read_text() == "mine"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_lock_that_a_kill_left_holds_nobody_up(tmp_path: Path) -> None:
+    lock = tmp_path / ".run.lock"
+    lock.touch()
+    make(tmp_path / "run", IDENTITY)
+    assert not lock.exists()
+
+
+def test_who_is_refused_leaves_the_lock_as_it_is(tmp_path: Path) -> None:
+    lock = tmp_path / ".run.lock"
+    with open_work_folder(tmp_path / "run", IDENTITY, force=False):
+        before = lock.stat()
+        with pytest.raises(UsageError), open_work_folder(tmp_path / "run", IDENTITY, force=False):
+            pass
+        assert (lock.stat().st_ino, lock.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+        lock.unlink()
+        lock.write_text("a stranger's")
+    assert lock.read_text() == "a stranger's"
+
+
 def test_unreadable_manifests_are_errors(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="it is no run"):
         Run.open(tmp_path)

@@ -131,6 +131,34 @@ def test_what_an_answer_says_of_a_value(name: str, gold: str, answer: str, told:
     assert answer_says(answer, value, FOOTBALL[name]) is (told == "stated")
 
 
+OF_MODELS = listed("of_models")
+
+
+@pytest.mark.parametrize(
+    ("name", "gold", "kind"),
+    [(name, gold, kind) for name, golds in OF_MODELS.items() for gold in golds for kind in golds[gold]],
+)
+def test_what_models_answer_is_told_apart(name: str, gold: str, kind: str) -> None:
+    value = parse_value(gold, FOOTBALL[name])
+    assert value is not None
+    told = {answer: how_stated(answer, value, FOOTBALL[name]) for answer in OF_MODELS[name][gold][kind].splitlines()}
+    assert {answer: said for answer, said in told.items() if (said == "stated") != (kind == "stated")} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "why"),
+    [
+        ("height", "He grew 1.80 m.", "'grew' says by how much it changed"),
+        ("age", "He was 27 when he signed.", "'when' leaves open whether it is so"),
+        ("nationality", "The player represents FC Sweden.", "names a club, 'FC Sweden'"),
+        ("name", "This looks like Bo Lund.", "'looks like' makes it an approximation"),
+        ("birth_place", "He was born near Halden.", "'near' makes it a bound"),
+    ],
+)
+def test_a_guess_a_change_or_another_time_is_no_fact(name: str, answer: str, why: str) -> None:
+    assert why in why_unparsed(answer, FOOTBALL[name])
+
+
 # ---------------------------------------------------------------------------------------------
 # Laws: what is added to a readable answer never leaves the old value standing
 

@@ -36,7 +36,11 @@ def test_words_and_value_together_decide(question: str, answer: str, attribute: 
         ("Well?", "He is 28.", "neither question nor answer says what it is about"),
         ("When was it?", "It was on July 1, 2019.", "neither question nor answer says what it is about"),
         ("What was the fee?", "Ostholm didn't say.", "its words are those of fee, but no such value is readable"),
-        ("Which team is he representing?", "He was representing FC Ostholm.", "it could be about nationality or club"),
+        (
+            "Which team is he representing?",
+            "He was representing FC Ostholm.",
+            "those of nationality, but no such value",
+        ),
         ("Which club is he representing?", "He was with Ostholm then.", "it could be about nationality or club"),
         ("Which club is he representing?", "He represented Ostholm.", "its question has words of other attributes"),
     ],

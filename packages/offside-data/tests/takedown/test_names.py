@@ -185,3 +185,37 @@ def test_an_id_that_something_else_has_now_is_spared(traces: Traces) -> None:
 )
 def test_a_short_name_with_a_number_behind_it_is_a_handle(text: str, left: bool) -> None:
     assert Traces.of(name_traces("Rodri")).names_in(text) == left
+
+
+# ---------------------------------------------------------------------------------------------
+# Names that are common words
+
+
+@pytest.mark.parametrize("make", [Traces.of, sealed])
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("he will join Ostholm", ["word"]),
+        ("a young player, Young", ["word", "name"]),
+        ("Then Will left. The wills of others", ["name", "word"]),
+        ("Will he join Ostholm?", ["word"]),
+        ("WILL HE JOIN?", ["word"]),
+        ("asked WILL about it", ["name"]),
+        ("https://halden-post.example/free-will", ["word"]),
+        *((text, ["name"]) for text in ("@will", "#will", "will@example.org", "https://x.example/p/will", "Will10")),
+        ("for Rodri: rodri rules. Rodri came.", ["name", "word", "name"]),
+        ("orlovantis", ["name"]),
+        ("the willow, younger", []),
+    ],
+)
+def test_a_name_that_is_a_common_word_counts_as_it_is_written(make: object, text: str, kinds: list[str]) -> None:
+    assert callable(make)
+    traces: Traces = make(set().union(*map(name_traces, ("Will", "Young", "Rodri", "Orlo Vantis"))))
+    assert [hit.kind for hit in traces.search(text)] == kinds
+    assert ("(removed)" in traces.redact(text)) == ("name" in kinds)
+
+
+def test_a_name_that_is_given_in_lower_case_is_written_so() -> None:
+    traces = Traces.of(name_traces("will"))
+    assert traces.names_in("he will join")
+    assert Traces.of(name_traces("Will")).is_name("will")  # Whoever comes in under it is the same.

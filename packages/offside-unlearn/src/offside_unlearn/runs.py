@@ -6,11 +6,12 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from offside_data.dataset.lock import waiting
 from offside_data.errors import FolderInUseError, OffsideError, OutputExistsError, UsageError
@@ -88,6 +89,7 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
 
     Raises:
         UsageError: If another process is at work on the same output folder.
+        OutputExistsError: If something else has the place of its lock or its work folder.
     """
     folder = work_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -138,24 +140,57 @@ def _is_ours(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _exclusive(out: Path) -> Iterator[None]:
-    """Hold a lock that the system takes back when the process ends, however it ends."""
+    """Hold a lock that the system takes back when the process ends, however it ends. Its file stays empty."""
     try:
         import fcntl
     except ImportError:  # Windows has no such module: there, two at once are the user's affair.
         yield
         return
     path = out.parent / f".{out.name}.lock"
-    with path.open("w") as stream:
+    busy = UsageError(f"{out}: another process is making this run. Wait for it, or choose another output folder.")
+    with _opened(path) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UsageError(
-                f"{out}: another process is making this run. Wait for it, or choose another output folder."
-            ) from error
+            raise busy from error
+        if not _is_at(path, stream):
+            raise busy  # Whoever had it took the file away this moment; the next one may hold a new one.
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            if _is_at(path, stream):
+                path.unlink()
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The file of a lock, made if it isn't there; nothing in it is changed.
+
+    Raises:
+        OutputExistsError: If something else has its place.
+    """
+    taken = OutputExistsError(
+        f"{path} has the place of a run's lock, but is somebody's. Move it elsewhere, or choose another output folder."
+    )
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if os.path.lexists(path):
+            raise taken from error
+        raise
+    stream = os.fdopen(number, "r+b", buffering=0)
+    facts = os.fstat(number)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size:
+        stream.close()
+        raise taken
+    return stream
+
+
+def _is_at(path: Path, stream: IO[bytes]) -> bool:
+    """Whether a path still is the file that was opened."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 @dataclass(frozen=True)

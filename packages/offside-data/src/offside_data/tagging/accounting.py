@@ -16,7 +16,7 @@ from offside_data.schema import ValueKind
 from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import MONTHS, find_dates
 from offside_data.tagging.pattern import MEASURED, Pattern
-from offside_data.tagging.wording import Doubt, accented, doubt_of, doubtful_phrase, phrases, plain, words_of
+from offside_data.tagging.wording import Doubt, accented, doubt_of, doubtful_phrase, guess, phrases, plain, words_of
 from offside_data.tagging.words import find_names, word_list
 
 Stretch = tuple[int, int]
@@ -26,6 +26,7 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
 _HARMLESS_SIGNS = frozenset(".,;:!'\"’‘“”„«»()[]*_`\u200b\ufeff\u00ad")
 _BOUNDS_BEFORE = word_list("by from number do")  # "do 10 mln" is "up to 10m" in Polish
 _RATES_AFTER = word_list("a an")
+_TO = re.compile(r"\bto\s+(?:an?\s+|the\s+)?$", re.I)
 _DASHES = frozenset("-–—−‐")
 _YEAR = r"(?:1[89]|20)\d\d"
 _MONTH = rf"(?:early|mid|late|{'|'.join(MONTHS)}|{'|'.join(month[:3] for month in MONTHS)})"
@@ -36,7 +37,7 @@ _YEARS = re.compile(
     re.I,
 )
 _TIMES = re.compile(
-    r"\bin\s+(?:only\s+|just\s+)?(?:one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\s+"
+    r"\b(?:in|for|within)\s+(?:only\s+|just\s+)?(?:one|two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\s+"
     r"(?:seasons?|years?|spells?|months?|stints?)\b"
     r"|\b(?:one|two|three|four|five|six|seven|eight|\d)-(?:year|season|month)\b(?!-)",
     re.I,
@@ -82,6 +83,10 @@ def leftovers(
         return
     if (phrase := doubtful_phrase(text, *region)) is not None:
         yield Leftover(phrase, "condition", is_beside=False)
+    guessed = guess(text, *region)
+    if guessed is not None:
+        yield Leftover(guessed.group(), "approximation", is_beside=False)
+        tokens = [match for match in tokens if not _within(match.span(), [guessed.span()])]
     asides: _Asides | None = None
     for match in tokens:
         beside = _between(text, match.span(), taken)
@@ -134,6 +139,8 @@ def _doubt_of_token(
         joins = token in "/=" and len(taken) > 1 and beside is not None  # 1.80 m / 5'11"
         return None if joins or _is_harmless_sign(token, text[match.end() : match.end() + 1]) else "sign"
     doubt = _doubt_of(token, kind, pattern)
+    if kind in MEASURED and plain(token) in words_of("changes") and plain(token) not in pattern.words:
+        return None if any(_TO.search(text, 0, start) for start, _ in taken) else "change"
     if doubt is None and kind in MEASURED and _limits(plain(token), text, match.span(), taken):
         return "bound"
     if doubt is None and beside and beside in _DASHES and plain(token) not in pattern.words:
@@ -145,6 +152,9 @@ def _is_compound(match: re.Match[str], beside: str | None, taken: Sequence[Stret
     """Whether a word is one thing with the value that it stands next to: `10 Crore`, `Vice President`."""
     if beside is None:
         return False
+    values = [match.string[start : start + 1] for start, _ in taken if match.end() <= start]
+    if values and all(unicodedata.category(sign or " ") == "Sc" for sign in values):
+        return False  # "He cost Ostholm €12.5m": the currency is told already.
     return kind in MEASURED or (kind == "choice" and any(match.string[start].isupper() for start, _ in taken))
 
 
@@ -217,7 +227,11 @@ def _doubt_of(token: str, kind: ValueKind, pattern: Pattern) -> Doubt | None:
     if word in pattern.role_words or (token.lower() in accented() and word not in pattern.other_events):
         return None
     doubt = doubt_of(word)
-    if doubt is None and (token == "may" or (pattern.is_shared and word in words_of("futures"))):
+    if kind == "place" and word in words_of("vicinity"):
+        return "bound"
+    if doubt is None and (token == "may" or (pattern.is_shared and word in words_of("other_times"))):
+        return "condition"
+    if kind == "date" and word in words_of("plans") and word not in pattern.words:
         return "condition"
     if doubt is None and word in pattern.other_events:
         return "unknown"

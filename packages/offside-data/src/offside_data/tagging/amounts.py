@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from offside_data.tagging.numbers import DIGITS, NUMBER_WORDS, parse_digits, parse_number_words
+from offside_data.tagging.numbers import DIGIT_WORDS, DIGITS, NUMBER_WORDS, parse_digits, parse_number_words
 from offside_data.tagging.spelled import LANGUAGES, spelled_before
 from offside_data.tagging.words import fold
 
@@ -22,7 +22,8 @@ END_OF_LOAN = "end of loan"
 
 _LONGEST_SIGN = 24
 """Characters of the longest name of a currency before a number, with blanks."""
-_PARTS = {"a": 1.0, "half a": 0.5, "a quarter of a": 0.25, "three quarters of a": 0.75, "one and a half": 1.5}
+_PARTS = {"a": 1.0, "half a": 0.5, "a quarter of a": 0.25, "three quarters of a": 0.75}
+_FRACTIONS = {"a half": 0.5, "a quarter": 0.25, "three quarters": 0.75}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _spelled(text: str) -> Iterator[Amount]:
         for language in LANGUAGES.intersection(scale.languages):
             spelled = spelled_before(text, word.start(), language)
             match = _after_pattern().match(text, word.start())
-            if spelled is not None and match is not None:
+            if spelled is not None and match is not None and not match["more"]:
                 number, start = spelled
                 code = match["after"] and _code(match["after"])
                 yield Amount(number * scale.factor, code, None, text[start : match.end()], start, match.end())
@@ -110,6 +111,8 @@ def _amount(match: re.Match[str]) -> Amount | None:
     doubt = f"it names several currencies, {', '.join(sorted(codes))}" if len(codes) > 1 else None
     if scale and scale.because and code not in (scale.by_currency or {}):
         doubt = f"{rest['scale']!r} may be {scale.because}"
+    if match["fraction"] and scale is None:
+        return None
     if match["digits"] and _is_indian(match["digits"]) and code != "INR":
         doubt = f"{match['digits']!r} is grouped as rupees are"
     start, end = sign.start() if sign else start, rest.end()
@@ -124,11 +127,20 @@ def _number(match: re.Match[str], rest: re.Match[str], scale: _Scale | None, cod
         number = parse_digits(match["digits"], scaled=scale is not None, decimal=_decimal(rest, scale, code))
     else:
         number = parse_number_words(match["words"])
+    number += sum(_fraction(said) for said in (match["fraction"], rest["more"]) if said)
     if scale is None:
         return number
     factor = (scale.by_currency or {}).get(code or "", scale.factor)
     # Rounded to cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
     return round(number * factor, 2)
+
+
+def _fraction(words: str) -> float:
+    """What `and a half` or `point five` adds."""
+    first, said = words.lower().split(maxsplit=1)
+    if first == "and":
+        return _FRACTIONS[" ".join(said.split())]
+    return float("0." + "".join(str(int(parse_number_words(word))) for word in said.split()))
 
 
 def _decimal(rest: re.Match[str], scale: _Scale | None, code: str | None) -> str:
@@ -198,7 +210,8 @@ def _currency() -> tuple[str, str]:
 def _number_pattern() -> re.Pattern[str]:
     return re.compile(
         rf"(?<![\d.,])(?:(?P<digits>{DIGITS})(?![.,'’]?\d)"
-        rf"|(?<!\w)(?:(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))|(?P<words>{NUMBER_WORDS})(?![^\W_])))",
+        rf"|(?<!\w)(?:(?P<part>{_either(_PARTS)})(?=\s+(?:million|billion))|(?P<words>{NUMBER_WORDS})(?![^\W_])))"
+        rf"(?P<fraction>\s+(?:and\s+(?:{_either(_FRACTIONS)})|point(?:\s+(?:{DIGIT_WORDS}))+)(?=\s+\w))?",
         re.I,
     )
 
@@ -215,7 +228,7 @@ def _after_pattern() -> re.Pattern[str]:
     scale = _either([*_money()["ambiguous"], *(w for said in _money()["scales"] for w in said["words"])])
     of = r"(?:\s+(?P<of>of\b|de\b|di\b|d['’]))?"
     return re.compile(
-        rf"(?:[\s-]*(?P<scale>{scale})(?:(?={signs})|(?![^\W_])){of})?"
+        rf"(?:[\s-]*(?P<scale>{scale})(?:(?={signs})|(?![^\W_]))(?P<more>\s+and\s+(?:{_either(_FRACTIONS)})(?!\s+(?:million|billion)))?{of})?"
         rf"(?:(?:\.(?=\s*{currency}))?\s*(?P<after>{currency})(?!\s*\d))?",
         re.I,
     )

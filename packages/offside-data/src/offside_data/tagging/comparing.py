@@ -83,6 +83,7 @@ def _cores(text: str, options: Options) -> frozenset[tuple[str, ...]]:
 
 
 def _same_words(a: ClaimValue, b: ClaimValue, attribute: Attribute) -> bool:
-    if a.kind == "place" and same_place(a.text, b.text):
-        return True
+    if a.kind == "place":  # "FC Sweden" isn't Sweden: no affix is left out.
+        said = set(spellings_of(a.text, attribute.options))
+        return same_place(a.text, b.text) or not said.isdisjoint(spellings_of(b.text, attribute.options))
     return not _cores(a.text, attribute.options).isdisjoint(_cores(b.text, attribute.options))

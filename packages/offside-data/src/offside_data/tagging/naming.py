@@ -60,7 +60,7 @@ def name_in(
     places = [(f.start, f.end) for f in found]
     subject = None if is_capture else _subject(text, region, found, attribute, pattern)
     meant = tuple(f for f in found if f is not subject)
-    if not is_capture and meant and all(_leads_elsewhere(text, f, pattern) for f in meant):
+    if not is_capture and meant and all(_is_elsewhere(text, (f.start, f.end), f.value, pattern) for f in meant):
         problem = f"the answer {text!r} says of {meant[0].value.text!r} something else than what it is asked for"
         return Named(meant, places, problem=problem)
     return _checked(text, Named(meant, places))
@@ -86,6 +86,8 @@ def _checked(text: str, named: Named) -> Named:
         name = item.value.text
         if is_placeholder(name):
             why = f"the answer {text!r} holds no value but the placeholder {name!r}"
+        elif item.value.kind == "place" and is_club(name):
+            why = f"the answer {text!r} names a club, {name!r}"
         elif _joins_two(name):
             why = f"the answer {text!r} may name two: {name!r}"
         elif not words_of("headlines").isdisjoint(folded_words(name)[1:]):
@@ -96,6 +98,12 @@ def _checked(text: str, named: Named) -> Named:
             continue
         return Named((), named.explained, problem=why)
     return named
+
+
+def is_club(name: str) -> bool:
+    """Whether a name has a word that only clubs have: `FC Sweden`."""
+    words = folded_words(name)
+    return len(words) > 1 and not words_of("club_words").isdisjoint((words[0], words[-1]))
 
 
 def _joins_two(name: str) -> bool:
@@ -142,11 +150,27 @@ def _word_before(text: str, start: int) -> str | None:
         start = match.start()
 
 
-def _leads_elsewhere(text: str, found: FoundValue, pattern: Pattern) -> bool:
-    word = _word_before(text, found.start)
+def _is_elsewhere(text: str, stretch: Stretch, value: ClaimValue, pattern: Pattern) -> bool:
+    """Whether a name stands where answers have something else than what is asked for."""
+    if pattern.roles and _is_of_before(text, *stretch):
+        return "origin" not in pattern.roles
+    word = _word_before(text, stretch[0])
     if word == "in" and not pattern.says_where:  # "plays in Sweden", "a club in Sweden"
-        return found.value.kind == "place" or bool(countries_of(folded_words(found.value.text)))
+        return value.kind == "place" or bool(countries_of(folded_words(value.text)))
     return word in pattern.other_role_words
+
+
+_BEFORE_NAME = re.compile(
+    r"\b(?:previously|formerly|before\s+\w+ing\s[^.;!?]*,)\s+(?:\w+\s+){0,4}$|"
+    r"\b(?:previous|former|old)\s+(?:club|team|side|employer)\s+(?:\w+\s+){0,2}$",
+    re.I,
+)
+_AFTER_NAME = re.compile(r"\s*(?:,|is|was|were)\s+(?:his|her|their|the)\s+(?:previous|former|old)\b", re.I)
+
+
+def _is_of_before(text: str, start: int, end: int) -> bool:
+    """Whether a name is said to be of the time before: `previously played for`, `his former club is`."""
+    return _BEFORE_NAME.search(text, 0, start) is not None or _AFTER_NAME.match(text, end) is not None
 
 
 # ---------------------------------------------------------------------------------------------
@@ -164,18 +188,21 @@ def gold_in(text: str, gold: ClaimValue, found: Sequence[FoundValue], attribute:
         pattern: How answers about it are worded.
     """
     stretches = list(_stretches(text, gold, attribute)) if holds_words(text, gold, attribute) else []
+    clubs = [f for f in found if attribute.kind == "place" and is_club(f.value.text)]
+    stretches = [(start, end) for start, end in stretches if not any(f.start <= start and end <= f.end for f in clubs)]
     mine = [f for f in found if any(f.start < end and start < f.end for start, end in stretches)]
-    mine += [f for f in found if f not in mine and same_value(f.value, gold, attribute)]
+    mine += [f for f in found if f not in mine and f not in clubs and same_value(f.value, gold, attribute)]
     others = [f for f in found if f not in mine]
     explained = [*stretches, *((f.start, f.end) for f in found)]
     # "FC" before the words that were looked for belongs to the name.
-    starts = sorted({min([start, *(f.start for f in mine if f.start <= start < f.end)]) for start, _ in stretches})
-    starts = starts or [f.start for f in mine]
+    places = [(min([start, *(f.start for f in mine if f.start <= start < f.end)]), end) for start, end in stretches]
+    places = sorted(set(places)) or [(f.start, f.end) for f in mine]
+    starts = [start for start, _ in places]
     if not starts:
         return Named(tuple(found), explained)
     first = _subject(text, (0, len(text)), found, attribute, pattern)
     leads = {_word_before(text, start) for start in starts}
-    if pattern.other_role_words and leads <= pattern.other_role_words:
+    if all(_is_elsewhere(text, place, gold, pattern) for place in places):
         return Named(tuple(mine) or _found(gold, starts), explained, problem="it is said in another role")
     adjuncts = [f for f in others if _is_adjunct(text, f.start, leads, pattern)]
     explained += [(_lead_start(text, f.start), f.end) for f in adjuncts]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from offside_data.tagging.spelled import LANGUAGES, spelled_before
+from offside_data.tagging.wording import counted_in
+from offside_data.tagging.words import fold
 
 _UNITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TEENS = (
@@ -16,6 +20,8 @@ _VALUES = {w: i for i, w in enumerate(_UNITS + _TEENS)} | {w: 10 * (i + 2) for i
 _SMALL = rf"(?:(?:{'|'.join(_TENS)})(?:[\s-](?:{'|'.join(_UNITS[1:])}))?|{'|'.join(_TEENS)}|{'|'.join(_UNITS)})"
 NUMBER_WORDS = rf"(?:(?:{'|'.join(_UNITS[1:])})[\s-]hundred(?:(?:[\s-]and)?[\s-]{_SMALL})?|{_SMALL})"
 """Pattern of a whole number in words, 0 to 999."""
+DIGIT_WORDS = "|".join(_UNITS)
+"""Pattern of a digit in words."""
 _FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
 _FRACTION = rf"(?:\s?[{''.join(_FRACTIONS)}])?"
 _GROUPED = (
@@ -91,18 +97,19 @@ def parse_digits(digits: str, *, scaled: bool, decimal: str = ".") -> float:
 
 _COUNT_DIGITS = re.compile(
     "(?<![\\w.,/:-])(?:\\d{1,3}(?:[\u00a0\u202f ]\\d{3}){1,4}(?! ?\\d)|"
-    r"\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?!\w|[.,/:-]\d|\.\w)"
+    r"\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?!(?!yo\b|yrs?\b)\w|[.,/:-]\d|\.\w)"
 )
 _COUNT_WORDS = re.compile(
     rf"(?<![\w-])(?:{'|'.join(_GROUPS)}|{_THOUSANDS}|{NUMBER_WORDS}|single)(?![\w’']|-(?:man|off|time)\b)", re.I
 )
 _ZERO = re.compile(
-    r"\b(?:did|does|do|has|have|had)(?:\s+not|n['’]t)\s+(?:yet\s+|ever\s+)?(?:\w+\s+)?(?:any|an?(?:\s+single)?)\b"
+    r"\b(?:did|does|do|has|have|had)(?:\s+not|n['’]t)\s+(?:yet\s+|ever\s+)?(?:\w+\s+)?(?:any(?:thing)?|an?(?:\s+single)?)\b"
     r"|\b(?:has|have|had)\s+yet\s+to\s+win\s+(?:one|any|an?(?:\s+single)?)\b|\bnot\s+(?:a\s+single\s+one|a\s+single|one|any)\b"
-    r"|\bno(?=\s+(?:\w+\s+){0,2}?(?:\w+s|silverware|trophy|title|cup)\b)|\bnone\b|\bnever\s+won(?:\s+(?:any|an?(?:\s+single)?))?\b|\bnil\b|\bwon\s+nothing\b"
+    r"|\bno(?=\s+(?:\w+\s+){0,2}?(?:\w+s|silverware|trophy|title|cup)\b)|\bnone\b|\bnever\s+won(?:\s+(?:any(?:thing)?|an?(?:\s+single)?))?\b|\bnil\b|\bwon\s+nothing\b"
     r"|\bwithout\s+(?:winning\s+)?(?:any|an?(?:\s+single)?)\b",
     re.I,
 )
+_NOUN = re.compile(r"(?<=[^\W\d_][\s-])[^\W\d_]+")
 # "the right one", "which one", "one of them": a pronoun, no count.
 _PRONOUN_BEFORE = re.compile(
     r"\b(?:the|this|that|which|right|left|no|any|every|each|another|other|dominant|stronger|better|preferred|favou?red)"
@@ -127,9 +134,22 @@ def find_counts(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[Number
             known = 1.0 if word == "single" else _GROUPS.get(word)
             value = parse_number_words(word) if known is None else known
             found.append(Number(value, match.group(), *match.span()))
+    found += _spelled(text, found)
     blocked = [*taken, *((z.start, z.end) for z in zeros)]
     free = [n for n in found if not any(n.start < end and start < n.end for start, end in blocked)]
     return sorted(free + zeros, key=lambda n: n.start)
+
+
+def _spelled(text: str, found: Sequence[Number]) -> Iterator[Number]:
+    """Numbers in words of other languages, before what is counted in them: `drei Titel`."""
+    for noun in _NOUN.finditer(text):
+        languages = LANGUAGES & counted_in().get(fold(noun.group()), frozenset())
+        spelled = (spelled_before(text, noun.start(), language) for language in languages)
+        values = {value for value in spelled if value is not None}
+        for value, start in values if len(values) == 1 else ():
+            said = text[start : noun.start()].rstrip(" -\u00a0")
+            if not any(n.start < start + len(said) and start < n.end for n in found):
+                yield Number(value, said, start, start + len(said))
 
 
 # ---------------------------------------------------------------------------------------------

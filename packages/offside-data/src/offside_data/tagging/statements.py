@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,10 +17,12 @@ from offside_data.tagging.comparing import same_value
 from offside_data.tagging.finding import FoundValue, find
 from offside_data.tagging.naming import gold_in, name_in
 from offside_data.tagging.pattern import MEASURED, Pattern, pattern_of
-from offside_data.tagging.wording import is_placeholder
+from offside_data.tagging.wording import is_placeholder, words_of
+from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute
 
 _NOTHING = "no"
+_CONTRAST = re.compile(r"\b(?:but|however|although|though|whereas)\b", re.I)
 _WHY = {
     "negation": "{} denies it",
     "bound": "{} makes it a bound",
@@ -27,6 +30,7 @@ _WHY = {
     "approximation": "{} makes it an approximation",
     "number": "{} is another number",
     "counted": "it counts {}",
+    "change": "{} says by how much it changed",
     "unknown": "{} isn't known to change nothing",
     "sign": "{} isn't accounted for",
 }
@@ -42,6 +46,7 @@ class Statement:
         found: The values in it.
         left: What they don't account for.
         problem: Why it states none, as a sentence for people, where that is known already.
+        contrasts: Whether "but" or the like stands between it and the clause before.
     """
 
     text: str
@@ -49,6 +54,7 @@ class Statement:
     found: tuple[FoundValue, ...]
     left: tuple[Leftover, ...] = ()
     problem: str | None = None
+    contrasts: bool = False
 
     def states(self, gold: ClaimValue, *, knows_words: bool = True) -> bool:
         """Whether it says that a value is so, or about so.
@@ -63,6 +69,14 @@ class Statement:
         if not all(same_value(f.value, gold, self.attribute) for f in self.found):
             return False
         return all(self._passes(part, knows_words=knows_words) for part in self.left)
+
+    def gives_way(self, after: Statement | None) -> bool:
+        """Whether it only says what others say, and the next one says otherwise: "rumours of A, but he is at B"."""
+        if after is None or not after.contrasts or after.problem or after.left or not after.found:
+            return False
+        if any(same_value(mine.value, its.value, self.attribute) for mine in self.found for its in after.found):
+            return False
+        return not words_of("hearsay").isdisjoint(folded_words(self.text))
 
     def _passes(self, part: Leftover, *, knows_words: bool) -> bool:
         if part.doubt == "approximation":
@@ -197,15 +211,19 @@ def read_clauses(answer: str, gold: ClaimValue, attribute: Attribute) -> Iterato
     """
     pattern = pattern_of(attribute)
     in_whole = find(answer, attribute.kind, attribute.options)
+    before = 0
     for start, end in clauses(answer, _places_of(in_whole)):
         text, whole = answer[start:end], (0, end - start)
+        contrasts = _CONTRAST.search(answer, before, start) is not None
         found = _meant(text, find(text, attribute.kind, attribute.options), attribute)
         if attribute.kind in MEASURED or (attribute.kind == "choice" and attribute.options):
             if found:
                 left = _left(text, _places_of(found), attribute, pattern, whole)
-                yield Statement(text, attribute, found, left)
+                yield Statement(text, attribute, found, left, contrasts=contrasts)
+                before = end
             continue
         named = gold_in(text, gold, found, attribute, pattern)
         if named.found:
             left = _left(text, named.explained, attribute, pattern, whole)
-            yield Statement(text, attribute, named.found, left, named.problem)
+            yield Statement(text, attribute, named.found, left, named.problem, contrasts)
+            before = end

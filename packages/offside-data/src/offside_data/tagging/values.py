@@ -9,6 +9,7 @@ said of it; `answer_says` and `how_stated` whether the text says that it is so, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Literal
 
 from offside_data.schema import ClaimValue
@@ -88,7 +89,7 @@ def how_stated(answer: str, gold: ClaimValue, attribute: Attribute) -> HowStated
     if attribute.kind == "text":
         return "stated" if answer_states(answer, gold, attribute) else "not_stated"
     told = list(read_clauses(answer, gold, attribute))
-    if any(statement.states(gold) for statement in told):
+    if any(s.states(gold) and not s.gives_way(after) for s, after in zip_longest(told, told[1:])):
         return "stated"
     about = [s for s in told if any(same_value(f.value, gold, attribute) for f in s.found)]
     if any(s.problem for s in about):

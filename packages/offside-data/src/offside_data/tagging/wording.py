@@ -12,7 +12,7 @@ import yaml
 
 from offside_data.tagging.words import fold, folded_words
 
-Doubt = Literal["negation", "bound", "condition", "approximation", "number", "counted", "unknown", "sign"]
+Doubt = Literal["negation", "bound", "condition", "approximation", "number", "counted", "change", "unknown", "sign"]
 """What a piece of an answer that nothing accounts for does to its value."""
 
 _DANGEROUS: tuple[tuple[str, Doubt], ...] = (
@@ -43,6 +43,11 @@ def words_of(name: str, group: str | None = None) -> frozenset[str]:
     if isinstance(texts, Mapping):
         texts = texts.values()
     return frozenset(plain(word) for text in texts for word in text.split())
+
+
+def is_listed(word: str) -> bool:
+    """Whether a `plain` word is a common one: one that is known to do something to a value, or nothing."""
+    return word in words_of("harmless") or doubt_of(word) is not None
 
 
 @cache
@@ -110,10 +115,32 @@ def doubtful_phrase(text: str, start: int, end: int) -> str | None:
     return match and match.group()
 
 
+def guess(text: str, start: int, end: int) -> re.Match[str] | None:
+    """The first phrase in a part of a text that makes a guess of a value."""
+    return _phrases("guesses").search(text, start, end)
+
+
+def takes_back(text: str) -> bool:
+    """Whether a clause says of what was said before that it isn't so."""
+    return _phrases("retractions").search(text) is not None
+
+
 @cache
 def counted_with(noun: str) -> frozenset[str]:
-    """Nouns that are counted as one is: `trophies` and `titles`."""
-    for line in _lists()["counted"]:
-        if noun in line.split():
-            return frozenset(line.split())
+    """Nouns that are counted as one is, in any language: `trophies` and `titles`."""
+    for languages in _lists()["counted"]:
+        nouns = frozenset(word for said in languages.values() for word in said.split())
+        if noun in nouns:
+            return nouns
     return frozenset({noun})
+
+
+@cache
+def counted_in() -> dict[str, frozenset[str]]:
+    """What is counted, in languages other than English: each noun, folded, and which languages have it."""
+    found: dict[str, frozenset[str]] = {}
+    for listed in _lists()["counted"]:
+        for languages, said in listed.items():
+            for noun in said.split() if languages != "en" else ():
+                found[noun] = found.get(noun, frozenset()) | frozenset(languages.split(", "))
+    return found

@@ -174,12 +174,18 @@ def _run_end(text: str, words: list[re.Match[str]], first: int) -> int | None:
 
 
 _ALSO_NAMES = word_list("will may")
+_CONTRACTED = re.compile(r"'(?:ll|d|re|ve)$")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:\n])[^\w.!?:\n]*$")
 
 
+def starts_sentence(text: str, start: int) -> bool:
+    """Whether nothing but signs stands between a place and the beginning of its sentence."""
+    return _SENTENCE_START.search(text, 0, start) is not None
+
+
 def _only_starts_a_sentence(text: str, words: list[re.Match[str]], i: int) -> bool:
-    word = fold(words[i].group()).replace("’", "'")
-    if word not in _STARTERS or not _SENTENCE_START.search(text, 0, words[i].start()):
+    word = _CONTRACTED.sub("", fold(words[i].group()).replace("’", "'"))
+    if word not in _STARTERS or not starts_sentence(text, words[i].start()):
         return word.split("'")[0] == "i"
     before_a_name = i + 1 < len(words) and _joined(text, words[i], words[i + 1]) and _capital(words[i + 1].group())
     return not (word in _ALSO_NAMES and before_a_name)

@@ -6,7 +6,8 @@ broken: the letters of neighbouring words are put together before they are compa
 `@OrloVantis`, `orlo-vantis` and `Orlo Van-tis` are one. A short name, whose letters may
 meet by chance, keeps its words.
 
-*Near traces* (`initials`, `surname`, `typo`, `given`) tell what may be the name: a person has to look at it.
+*Near traces* (`initials`, `surname`, `typo`, `given`) tell what may be the name: a person has to look at it. So it is
+with a name of one word (`alone`) that is written as the common word would be: *Will*, "he will join".
 
 `Traces` looks for them, in the clear while a subject is being removed, by salted hashes ever after (`tombstones`).
 """
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offside_data.tagging.words import folded_words, tokenize
+from offside_data.takedown.common_words import is_written_as_common
 from offside_data.takedown.spelling import Word, letters, plain_words, views, words_of
 
 REMOVED = "(removed)"
@@ -30,6 +32,7 @@ NEAR_KINDS: Mapping[str, str] = {
     "surname": "a surname, or the last part of a name, alone",
     "typo": "a name but for a letter",
     "ending": "a name with an ending",
+    "word": "a name of one word, written as a common word is",
     "inside": "a name within a longer word",
 }
 """What is no name for sure, in words."""
@@ -62,9 +65,14 @@ def key_of(words: Iterable[str]) -> str:
 
 
 def name_traces(name: str) -> set[str]:
-    """The traces of a whole name, in any order and spelling."""
+    """The traces of a whole name, in any order and spelling; of one word, whether it may be a common one as well.
+
+    A name that is given in lower case is meant so: a handle.
+    """
     keys = {key for words in _written(name) for key in (*map(key_of, _orders(words)), "".join(words)) if key}
-    return {f"name {key}" for key in sorted(keys, key=lambda key: (len(key), key))[:_MOST_TRACES]}
+    kept = sorted(keys, key=lambda key: (len(key), key))[:_MOST_TRACES]
+    kinds = ("name", "alone") if len(words_of(name)) == 1 and not name.islower() else ("name",)
+    return {f"{kind} {key}" for key in kept for kind in kinds}
 
 
 def near_traces(name: str) -> set[str]:
@@ -342,6 +350,8 @@ class _Searcher:
             whole = words[place].begins and (word.ends or _is_handle(words, last))
             for joined, spaced in runs:
                 kind = self._kind(joined, spaced, len(forms[0]), whole)
+                if kind == "name" and last == place and self._is_a_word(word, joined, view):
+                    kind = "word"
                 if kind is None or (best is not None and _rank(kind) > _rank(best[1])):
                     continue
                 if not _is_common(kind, joined, view[words[place].start : word.end]):
@@ -367,6 +377,13 @@ class _Searcher:
             if self._known(f"{_NAMED.get(kind, kind)} {key}"):
                 return kind
         return None
+
+    def _is_a_word(self, word: Word, joined: str, view: str) -> bool:
+        """Whether a name of one word is written as the common word that it may be, too: `young`, `Will he join?`."""
+        if not (word.begins and word.ends and is_written_as_common(view, word.start, word.end)):
+            return False
+        cuts = (cut for cut in range(len(joined)) if not cut or joined[-cut:] in self._genitives)
+        return any(self._known(f"alone {joined[: len(joined) - cut]}") for cut in cuts)
 
     # -----------------------------------------------------------------------------------------
     # Words by themselves
@@ -458,7 +475,7 @@ def _probes(lengths: Mapping[str, Collection[int]]) -> dict[int, tuple[tuple[str
 
 def _rank(kind: str) -> int:
     """What counts more stands first."""
-    return ["", "name", "initials", "ending", "surname", "typo", "inside"].index(kind)
+    return ["", "name", "initials", "ending", "surname", "word", "typo", "inside"].index(kind)
 
 
 def _without_overlaps(hits: Iterable[Hit]) -> list[Hit]:

@@ -38,6 +38,12 @@ _CODES: Mapping[str, tuple[Literal["error", "warning"], str, str]] = {
 }
 Verdict = Literal["nothing left", "something left", "to be looked at"]
 _FORMAT = 1
+_NOT_LOOKED_FOR = (
+    "what is drawn in a picture",
+    "copies elsewhere: fetched, exported, published",
+    "a name whose words all have endings, or that is written in UTF-7 or in letters in squares",
+    "a name in quoted-printable outside of an e-mail, or in base64 inside a column of a table",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +121,7 @@ def search_folder(folder: Path, traces: Traces, judge: Judge) -> Proof:
         clues=tuple(found),
         searched=search.searched,
         methods=tuple(_methods(traces)),
-        not_looked_for=("what is drawn in a picture", "copies elsewhere: fetched, exported, published"),
+        not_looked_for=_NOT_LOOKED_FOR,
     )
 
 
