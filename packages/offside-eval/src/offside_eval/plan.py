@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 REST_OF_FORGET = "keep:rest of forget"
 """Slice of the forget records that a narrowed request left out: they must survive."""
+_NAME = "name"
+"""The attribute of which the values are names of the subject."""
 _Corrections = Mapping[tuple[str, str], ClaimValue]
 """Values by subject and attribute."""
 
@@ -175,11 +177,10 @@ def _limited(rows: datasets.Dataset, limit: int | None, seed: int) -> datasets.D
 
 
 def _names(data: OffsideDataset) -> dict[str, tuple[str, ...]]:
-    """What each subject is called."""
-    is_name = {a.name for a in data.taxonomy.attributes if a.kind == "name" and a.scope == "shared"}
+    """What each subject is called: by the table of subjects, whose facts may hold further spellings."""
     return {
         row["subject_id"]: tuple(
-            dict.fromkeys([row["name"], *(fact["text"] for fact in row["facts"] or () if fact["attribute"] in is_name)])
+            dict.fromkeys([row["name"], *(fact["text"] for fact in row["facts"] or () if fact["attribute"] == _NAME)])
         )
         for row in data.subjects().select_columns(["subject_id", "name", "facts"])
         if row["name"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from offside_data.tagging.answers import Asked, how_answered
+from offside_data.tagging.answering import Asked, how_answered
 from offside_eval.metrics import Sample, SampleMetric
 
 if TYPE_CHECKING:

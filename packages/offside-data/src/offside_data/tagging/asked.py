@@ -250,6 +250,8 @@ def writes_day_first(answers: Iterable[tuple[str, str]]) -> bool | None:
         if match := _DAY.search(text):
             if day != month:
                 in_digits.add((int(match[1]), int(match[3])) == (day, month))
+        elif not any(c.isalpha() for c in text):  # 2021-03-16
+            continue
         elif match := re.search(r"(?<!\d)\d{1,2}(?!\d)|[^\W\d_]{3,}\.?\s+\d{1,2}(?!\d)", text):
             in_words.add(match.group()[0].isdigit())
         if len(in_digits) > 1:

@@ -112,7 +112,7 @@ def _leads_away(before: list[str], attribute: Attribute) -> bool:
     if attribute.kind == "place":
         return last == "in" and not pattern_of(attribute).says_where
     if attribute.kind == "choice":
-        return last == "the" and not set(others[-1:]).isdisjoint(("of", "past", "with"))
+        return last == "the" and not set(others[-1:]).isdisjoint(("of", "past"))
     if last == "of" and others:
         return others[-1] not in _words("belonging") | pattern_of(attribute).words
     return last == "as" and "same" in others
@@ -192,7 +192,7 @@ def _lists_places(text: str) -> bool:
 
 @cache
 def _lists() -> dict[str, Any]:
-    text = (resources.files("offside_data.tagging") / "answers.yaml").read_text(encoding="utf-8")
+    text = (resources.files("offside_data.tagging") / "answering.yaml").read_text(encoding="utf-8")
     lists: dict[str, Any] = yaml.safe_load(text)
     return lists
 
@@ -212,7 +212,7 @@ def _pattern(name: str, frame: str) -> re.Pattern[str]:
 
 
 def matches(name: str, frame: str, text: str) -> bool:
-    """Whether a text holds a phrase of a list of `answers.yaml`, within a frame (`{}` stands for all of them)."""
+    """Whether a text holds a phrase of a list of `answering.yaml`, within a frame (`{}` stands for all of them)."""
     return position(name, frame, text) is not None
 
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from offside_data.tagging.answers import Asked, how_answered, values_in
+from offside_data.tagging.answering import Asked, how_answered, values_in
 from offside_eval.metrics import Need, Paper, Sample, SampleMetric, Score, not_scored
 from offside_eval.metrics.refusal import is_refusal
 

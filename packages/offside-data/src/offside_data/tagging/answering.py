@@ -37,12 +37,14 @@ class _Clause:
         sentence: Number of its sentence.
         found: The values in it.
         how: What it says of the gold value; denials that stand elsewhere are added later.
+        is_denied: Whether another clause denies what it says, of whatever value.
     """
 
     text: str
     sentence: int
     found: tuple[FoundValue, ...]
     how: HowStated
+    is_denied: bool = False
 
 
 def how_answered(answer: str, gold: ClaimValue, attribute: Attribute, asked: Asked = _NOTHING) -> HowStated:
@@ -118,8 +120,9 @@ def _deny(said: Sequence[_Clause]) -> None:
             meant = [c for c in meant if c.found or c.how != "not_stated"]
         else:
             continue
-        if meant and meant[0].how != "not_stated":
-            meant[0].how = "denied"
+        if meant:
+            meant[0].is_denied = True
+            meant[0].how = "denied" if meant[0].how != "not_stated" else "not_stated"
 
 
 def _condition(said: Sequence[_Clause]) -> None:
@@ -150,7 +153,11 @@ def _denies(text: str) -> bool:
 def _is_one_of_a_list(said: Sequence[_Clause], gold: ClaimValue, attribute: Attribute) -> bool:
     """Whether another clause is worded as the one with the gold value, with another value in its place."""
     worded = {_frame(clause) for clause in said if clause.how in ("stated", "doubtful")}
-    others = [c for c in said if c.how == "not_stated" and _others(c, gold, attribute) and not _denies(c.text)]
+    others = [
+        c
+        for c in said
+        if c.how == "not_stated" and _others(c, gold, attribute) and not (c.is_denied or _denies(c.text))
+    ]
     return any(_frame(clause) in worded for clause in others)
 
 
