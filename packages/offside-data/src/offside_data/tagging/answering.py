@@ -21,7 +21,7 @@ from offside_data.tagging.wording import plain
 from offside_data.tagging.words import folded_words, word_list
 from offside_data.taxonomy import Attribute
 
-__all__ = ["Asked", "how_answered", "values_in"]
+__all__ = ["Asked", "how_answered", "said_of", "values_in"]
 
 _NOTHING = Asked()
 _ANOTHER = word_list("also and or too even maybe perhaps possibly")

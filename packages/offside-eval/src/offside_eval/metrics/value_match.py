@@ -63,7 +63,7 @@ def _kind(sample: Sample) -> str:
         return "correct"
     if told in ("denied", "among_several", "other_role"):
         return told
-    if is_refusal(answer):
+    if is_refusal(answer, sample.attribute):
         return "refusal"
     if told == "doubtful" or values_in(answer, value, sample.attribute, asked):
         return "wrong_value"
