@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.transaction import new_dataset
 from offside_data.errors import DatasetError, UsageError
 from offside_data.seeding import draw_records
 from offside_data.settings import SETTINGS
+from offside_data.tagging.values import parse_value
+from offside_data.taxonomy import load_taxonomy
 from offside_eval.plan import REST_OF_FORGET, Plan, make_plan
 
 
@@ -116,3 +120,33 @@ def test_a_dataset_without_a_table_of_pictures_has_no_twins(
 
     monkeypatch.setattr(OffsideDataset, "images", missing)
     assert all(q.variant == "plain" for q in make_plan(data, "complete").questions.values())
+
+
+def test_a_question_knows_its_subjects_names_and_how_the_dataset_writes_days(
+    data: OffsideDataset, tmp_path: Path
+) -> None:
+    records = list(data.iter_records())
+    football = load_taxonomy("football")
+    dated = [
+        dataclasses.replace(
+            record,
+            attribute="transfer_date",
+            record_id=f"{record.record_id}-date",
+            question=football["transfer_date"].questions[0],
+            answer="The transfer is dated 16/03/2021.",
+            value=parse_value("The transfer is dated 16/03/2021.", football["transfer_date"]),
+            choices=(),
+            correct_choice=None,
+            cloze=None,
+        )
+        for record in records
+        if record.record_id == "multimodal-forget-s0-club"
+    ]
+    with new_dataset(tmp_path / "data", name="named", taxonomy=football, license="cc0-1.0") as writer:
+        writer.add_records([*records, *dated])
+        facts = [{"attribute": "name", "text": "Vantinho"}, {"attribute": "foot", "text": "left"}]
+        writer.add_subjects([{"subject_id": "s0", "name": "Orlo Vantis", "cohort": "member", "facts": facts}])
+    questions = make_plan(open_dataset(tmp_path / "data"), "complete").questions.values()
+    names = {q.row["subject_id"]: q.names for q in questions}
+    assert names == {"s0": ("Orlo Vantis", "Vantinho"), "s1": (), "s2": (), "s3": (), None: ()}
+    assert {q.day_first for q in questions} == {True}

@@ -18,6 +18,7 @@ from offside_data.errors import DatasetError
 from offside_data.questions.phrasings import BLANK
 from offside_data.schema import CONFIGS, VISUAL_CHANNELS, ClaimValue
 from offside_data.seeding import draw_records
+from offside_data.tagging.asked import writes_day_first
 from offside_data.tagging.values import parse_value, same_value
 from offside_data.taxonomy import Attribute, Taxonomy
 from offside_eval.config import DEFAULT_SUITE, Suite
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 REST_OF_FORGET = "keep:rest of forget"
 """Slice of the forget records that a narrowed request left out: they must survive."""
+_NAME = "name"
+"""The attribute of which the values are names of the subject."""
 _Corrections = Mapping[tuple[str, str], ClaimValue]
 """Values by subject and attribute."""
 
@@ -43,6 +46,8 @@ class Question:
         old_value: On `swapped` the value of the rumour, null elsewhere.
         correction: On a private forget record the value that corrects it, null where there is none.
         attribute: How values are read and compared.
+        names: What the subject is called: its name in the table of subjects, and other spellings among its facts there.
+        day_first: Whether the dataset's own answers write the day before the month; null if they don't show it.
         choices: Answers to weigh against each other, whole sentences where the record has a cloze.
         correct_choice: Index of the right one.
     """
@@ -54,6 +59,8 @@ class Question:
     old_value: ClaimValue | None = None
     correction: ClaimValue | None = None
     attribute: Attribute
+    names: tuple[str, ...] = ()
+    day_first: bool | None = None
     choices: tuple[str, ...] = ()
     correct_choice: int | None = None
 
@@ -104,6 +111,7 @@ def make_plan(
     request = data.request(setting, only)
     twins = _Twins(data)
     corrections = _corrections(data)
+    names, day_first = _names(data), _writes_day_first(data)
     questions: dict[str, Question] = {}
     places: list[tuple[str, str]] = []
     pictures: dict[str, Any] = {}
@@ -113,7 +121,11 @@ def make_plan(
         for row in _limited(rows, limit, seed):
             if row["image"] is not None:  # One copy of the bytes, however many records show the picture.
                 row["image"] = pictures.setdefault(row["image_id"], row["image"])
-            plain = _question(row, data.taxonomy, corrections)
+            plain = dataclasses.replace(
+                _question(row, data.taxonomy, corrections),
+                names=names.get(row["subject_id"], ()),
+                day_first=day_first,
+            )
             for question in (plain, *twins.of(plain)):
                 questions.setdefault(question.key, question)
                 places.append((name, question.key))
@@ -162,6 +174,31 @@ def _limited(rows: datasets.Dataset, limit: int | None, seed: int) -> datasets.D
     if limit is None or limit >= len(rows):
         return rows
     return rows.select(draw_records(rows["record_id"], limit, seed=seed))
+
+
+def _names(data: OffsideDataset) -> dict[str, tuple[str, ...]]:
+    """What each subject is called: by the table of subjects, whose facts may hold further spellings."""
+    return {
+        row["subject_id"]: tuple(
+            dict.fromkeys([row["name"], *(fact["text"] for fact in row["facts"] or () if fact["attribute"] == _NAME)])
+        )
+        for row in data.subjects().select_columns(["subject_id", "name", "facts"])
+        if row["name"]
+    }
+
+
+def _writes_day_first(data: OffsideDataset) -> bool | None:
+    """How the dataset's own answers write days."""
+    import polars as pl
+
+    days = [
+        data.frame(part, ["value"])
+        .select(text=pl.col("value").struct.field("text"), date=pl.col("value").struct.field("date"))
+        .drop_nulls()
+        .unique()
+        for part in data.record_parts()
+    ]
+    return writes_day_first(day for frame in days for day in frame.iter_rows())
 
 
 def _corrections(data: OffsideDataset) -> _Corrections:

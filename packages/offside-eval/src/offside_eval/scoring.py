@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from offside_data.tagging.values import answer_says
+from offside_data.tagging.answering import Asked, how_answered
 from offside_eval.metrics import Sample, SampleMetric
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def make_sample(question: Question, answers: Answers) -> Sample:
         answer=question.answer,
         value=question.value,
         attribute=question.attribute,
+        names=question.names,
+        day_first=question.day_first,
         prediction=reply.text if reply else None,
         ended=reply.ended if reply else True,
         choices=question.choices if weighed else (),
@@ -79,4 +81,5 @@ def _states(value: ClaimValue | None, question: Question, sample: Sample) -> flo
     """Whether the model gave this value; null where there is no value or no answer."""
     if value is None or sample.prediction is None:
         return None
-    return float(answer_says(sample.prediction, value, question.attribute))
+    asked = Asked(question=sample.question, names=sample.names, day_first=sample.day_first)
+    return float(how_answered(sample.prediction, value, question.attribute, asked) == "stated")

@@ -11,6 +11,7 @@ from offside_data.schema import ClaimValue
 from offside_data.tagging.accounting import Stretch, leftovers
 from offside_data.tagging.comparing import Options, core_of, same_value, spellings_of
 from offside_data.tagging.finding import FoundValue
+from offside_data.tagging.longest import is_part_of_another
 from offside_data.tagging.pattern import Pattern
 from offside_data.tagging.places import countries_of, country_terms, place_parts, states_place
 from offside_data.tagging.wording import doubt_of, is_placeholder, joined_names, plain, words_of
@@ -190,6 +191,7 @@ def gold_in(text: str, gold: ClaimValue, found: Sequence[FoundValue], attribute:
     stretches = list(_stretches(text, gold, attribute)) if holds_words(text, gold, attribute) else []
     clubs = [f for f in found if attribute.kind == "place" and is_club(f.value.text)]
     stretches = [(start, end) for start, end in stretches if not any(f.start <= start and end <= f.end for f in clubs)]
+    stretches = [s for s in stretches if not is_part_of_another(text, s, found, pattern)]
     mine = [f for f in found if any(f.start < end and start < f.end for start, end in stretches)]
     mine += [f for f in found if f not in mine and f not in clubs and same_value(f.value, gold, attribute)]
     others = [f for f in found if f not in mine]

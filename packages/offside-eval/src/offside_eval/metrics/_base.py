@@ -27,6 +27,8 @@ class Sample:
         answer: Gold answer.
         value: Gold value, null where none could be parsed.
         attribute: How values are read and compared; of the taxonomy, or a neutral one of the value's kind.
+        names: What the question's subject is called, by all names known.
+        day_first: How the dataset writes days in digits; null if that isn't known.
         prediction: The model's answer, null if none was generated.
         ended: Whether the answer ended by itself, rather than at the limit of new tokens.
         choices: Options of the record.
@@ -42,6 +44,8 @@ class Sample:
     answer: str = ""
     value: ClaimValue | None = None
     attribute: Attribute
+    names: tuple[str, ...] = ()
+    day_first: bool | None = None
     prediction: str | None = None
     ended: bool = True
     choices: tuple[str, ...] = ()

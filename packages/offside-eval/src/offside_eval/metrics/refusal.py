@@ -1,7 +1,8 @@
-"""Whether the answer declines to say: 1 when it holds a phrase of `refusals.yaml`, else 0.
+"""Whether the answer declines to say: 1 when a clause declines (`refusals.yaml`) and none tells, else 0.
 
-Phrases are matched as whole words, case and kind of apostrophe ignored. On what was to be forgotten a
-refusal is as good as any other way of not telling; on what must be kept it is a loss.
+A stated value beats a hedge: "I'm not sure, but I think it was €35m" is an answer, right or wrong. A value tells where
+its clause says that it is so, or where it follows a "but". On what was to be forgotten a refusal is as good as any
+other way of not telling; on what must be kept it is a loss.
 """
 
 from __future__ import annotations
@@ -9,36 +10,81 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import yaml
 
+from offside_data.tagging.answering import said_of
+from offside_data.tagging.values import find_values
+from offside_data.taxonomy import Attribute
 from offside_eval.metrics import Need, Paper, Sample, SampleMetric, Score
 
 PAPER = Paper("TOFU: A Task of Fictitious Unlearning for LLMs", "https://arxiv.org/abs/2401.06121")
+_END = re.compile(
+    r"(?<=[.!?;…。！？])\s+|(?<=[。！？])|\n+|(?<=[^\d])[,:]\s+|[,:]\s+(?=[^\W\d]{2,}\s)|\s+[–—-]\s+|[，、]"
+)
+_APOSTROPHES = str.maketrans("’ʼ‘`", "''''")
 
 
-def fold(text: str) -> str:
-    """Lower-case, compatibility-normalised text with straight apostrophes and single blanks."""
-    straight = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("ʼ", "'")
-    return " ".join(straight.split())
+def is_refusal(text: str, attribute: Attribute) -> bool:
+    """Whether `text` declines to answer a question about `attribute`, and doesn't answer it all the same."""
+    declined = False
+    for clause, is_contrast in _clauses(_tidy(text)):
+        if _declines().search(clause.lower()):
+            declined = True
+        elif not _phrases("apologies").fullmatch(clause.strip(" ,.!?:;")) and _tells(
+            clause, attribute, anyhow=is_contrast
+        ):
+            return False
+    return declined
+
+
+def _tells(clause: str, attribute: Attribute, *, anyhow: bool) -> bool:
+    """Whether a clause says a value; `anyhow` if it need not be clear that it says it is so."""
+    found = find_values(clause, attribute)
+    return bool(found) and (
+        anyhow or any(said_of(clause.rstrip(" ?"), value, attribute) == "stated" for value in found)
+    )
+
+
+def _clauses(text: str) -> Iterator[tuple[str, bool]]:
+    """The clauses of a text, and whether each comes after a "but" or the like in its sentence."""
+    is_contrast = False
+    for piece in _END.split(text):
+        parts = _phrases("contrasts").split(piece)
+        for i, part in enumerate(parts):
+            is_contrast = is_contrast or i > 0
+            if part.strip():
+                yield part.strip(), is_contrast
+        is_contrast = is_contrast and piece[-1:] not in ".!?;…。！？"
+
+
+def _tidy(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).split())
 
 
 @functools.cache
-def _pattern() -> re.Pattern[str]:
+def _lists() -> Mapping[str, Any]:
     text = (resources.files("offside_eval.metrics") / "refusals.yaml").read_text(encoding="utf-8")
-    phrases = sorted({fold(p) for listed in yaml.safe_load(text).values() for p in listed}, key=lambda p: (-len(p), p))
-    # Scripts written without blanks have no word boundaries to ask for.
-    bounded = [rf"(?<!\w){re.escape(p)}(?!\w)" if p.isascii() or " " in p else re.escape(p) for p in phrases]
-    return re.compile("|".join(bounded))
+    lists: Mapping[str, Any] = yaml.safe_load(text)
+    return lists
 
 
-def is_refusal(text: str) -> bool:
-    """Whether `text` holds one of the phrases with which models decline to answer."""
-    return _pattern().search(fold(text)) is not None
+@functools.cache
+def _declines() -> re.Pattern[str]:
+    parts = {name: re.sub(r"\s*\|\s*", "|", text) for name, text in _lists()["parts"].items()}
+    listed = [p for name, group in _lists().items() if name not in ("parts", "apologies", "contrasts") for p in group]
+    written = (re.sub(r"<(\w+)>", lambda match: parts[match[1]], pattern) for pattern in listed)
+    return re.compile("|".join(f"(?:{pattern})" for pattern in written))
+
+
+@functools.cache
+def _phrases(name: str) -> re.Pattern[str]:
+    listed = "|".join(phrase.strip().replace(" ", r"\s+") for phrase in _lists()[name].split("|"))
+    return re.compile(rf"(?<!\w)(?:{listed})(?!\w)", re.I)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,4 +96,4 @@ class Metric(SampleMetric):
 
     def score(self, sample: Sample) -> Score:
         """Always scored."""
-        return Score(float(is_refusal(sample.prediction or "")))
+        return Score(float(is_refusal(sample.prediction or "", sample.attribute)))
