@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.errors import UsageError
-from offside_eval.results import Results
+from offside_eval.results import Results, places_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,13 +75,15 @@ class Model:
 
 
 def load_all(results: Iterable[Results | str | Path]) -> list[Results]:
-    """Load what isn't loaded yet.
+    """Load what isn't loaded yet; the folder of a curve stands for all its points.
 
     Raises:
         UsageError: If nothing was given.
         ResultsError: If a folder holds no finished evaluation.
     """
-    loaded = [r if isinstance(r, Results) else Results.load(r) for r in results]
+    loaded: list[Results] = []
+    for given in results:
+        loaded += [given] if isinstance(given, Results) else [Results.load(place) for place in places_of(given)]
     if not loaded:
         raise UsageError("no results to compare: give the folders that `offside-eval run` wrote.")
     return loaded
