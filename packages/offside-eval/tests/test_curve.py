@@ -13,6 +13,7 @@ import torch
 
 from offside_data.dataset.folder import open_dataset
 from offside_data.errors import ModelError, OutputExistsError, UsageError
+from offside_data.seeding import draw_records
 from offside_data.vlm import load_model
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_data.vlm.models import swap_adapter
@@ -34,7 +35,8 @@ def run(models: dict[str, Path], small_data: Path, made_up: Any, tmp_path_factor
     from offside_data.vlm import load_processor, save_processor
 
     run = tmp_path_factory.mktemp("runs") / "run"
-    held_out = [r["record_id"] for r in open_dataset(small_data).request("complete").forget][:3]
+    ids = open_dataset(small_data).request("complete").forget["record_id"]
+    held_out = [ids[i] for i in draw_records(ids, CONFIG.limit, seed=CONFIG.seed)][:1]
     for step, folder in ((2, run / "curve/step-000002"), (4, run / "curve/step-000004"), (6, run)):
         torch.manual_seed(step)
         model = get_peft_model(
@@ -125,7 +127,7 @@ def test_compare_takes_the_folder_for_all_its_points(evaluated: dict[int, Result
 def test_an_interruption_leaves_no_trace(
     run: Path, small_data: Path, evaluated: dict[int, Results], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save, left = SavedBatches.save, [14]
+    save, left = SavedBatches.save, [6]
 
     def dying(self: SavedBatches, *args: Any) -> None:
         if not left[0]:

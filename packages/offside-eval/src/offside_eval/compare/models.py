@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +87,22 @@ def load_all(results: Iterable[Results | str | Path]) -> list[Results]:
     if not loaded:
         raise UsageError("no results to compare: give the folders that `offside-eval run` wrote.")
     return loaded
+
+
+def without_held_out(results: Sequence[Results]) -> tuple[list[Results], int]:
+    """Leave out what any of the runs was stopped by: from all results alike, so that all are about the same records.
+
+    Returns:
+        The results without these records, and how many records that are.
+    """
+    import polars as pl
+
+    runs = [r.meta.model.run for r in results]
+    ids = frozenset[str]().union(*(run.validation.record_ids for run in runs if run and run.validation))
+    if not ids:
+        return list(results), 0
+    counted = ~pl.col("record_id").is_in(list(ids))
+    return [replace(r, samples=r.samples.filter(counted)) for r in results], len(ids)
 
 
 def name_of(results: Results) -> str:
