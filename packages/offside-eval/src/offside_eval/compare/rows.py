@@ -40,13 +40,13 @@ def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[floa
     candidates = [
         _candidate(label, group, models, metric)
         for label, group in zip(labels, groups, strict=True)
-        if on_curve(group[0][0])
+        if _is_trajectory(group)
     ]
     level = ranking_level(candidates, levels)
     rows = [candidate.row(level) for candidate in candidates]
     plain, p_values = [], []
     for label, group in zip(labels, groups, strict=True):
-        if not on_curve(group[0][0]):
+        if not _is_trajectory(group):
             row, p_value = _over_seeds(label, group, models, metric)
             plain.append(row)
             p_values.append(p_value)
@@ -67,6 +67,12 @@ def on_curve(model: Model) -> bool:
 
 
 _Group = list[tuple[Model, Results]]
+
+
+def _is_trajectory(group: _Group) -> bool:
+    """Whether a run in a group has several points here: between vanilla and a single one nothing is known."""
+    often = Counter(model.run.request for model, _ in group if model.run is not None and on_curve(model))
+    return max(often.values(), default=0) > 1
 
 
 def _groups(compared: Sequence[tuple[Model, Results]]) -> list[_Group]:

@@ -124,10 +124,10 @@ def name(row: ModelRow) -> str:
     return row.label.replace("retain_only", "retain-only")
 
 
-def remark(row: ModelRow) -> str:
+def remark(row: ModelRow, collapsed: bool = True) -> str:
     """What a reader must know of a row before its numbers: where they were read, and of how many seeds they are."""
     said = []
-    if row.collapsed:
+    if row.collapsed and collapsed:
         said.append("collapsed")
     if row.level is not None:
         said.append(f"at forgetting {row.level:g}")
