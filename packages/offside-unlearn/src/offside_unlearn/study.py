@@ -109,6 +109,9 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
     """
     known = [f.name for f in fields(StudyPlan)]
     plan = read_strictly(StudyPlan, read_yaml(path), path, UsageError, remedy="See docs/unlearning.md.", known=known)
+    for name in ("methods", "settings", "seeds"):
+        if not getattr(plan, name):
+            raise UsageError(f"{path}: {name} is empty: there is nothing to do.")
     for kind, named, there in (
         ("method", plan.methods, methods),
         ("control", plan.controls, CONTROLS),
@@ -120,9 +123,6 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
                 raise UsageError(f"{path}: {unknown_name_message(kind, name, list(there))}")
     if "vanilla" not in plan.controls:
         raise UsageError(f"{path}: controls: vanilla is missing, the model that is unlearned.")
-    for name in ("methods", "settings", "seeds"):
-        if not getattr(plan, name):
-            raise UsageError(f"{path}: {name} is empty: there is nothing to do.")
     if plan.until is not None and not plan.curve_steps:
         raise UsageError(f"{path}: until is looked at after the steps of a curve: give curve_steps.")
     return plan
@@ -182,7 +182,7 @@ class Study:
         while waiting:
             name = next((n for n in waiting if _start(plan, n) not in waiting), None)
             if name is None:
-                raise UsageError(f"controls: {', '.join(waiting)} start from one another.")
+                raise UsageError(f"controls: {', '.join(sorted(waiting))} start from one another.")
             waiting.remove(name)
             ready.add(name)
             yield self._finetune(name)
