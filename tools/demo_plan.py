@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from offside_unlearn.stages import Stage
+
 METHODS = ("grad_ascent", "grad_diff", "kl_min", "po", "npo")
 RELEARNED = "kl_min"
 """Relearned afterwards. It has a term that holds the rest in place: a wrecked model can't show what comes back."""
@@ -71,27 +73,6 @@ SIZES = {
 }
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One command.
-
-    Args:
-        name: Of the stage.
-        group: Whose budget it counts against.
-        command: As typed, in the demo's folder.
-        out: What it makes, relative to that folder; null if it only prints.
-        needs: Stages that must be finished before.
-        alone: It has the cores to itself: nothing else can run yet.
-    """
-
-    name: str
-    group: str
-    command: tuple[str, ...]
-    out: str | None
-    needs: tuple[str, ...] = ()
-    alone: bool = False
-
-
 def _sets(options: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for option in options for word in ("--set", option))
 
@@ -106,20 +87,22 @@ def _learn(name: str, start: str, splits: str, options: tuple[str, ...]) -> Stag
         out,
         needs=("league", start),
         alone=name == "base",
+        resumes=True,
     )
 
 
 def _unlearn(name: str, method: str, setting: str, options: tuple[str, ...]) -> Stage:
     out = f"models/{name}"
     command = ("offside-unlearn", "run", method, out, "--model", "models/vanilla", "--data", "league")
-    return Stage(name, "unlearn", (*command, "--setting", setting, *_sets(options)), out, needs=("vanilla",))
+    line = (*command, "--setting", setting, *_sets(options))
+    return Stage(name, "unlearn", line, out, needs=("vanilla",), resumes=True)
 
 
 def _relearn(name: str, start: str, size: Size) -> Stage:
     out = f"models/{name}"
     command = ("offside-unlearn", "relearn", out, "--model", f"models/{start}", "--data", "league")
     curve = ("--curve-steps", ",".join(map(str, size.curve)))
-    return Stage(name, "relearn", (*command, *curve, *_sets(size.relearn)), out, needs=(start,))
+    return Stage(name, "relearn", (*command, *curve, *_sets(size.relearn)), out, needs=(start,), resumes=True)
 
 
 def _evaluate(model: str, setting: str, needs: str, *, step: int | None = None) -> Stage:
@@ -129,7 +112,7 @@ def _evaluate(model: str, setting: str, needs: str, *, step: int | None = None) 
     command = ("offside-eval", "run", out, "--model", folder, "--data", "league", "--setting", setting)
     # A point of a curve needs one number only.
     metrics = () if step is None else ("--metrics", "value_match")
-    return Stage(f"evaluate {name}", "evaluate", (*command, *metrics), out, needs=(needs,))
+    return Stage(f"evaluate {name}", "evaluate", (*command, *metrics), out, needs=(needs,), resumes=True)
 
 
 def _unlearned(size: Size) -> Iterator[tuple[str, str, str]]:

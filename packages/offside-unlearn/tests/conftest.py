@@ -20,8 +20,9 @@ from PIL import Image
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import new_dataset
-from offside_data.schema import EncodedImage, Record, make_image_id, make_record_id
-from offside_data.taxonomy import shipped_taxonomy_text
+from offside_data.schema import ClaimValue, EncodedImage, Record, make_image_id, make_record_id
+from offside_data.tagging.values import parse_value
+from offside_data.taxonomy import load_taxonomy, shipped_taxonomy_text
 from offside_data.vlm import Collator, Encoder
 from offside_unlearn import RunOptions, make_tiny
 from offside_unlearn.batches import BatchPlan, ExampleSource, PairedBatch, Stream
@@ -30,6 +31,7 @@ from offside_unlearn.start import find_start
 SUBJECTS = {"s1": "Orlo Vantis", "s2": "Bremi Kaldo", "s3": "Tavin Merrow"}
 CLUBS = ("Norvale Rovers", "Emberlin FC", "Kestrin City")
 NATIONS = ("Avaria", "Belmora", "the Cestrian Isles")
+FOOTBALL = load_taxonomy("football")
 PLAN = (("p1", "retain"), ("p2", "retain"), ("p3", "forget"), ("p4", "relearn"))
 
 
@@ -64,6 +66,7 @@ def small_records() -> Iterator[Record]:
                 veracity="fact",
                 question="Which country does this player represent?",
                 answer=f"{NATIONS[number]}.",
+                value=parse_value(f"{NATIONS[number]}.", FOOTBALL["nationality"]),
             )
             private: dict[str, Any] = {
                 **both,
@@ -72,6 +75,7 @@ def small_records() -> Iterator[Record]:
                 "veracity": {"forget": "rumor", "relearn": "correction"}.get(split, "fact"),
                 "rumor_channel": "text" if rumor else "none",
                 "answer": f"The player was with {club}.",
+                "value": ClaimValue(kind="name", text=club),
             }
             yield Record(
                 **private,

@@ -77,6 +77,20 @@ class Parent(ModelReference):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldOut(Strict):
+    """Records by which a run was stopped, so that no report may count them: sorted ids, and the seed of the draw."""
+
+    forget: tuple[str, ...]
+    retain: tuple[str, ...]
+    seed: int
+
+    @property
+    def record_ids(self) -> frozenset[str]:
+        """All of them."""
+        return frozenset((*self.forget, *self.retain))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Training(Strict):
     """How the weights were trained and what it took; of every run but those of `tiny`.
 
@@ -98,6 +112,10 @@ class Training(Strict):
         parts: `config/split` learnt; null for unlearning.
         records_trained_on: Their records; null for unlearning.
         retain: Records that were to stay, by slice; null for fine-tuning.
+        until: What the run was to reach, e.g. `forgetting=0.95`; null if its steps were fixed.
+        stopped: Why it ended: `forgetting`, `collapse` or `steps`; null if its steps were fixed.
+        checks: What its validation part said, the start first: step, forgetting, keeping, broken.
+        point_of: The `request` of the run that this model is a point of: the run two folders above.
     """
 
     tune: str
@@ -117,6 +135,10 @@ class Training(Strict):
     parts: tuple[str, ...] | None = None
     records_trained_on: int | None = None
     retain: Mapping[str, int] | None = None
+    until: str | None = None
+    stopped: Literal["forgetting", "collapse", "steps"] | None = None
+    checks: tuple[Mapping[str, int | float], ...] | None = None
+    point_of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +166,7 @@ class RunManifest(Strict):
         training: How it was trained; null for `tiny`.
         parameters: Of a tiny model.
         merged_from: The adapter run that was merged into a plain model.
+        validation: Records by which this run, or the one that was relearned, was stopped.
     """
 
     title: str
@@ -166,6 +189,7 @@ class RunManifest(Strict):
     training: Training | None = None
     parameters: int | None = None
     merged_from: ModelReference | None = None
+    validation: HeldOut | None = None
 
     @classmethod
     def from_json(cls, content: Any, where: str | Path) -> RunManifest:

@@ -12,13 +12,13 @@ from offside_data.progress import log
 from offside_data.run_manifest import DatasetReference
 from offside_eval import provenance
 from offside_eval.aggregate import aggregate
-from offside_eval.config import DEFAULT_SUITE, EvaluationConfig, Suite
+from offside_eval.config import DEFAULT_SUITE, LIGHT_METRICS, EvaluationConfig, Suite
 from offside_eval.meta import EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
-from offside_eval.metrics import Need, load_metrics, metric_names
+from offside_eval.metrics import Need, SampleMetric, load_metrics, metric_names
 from offside_eval.model import TargetModel
 from offside_eval.output import OutputFolder
 from offside_eval.plan import Plan, make_plan
-from offside_eval.results import Results, samples_frame
+from offside_eval.results import Results, counted, samples_frame
 from offside_eval.scoring import sample_rows
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def evaluate(
         processor: Its processor; null loads it from the model's folder.
         data: A dataset or a reference to one.
         setting: A setting that the dataset's card offers.
-        suite: `core` takes every metric, `full` their variants too, `utility` asks only what has
-            nothing to do with the subjects.
+        suite: `core` takes every metric, `full` their variants too, `light` a few, `utility` asks only
+            what has nothing to do with the subjects.
         controls: Results of control models by role (`vanilla`, `retain_only`, `base`): the results then
             hold a `comparison` with them.
         config: Everything else; null takes the defaults.
@@ -73,47 +73,81 @@ def evaluate(
         ModelError: If the model's folder can't be used.
         DigestMismatchError: If the dataset isn't what its card says.
     """
-    started, config = time.monotonic(), config or EvaluationConfig()
-    metrics = load_metrics(_metric_names(suite, config.metrics))
-    data = _verified(data)
-    plan = make_plan(data, setting, suite=suite, only=config.only, limit=config.limit, seed=config.seed)
-    target = TargetModel.of(model, processor, config)
-    meta = _meta(target, data, plan, suite, list(metrics), config)
-    output = OutputFolder(Path(out), meta, force=config.force) if out is not None else None
-    finished = output.finished() if output else None
-    if finished is not None:
-        log(f"{out}: this evaluation is finished; nothing to do.")
-        return _compared(finished, controls)
+    config = config or EvaluationConfig()
+    session = Session.of(data, setting, suite, config)
+    return _compared(session.evaluate(TargetModel.of(model, processor, config), out), controls)
 
-    from offside_eval.inference.engine import Engine
 
-    engine = Engine(
-        model=target.load(),
-        processor=target.processor,
-        batch_size=config.batch_size,
-        max_new_tokens=config.max_new_tokens,
-        max_length=config.max_length,
-        saved=output.saved() if output else None,
-    )
-    needs = frozenset[Need]().union(*(metric.needs for metric in metrics.values()))
-    items = engine.encode(plan.questions.values(), needs)
-    _warn_of_long_answers(items, config.max_new_tokens)
-    prepared = time.monotonic()
-    if output:
-        output.begin()
-    answers = engine.ask(items, needs)
-    asked = time.monotonic()
-    samples = samples_frame(sample_rows(plan, answers, metrics), list(metrics))
-    found = aggregate(samples, list(metrics), setting=setting, n_boot=config.n_boot, seed=config.seed)
-    results = Results(samples, found, meta)
-    if output:
-        seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
-        results = output.finish(results, _timing(seconds, answers))
-    return _compared(results, controls)
+@dataclass
+class Session:
+    """What evaluations of several models in one setting share: the plan, and its questions once they are encoded.
+
+    Args:
+        data: The dataset.
+        plan: What is asked.
+        suite: Which metrics and slices.
+        metrics: By name.
+        config: Everything else.
+    """
+
+    data: OffsideDataset
+    plan: Plan
+    suite: Suite
+    metrics: dict[str, SampleMetric]
+    config: EvaluationConfig
+    _items: list[Item] | None = None
+
+    @classmethod
+    def of(cls, data: OffsideDataset | str | Path, setting: str, suite: Suite, config: EvaluationConfig) -> Session:
+        """Plan what is asked; raises as `evaluate`."""
+        metrics = load_metrics(_metric_names(suite, config.metrics))
+        data = _verified(data)
+        plan = make_plan(data, setting, suite=suite, only=config.only, limit=config.limit, seed=config.seed)
+        return cls(data, plan, suite, metrics, config)
+
+    def evaluate(self, target: TargetModel, out: str | Path | None) -> Results:
+        """Evaluate one model; all those of a session must have the same processor."""
+        started, config, names = time.monotonic(), self.config, list(self.metrics)
+        meta = _meta(target, self.data, self.plan, self.suite, names, config)
+        output = OutputFolder(Path(out), meta, force=config.force) if out is not None else None
+        finished = output.finished() if output else None
+        if finished is not None:
+            log(f"{out}: this evaluation is finished; nothing to do.")
+            return finished
+
+        from offside_eval.inference.engine import Engine
+
+        engine = Engine(
+            model=target.load(),
+            processor=target.processor,
+            batch_size=config.batch_size,
+            max_new_tokens=config.max_new_tokens,
+            max_length=config.max_length,
+            saved=output.saved() if output else None,
+        )
+        needs = frozenset[Need]().union(*(metric.needs for metric in self.metrics.values()))
+        if self._items is None:
+            self._items = engine.encode(self.plan.questions.values(), needs)
+            _warn_of_long_answers(self._items, config.max_new_tokens)
+        prepared = time.monotonic()
+        if output:
+            output.begin()
+        answers = engine.ask(self._items, needs)
+        asked = time.monotonic()
+        held_out = target.run.validation.record_ids if target.run and target.run.validation else ()
+        samples = samples_frame(sample_rows(self.plan, answers, self.metrics, held_out), names)
+        setting = self.plan.request.setting.name
+        found = aggregate(counted(samples), names, setting=setting, n_boot=config.n_boot, seed=config.seed)
+        results = Results(samples, found, meta)
+        if output:
+            seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
+            results = output.finish(results, _timing(seconds, answers))
+        return results
 
 
 def _metric_names(suite: Suite, asked: tuple[str, ...]) -> list[str]:
-    names = list(dict.fromkeys(asked)) or metric_names(variants=suite == "full")
+    of_suite = LIGHT_METRICS if suite == "light" else metric_names(variants=suite == "full")
+    names = list(dict.fromkeys(asked)) or list(of_suite)
     generates = any("generation" in metric.needs for metric in load_metrics(names).values())
     return names if ALWAYS in names or not generates else [*names, ALWAYS]
 

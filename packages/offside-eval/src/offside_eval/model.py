@@ -12,6 +12,32 @@ from offside_data.run_manifest import RunManifest
 from offside_eval.config import EvaluationConfig, Role
 
 
+class Shelf:
+    """Room for one loaded model. Where the next one is another adapter on the same base, only the adapter is read."""
+
+    def __init__(self) -> None:
+        self._model: Any = None
+        self._base: str | None = None
+
+    def load(self, target: TargetModel) -> Any:
+        """A model, in eval mode; the one before must not be used any more.
+
+        Raises:
+            ModelError: If its folder can't be loaded.
+        """
+        from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter, load_model, swap_adapter
+
+        folder = Path(target.path)
+        base = str(Path(base_of_adapter(folder)).resolve()) if (folder / ADAPTER_CONFIG).is_file() else None
+        if base is not None and base == self._base:
+            swap_adapter(self._model, folder)
+        else:
+            self._model = None  # Two at once may not fit into memory.
+            self._model = load_model(target.path, device=target.device, dtype=target.dtype)
+        self._base = base
+        return self._model
+
+
 @dataclass(frozen=True)
 class TargetModel:
     """The model under evaluation and what is recorded about it.
@@ -24,7 +50,8 @@ class TargetModel:
         processor: Its processor.
         device: Where it runs.
         dtype: Type of its weights.
-        model: The model itself, null until `load` is called for one given by path.
+        model: The model itself; null for one given by path.
+        shelf: Where a model given by path is loaded; null loads it by itself.
     """
 
     path: str
@@ -35,9 +62,10 @@ class TargetModel:
     device: str
     dtype: str
     model: Any = None
+    shelf: Shelf | None = None
 
     @classmethod
-    def of(cls, model: Any, processor: Any, config: EvaluationConfig) -> TargetModel:
+    def of(cls, model: Any, processor: Any, config: EvaluationConfig, *, shelf: Shelf | None = None) -> TargetModel:
         """Find out everything about a model short of loading it.
 
         Raises:
@@ -66,7 +94,7 @@ class TargetModel:
         if processor is None:
             processor = load_processor(model, max_pixels=config.max_pixels)
         device = config.device or default_device()
-        return cls(str(model), model_digest(model), run, role, processor, device, config.dtype)
+        return cls(str(model), model_digest(model), run, role, processor, device, config.dtype, shelf=shelf)
 
     def load(self) -> Any:
         """The model, in eval mode.
@@ -76,6 +104,4 @@ class TargetModel:
         """
         if self.model is not None:
             return self.model
-        from offside_data.vlm import load_model
-
-        return load_model(self.path, device=self.device, dtype=self.dtype)
+        return (self.shelf or Shelf()).load(self)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 SAMPLES, AGGREGATES, META, TIMING = "samples.parquet", "aggregates.json", "results.json", "timing.json"
+CURVE = "curve.json"
+"""Lists the results folders beside it, which are of the points of one run."""
 VARIANTS = ("plain", "blank", "swapped")
 """How a picture was shown: as it is, with its text removed, or with another value in its text."""
 SAMPLE_COLUMNS: dict[str, str] = {
@@ -49,6 +51,7 @@ SAMPLE_COLUMNS: dict[str, str] = {
     "prediction": "String",
     "n_new_tokens": "Int64",
     "ended": "Boolean",
+    "held_out": "Boolean",
     "states_old": "Float64",
     "states_correction": "Float64",
 }
@@ -57,6 +60,8 @@ SAMPLE_COLUMNS: dict[str, str] = {
 `slice` is `forget`, `keep:<slice name>` or `measure:<slice name>`. `answer` is the gold answer of
 the row: on `swapped` the value now shown; `states_old` says there whether the old value was given.
 `states_correction` says on private forget records whether the value was given that corrects the rumour.
+`held_out` marks the records by which the run that made the model was stopped: asked like the rest, but counted in no
+aggregate and no comparison.
 `n_choices` is null where no choices were weighed; guessing among them is right once in `n_choices`.
 """
 
@@ -131,11 +136,33 @@ class Results:
         return Results(self.samples, self.aggregates, self.meta, path)
 
 
+def counted(samples: pl.DataFrame) -> pl.DataFrame:
+    """The rows that may be counted: those that the run wasn't stopped by."""
+    return samples.filter(~samples["held_out"].fill_null(False)) if "held_out" in samples.columns else samples
+
+
 def _parsed(file: Path) -> Any:
     try:
         return parse_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ResultsError(f"{file}: not valid JSON: {error}. Evaluate the model again.") from error
+
+
+def places_of(path: str | Path) -> list[Path]:
+    """The results folders that a path stands for: itself, or those of all points of a curve.
+
+    Raises:
+        ResultsError: If it holds a list of points that can't be read.
+    """
+    path = Path(path)
+    if not (path / CURVE).is_file():
+        return [path]
+    content = _parsed(path / CURVE)
+    try:
+        names = [Path(str(point["results"])).name for point in content["points"]]
+    except (KeyError, TypeError) as error:
+        raise ResultsError(f"{path / CURVE}: not a list of points. Evaluate the curve again.") from error
+    return [path / name for name in names]
 
 
 def samples_frame(rows: list[dict[str, Any]], metrics: list[str]) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from offside_data.tagging.answering import Asked, how_answered
@@ -27,9 +27,20 @@ _FROM_RECORD = (
 )
 
 
-def sample_rows(plan: Plan, answers: Answers, metrics: Mapping[str, SampleMetric]) -> list[dict[str, Any]]:
-    """Score every question once; a row for each slice it stands in, in the order of the plan."""
+def sample_rows(
+    plan: Plan, answers: Answers, metrics: Mapping[str, SampleMetric], held_out: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Score every question once; a row for each slice it stands in, in the order of the plan.
+
+    Args:
+        plan: What was asked.
+        answers: What the model did with it.
+        metrics: By name.
+        held_out: Ids of the records that the model's run was stopped by.
+    """
     scored = {key: _row(question, answers, metrics) for key, question in plan.questions.items()}
+    for row in scored.values():
+        row["held_out"] = row["record_id"] in held_out
     return [{**scored[key], "slice": name} for name, key in plan.places]
 
 

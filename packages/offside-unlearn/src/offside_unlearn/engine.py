@@ -28,18 +28,20 @@ from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder
 from offside_unlearn.start import Start, Trainable, check_tune, make_trainable
 from offside_unlearn.trainer import Objective, Schedule, TrainConfig, train
 from offside_unlearn.tune import LoraOptions
+from offside_unlearn.validation import Watch
 
 CURVE = "curve"
-"""Folder inside a relearned run that holds the model after fewer steps."""
+"""Folder inside a run that holds the model after fewer steps, each a run folder of its own."""
 
 
 @dataclass(frozen=True)
 class PreparedTraining:
-    """What `Job.prepare` makes: all batches, what is minimised, and facts for the manifest."""
+    """What `Job.prepare` makes: all batches, what is minimised, facts for the manifest, and what may stop it."""
 
     plan: BatchPlan
     objective: Objective
     facts: Mapping[str, Any] = field(default_factory=dict)
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +126,16 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
         with whole_folder(work.folder / CURVE / name, force=True) as folder:
             _save_weights(model, processor, job.start.base["path"], folder, job.out / CURVE / name)
 
+    watch = training.watch
+    if watch is not None:
+        watch.begin(trainable.model)
     schedule = Schedule(
-        work.folder, job.options.checkpoint_seconds, [s for s in job.curve if s], keep, work.note_seconds
+        folder=work.folder,
+        checkpoint_seconds=job.options.checkpoint_seconds,
+        save_at=[s for s in job.curve if s],
+        save=keep,
+        stop=watch,
+        saved=work.note_seconds,
     )
     # Building a model and its batches may draw random numbers; training starts from the seed alone.
     history = train(trainable.model, training.plan, training.objective, job.config, job.options.seed, schedule)
@@ -140,6 +150,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
         facts = {
             "title": job.title,
             **training.facts,
+            **(watch.facts() if watch else {}),
             "base_commit": getattr(trainable.model.config, "_commit_hash", None),
             "trained_parts": trainable.parts,
             "image_backend": image_backend(processor),
@@ -147,7 +158,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             "threads": torch.get_num_threads(),
             "wall_time_s": round(work.seconds(), 2),
             "peak_memory_mb": _peak_memory_mb(trainable.model),
-            "steps": training.plan.steps,
+            "steps": int(history[-1]["step"]),
             "loss_history": manifests.thin(history),
         }
         manifest = manifests.complete(identity, facts)
@@ -173,8 +184,12 @@ def _describe_curve(curve: Path, manifest: RunManifest, history: list[dict[str, 
     for folder in sorted(curve.glob("step-*")):
         step = int(folder.name.split("-")[1])
         so_far = [entry for entry in history if entry["step"] <= step]
-        facts = {"steps": step, "loss_history": manifests.thin(so_far), "curve": []}
-        point = {**manifest.to_json(), **facts, "title": f"{manifest.title}, after {step} steps"}
+        whole = manifest.to_json()
+        facts = {"steps": step, "loss_history": manifests.thin(so_far), "curve": [], "point_of": manifest.request}
+        point = {**whole, **facts, "title": f"{manifest.title}, after {step} steps"}
+        if "checks" in whole:
+            point["checks"] = [check for check in whole["checks"] if check["step"] <= step]
+            del point["stopped"]
         manifests.write(folder, RunManifest.from_json(point, folder))
 
 

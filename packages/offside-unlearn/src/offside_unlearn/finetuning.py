@@ -136,6 +136,7 @@ def relearn(
         "trained_on": sorted({*start.trained_on, *parts}),
         # What was to be forgotten before; an evaluation asks whether it is back.
         **{name: before.get(name) for name in ("method", "setting", "only", "forget")},
+        **({"validation": before["validation"]} if before.get("validation") else {}),
     }
     task = FinetuneTask(dataset, parts, train_config, lora, options)
     curve = tuple(sorted({int(step) for step in curve_steps}))

@@ -97,13 +97,15 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When to write what while training; none of it changes the result.
+    """When to write what while training; nothing but `stop` changes the result.
 
     Args:
         folder: For checkpoints.
         checkpoint_seconds: At least so long between two checkpoints.
-        save_at: After these steps `save` is called, for relearning curves.
+        save_at: After these steps `save` is called, for curves.
         save: Called with the model and the step.
+        stop: Called after `save`; training ends where it says so. What it says depends on the weights alone, so
+            that a resumed training ends at the same step.
         saved: Called after each checkpoint.
     """
 
@@ -111,6 +113,7 @@ class Schedule:
     checkpoint_seconds: float = RunOptions.checkpoint_seconds
     save_at: Sequence[int] = ()
     save: Callable[[Any, int], None] | None = None
+    stop: Callable[[Any, int], bool] | None = None
     saved: Callable[[], None] | None = None
 
 
@@ -285,7 +288,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
 
 
 class _Checkpoints(TrainerCallback):  # type: ignore[misc]
-    """Save by the clock, mark what is complete, and save what a relearning curve needs."""
+    """Save by the clock, mark what is complete, save what a curve needs, and stop where it has reached its end."""
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
@@ -295,6 +298,9 @@ class _Checkpoints(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         if state.global_step in self._schedule.save_at and self._schedule.save is not None:
             self._schedule.save(kwargs["model"], state.global_step)
+            if self._schedule.stop is not None and self._schedule.stop(kwargs["model"], state.global_step):
+                control.should_training_stop = True
+                return control  # Without a checkpoint: one at this step would be gone on from.
         # Checkpoints may cost a twentieth of the time, however large the model is.
         wait = max(self._schedule.checkpoint_seconds, 20 * self._cost)
         if time.monotonic() - self._last >= wait and state.global_step < state.max_steps:

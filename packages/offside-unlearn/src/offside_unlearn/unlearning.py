@@ -13,8 +13,10 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.plugins import Registry
 from offside_data.request import Request
+from offside_data.run_manifest import HeldOut
 from offside_data.seeding import rng
 from offside_data.settings import Slice
+from offside_data.taxonomy import Taxonomy
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan, ExampleSource, Needs, Stream, count_steps, encode_rows
@@ -26,6 +28,7 @@ from offside_unlearn.runs import Run
 from offside_unlearn.start import Trainable, check_lora, find_start
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions
+from offside_unlearn.validation import ValidationConfig, Watch, hold_out, parse_until
 
 METHODS = Registry(
     "offside_unlearn.methods",
@@ -67,6 +70,9 @@ def unlearn(
     config: Mapping[str, Any] | None,
     out: str | Path,
     options: RunOptions | None = None,
+    *,
+    curve_steps: Sequence[int] = (),
+    until: str | None = None,
 ) -> Run:
     """Unlearn what a setting asks for, with one method.
 
@@ -79,19 +85,27 @@ def unlearn(
         config: Options of the method, of `UnlearnConfig` and `LoraOptions` that differ from the defaults.
         out: The run folder.
         options: The rest.
+        curve_steps: Keep the model after so many steps besides, in `OUT/curve/step-…`, each a run folder of its own.
+            With them the learning rate stays as it is after the warm-up, and training ends at the last one, unless
+            `config` says otherwise: then the model after n steps is what n steps make, whatever follows.
+        until: `forgetting=LEVEL`: end at the first of these steps at which so much of a validation part is forgotten,
+            or the model collapses; see `validation`.
 
     Raises:
         UsageError: If an option is unknown or the dataset doesn't offer the setting.
     """
     options = options or RunOptions()
+    curve = tuple(sorted({int(step) for step in curve_steps}))
     module = METHODS.load(method)
-    method_config, train_config, lora = build_configs(config or {}, module.Config, UnlearnConfig, LoraOptions)
+    types = (module.Config, UnlearnConfig, LoraOptions, *((ValidationConfig,) if until else ()))
+    method_config, train_config, lora, *watching = build_configs(with_curve(config or {}, curve, until), *types)
     dataset = opened(data)
     request = dataset.request(setting, options.only)
     forget = limited(request.forget, options)
     ids = sorted(forget["record_id"])
     retain = _retain_rows(dataset, request, train_config)
-    task = UnlearnTask(forget, retain, module.Method(method_config), train_config, options)
+    watched = _watched(forget, retain, dataset, watching[0], until, options) if until else None
+    task = UnlearnTask(forget, retain, module.Method(method_config), train_config, options, watched)
     start = find_start(model, processor)
     check_lora(start, options, config or {})
     return execute(
@@ -103,19 +117,69 @@ def unlearn(
                 "command": "run",
                 "role": "unlearned",
                 "method": method,
-                "config": configs_of(method_config, train_config),
+                "config": configs_of(method_config, train_config, *watching),
                 "dataset": dataset_facts(dataset),
                 "setting": setting,
                 "only": list(options.only),
                 "forget": {"digest": ids_digest(ids), "record_ids": ids},
                 "trained_on": list(start.trained_on),
+                **(watched.identity() if watched else {}),
             },
             config=train_config,
             lora=lora,
             options=options,
             prepare=task.prepare,
+            curve=curve,
         )
     )
+
+
+def with_curve(config: Mapping[str, Any], curve: Sequence[int], until: str | None) -> dict[str, Any]:
+    """Options with the defaults that a curve has: a constant learning rate, and no steps after its last one.
+
+    Raises:
+        UsageError: If a run is to stop by itself, and there are no steps at which it could.
+    """
+    if not curve:
+        if until is not None:
+            raise UsageError("--until is looked at after the steps of a curve: give them with --curve-steps.")
+        return dict(config)
+    if curve[0] < 1:
+        raise UsageError(f"--curve-steps: {curve[0]} is no step; the model before the first one is the start itself.")
+    length = {} if {"epochs", "max_steps"} & config.keys() else {"max_steps": curve[-1]}
+    return {"schedule": "constant", **length, **config}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a run stops by itself: what is asked of the model, and what it is to reach."""
+
+    until: str
+    held_out: HeldOut
+    tables: Sequence[Any]
+    taxonomy: Taxonomy
+    config: ValidationConfig
+
+    def identity(self) -> dict[str, Any]:
+        """What of it decides the run's result, for the manifest."""
+        part = self.held_out
+        ids = {"forget": list(part.forget), "retain": list(part.retain), "seed": part.seed}
+        return {"until": self.until, "validation": ids}
+
+    def watch(self, encoder: Encoder, folder: Path) -> Watch:
+        """What looks at the run."""
+        level = parse_until(self.until)
+        options = {"level": level, "config": self.config, "folder": folder}
+        return Watch.of(self.held_out, self.tables, encoder, self.taxonomy, **options)
+
+
+def _watched(
+    forget: Any, retain: Mapping[str, Any], dataset: OffsideDataset, config: ValidationConfig, until: str, options: Any
+) -> Watched:
+    level = parse_until(until)
+    used = {name: limited(rows, options) for name, rows in retain.items()}
+    tables = [forget, *used.values()]
+    return Watched(f"forgetting={level:g}", hold_out(forget, used, config), tables, dataset.taxonomy, config)
 
 
 def _retain_rows(dataset: OffsideDataset, request: Request, config: UnlearnConfig) -> dict[str, Any]:
@@ -155,11 +219,13 @@ class UnlearnTask:
     method: UnlearningMethod[Any]
     config: UnlearnConfig
     options: RunOptions
+    watched: Watched | None = None
 
     def prepare(self, trainable: Trainable, processor: Any, folder: Path) -> PreparedTraining:
         """Encode the records, plan the batches, and prepare the frozen reference."""
         config, needs, seed = self.config, self.method.needs(), self.options.seed
-        examples = self._encode(Encoder(processor, max_length=config.max_length), needs)
+        encoder = Encoder(processor, max_length=config.max_length)
+        examples = self._encode(encoder, needs)
         collator = Collator(processor, augment=Augment(seed=seed) if config.augment else None)
         plan = BatchPlan(
             self._sources(examples),
@@ -188,7 +254,8 @@ class UnlearnTask:
             "reference": reference.how,
             "retain": {name: len(rows) for name, rows in self.retain.items()} if needs.retain else {},
         }
-        return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts)
+        watch = self.watched.watch(encoder, folder) if self.watched else None
+        return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
 
     def _encode(self, encoder: Encoder, needs: Needs) -> dict[str, list[Encoded]]:
         """The records of each side that the method reads."""

@@ -54,6 +54,29 @@ def load_model(
     return model.to(device).eval()
 
 
+def swap_adapter(model: Any, run: str | Path) -> None:
+    """Put another adapter of the same size in the place of a loaded model's, which stays where it is.
+
+    Args:
+        model: A `PeftModel` from `load_model`; what its adapter was is lost.
+        run: The other adapter's folder, on the same base model.
+
+    Raises:
+        ModelError: If it isn't as large, sits elsewhere, or is incomplete.
+    """
+    from peft import PeftConfig, load_peft_weights, set_peft_model_state_dict
+
+    run = Path(run)
+    if not (run / ADAPTER_WEIGHTS).is_file():
+        raise ModelError(f"{run}: {ADAPTER_WEIGHTS} isn't there, so the run is incomplete: run the command again.")
+    own, other = model.peft_config[model.active_adapter], PeftConfig.from_pretrained(str(run))
+    for name in ("peft_type", "r", "lora_alpha", "target_modules", "target_parameters", "use_rslora", "use_dora"):
+        if getattr(own, name, None) != getattr(other, name, None):
+            raise ModelError(f"{run}: its adapter has another {name} than the one that is loaded; load it by itself.")
+    _check_adapter(run, model)
+    set_peft_model_state_dict(model, load_peft_weights(str(run), device="cpu"), adapter_name=model.active_adapter)
+
+
 def usable_device(device: str | torch.device | None) -> torch.device:
     """The device that is meant, before anything is loaded onto it.
 

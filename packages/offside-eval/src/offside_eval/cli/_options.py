@@ -29,6 +29,11 @@ def comparison_options(function: F) -> F:
             metavar="CHILD=PARENT",
             help="Results of a relearned model and of the one it came from, if no manifest says.",
         ),
+        click.option(
+            "--at",
+            metavar="forgetting=LEVEL,…",
+            help="Where the curves of methods are compared. [default: forgetting=0.5,0.8,0.95]",
+        ),
         click.option("--retain-only", type=folder, help="Results of the model that never saw it."),
         click.option("--vanilla", type=folder, help="Results of the model that learnt everything."),
         click.argument("results", nargs=-1, required=True, type=folder, metavar="RESULTS..."),
@@ -37,13 +42,14 @@ def comparison_options(function: F) -> F:
     return function
 
 
-def comparison_of(*, relearned: Sequence[str], **options: Any) -> Comparison:
+def comparison_of(*, relearned: Sequence[str], at: str | None, **options: Any) -> Comparison:
     """Compare as the options say.
 
     Raises:
-        UsageError: If `--relearned` isn't CHILD=PARENT, or as `compare`.
+        UsageError: If `--relearned` isn't CHILD=PARENT, `--at` isn't forgetting=LEVEL,…, or as `compare`.
     """
-    from offside_eval.compare import compare
+    from offside_eval.compare import LEVELS, compare
+    from offside_eval.compare.trajectories import parse_levels
 
     pairs = {}
     for pair in relearned:
@@ -51,4 +57,4 @@ def comparison_of(*, relearned: Sequence[str], **options: Any) -> Comparison:
         if not (child and equals and parent):
             raise UsageError(f"--relearned takes CHILD=PARENT (two results folders), got {pair!r}.")
         pairs[child] = parent
-    return compare(relearned=pairs, **options)
+    return compare(relearned=pairs, at=LEVELS if at is None else parse_levels(at), **options)

@@ -18,9 +18,10 @@ def command(as_json: bool, **options: Any) -> None:
     """Put models side by side, given the RESULTS folders that `offside-eval run` wrote.
 
     Which is vanilla, retain-only or unlearned stands in the results; several settings are grouped.
-    In brackets: 95 % intervals from resampled subjects.
+    In brackets: 95 % intervals from resampled subjects. The folder of a curve stands for all its points: such methods
+    are compared where they have forgotten the same, and ranked at the highest of the levels that all of them reached.
     """
-    from offside_eval.compare.show import terminal_rows, text
+    from offside_eval.compare.show import level_rows, terminal_rows, text
     from offside_eval.findings import look_for
 
     comparison = comparison_of(**options)
@@ -32,6 +33,9 @@ def command(as_json: bool, **options: Any) -> None:
         columns, rows = terminal_rows(setting)
         print_cards(f"{setting.name}: {setting.summary}", columns, rows)
         click.echo()
+        for level in setting.levels:
+            print_cards(f"{setting.name} at forgetting {level:g}", *level_rows(setting, level))
+            click.echo()
     print_cards(
         "published findings",
         ["finding", "effect", "verdict", "because"],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,10 +19,11 @@ from offside_data.commandline import (
     print_json,
     seed_option,
 )
-from offside_eval.config import DEFAULT_SUITE, ROLES, EvaluationConfig, Suite
+from offside_eval.config import CURVE_SUITE, DEFAULT_SUITE, HEADLINE_METRIC, ROLES, EvaluationConfig, Suite
 
 if TYPE_CHECKING:
     from offside_eval.aggregate import Aggregate
+    from offside_eval.results import Results
 
 HEADLINE = ("value_match", "rouge_l", "degenerate")
 """Metrics shown in the terminal where more than `MAX_SHOWN` were computed; the folder has all."""
@@ -38,9 +39,10 @@ MAX_SHOWN = 4
 @click.option(
     "--suite",
     type=click.Choice(typing.get_args(Suite)),
-    default=DEFAULT_SUITE,
-    help="core: every metric; full: their variants too; utility: only general questions.",
+    help="core: every metric; full: their variants too; light: generation, choices, probability; utility: only "
+    f"general questions. [default: {DEFAULT_SUITE}; {CURVE_SUITE} with --curve]",
 )
+@click.option("--curve", is_flag=True, help="Evaluate every point of the run MODEL, each into a folder in OUT.")
 @click.option("--metrics", metavar="A,B", help="Only these metrics, e.g. value_match,bleu:paper.")
 @click.option("--only", multiple=True, help="Narrow the request: subject=ID, attribute=NAME or file=PATH.")
 @click.option("--role", type=click.Choice(ROLES), help="What the model is, if its folder doesn't say.")
@@ -52,7 +54,16 @@ MAX_SHOWN = 4
 @seed_option
 @force_option
 @json_option
-def command(out: Path, model: str, data: str, setting: str, suite: Suite, as_json: bool, **options: object) -> None:
+def command(
+    out: Path,
+    model: str,
+    data: str,
+    setting: str,
+    suite: Suite | None,
+    curve: bool,
+    as_json: bool,
+    **options: object,
+) -> None:
     """Ask MODEL everything that SETTING asks, score its answers, and write OUT.
 
     Started again after an interruption, it goes on where it was; a finished OUT is reused.
@@ -61,13 +72,45 @@ def command(out: Path, model: str, data: str, setting: str, suite: Suite, as_jso
     from offside_eval.evaluation import evaluate
 
     config = build(EvaluationConfig, options)
-    results = evaluate(model, None, data, setting, suite, config=config, out=out)
+    if curve:
+        _curve(out, model, data, setting, suite or CURVE_SUITE, config, as_json=as_json)
+        return
+    results = evaluate(model, None, data, setting, suite or DEFAULT_SUITE, config=config, out=out)
     if as_json:
-        aggregates = [dataclasses.asdict(entry) for entry in results.aggregates]
-        print_json({"out": str(out), **results.meta.to_json(), "aggregates": aggregates})
+        print_json(_document(results))
         return
     print_cards(f"{model}: {setting}", *summary(results.aggregates, results.metrics))
     click.echo(f"written to {out}")
+
+
+def _curve(
+    out: Path, model: str, data: str, setting: str, suite: Suite, config: EvaluationConfig, *, as_json: bool
+) -> None:
+    from offside_eval.curve import evaluate_curve
+
+    points = evaluate_curve(model, data, setting, suite, config=config, out=out)
+    if as_json:
+        print_json({"out": str(out), "points": [{"steps": n, **_document(r)} for n, r in points.items()]})
+        return
+    print_cards(f"{model}: {setting}", *curve_summary({n: r.aggregates for n, r in points.items()}))
+    click.echo(f"written to {out}: {len(points)} points")
+
+
+def _document(results: Results) -> dict[str, Any]:
+    aggregates = [dataclasses.asdict(entry) for entry in results.aggregates]
+    return {"out": str(results.path), **results.meta.to_json(), "aggregates": aggregates}
+
+
+def curve_summary(points: Mapping[int, Sequence[Aggregate]]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of a curve's table: one row a point, one column a slice and scope of the headline metric."""
+    rows: dict[int, dict[str, str]] = {step: {} for step in points}
+    for step, aggregates in points.items():
+        for entry in aggregates:
+            if entry.metric == HEADLINE_METRIC and entry.scope is not None and entry.variant == "plain":
+                name = f"{entry.slice} {entry.scope}"
+                rows[step][name] = _cell(entry, with_interval=False)
+    columns = list(dict.fromkeys(name for cells in rows.values() for name in cells))
+    return ["step", *columns], [[str(step), *(cells.get(c, "-") for c in columns)] for step, cells in rows.items()]
 
 
 def summary(aggregates: Sequence[Aggregate], metrics: list[str]) -> tuple[list[str], list[list[str]]]:

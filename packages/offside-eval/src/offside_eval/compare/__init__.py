@@ -5,28 +5,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from offside_data.errors import UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.settings import SETTINGS
 from offside_eval.compare.checks import MismatchError, check_comparable, notes_on
-from offside_eval.compare.comparison import Comparison, ModelRow, SettingComparison
-from offside_eval.compare.models import identify_models, load_all
+from offside_eval.compare.comparison import Comparison, SettingComparison
+from offside_eval.compare.model_row import ModelRow
+from offside_eval.compare.models import identify_models, load_all, without_held_out
 from offside_eval.compare.quantities import Figure, Quantity
 from offside_eval.compare.rows import setting_rows
+from offside_eval.compare.trajectories import LEVELS, Candidate, Trajectory
 from offside_eval.config import HEADLINE_METRIC
 from offside_eval.results import Results
 
 __all__ = [
     "HEADLINE_METRIC",
+    "LEVELS",
+    "Candidate",
     "Comparison",
     "Figure",
     "MismatchError",
     "ModelRow",
     "Quantity",
     "SettingComparison",
+    "Trajectory",
     "compare",
 ]
 
@@ -39,6 +44,7 @@ def compare(
     relearned: Mapping[str, str] | None = None,
     metric: str = HEADLINE_METRIC,
     allow_mismatch: bool = False,
+    at: Sequence[float] = LEVELS,
 ) -> Comparison:
     """Compare models that were evaluated in one or several settings.
 
@@ -52,6 +58,7 @@ def compare(
             run manifest doesn't say.
         metric: The per-record score to compute everything from.
         allow_mismatch: Compare models that were unlearned on different records all the same.
+        at: Shares of forgetting at which methods are compared of which there are trajectories.
 
     Raises:
         UsageError: If there are no results, a control is there twice, or a metric is unknown.
@@ -65,12 +72,15 @@ def compare(
     known = sorted({name for r in loaded for name in r.metrics})
     if metric not in known:
         raise UsageError(unknown_name_message("metric", metric, known))
+    loaded, held_out = without_held_out(loaded)
     given = {role: None if place is None else loaded[place] for role, place in places.items()}
     models = identify_models(loaded, vanilla=given["vanilla"], retain_only=given["retain_only"], relearned=relearned)
     notes = check_comparable(loaded, models, allow=allow_mismatch) + notes_on(loaded, models)
+    if held_out:
+        notes.append(f"{held_out} records by which runs were stopped are left out, whatever was asked about them.")
     names = {r.setting for r in loaded}
     order = [name for name in SETTINGS if name in names] + sorted(names - set(SETTINGS))
-    return Comparison(metric, {name: setting_rows(name, models, metric) for name in order}, models, notes)
+    return Comparison(metric, {name: setting_rows(name, models, metric, at) for name in order}, models, notes)
 
 
 def _place(loaded: list[Results], chosen: Results | str | Path) -> int:

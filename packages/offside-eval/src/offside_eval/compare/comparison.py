@@ -4,96 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-from offside_eval.compare.models import CONTROLS, Model, ModelSet
-from offside_eval.compare.quantities import Figure, Quantity, unscored
-from offside_eval.results import Results
-
-
-@dataclass(frozen=True, eq=False)
-class ModelRow:
-    """One model in one setting.
-
-    Args:
-        label: Short name, unique within the setting: the method, or the role of a control.
-        model: The model.
-        results: The evaluation that the row is about; null for a control that was evaluated in
-            another setting only (its answers to the same records are used).
-        setting: Name of the setting.
-        quantities: Every number by name (see `measures`), scored or not.
-        collapsed: Why the model counts as collapsed; empty when it doesn't.
-        p_forgot: Holm-corrected p-value that it answers the forgotten claims just as vanilla does.
-        parent: Label of the model that a relearned one came from.
-    """
-
-    label: str
-    model: Model
-    results: Results | None
-    setting: str
-    quantities: Mapping[str, Quantity]
-    collapsed: tuple[str, ...] = ()
-    p_forgot: float | None = None
-    parent: str | None = None
-
-    @property
-    def role(self) -> str:
-        """Role of the model."""
-        return self.model.role
-
-    @property
-    def is_control(self) -> bool:
-        """Whether the row is there for comparison only."""
-        return self.role in CONTROLS
-
-    def quantity(self, name: str) -> Quantity:
-        """A number by name; not scored if nothing of that name was measured."""
-        return self.quantities.get(name) or unscored("not measured in this setting")
-
-    @cached_property
-    def figures(self) -> dict[str, Figure]:
-        """Every number with its interval."""
-        return {name: quantity.figure() for name, quantity in self.quantities.items()}
-
-    def figure(self, name: str) -> Figure:
-        """One number with its interval."""
-        return self.figures.get(name) or self.quantity(name).figure()
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "label": self.label,
-            "role": self.role,
-            "method": self.model.method,
-            "model": {"path": self.model.path, "digest": self.model.digest},
-            "results": str(self.results.path) if self.results and self.results.path else None,
-            "parent": self.parent,
-            "steps": self.model.steps if self.role == "relearned" else None,
-            "collapsed": list(self.collapsed),
-            "p_forgot": self.p_forgot,
-            "figures": {name: figure.to_dict() for name, figure in self.figures.items()},
-        }
+from offside_eval.compare.model_row import ModelRow
+from offside_eval.compare.models import ModelSet
+from offside_eval.compare.trajectories import Candidate
 
 
 @dataclass(frozen=True)
 class SettingComparison:
-    """The rows of one setting: models best first, collapsed ones last, and the controls."""
+    """The rows of one setting.
+
+    Args:
+        name: Of the setting.
+        summary: In a sentence.
+        rows: Models best first, then those that fell short of the level, then collapsed ones.
+        controls: Models shown beside them.
+        candidates: The methods of which there are trajectories.
+        levels: Forgetting at which they are compared.
+        level: The one at which they are ranked; null without trajectories, or if none got to any.
+    """
 
     name: str
     summary: str
     rows: Sequence[ModelRow]
     controls: Sequence[ModelRow]
+    candidates: Sequence[Candidate] = ()
+    levels: Sequence[float] = ()
+    level: float | None = None
 
     @property
     def ranked(self) -> list[ModelRow]:
         """The unlearned models that didn't collapse, best balance of forgetting and keeping first."""
-        return [r for r in self.rows if not r.collapsed and r.role != "relearned"]
+        return [r for r in self.rows if not (r.collapsed or r.fell_short) and r.role != "relearned"]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "summary": self.summary,
+            "ranked_at_forgetting": self.level,
+            "at_forgetting": [
+                {"level": level, "models": [c.to_dict(level) for c in self.candidates]} for level in self.levels
+            ],
             "models": [r.to_dict() for r in self.rows],
             "controls": [r.to_dict() for r in self.controls],
         }

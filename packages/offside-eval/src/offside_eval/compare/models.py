@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.errors import UsageError
-from offside_eval.results import Results
+from offside_eval.results import Results, places_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,16 +75,34 @@ class Model:
 
 
 def load_all(results: Iterable[Results | str | Path]) -> list[Results]:
-    """Load what isn't loaded yet.
+    """Load what isn't loaded yet; the folder of a curve stands for all its points.
 
     Raises:
         UsageError: If nothing was given.
         ResultsError: If a folder holds no finished evaluation.
     """
-    loaded = [r if isinstance(r, Results) else Results.load(r) for r in results]
+    loaded: list[Results] = []
+    for given in results:
+        loaded += [given] if isinstance(given, Results) else [Results.load(place) for place in places_of(given)]
     if not loaded:
         raise UsageError("no results to compare: give the folders that `offside-eval run` wrote.")
     return loaded
+
+
+def without_held_out(results: Sequence[Results]) -> tuple[list[Results], int]:
+    """Leave out what any of the runs was stopped by: from all results alike, so that all are about the same records.
+
+    Returns:
+        The results without these records, and how many records that are.
+    """
+    import polars as pl
+
+    runs = [r.meta.model.run for r in results]
+    ids = frozenset[str]().union(*(run.validation.record_ids for run in runs if run and run.validation))
+    if not ids:
+        return list(results), 0
+    counted = ~pl.col("record_id").is_in(list(ids))
+    return [replace(r, samples=r.samples.filter(counted)) for r in results], len(ids)
 
 
 def name_of(results: Results) -> str:

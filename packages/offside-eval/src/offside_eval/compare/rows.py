@@ -8,12 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from offside_data.settings import SETTINGS
-from offside_eval.compare.comparison import ModelRow, SettingComparison
+from offside_eval.compare.by_scope import kept_by_scope
+from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.measures import collapse, forgotten, measure_all
+from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet
-from offside_eval.compare.quantities import unscored
+from offside_eval.compare.quantities import Quantity, unscored
 from offside_eval.compare.relearning import bounce_back, corrections
 from offside_eval.compare.scores import ScoreTable
+from offside_eval.compare.seeds import recipe, seed_of, together
+from offside_eval.compare.trajectories import LEVELS, Candidate, Trajectory, ranking_level
 from offside_eval.results import Results
 from offside_eval.statistics import holm
 
@@ -21,22 +25,112 @@ BY_DEFINITION = {"vanilla": "0 by definition", "retain_only": "1 by definition"}
 """Forgetting of the controls that its scale rests on."""
 
 
-def setting_rows(name: str, models: ModelSet, metric: str) -> SettingComparison:
-    """All rows of the setting `name`, the compared ones in order and the controls."""
+def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[float] = LEVELS) -> SettingComparison:
+    """All rows of the setting `name`, the compared ones in order and the controls.
+
+    Args:
+        name: Of the setting.
+        models: All models.
+        metric: The score.
+        levels: Forgetting at which methods are compared of which there are trajectories.
+    """
     asked = list(_evaluations(name, models))
-    compared = [(m, r) for m, r in asked if m.role in COMPARED]
-    rows, p_values = [], []
-    for (model, r), label in zip(compared, _labels([m for m, _ in compared], models), strict=True):
-        row, p_value = _compared_row(label, model, r, models, metric)
-        rows.append(row)
-        p_values.append(p_value)
-    rows = _with_holm(rows, p_values)
+    groups = _groups([(m, r) for m, r in asked if m.role in COMPARED])
+    labels = _labels([group[0][0] for group in groups], models)
+    candidates = [
+        _candidate(label, group, models, metric)
+        for label, group in zip(labels, groups, strict=True)
+        if _is_trajectory(group)
+    ]
+    level = ranking_level(candidates, levels)
+    rows = [candidate.row(level) for candidate in candidates]
+    plain, p_values = [], []
+    for label, group in zip(labels, groups, strict=True):
+        if not _is_trajectory(group):
+            row, p_value = _over_seeds(label, group, models, metric)
+            plain.append(row)
+            p_values.append(p_value)
+    rows += _with_holm(plain, p_values)
     controls = [_control_row(role, models, asked, metric) for role in CONTROLS if role in models.controls]
     # Relearned retain-only is a control as well: nothing was unlearned, so nothing of it is damage.
     attacked = [replace(r, collapsed=()) for r in sorted(rows, key=_order) if r.parent == "retain_only"]
     summary = SETTINGS[name].summary if name in SETTINGS else ""
     own = sorted((r for r in rows if r.parent != "retain_only"), key=_order)
-    return SettingComparison(name, summary, own, [*controls, *attacked])
+    chosen = levels if candidates else ()
+    return SettingComparison(name, summary, own, [*controls, *attacked], candidates, chosen, level)
+
+
+def on_curve(model: Model) -> bool:
+    """Whether a model is a point of an unlearning run's trajectory."""
+    training = model.run.training if model.run else None
+    return model.role == "unlearned" and training is not None and bool(training.point_of or training.curve)
+
+
+_Group = list[tuple[Model, Results]]
+
+
+def _is_trajectory(group: _Group) -> bool:
+    """Whether a run in a group has several points here: between vanilla and a single one nothing is known."""
+    often = Counter(model.run.request for model, _ in group if model.run is not None and on_curve(model))
+    return max(often.values(), default=0) > 1
+
+
+def _groups(compared: Sequence[tuple[Model, Results]]) -> list[_Group]:
+    """What belongs into one row: the points of a trajectory, and models that differ in the seed alone.
+
+    Two models with the same seed are two rows all the same, unless they are points of trajectories.
+    """
+    groups: dict[tuple[str, int], _Group] = {}
+    for model, r in compared:
+        if model.run is None:
+            groups[model.digest, len(groups)] = [(model, r)]
+            continue
+        key, nth = recipe(model.run), 0
+        if not on_curve(model):
+            seed = seed_of(model.run)
+            while any(seed_of(other.run) == seed for other, _ in groups.get((key, nth), ())):
+                nth += 1
+        groups.setdefault((key, nth), []).append((model, r))
+    return list(groups.values())
+
+
+def _candidate(label: str, group: _Group, models: ModelSet, metric: str) -> Candidate:
+    by_run: dict[str, _Group] = {}
+    for model, r in group:
+        assert model.run is not None  # else it is on no curve
+        by_run.setdefault(model.run.request, []).append((model, r))
+    runs = []
+    for points in by_run.values():
+        points.sort(key=lambda point: point[0].steps or 0)
+        rows = [_compared_row(label, model, r, models, metric)[0] for model, r in points]
+        start = _start(rows[0], models, metric)
+        runs.append(Trajectory(seed_of(points[0][0].run), (*((start,) if start else ()), *rows)))
+    return Candidate(label, tuple(sorted(runs, key=lambda run: -1 if run.seed is None else run.seed)))
+
+
+def _start(first: ModelRow, models: ModelSet, metric: str) -> ModelRow | None:
+    """Vanilla as the first point of a trajectory; null without vanilla."""
+    vanilla = models.controls.get("vanilla")
+    if vanilla is None or first.results is None:
+        return None
+    arms = {"self": vanilla, "vanilla": vanilla, "retain_only": models.controls.get("retain_only")}
+    scores = ScoreTable(first.results.samples, metric, arms)
+    return ModelRow(first.label, vanilla, first.results, first.setting, _numbers(scores))
+
+
+def _over_seeds(label: str, group: _Group, models: ModelSet, metric: str) -> tuple[ModelRow, float | None]:
+    """One row of models that differ in the seed alone; of their p-values the largest, for every one must differ."""
+    found = [_compared_row(label, model, r, models, metric) for model, r in group]
+    rows = [row for row, _ in found]
+    p_values = [p for _, p in found if p is not None]
+    reasons = dict.fromkeys(reason for row in rows for reason in row.collapsed)
+    row = replace(
+        rows[0],
+        quantities=together([dict(row.quantities) for row in rows]),
+        collapsed=tuple(reasons),
+        seeds=tuple(seed_of(row.model.run) for row in rows),
+    )
+    return row, max(p_values, default=None)
 
 
 def _evaluations(name: str, models: ModelSet) -> Iterator[tuple[Model, Results]]:
@@ -77,7 +171,7 @@ def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric
     if model.role == "relearned":
         arms |= {"parent": parent, "relearned_control": models.relearned_control(model)}
     scores = ScoreTable(r.samples, metric, arms)
-    found = measure_all(scores)
+    found = _numbers(scores)
     if model.role == "relearned":
         found |= bounce_back(scores)
     found |= corrections(scores)
@@ -85,6 +179,10 @@ def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric
     row = ModelRow(label, model, r, r.setting, found, collapse(scores, found), parent=of)
     attacked = model.role == "relearned"
     return row, None if attacked else scores.p_same(forgotten(), "self", "vanilla")
+
+
+def _numbers(scores: ScoreTable) -> dict[str, Quantity]:
+    return measure_all(scores) | kept_by_scope(scores)
 
 
 def _with_holm(rows: list[ModelRow], p_values: list[float | None]) -> list[ModelRow]:
@@ -105,7 +203,7 @@ def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Resul
         "retain_only": models.controls.get("retain_only"),
     }
     scores = ScoreTable(basis.samples, metric, arms)
-    found = measure_all(scores) | corrections(scores)
+    found = _numbers(scores) | corrections(scores)
     if role in BY_DEFINITION:
         found = {
             key: unscored(BY_DEFINITION[role]) if key.startswith("forgetting") else quantity
@@ -115,9 +213,12 @@ def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Resul
     return ModelRow(role, model, own, basis.setting, found)
 
 
-def _order(row: ModelRow) -> tuple[bool, bool, float, str, int]:
-    """Unlearned models by balance of forgetting and keeping, collapsed ones last; then relearned ones."""
+def _order(row: ModelRow) -> tuple[bool, bool, bool, float, str, int]:
+    """Unlearned models by balance of forgetting and keeping, those that fell short next, collapsed ones last.
+
+    Relearned ones follow.
+    """
     if row.role == "relearned":
-        return True, False, 0.0, row.parent or "", row.model.steps or 0
+        return True, False, False, 0.0, row.parent or "", row.model.steps or 0
     balance = row.quantity("balance").value
-    return False, bool(row.collapsed), -(balance if balance is not None else -1.0), row.label, 0
+    return False, bool(row.collapsed), row.fell_short, -(balance if balance is not None else -1.0), row.label, 0

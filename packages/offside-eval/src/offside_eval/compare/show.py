@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from offside_eval.compare.comparison import ModelRow, SettingComparison
-from offside_eval.compare.quantities import Figure
+from offside_eval.compare.by_scope import PREFIX
+from offside_eval.compare.comparison import SettingComparison
+from offside_eval.compare.model_row import ModelRow
+from offside_eval.compare.quantities import Figure, Quantity
+from offside_eval.compare.trajectories import Candidate
 
 NONE = "–"
 ROLE_NAMES: Mapping[str, str] = {"vanilla": "vanilla", "retain_only": "retain-only", "base": "base"}
@@ -121,6 +124,49 @@ def name(row: ModelRow) -> str:
     return row.label.replace("retain_only", "retain-only")
 
 
+def remark(row: ModelRow, collapsed: bool = True) -> str:
+    """What a reader must know of a row before its numbers: where they were read, and of how many seeds they are."""
+    said = []
+    if row.collapsed and collapsed:
+        said.append("collapsed")
+    if row.level is not None:
+        said.append(f"at forgetting {row.level:g}")
+    elif row.fell_short:
+        said.append(f"reached {number(row.reached)}")
+    if len(row.seeds) > 1:
+        said.append(f"{len(row.seeds)} seeds")
+    elif row.seeds:
+        said.append("these weights only")
+    return ", ".join(said)
+
+
+def level_rows(setting: SettingComparison, level: float) -> tuple[list[str], list[list[str]]]:
+    """Heading and cells of what methods keep at a level of forgetting; one that doesn't get there says how far it got.
+
+    Best first, by what they keep.
+    """
+    found = [(c, c.at(level)) for c in setting.candidates]
+    keys = dict.fromkeys(key for _, numbers in found for key in numbers or {} if key.startswith(PREFIX))
+    columns = ["keeping", *keys, "specific_forgetting"]
+
+    def rank(item: tuple[Candidate, Mapping[str, Quantity] | None]) -> float:
+        keeping = item[1].get("keeping") if item[1] else None
+        value = keeping.value if keeping else None
+        return -1.0 if value is None else value
+
+    cells = []
+    for candidate, numbers in sorted(found, key=rank, reverse=True):
+        if numbers is None:
+            cells.append([f"{candidate.label}\nreached {number(candidate.reached)}", *[NONE] * len(columns)])
+            continue
+        seeds = f"{len(candidate.seeds)} seeds" if len(candidate.seeds) > 1 else "these weights only"
+        figures = [numbers[key].figure() if key in numbers else None for key in columns]
+        texts = [NONE if f is None else f"{number(f.value)}\n{interval(f)}".strip() for f in figures]
+        cells.append([f"{candidate.label}\n{seeds}", *texts])
+    titles = ["keeping", *(f"kept {key.removeprefix(PREFIX)}" for key in keys), "specific"]
+    return ["method", *titles], cells
+
+
 def shown_columns(rows: Sequence[ModelRow], columns: Sequence[Column]) -> list[Column]:
     """The columns in which at least one row has a number."""
     return [c for c in columns if any(r.quantity(c.key).compute is not None for r in rows)]
@@ -147,8 +193,8 @@ def terminal_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]
     columns = columns_of(setting)
     cells = []
     for row in [*setting.rows, *setting.controls]:
-        remark = "control" if row in setting.controls else "collapsed" if row.collapsed else ""
-        line = [f"{name(row)}\n{remark}".strip()]
+        said = "control" if row in setting.controls else remark(row)
+        line = [f"{name(row)}\n{said}".strip()]
         for column in columns:
             figure = row.figure(column.key)
             if row.collapsed and column.damage and figure.value is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from offside_eval.compare import Comparison, ModelRow
+from offside_eval.compare import Candidate, Comparison, ModelRow, Trajectory
+from offside_eval.compare.by_scope import PREFIX
 from offside_eval.compare.show import name
 from offside_eval.statistics import Interval
 
@@ -53,6 +54,60 @@ class Scatter:
     def y_range(self) -> tuple[float, float]:
         """Likewise for keeping."""
         return _span([p.y for p in self.points], -0.04, 1.14)
+
+
+@dataclass(frozen=True)
+class Track:
+    """One run's points, vanilla first: forgetting (x), and what was kept of one set (y).
+
+    Args:
+        label: The method, and the seed where there are several.
+        style: Of the method.
+        steps: Of each point.
+        x: Forgetting there.
+        y: Keeping there.
+        collapsed: Whether each point counts as collapsed.
+        first: Whether it is the method's first seed, which the legend names.
+    """
+
+    label: str
+    style: Style
+    steps: Sequence[int]
+    x: Sequence[float]
+    y: Sequence[float]
+    collapsed: Sequence[bool]
+    first: bool
+
+
+@dataclass(frozen=True)
+class Trade:
+    """What is kept of one set over what is forgotten, in one setting.
+
+    Args:
+        key: Of the chart.
+        setting: Its setting.
+        title: The set.
+        level: Forgetting at which methods are ranked; null if there is none.
+        paths: A run each.
+    """
+
+    key: str
+    setting: str
+    title: str
+    level: float | None
+    paths: Sequence[Track]
+
+    @property
+    def x_range(self) -> tuple[float, float]:
+        """From what is worse than vanilla to what is beyond retain-only."""
+        values = [x for path in self.paths for x in path.x]
+        return min(-0.06, min(values) - 0.05), max(1.06, max(values) + 0.05)
+
+    @property
+    def y_range(self) -> tuple[float, float]:
+        """Likewise for keeping."""
+        values = [y for path in self.paths for y in path.y]
+        return min(-0.06, min(values) - 0.05), max(1.1, max(values) + 0.05)
 
 
 @dataclass(frozen=True)
@@ -123,6 +178,63 @@ def scatters(comparison: Comparison) -> list[Scatter]:
         if any(not p.control for p in points):
             found.append(Scatter(setting.name, setting.summary, points))
     return found
+
+
+def trades(comparison: Comparison) -> list[Trade]:
+    """A chart a setting and set that had to survive, scope by scope, where there are trajectories.
+
+    Sets are those asked as the forgotten records were (with pictures or without), and the general questions.
+    """
+    known, found = styles(comparison), []
+    for setting in comparison.settings.values():
+        rows = [row for c in setting.candidates for run in c.runs for row in run.points]
+        keys = dict.fromkeys(key for row in rows for key in row.quantities if key.startswith(PREFIX))
+        asked = _asked_in(rows)
+        for key in keys:
+            config, split, *_ = key.removeprefix(PREFIX).split("/")
+            if config not in asked and split != "utility":
+                continue
+            paths = [
+                path
+                for candidate in setting.candidates
+                for nth, run in enumerate(candidate.runs)
+                if (path := _path(candidate, nth, run, key, known)) is not None
+            ]
+            if paths:
+                name = key.removeprefix(PREFIX)
+                found.append(Trade(f"trade-{setting.name}-{name.replace('/', '-')}", setting.name, name,
+                                   setting.level, paths))  # fmt: skip
+    return found
+
+
+def _asked_in(rows: Sequence[ModelRow]) -> set[str]:
+    """The configs of what was to be forgotten."""
+    return {
+        config
+        for row in rows
+        if row.results is not None
+        for config in row.results.samples.filter(row.results.samples["slice"] == "forget")["config"].unique()
+    }
+
+
+def _path(candidate: Candidate, nth: int, run: Trajectory, key: str, known: Mapping[str, Style]) -> Track | None:
+    points = [
+        (row, x, y)
+        for row in run.points
+        if (x := row.quantity("forgetting").value) is not None and (y := row.quantity(key).value) is not None
+    ]
+    if len(points) < 2:
+        return None
+    label = candidate.label if len(candidate.runs) == 1 else f"{candidate.label}, seed {run.seed}"
+    return Track(
+        label,
+        style_of(points[-1][0], known),
+        [0 if row is run.points[0] and row.is_control else row.model.steps or 0 for row, _, _ in points],
+        [x for _, x, _ in points],
+        [y for _, _, y in points],
+        [bool(row.collapsed) for row, _, _ in points],
+        nth == 0,
+    )
 
 
 def _forgetting(row: ModelRow) -> Interval | None:

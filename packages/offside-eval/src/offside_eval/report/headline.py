@@ -82,6 +82,11 @@ def _sentence(leader: Leader) -> str:
     if leader.row is None:
         return f"{leader.setting}: no model to rank.{lost}"
     forgot, kept = leader.row.figure("forgetting"), leader.row.figure("keeping")
+    if leader.row.level is not None:
+        return (
+            f"{leader.setting}: at forgetting {leader.row.level:g} (0 as vanilla, 1 as retain-only) {name(leader.row)} "
+            f"keeps most: {number(kept.value)} of what had to survive. {leader.lead}{lost}"
+        )
     return (
         f"{leader.setting}: {name(leader.row)} strikes the best balance: it forgot {number(forgot.value)} "
         f"(0 as vanilla, 1 as retain-only) and kept {number(kept.value)} of what had to survive. "

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from offside_eval.compare.show import number
-from offside_eval.report.charts import CurvePanel, Point, Scatter, TwinRow
+from offside_eval.report.charts import CurvePanel, Point, Scatter, Trade, TwinRow
 from offside_eval.report.labels import place_labels
 from offside_eval.statistics import Interval
 
@@ -103,6 +103,43 @@ def _point_trace(p: Point, place: str) -> dict[str, Any]:
         "hovertemplate": f"{hover}<br>forgetting {_said(p.x)}<br>keeping {_said(p.y)}<br>"
         f"n = {p.x.n}, {p.x.n_clusters} subjects<extra></extra>",
     }
+
+
+def trade_chart(panel: Trade) -> ChartJson:
+    """Keeping over forgetting, a line a run with its points; hollow = collapsed, the ranking level dotted."""
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": escape(path.label),
+            "x": list(path.x),
+            "y": list(path.y),
+            "line": {"color": path.style.color, "width": 2 if path.first else 1.2},
+            "marker": {
+                "symbol": [path.style.symbol + ("-open" if hollow else "") for hollow in path.collapsed],
+                "size": 8,
+                "color": path.style.color,
+            },
+            "text": [f"{steps} steps{' (collapsed)' if c else ''}" for steps, c in zip(path.steps, path.collapsed,
+                                                                                       strict=True)],
+            "hovertemplate": f"<b>{escape(path.label)}</b>, %{{text}}<br>forgetting %{{x:.2f}}<br>"
+            "kept %{y:.2f}<extra></extra>",
+            "cliponaxis": False,
+        }
+        for path in panel.paths
+    ]  # fmt: skip
+    line = {"color": MUTED, "width": 1, "dash": "dot"}
+    shapes = [{"type": "line", "y0": 1, "y1": 1, "x0": 0, "x1": 1, "xref": "paper", "line": line, "layer": "below"}]
+    if panel.level is not None:
+        across = {"x0": panel.level, "x1": panel.level, "y0": 0, "y1": 1, "yref": "paper"}
+        shapes.append({"type": "line", **across, "line": line, "layer": "below"})
+    layout = _layout(
+        xaxis=_axis("forgetting of private claims →", range=list(panel.x_range), dtick=0.25),
+        yaxis=_axis("kept →", range=list(panel.y_range), dtick=0.25),
+        shapes=shapes,
+        height=300,
+    )
+    return {"data": traces, "layout": layout}
 
 
 def curve_chart(panel: CurvePanel) -> ChartJson:

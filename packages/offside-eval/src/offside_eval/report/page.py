@@ -6,10 +6,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
-from offside_eval.compare.show import TWINS, VISUAL, Column, columns_of, interval, name, number, shown_columns
+from offside_eval.compare.show import (
+    TWINS,
+    VISUAL,
+    Column,
+    columns_of,
+    interval,
+    level_rows,
+    name,
+    number,
+    remark,
+    shown_columns,
+)
 from offside_eval.findings import Finding
 from offside_eval.report import charts, interactive
 from offside_eval.report.cases import KINDS, Case
@@ -48,7 +60,9 @@ def render(page: Page) -> str:
 
     scatters, curves = charts.scatters(page.comparison), charts.curves(page.comparison)
     twins = charts.twins(page.comparison)
-    drawn = {f"scatter-{s.setting}": interactive.scatter_chart(s) for s in scatters}
+    trades = charts.trades(page.comparison)
+    drawn = {trade.key: interactive.trade_chart(trade) for trade in trades}
+    drawn |= {f"scatter-{s.setting}": interactive.scatter_chart(s) for s in scatters}
     drawn |= {f"curve-{c.key}": interactive.curve_chart(c) for c in curves}
     if twins:
         drawn["twins"] = interactive.twin_chart(twins)
@@ -60,6 +74,7 @@ def render(page: Page) -> str:
             comparison=page.comparison,
             findings=page.findings,
             settings=[SettingView(s) for s in page.comparison.settings.values()],
+            trades={k: list(v) for k, v in groupby(trades, key=lambda trade: trade.setting)},
             scatters=scatters,
             curves=curves,
             twins=twins,
@@ -83,7 +98,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"number": number, "interval": interval, "name": name}
+    environment.filters |= {"number": number, "interval": interval, "name": name, "remark": remark}
     environment.globals |= {"forest": Forest.of, "gauge": gauge}
     return environment
 
@@ -110,6 +125,7 @@ class SettingView:
         self.columns = [c for c in columns_of(setting) if c not in TWINS]  # they have a section of their own
         self.visual = shown_columns(all_rows, VISUAL)
         self.kept = _details(all_rows, "keeping/")
+        self.levels = [(level, *level_rows(setting, level)) for level in setting.levels]
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
     @property

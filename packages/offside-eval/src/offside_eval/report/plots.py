@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 from offside_eval.compare import Comparison
@@ -12,6 +13,9 @@ def write_plots(folder: Path, comparison: Comparison) -> dict[str, Path]:
     """Draw all charts; returns the SVG file of each by the chart's id on the page."""
     folder.mkdir()
     written: dict[str, Path] = {}
+    for setting, panels in groupby(charts.trades(comparison), key=lambda panel: panel.setting):
+        key = f"trade-{setting}"
+        written[key] = static.save_trade(folder / key, list(panels))[1]
     for scatter in charts.scatters(comparison):
         key = f"scatter-{scatter.setting}"
         written[key] = static.save_scatter(folder / key, scatter)[1]

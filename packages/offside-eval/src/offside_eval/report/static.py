@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_eval.report.charts import CONTROL_COLOR, CurvePanel, Scatter, TwinRow
+from offside_eval.report.charts import CONTROL_COLOR, CurvePanel, Scatter, Trade, TwinRow
 from offside_eval.report.labels import PLACES, place_labels
 from offside_eval.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MARKERS: Mapping[str, str] = {
     "circle": "o",
@@ -45,6 +46,11 @@ def _errors(intervals: Sequence[Interval]) -> list[list[float]]:
 
 def _save(path: Path, size: tuple[float, float], draw: Callable[[Axes], None]) -> list[Path]:
     """Draw on one axes and write `path`.png and `path`.svg."""
+    return _save_figure(path, size, lambda figure: draw(figure.subplots()))
+
+
+def _save_figure(path: Path, size: tuple[float, float], draw: Callable[[Figure], None]) -> list[Path]:
+    """Draw on a figure and write `path`.png and `path`.svg."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -52,7 +58,7 @@ def _save(path: Path, size: tuple[float, float], draw: Callable[[Axes], None]) -
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        draw(figure.subplots())
+        draw(figure)
         figure.savefig(path.with_suffix(".png"), dpi=160, metadata={"Software": None})
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
     return [path.with_suffix(".png"), path.with_suffix(".svg")]
@@ -97,6 +103,36 @@ def save_scatter(path: Path, panel: Scatter) -> list[Path]:
         axes.set_title(panel.setting, loc="left", fontweight="bold")
 
     return _save(path, (5.2, 3.8), draw)
+
+
+def save_trade(path: Path, panels: Sequence[Trade]) -> list[Path]:
+    """What is kept of each set over what is forgotten, side by side; hollow = collapsed, the ranking level dotted."""
+
+    def draw_one(axes: Axes, panel: Trade) -> None:
+        axes.axhline(1, color="#999999", linewidth=0.8, linestyle=":")
+        if panel.level is not None:
+            axes.axvline(panel.level, color="#999999", linewidth=0.8, linestyle=":")
+        for p in panel.paths:
+            axes.plot(p.x, p.y, color=p.style.color, linewidth=1.8 if p.first else 1)
+            for x, y, collapsed in zip(p.x, p.y, p.collapsed, strict=True):
+                fill = "white" if collapsed else p.style.color
+                axes.plot([x], [y], MARKERS[p.style.symbol], color=p.style.color, markerfacecolor=fill, markersize=5)
+        axes.set_xlim(panel.x_range)
+        axes.set_ylim(panel.y_range)
+        axes.set_xlabel("forgetting of private claims")
+        axes.set_title(panel.title, loc="left", fontsize=8)
+
+    def draw(figure: Figure) -> None:
+        every = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, panel in zip(every, panels, strict=True):
+            draw_one(axes, panel)
+        every[0].set_ylabel("kept of what vanilla knows")
+        figure.suptitle(panels[0].setting, x=0.01, ha="left", fontweight="bold", fontsize=10)
+        names = {p.label.partition(", seed")[0]: p.style for panel in panels for p in panel.paths}
+        handles = [every[0].plot([], [], MARKERS[s.symbol] + "-", color=s.color, label=n)[0] for n, s in names.items()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
+
+    return _save_figure(path, (2.9 * len(panels), 3.4), draw)
 
 
 def save_curves(path: Path, panel: CurvePanel) -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from offside_eval.compare import Comparison
-from offside_eval.compare.show import columns_of, name, number, text
+from offside_eval.compare.show import columns_of, level_rows, name, number, remark, text
 from offside_eval.findings import Finding
 from offside_eval.report.headline import Headline
 
@@ -36,13 +36,16 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
         rows = []
         for row in all_rows:
             control = " (control)" if row in setting.controls else ""
-            cells = [name(row) + control + (" (collapsed)" if row.collapsed else "")]
+            said = "" if control else remark(row)
+            cells = [name(row) + control + (f" ({said})" if said else "")]
             for column in columns:
                 figure = row.figure(column.key)
                 struck = row.collapsed and column.damage and figure.value is not None
                 cells.append(f"~~{number(figure.value)}~~" if struck else text(figure))
             rows.append(cells)
         lines += _table(["model", *(c.title for c in columns)], rows)
+        for level in setting.levels:
+            lines += ["", f"### {setting.name} at forgetting {level:g}", "", *_table(*level_rows(setting, level))]
     if comparison.notes:
         lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
     lines += ["", f"Score: `{comparison.metric}`. In brackets: 95 % intervals from resampled subjects.", ""]

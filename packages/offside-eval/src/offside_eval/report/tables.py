@@ -17,8 +17,9 @@ FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "reason
 
 
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
-    """Write `comparison.csv`, `findings.csv`, `aggregates.csv`, `models.csv` and `gallery.csv`."""
+    """Write `comparison.csv`, `trajectories.csv`, `findings.csv`, `aggregates.csv`, `models.csv` and `gallery.csv`."""
     _write(folder / "comparison.csv", _comparison(comparison))
+    _write(folder / "trajectories.csv", _trajectories(comparison))
     _write(folder / "findings.csv", _findings(findings))
     _write(folder / "aggregates.csv", _aggregates(comparison))
     _write(folder / "models.csv", _models(comparison))
@@ -50,9 +51,28 @@ def _comparison(comparison: Comparison) -> Iterable[dict[str, Any]]:
                 "control": row in setting.controls,
                 "collapsed": "; ".join(row.collapsed),
                 "p_forgot": row.p_forgot,
+                "seeds": " ".join(map(str, row.seeds)),
+                "at_forgetting": row.level,
+                "reached": row.reached,
             }
             for key, figure in row.figures.items():
                 yield common | {"quantity": key} | _figure(figure)
+
+
+def _trajectories(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    """The plain value of every number at every point, and at every level that was reached."""
+    for setting in comparison.settings.values():
+        for candidate in setting.candidates:
+            for run in candidate.runs:
+                common = {"setting": setting.name, "method": candidate.label, "seed": run.seed}
+                for row in run.points:
+                    steps = 0 if row.is_control else row.model.steps
+                    numbers = {key: quantity.value for key, quantity in row.quantities.items()}
+                    yield common | {"steps": steps, "level": None, "collapsed": bool(row.collapsed)} | numbers
+                for level in setting.levels:
+                    found = run.at(level)
+                    if found is not None:
+                        yield common | {"level": level} | {key: quantity.value for key, quantity in found.items()}
 
 
 def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from offside_data.commandline import device_options, force_option, json_option, seed_option
+from offside_data.errors import UsageError
 from offside_unlearn.options import RunOptions
 
 if TYPE_CHECKING:
@@ -60,16 +61,56 @@ def split_list(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+def curve_option(function: F) -> F:
+    """Add `--curve-steps`."""
+    option = click.option(
+        "--curve-steps", default="", metavar="N,N,…", help="Keep the model after so many steps, in OUT/curve."
+    )
+    return option(function)
+
+
+def numbers(text: str, option: str, what: str) -> list[int]:
+    """`1,2` to `[1, 2]`.
+
+    Raises:
+        UsageError: If one isn't a whole number.
+    """
+    try:
+        return [int(item) for item in split_list(text)]
+    except ValueError as error:
+        raise UsageError(f"{option} takes {what}, e.g. 1,2,3; got {text!r}.") from error
+
+
 def print_run(run: Run, *, as_json: bool) -> None:
     """Say what was made."""
     from offside_data.commandline import print_json
+
+    if as_json:
+        print_json(as_document(run))
+    else:
+        click.echo(in_words(run))
+
+
+def as_document(run: Run) -> dict[str, Any]:
+    """A run for programs."""
+    return {"path": str(run.path), "reused": run.reused, "manifest": run.manifest.to_json()}
+
+
+def in_words(run: Run) -> str:
+    """A run in a line."""
     from offside_unlearn.manifest import terms_in_words
 
     manifest, training = run.manifest, run.manifest.training
-    if as_json:
-        print_json({"path": str(run.path), "reused": run.reused, "manifest": manifest.to_json()})
-        return
     details = ""
     if training is not None:
         details = f"; {training.wall_time_s:.0f} s, {terms_in_words(training.loss_history[-1])}"
-    click.echo(f"{run.path}: {manifest.title} ({manifest.role}){details}")
+        if training.stopped is not None and training.checks:
+            details += f"; {_ending(training.stopped, training.steps, training.checks[-1])}"
+    return f"{run.path}: {manifest.title} ({manifest.role}){details}"
+
+
+def _ending(stopped: str, steps: int, check: Mapping[str, float]) -> str:
+    reached = f"forgetting {check['forgetting']:.2f} and keeping {check['keeping']:.2f} of the validation part"
+    if stopped == "collapse":
+        return f"stopped at step {steps}, collapsed: {reached}"
+    return f"{'stopped' if stopped == 'forgetting' else 'not stopped'} at step {steps}: {reached}"

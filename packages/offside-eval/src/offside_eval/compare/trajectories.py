@@ -1,0 +1,208 @@
+"""Matched forgetting: what methods keep where they have forgotten the same, read off their trajectories.
+
+A method at one number of steps says little: which of two models kept more depends on how long each was unlearned. So
+the points of a run (`offside-unlearn run --curve-steps`, `offside-eval run --curve`) are taken as one trajectory, and
+every number is read where it has forgotten a given share.
+
+A trajectory starts at vanilla, whose forgetting is 0. Of its points, in the order of their steps, those count that
+forgot more than every point before them: a monotone envelope, so that a level is where it is *first* reached. Between
+two neighbours `a` and `b` of these, with forgetting `f_a < level <= f_b`, every number `q` is taken as linear in
+forgetting: `q_a + w (q_b - q_a)`, `w = (level - f_a) / (f_b - f_a)`. The neighbours are those of the whole data; `w`
+is computed anew wherever an interval needs the numbers of other subjects, and kept between 0 and 1, so that intervals
+know that the dose is an estimate too. Only forgetting itself, and the raw numbers behind it, keep the `w` of the
+whole data: there the interval says how much was forgotten at that dose. Nothing is extrapolated: a trajectory that
+doesn't get to a level says how far it got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from offside_data.errors import UsageError
+from offside_eval.compare.model_row import ModelRow
+from offside_eval.compare.quantities import Quantity, combine, harmonic_mean
+from offside_eval.compare.seeds import together
+from offside_eval.statistics import Floats
+
+LEVELS = (0.5, 0.8, 0.95)
+"""Shares of forgetting at which methods are compared unless told otherwise."""
+DOSE = ("knows", "drop", "forgetting")
+"""Numbers that say how much was forgotten."""
+
+
+def parse_levels(text: str) -> tuple[float, ...]:
+    """`forgetting=0.5,0.8` to `(0.5, 0.8)`.
+
+    Raises:
+        UsageError: If it says anything else.
+    """
+    what, _, numbers = text.partition("=")
+    try:
+        levels = sorted({float(number) for number in numbers.split(",")})
+    except ValueError:
+        levels = []
+    if what.strip() != "forgetting" or not levels or not all(0 < level <= 1 for level in levels):
+        raise UsageError(f"--at takes forgetting=LEVEL,LEVEL,… with shares above 0 and at most 1, got {text!r}.")
+    return tuple(levels)
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """The points of one run.
+
+    Args:
+        seed: Of the run; null if it names none.
+        points: A row a point, by steps; the first is vanilla.
+    """
+
+    seed: int | None
+    points: tuple[ModelRow, ...]
+
+    @cached_property
+    def envelope(self) -> tuple[ModelRow, ...]:
+        """The points that forgot more than every one before them, vanilla first."""
+        best, kept = float("-inf"), []
+        for row in self.points:
+            forgot = row.quantity("forgetting").value
+            if forgot is not None and forgot > best:
+                best = forgot
+                kept.append(row)
+        return tuple(kept)
+
+    @property
+    def reached(self) -> float | None:
+        """The most that was forgotten; null if forgetting can't be computed."""
+        return self.envelope[-1].quantity("forgetting").value if self.envelope else None
+
+    def around(self, level: float) -> tuple[ModelRow, ModelRow] | None:
+        """The neighbours between which a level is first reached; null if it isn't."""
+        for before, after in zip(self.envelope, self.envelope[1:], strict=False):
+            if _forgetting(before) < level <= _forgetting(after):
+                return before, after
+        return None
+
+    def at(self, level: float) -> dict[str, Quantity] | None:
+        """Every number where `level` is first reached; null if it isn't."""
+        found = self.around(level)
+        if found is None:
+            return None
+        before, after = found
+        numbers = {name: _between(before, after, name, level) for name in after.quantities}
+        if "balance" in numbers and "keeping" in numbers:
+            numbers["balance"] = harmonic_mean(numbers["forgetting"], numbers["keeping"])
+        return numbers
+
+
+def _forgetting(row: ModelRow) -> float:
+    value = row.quantity("forgetting").value
+    assert value is not None  # as in `envelope`
+    return value
+
+
+def _between(before: ModelRow, after: ModelRow, name: str, level: float) -> Quantity:
+    f_a, f_b = before.quantity("forgetting"), after.quantity("forgetting")
+    q_a, q_b = before.quantity(name), after.quantity(name)
+    if q_b.compute is None:
+        return q_b
+    weight = (level - _forgetting(before)) / (_forgetting(after) - _forgetting(before))
+    if weight == 1 or name in DOSE:
+        return combine(lambda v: v[0] + weight * (v[1] - v[0]), q_a, q_b)
+
+    def interpolate(v: Sequence[Floats]) -> Floats:
+        low, high = v[0], v[1]
+        apart = high > low
+        own = np.clip((level - low) / np.where(apart, high - low, 1.0), 0.0, 1.0)
+        w = np.where(apart, own, weight)
+        return np.asarray(v[2] + w * (v[3] - v[2]), dtype=np.float64)
+
+    return combine(interpolate, f_a, f_b, q_a, q_b)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One method's trajectories, a seed each.
+
+    Args:
+        label: As in the table.
+        runs: The trajectories.
+    """
+
+    label: str
+    runs: tuple[Trajectory, ...]
+
+    @property
+    def reached(self) -> float | None:
+        """What every seed reached."""
+        ends = [run.reached for run in self.runs]
+        return None if any(end is None for end in ends) else min(end for end in ends if end is not None)
+
+    @property
+    def seeds(self) -> tuple[int | None, ...]:
+        """Their seeds."""
+        return tuple(run.seed for run in self.runs)
+
+    def at(self, level: float) -> dict[str, Quantity] | None:
+        """Every number over seeds where `level` is first reached; null if a seed doesn't reach it."""
+        found = [run.at(level) for run in self.runs]
+        return None if any(numbers is None for numbers in found) else together([n for n in found if n is not None])
+
+    def to_dict(self, level: float) -> dict[str, Any]:
+        """For JSON: every number at a level, or how far it got."""
+        numbers = self.at(level)
+        figures = None if numbers is None else {name: q.figure().to_dict() for name, q in numbers.items()}
+        return {"label": self.label, "seeds": list(self.seeds), "reached": self.reached, "figures": figures}
+
+    def row(self, level: float | None) -> ModelRow:
+        """A row of the setting's table: at `level`, or the farthest that it got.
+
+        The row's model and answers are those of the point just beyond the level, of the first seed.
+        """
+        numbers = None if level is None else self.at(level)
+        if level is None or numbers is None:
+            ends = [run.envelope[-1] if run.envelope else run.points[-1] for run in self.runs]
+            return _row(self, ends, together([dict(end.quantities) for end in ends]), None)
+        found = [run.around(level) for run in self.runs]
+        ends = [pair[1] for pair in found if pair is not None]
+        # A method that is on its way to collapse isn't there yet: what it kept at this level says how far it is.
+        before = [pair[0] for pair in found if pair is not None]
+        whole = [end if start.collapsed else _sound(end) for start, end in zip(before, ends, strict=True)]
+        return _row(self, whole, numbers, level)
+
+
+def _sound(row: ModelRow) -> ModelRow:
+    return replace(row, collapsed=())
+
+
+def _row(
+    candidate: Candidate, ends: Sequence[ModelRow], numbers: Mapping[str, Quantity], level: float | None
+) -> ModelRow:
+    first = ends[0]
+    reasons = dict.fromkeys(reason for end in ends for reason in end.collapsed)
+    return ModelRow(
+        label=candidate.label,
+        model=first.model,
+        results=first.results,
+        setting=first.setting,
+        quantities=numbers,
+        collapsed=tuple(reasons),
+        seeds=candidate.seeds,
+        level=level,
+        reached=candidate.reached,
+        on_curve=True,
+    )
+
+
+def ranking_level(candidates: Sequence[Candidate], levels: Sequence[float]) -> float | None:
+    """The highest of `levels` that all candidates reached; null if there is none.
+
+    A method that doesn't even reach the lowest level is no candidate: it would drag everybody else to where nothing
+    has been forgotten.
+    """
+    ends = [c.reached for c in candidates if c.reached is not None and c.reached >= min(levels)]
+    common = [level for level in levels if ends and level <= min(ends)]
+    return max(common, default=None)

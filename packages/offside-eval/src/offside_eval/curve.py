@@ -1,0 +1,109 @@
+"""Evaluate all points of a run: one loaded base model, one plan, one results folder a point.
+
+`OUT/step-000005`, … are results folders like any other; `OUT/curve.json` lists them and is written last, so that its
+presence means that all of them are finished. `compare` and `report` take OUT for all of its points.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offside_data import run_manifest
+from offside_data.errors import OutputExistsError, UsageError
+from offside_data.files import write_json
+from offside_data.progress import log
+from offside_eval.config import CURVE_SUITE, EvaluationConfig, Suite
+from offside_eval.evaluation import Session
+from offside_eval.model import Shelf, TargetModel
+from offside_eval.results import CURVE, META, Results
+
+if TYPE_CHECKING:
+    from offside_data.dataset.folder import OffsideDataset
+
+FOLDER = "curve"
+"""Folder of a run that holds its points."""
+SCHEMA = 1
+
+
+def points_of(run: str | Path) -> dict[int, Path]:
+    """The model folders of a run's points by step, the run itself among them if no point is as far.
+
+    Raises:
+        UsageError: If it has no points.
+        ModelError: If a manifest is broken.
+    """
+    run = Path(run)
+    whole = run_manifest.read(run) if run.is_dir() else None
+    if whole is None or whole.training is None:
+        raise UsageError(f"{run}: no {run_manifest.FILE} of a training, so it has no curve. Give the folder of a run.")
+    found: dict[int, Path] = {}
+    for folder in sorted((run / FOLDER).glob("step-*")):
+        manifest = run_manifest.read(folder)
+        if manifest is not None and manifest.training is not None:
+            found[manifest.training.steps] = folder
+    if not found:
+        raise UsageError(f"{run}: has no curve. Make the run with --curve-steps, or evaluate it without --curve.")
+    found.setdefault(whole.training.steps, run)
+    return dict(sorted(found.items()))
+
+
+def evaluate_curve(
+    run: str | Path,
+    data: OffsideDataset | str | Path,
+    setting: str,
+    suite: Suite = CURVE_SUITE,
+    *,
+    config: EvaluationConfig | None = None,
+    out: str | Path,
+) -> dict[int, Results]:
+    """Evaluate every point of a run, those that are finished excepted.
+
+    Args:
+        run: A run folder with a curve: of `offside-unlearn run` or `relearn` with `--curve-steps`.
+        data: A dataset or a reference to one.
+        setting: A setting that the dataset's card offers.
+        suite: As in `evaluate`.
+        config: Everything else; null takes the defaults.
+        out: The folder to write to.
+
+    Returns:
+        The results by step.
+
+    Raises:
+        UsageError: If the run has no curve, or as `evaluate`.
+        OutputExistsError: If `out` holds something else.
+    """
+    out, config = Path(out), config or EvaluationConfig()
+    points = points_of(run)
+    _require_ours(out)
+    session = Session.of(data, setting, suite, config)
+    shelf, processor = Shelf(), None
+    results: dict[int, Results] = {}
+    for step, folder in points.items():
+        log(f"step {step}, {len(results) + 1} of {len(points)} points")
+        target = TargetModel.of(folder, processor, config, shelf=shelf)
+        processor = target.processor
+        results[step] = session.evaluate(target, out / _name(step))
+    listed = [{"steps": step, "results": _name(step)} for step in points]
+    write_json(out / CURVE, {"schema": SCHEMA, "setting": setting, "points": listed})
+    return results
+
+
+def _name(step: int) -> str:
+    return f"step-{step:06d}"
+
+
+def _require_ours(out: Path) -> None:
+    """Refuse a folder in which an evaluation of one model lies, or somebody else's list."""
+    there: Any = None
+    if (out / CURVE).exists():
+        try:
+            there = json.loads((out / CURVE).read_text(encoding="utf-8"))
+        except ValueError:
+            there = {}
+        if not isinstance(there, dict) or not {"schema", "setting", "points"} <= there.keys():
+            raise OutputExistsError(f"{out / CURVE} is nothing that we wrote. Choose another output folder.")
+    if (out / META).exists():
+        raise OutputExistsError(f"{out} holds the evaluation of one model. Choose another output folder for a curve.")

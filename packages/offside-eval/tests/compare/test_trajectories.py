@@ -1,0 +1,198 @@
+"""Matched forgetting: numbers read off trajectories, and rows over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from offside_data.errors import UsageError
+from offside_eval.compare import Comparison, compare
+from offside_eval.compare.show import level_rows, remark, terminal_rows
+from offside_eval.compare.trajectories import Trajectory, parse_levels
+from offside_eval.results import Results
+
+Make = Callable[..., Results]
+ALL = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0}
+POINTS = ((5, 0.25, 0.875), (10, 0.5, 0.75), (20, 0.75, 0.5), (40, 1.0, 0.25))
+"""Steps, share of private claims forgotten, share of retained answers kept."""
+
+
+@pytest.fixture
+def controls(make_results: Make) -> list[Results]:
+    return [
+        make_results("vanilla", role="vanilla", rates=ALL),
+        make_results("retain", role="retain_only", rates=ALL | {"forget/private": 0.0}),
+    ]
+
+
+@pytest.fixture
+def make_curve(make_results: Make, with_run: Callable[..., Results]) -> Callable[..., list[Results]]:
+    """The points of a run: `make_curve("npo", POINTS, seed=1)`."""
+
+    def make(method: str, points: Any = POINTS, *, seed: int = 0, **run: Any) -> list[Results]:
+        request = f"sha256:{method}-{seed}"
+        made = []
+        for steps, forgot, kept in points:
+            rates = ALL | {"forget/private": 1 - forgot, "retain": kept}
+            results = make_results(f"{method}-{seed}-{steps}", role="unlearned", method=method, rates=rates)
+            changes = {"steps": steps, "request": request, "point_of": request, "seeds": {"seed": seed}, **run}
+            made.append(with_run(results, **changes))
+        return made
+
+    return make
+
+
+@pytest.fixture
+def with_run(with_meta: Callable[..., Results]) -> Callable[..., Results]:
+    """Change what the run manifest inside results says."""
+
+    def change(results: Results, **changes: Any) -> Results:
+        model = results.meta.to_json()["model"]
+        return with_meta(results, model={**model, "run": {**model["run"], **changes}})
+
+    return change
+
+
+def trajectory(comparison: Comparison, label: str = "npo") -> Trajectory:
+    (candidate,) = (c for c in comparison.settings["complete"].candidates if c.label == label)
+    return candidate.runs[0]
+
+
+def values(numbers: Any, *names: str) -> list[float]:
+    return [pytest.approx(numbers[name].value) for name in names]
+
+
+def test_between_two_points_numbers_are_linear_in_forgetting(controls: list[Results], make_curve: Any) -> None:
+    found = trajectory(compare([*controls, *make_curve("npo")]))
+    assert [row.model.steps for row in found.points[1:]] == [5, 10, 20, 40]
+    assert found.reached == pytest.approx(1.0)
+    names = ("forgetting", "knows", "keeping/multimodal/retain", "kept/multimodal/retain/private")
+    assert values(found.at(0.5), *names) == [0.5, 0.5, 0.75, 0.75]
+    before, after = (found.at(level) for level in (0.75, 1.0))
+    half = found.at(0.875)
+    assert half is not None
+    for name in names:
+        assert half[name].value == pytest.approx((before[name].value + after[name].value) / 2), name
+    assert found.at(0.875)["balance"].value == pytest.approx(
+        2 * 0.875 * half["keeping"].value / (0.875 + half["keeping"].value)
+    )
+
+
+def test_a_trajectory_starts_at_vanilla(controls: list[Results], make_curve: Any) -> None:
+    found = trajectory(compare([*controls, *make_curve("npo", POINTS[1:])]))
+    assert values(found.at(0.25), "forgetting", "keeping/multimodal/retain") == [0.25, 0.875]
+
+
+def test_only_points_that_forgot_more_than_all_before_count(controls: list[Results], make_curve: Any) -> None:
+    points = ((5, 0.5, 0.9), (10, 0.25, 0.1), (20, 0.5, 0.1), (40, 1.0, 0.5))
+    found = trajectory(compare([*controls, *make_curve("npo", points)]))
+    assert [row.model.steps for row in found.envelope[1:]] == [5, 40]
+    pair = found.around(0.75)
+    assert pair is not None
+    assert [row.model.steps for row in pair] == [5, 40]
+
+
+def test_one_that_never_gets_there_says_how_far_it_got(controls: list[Results], make_curve: Any) -> None:
+    comparison = compare([*controls, *make_curve("npo"), *make_curve("po", ((5, 0.25, 1.0), (10, 0.5, 1.0)))])
+    setting = comparison.settings["complete"]
+    assert setting.level == 0.5
+    columns, cells = level_rows(setting, 0.8)
+    assert columns[:2] == ["method", "keeping"]
+    assert [line[0] for line in cells] == ["npo\nthese weights only", "po\nreached 0.50"]
+    document = comparison.to_dict()["settings"]["complete"]
+    assert document["ranked_at_forgetting"] == 0.5
+    at = {table["level"]: {m["label"]: m["figures"] for m in table["models"]} for table in document["at_forgetting"]}
+    assert at[0.8]["po"] is None
+    assert at[0.8]["npo"]["forgetting"]["value"] == pytest.approx(0.8)
+
+
+def test_methods_are_ranked_at_the_highest_level_that_all_candidates_reached(
+    controls: list[Results], make_curve: Any
+) -> None:
+    gentle = tuple((steps, forgot * 0.9, 1 - (1 - kept) / 4) for steps, forgot, kept in POINTS)
+    rough = tuple((steps, forgot, 1 - (1 - kept) / 2) for steps, forgot, kept in POINTS)
+    stuck = ((5, 0.0, 1.0), (10, 0.125, 1.0))
+    comparison = compare(
+        [*controls, *make_curve("npo", rough), *make_curve("kl_min", gentle), *make_curve("po", stuck)]
+    )
+    setting = comparison.settings["complete"]
+    assert setting.level == 0.8, "po isn't a candidate: it doesn't even get to the lowest level"
+    assert [(row.label, row.level) for row in setting.rows] == [("kl_min", 0.8), ("npo", 0.8), ("po", None)]
+    assert [row.label for row in setting.ranked] == ["kl_min", "npo"]
+    assert remark(setting.rows[0]) == "at forgetting 0.8, these weights only"
+    assert remark(setting.rows[2]) == f"reached {setting.rows[2].reached:.2f}, these weights only"
+    assert terminal_rows(setting)[1][0][0] == "kl_min\nat forgetting 0.8, these weights only"
+
+
+def test_levels_can_be_chosen(controls: list[Results], make_curve: Any) -> None:
+    setting = compare([*controls, *make_curve("npo")], at=(0.25, 0.6)).settings["complete"]
+    assert (list(setting.levels), setting.level) == ([0.25, 0.6], 0.6)
+    assert parse_levels("forgetting=0.8,0.5") == (0.5, 0.8)
+    for text in ("0.5", "forgetting=", "forgetting=2", "keeping=0.5", "forgetting=a"):
+        with pytest.raises(UsageError, match="takes forgetting=LEVEL"):
+            parse_levels(text)
+
+
+def test_seeds_make_one_row(controls: list[Results], make_curve: Any) -> None:
+    worse = tuple((steps, forgot, kept - 0.25) for steps, forgot, kept in POINTS)
+    setting = compare([*controls, *make_curve("npo"), *make_curve("npo", worse, seed=1)]).settings["complete"]
+    (row,) = setting.rows
+    assert row.seeds == (0, 1)
+    assert remark(row) == "collapsed, at forgetting 0.95, 2 seeds"
+    (candidate,) = setting.candidates
+    name = "keeping/multimodal/retain"
+    ends = [run.at(0.5)[name].value for run in candidate.runs]
+    assert ends == [pytest.approx(0.75), pytest.approx(0.5)]
+    assert candidate.at(0.5)[name].value == pytest.approx(0.625)
+
+
+def test_a_level_counts_only_if_every_seed_reaches_it(controls: list[Results], make_curve: Any) -> None:
+    results = [*controls, *make_curve("npo"), *make_curve("npo", POINTS[:2], seed=1)]
+    setting = compare(results).settings["complete"]
+    assert setting.candidates[0].reached == pytest.approx(0.5)
+    assert setting.candidates[0].at(0.8) is None
+    assert setting.level == 0.5
+
+
+def test_another_config_is_another_row(controls: list[Results], make_curve: Any) -> None:
+    results = [*controls, *make_curve("npo"), *make_curve("npo", seed=1, config={"learning_rate": 1e-3})]
+    rows = compare(results).settings["complete"].rows
+    assert len(rows) == 2
+    assert len({row.label for row in rows}) == 2
+
+
+def test_single_models_that_differ_in_the_seed_make_one_row(
+    controls: list[Results], make_results: Make, with_run: Callable[..., Results]
+) -> None:
+    def model(seed: int, knows: float) -> Results:
+        rates = ALL | {"forget/private": knows}
+        made = make_results(f"npo-{seed}-{knows}", role="unlearned", method="npo", rates=rates)
+        return with_run(made, seeds={"seed": seed})
+
+    (row,) = compare([*controls, model(0, 0.5), model(1, 0.25)]).settings["complete"].rows
+    assert (row.seeds, row.level, row.on_curve) == ((0, 1), None, False)
+    assert row.quantity("forgetting").value == pytest.approx(0.625)
+    rows = compare([*controls, model(0, 0.5), model(0, 0.25)]).settings["complete"].rows
+    assert [row.seeds for row in rows] == [(0,), (0,)], "the same seed twice is no second seed"
+
+
+def test_what_runs_were_stopped_by_is_left_out_everywhere(controls: list[Results], make_curve: Any) -> None:
+    ids = sorted(controls[0].samples.filter(slice="forget", scope="private")["record_id"].unique())[:6]
+    part = {"forget": ids, "retain": [], "seed": 0}
+    results = [*controls, *make_curve("npo", validation=part)]
+    before = compare([*controls, *make_curve("npo")]).settings["complete"]
+    comparison = compare(results)
+    setting = comparison.settings["complete"]
+    for row, whole in zip([*setting.rows, *setting.controls], [*before.rows, *before.controls], strict=True):
+        assert row.figure("knows").interval.n == whole.figure("knows").interval.n - 6
+    assert any("6 records by which runs were stopped" in note for note in comparison.notes)
+
+
+def test_without_retain_only_no_level_is_reached(controls: list[Results], make_curve: Any) -> None:
+    setting = compare([controls[0], *make_curve("npo")]).settings["complete"]
+    assert setting.level is None
+    assert setting.candidates[0].reached is None
+    (row,) = setting.rows
+    assert "retain-only model is missing" in row.figure("forgetting").reason

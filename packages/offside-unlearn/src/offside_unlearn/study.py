@@ -1,0 +1,280 @@
+"""Studies: a whole grid of runs from one plan, with its controls, relearning, evaluation, comparison and report.
+
+The grid is methods x settings x seeds, each cell a trajectory of doses. Every cell is a command of `offside-unlearn` or
+`offside-eval` in the study's folder (see `stages`), so that what one does by hand and what a study does are the same,
+and a study that was killed goes on from the commands that were finished.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from offside_data.config import read_yaml
+from offside_data.errors import UsageError
+from offside_data.plugins import unknown_name_message
+from offside_data.strict import Strict
+from offside_data.strict import read as read_strictly
+from offside_unlearn.stages import Stage
+
+CONTROLS = ("vanilla", "retain_only", "base")
+Scalar = str | int | float | bool | None
+Values = Mapping[str, Scalar | tuple[Scalar, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedModel(Strict):
+    """A control that the study makes by fine-tuning.
+
+    Args:
+        start: A model folder, a Hub id, or the name of another control.
+        splits: What it learns.
+        options: As `--set`.
+        arguments: Further options of `offside-unlearn finetune`, e.g. `full: true`.
+    """
+
+    start: str
+    splits: tuple[str, ...]
+    options: Values = field(default_factory=dict)
+    arguments: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRelearning(Strict):
+    """What is relearned, to see what comes back; retain-only is relearned alike.
+
+    Args:
+        methods: Whose models; empty = all of the study.
+        settings: In which they were unlearned; empty = all of the study.
+        curve_steps: After how many steps the model is evaluated besides.
+        options: As `--set`.
+        arguments: Further options of `offside-unlearn relearn`.
+    """
+
+    methods: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    curve_steps: tuple[int, ...] = ()
+    options: Values = field(default_factory=dict)
+    arguments: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPlan(Strict):
+    """What stands in a plan's YAML file. Paths are taken from where that file is.
+
+    Args:
+        data: A dataset folder or reference.
+        controls: By name (`vanilla`, `retain_only`, `base`) a model's folder or how it is made; `vanilla` is what is
+            unlearned.
+        methods: By name the options of each, as `--set`.
+        settings: In which each is run.
+        seeds: With which each is run.
+        options: Of every method, as `--set`; those of the method win.
+        curve_steps: Doses: after how many steps each model is kept and evaluated.
+        until: `forgetting=LEVEL`: where a run stops by itself.
+        arguments: Further options of every `offside-unlearn run`, e.g. `tune: all`.
+        relearn: What is relearned; null = nothing.
+        evaluate: Options of every `offside-eval run`, e.g. `suite: core`.
+        device: Options of every command that runs a model: `device`, `dtype`, `max_pixels`.
+        at: Shares of forgetting at which methods are compared.
+    """
+
+    data: str
+    controls: Mapping[str, str | PlannedModel]
+    methods: Mapping[str, Values | None]
+    settings: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    options: Values = field(default_factory=dict)
+    curve_steps: tuple[int, ...] = ()
+    until: str | None = None
+    arguments: Values = field(default_factory=dict)
+    relearn: PlannedRelearning | None = None
+    evaluate: Values = field(default_factory=dict)
+    device: Values = field(default_factory=dict)
+    at: tuple[float, ...] = ()
+
+
+def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
+    """Read a plan.
+
+    Args:
+        path: The YAML file.
+        methods: Names of the methods there are.
+
+    Raises:
+        UsageError: If it can't be read, a key or value doesn't fit, or it names what isn't there.
+    """
+    known = [f.name for f in fields(StudyPlan)]
+    plan = read_strictly(StudyPlan, read_yaml(path), path, UsageError, remedy="See docs/unlearning.md.", known=known)
+    for name in ("methods", "settings", "seeds"):
+        if not getattr(plan, name):
+            raise UsageError(f"{path}: {name} is empty: there is nothing to do.")
+    for kind, named, there in (
+        ("method", plan.methods, methods),
+        ("control", plan.controls, CONTROLS),
+        ("method of the study", plan.relearn.methods if plan.relearn else (), list(plan.methods)),
+        ("setting of the study", plan.relearn.settings if plan.relearn else (), plan.settings),
+    ):
+        for name in named:
+            if name not in there:
+                raise UsageError(f"{path}: {unknown_name_message(kind, name, list(there))}")
+    if "vanilla" not in plan.controls:
+        raise UsageError(f"{path}: controls: vanilla is missing, the model that is unlearned.")
+    if plan.until is not None and not plan.curve_steps:
+        raise UsageError(f"{path}: until is looked at after the steps of a curve: give curve_steps.")
+    return plan
+
+
+class Study:
+    """The stages of a plan.
+
+    Args:
+        plan: The plan.
+        where: The folder that its paths are taken from.
+        out: The study's folder.
+        offered: Settings that the dataset offers.
+    """
+
+    def __init__(self, plan: StudyPlan, where: Path, out: Path, offered: Sequence[str]) -> None:
+        for setting in (*plan.settings, *(["corrective"] if plan.relearn else [])):
+            if setting not in offered:
+                raise UsageError(f"{plan.data}: {unknown_name_message('setting', setting, list(offered))}")
+        self._plan = plan
+        self._where = where
+        self._out = out
+        # The corrective setting asks everything that the others ask, so one evaluation of a control serves them all.
+        self._asked_of_controls = ("corrective",) if "corrective" in offered else plan.settings
+        self._data = self._place(plan.data)
+
+    def stages(self) -> list[Stage]:
+        """All stages, each after those that it needs."""
+        made = [*self._controls(), *self._cells(), *self._relearned()]
+        results = tuple(stage.out for stage in made if stage.group == "evaluate" and stage.out)
+        after = tuple(stage.name for stage in made)
+        at = ("--at", "forgetting=" + ",".join(f"{level:g}" for level in self._plan.at)) if self._plan.at else ()
+        report = ("offside-eval", "report", "report", *results, "--dataset", self._data, *at)
+        compare = ("offside-eval", "compare", *results, *at)
+        return [
+            *made,
+            Stage("report", "report", report, "report", after),
+            Stage("compare", "report", compare, None, after),
+        ]
+
+    def _place(self, name: str) -> str:
+        """A path as it is from the study's folder; what isn't there is a reference, e.g. to the Hub."""
+        path = self._where / name
+        return os.path.relpath(path.resolve(), self._out.resolve()) if path.exists() else name
+
+    def _control(self, name: str) -> str:
+        given = self._plan.controls[name]
+        return self._place(given) if isinstance(given, str) else f"models/{name}"
+
+    def _needs(self, name: str) -> tuple[str, ...]:
+        """The stage that makes a control, if one does."""
+        return () if isinstance(self._plan.controls.get(name, ""), str) else (name,)
+
+    def _controls(self) -> Iterator[Stage]:
+        plan, waiting = self._plan, [n for n, given in self._plan.controls.items() if not isinstance(given, str)]
+        ready = set(plan.controls) - set(waiting)
+        while waiting:
+            name = next((n for n in waiting if _start(plan, n) not in waiting), None)
+            if name is None:
+                raise UsageError(f"controls: {', '.join(sorted(waiting))} start from one another.")
+            waiting.remove(name)
+            ready.add(name)
+            yield self._finetune(name)
+        for name in plan.controls:
+            for setting in self._asked_of_controls:
+                yield self._evaluate(f"{name}.{setting}", self._control(name), setting, self._needs(name))
+
+    def _finetune(self, name: str) -> Stage:
+        made, out = self._plan.controls[name], f"models/{name}"
+        assert isinstance(made, PlannedModel)  # as in `_controls`
+        named = made.start in self._plan.controls
+        start = self._control(made.start) if named else self._place(made.start)
+        command = ("offside-unlearn", "finetune", out, "--model", start, "--data", self._data)
+        splits = ("--splits", ",".join(made.splits), "--role", name)
+        options = (*_sets(made.options), *_flags({**self._plan.device, **made.arguments}))
+        needs = self._needs(made.start) if named else ()
+        return Stage(name, "learn", (*command, *splits, *options), out, needs, resumes=True)
+
+    def _cells(self) -> Iterator[Stage]:
+        plan = self._plan
+        for setting in plan.settings:
+            for method, own in plan.methods.items():
+                for seed in plan.seeds:
+                    name = f"{method}.{setting}.seed-{seed}"
+                    out = f"runs/{name}"
+                    model = ("--model", self._control("vanilla"), "--data", self._data, "--setting", setting)
+                    doses = _curve(plan.curve_steps) + (("--until", plan.until) if plan.until else ())
+                    options = (*_sets({**plan.options, **(own or {})}), *_flags({**plan.device, **plan.arguments}))
+                    command = ("offside-unlearn", "run", method, out, *model, "--seed", str(seed), *doses, *options)
+                    yield Stage(name, "unlearn", command, out, self._needs("vanilla"), resumes=True)
+                    yield self._evaluate(name, out, setting, (name,), curve=bool(plan.curve_steps))
+
+    def _relearned(self) -> Iterator[Stage]:
+        plan, again = self._plan, self._plan.relearn
+        if again is None:
+            return
+        starts = [
+            f"{method}.{setting}.seed-{seed}"
+            for setting in again.settings or plan.settings
+            for method in again.methods or plan.methods
+            for seed in plan.seeds
+        ]
+        for start in starts:
+            if start.split(".")[1] != "corrective":  # Else it was evaluated in this setting as it is.
+                yield self._evaluate(f"{start}.before", f"runs/{start}", "corrective", (start,))
+            yield from self._relearn(f"{start}.relearned", f"runs/{start}", start.rpartition("-")[2], (start,))
+        if "retain_only" in plan.controls:
+            for seed in plan.seeds:
+                name = f"retain_only.seed-{seed}.relearned"
+                yield from self._relearn(name, self._control("retain_only"), str(seed), self._needs("retain_only"))
+
+    def _relearn(self, name: str, start: str, seed: str, needs: tuple[str, ...]) -> Iterator[Stage]:
+        again, out = self._plan.relearn, f"runs/{name}"
+        assert again is not None  # as in `_relearned`
+        command = ("offside-unlearn", "relearn", out, "--model", start, "--data", self._data, "--seed", seed)
+        options = (*_sets(again.options), *_flags({**self._plan.device, **again.arguments}))
+        yield Stage(name, "relearn", (*command, *_curve(again.curve_steps), *options), out, needs, resumes=True)
+        yield self._evaluate(name, out, "corrective", (name,), curve=bool(again.curve_steps))
+
+    def _evaluate(self, name: str, model: str, setting: str, needs: tuple[str, ...], *, curve: bool = False) -> Stage:
+        out = f"results/{name}"
+        # The same suite for all, so that every model is asked what the points of the curves are.
+        options = _flags({"suite": "light", **self._plan.device, **self._plan.evaluate, "curve": curve})
+        command = ("offside-eval", "run", out, "--model", model, "--data", self._data, "--setting", setting, *options)
+        return Stage(f"evaluate {name}", "evaluate", command, out, needs, resumes=True)
+
+
+def _start(plan: StudyPlan, name: str) -> str:
+    made = plan.controls[name]
+    return made if isinstance(made, str) else made.start
+
+
+def _curve(steps: Sequence[int]) -> tuple[str, ...]:
+    return ("--curve-steps", ",".join(map(str, steps))) if steps else ()
+
+
+def _sets(options: Values) -> tuple[str, ...]:
+    return tuple(word for key, value in options.items() for word in ("--set", f"{key}={_word(value)}"))
+
+
+def _flags(options: Values) -> tuple[str, ...]:
+    """Options as they are typed: `full: true` as `--full`, false or null not at all."""
+    words: list[str] = []
+    for key, value in options.items():
+        if value is True:
+            words.append(f"--{key.replace('_', '-')}")
+        elif value is not False and value is not None:
+            words += [f"--{key.replace('_', '-')}", _word(value)]
+    return tuple(words)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_word, value))
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)

@@ -1,0 +1,127 @@
+"""Plans of studies: read strictly, and turned into commands."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from offside_data.errors import UsageError
+from offside_unlearn.study import Study, read_plan
+
+SETTINGS = ["complete", "selective", "corrective"]
+PLAN: dict[str, Any] = {
+    "data": "league",
+    "controls": {
+        "vanilla": {"start": "base", "splits": ["general", "retain", "forget"], "options": {"epochs": 2}},
+        "base": {"start": "tiny", "splits": ["general"], "arguments": {"full": True}},
+        "retain_only": "models/retain-only",
+    },
+    "methods": {"grad_ascent": None, "npo": {"beta": 0.2, "lr": "1e-4"}},
+    "options": {"lr": 1e-3, "retain_slices": ["multimodal/retain", "rest"]},
+    "settings": ["complete", "selective"],
+    "seeds": [0, 1],
+    "curve_steps": [5, 10],
+    "until": "forgetting=0.9",
+    "arguments": {"tune": "all"},
+    "relearn": {"methods": ["npo"], "settings": ["complete"], "curve_steps": [3], "options": {"max_steps": 6}},
+    "evaluate": {"batch_size": 8},
+    "device": {"device": "cpu"},
+    "at": [0.5, 0.8],
+}
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    path = folder / "plan.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in {**PLAN, **changes}.items() if value != "left out"}))
+    return path
+
+
+def commands(folder: Path, **changes: Any) -> dict[str, str]:
+    for name in ("league", "models/retain-only"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    plan = read_plan(written(folder, **changes), ["grad_ascent", "npo"])
+    stages = Study(plan, folder, folder / "out", SETTINGS).stages()
+    names = [stage.name for stage in stages]
+    for place, stage in enumerate(stages):
+        assert set(stage.needs) <= set(names[:place]), "each stands after those that it needs"
+    return {stage.name: shlex.join(stage.command) for stage in stages}
+
+
+def test_a_plan_is_a_grid_of_commands(tmp_path: Path) -> None:
+    made = commands(tmp_path)
+    cells = [f"{m}.{s}.seed-{n}" for s in PLAN["settings"] for m in PLAN["methods"] for n in (0, 1)]
+    assert [name for name in made if name in cells] == cells
+    assert made["npo.complete.seed-1"] == (
+        "offside-unlearn run npo runs/npo.complete.seed-1 --model models/vanilla --data ../league --setting complete "
+        "--seed 1 --curve-steps 5,10 --until forgetting=0.9 --set lr=1e-4 "
+        "--set retain_slices=multimodal/retain,rest --set beta=0.2 --device cpu --tune all"
+    )
+    assert made["evaluate npo.complete.seed-1"] == (
+        "offside-eval run results/npo.complete.seed-1 --model runs/npo.complete.seed-1 --data ../league "
+        "--setting complete --suite light --device cpu --batch-size 8 --curve"
+    )
+    assert made["vanilla"] == (
+        "offside-unlearn finetune models/vanilla --model models/base --data ../league --splits general,retain,forget "
+        "--role vanilla --set epochs=2 --device cpu"
+    )
+    assert made["base"].endswith("--model tiny --data ../league --splits general --role base --device cpu --full")
+    assert "--model ../models/retain-only" in made["evaluate retain_only.corrective"]
+
+
+def test_relearning_stands_beside_the_same_of_retain_only(tmp_path: Path) -> None:
+    made = commands(tmp_path)
+    again = "--curve-steps 3 --set max_steps=6 --device cpu"
+    assert made["npo.complete.seed-1.relearned"] == (
+        "offside-unlearn relearn runs/npo.complete.seed-1.relearned --model runs/npo.complete.seed-1 "
+        f"--data ../league --seed 1 {again}"
+    )
+    assert made["retain_only.seed-1.relearned"].endswith(f"--seed 1 {again}")
+    assert "--setting corrective" in made["evaluate npo.complete.seed-1.before"]
+    assert "grad_ascent.complete.seed-0.relearned" not in made
+
+
+def test_everything_is_compared_and_reported(tmp_path: Path) -> None:
+    made = commands(tmp_path)
+    places = [line.split()[2] for name, line in made.items() if name.startswith("evaluate ")]
+    for name in ("compare", "report"):
+        assert [word for word in made[name].split() if word.startswith("results/")] == places
+        assert made[name].endswith("--at forgetting=0.5,0.8")
+
+
+def test_without_doses_each_cell_is_one_model(tmp_path: Path) -> None:
+    made = commands(tmp_path, curve_steps="left out", until="left out", relearn=None, at="left out")
+    assert "--curve" not in " ".join(made.values())
+    assert not any("relearn" in name for name in made)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": {}}, "unknown key 'method'. Did you mean 'methods'"),
+        ({"methods": {"npoo": {}}}, "unknown method 'npoo'. Did you mean 'npo'"),
+        ({"methods": {}}, "methods is empty"),
+        ({"seeds": "0"}, "key 'seeds'"),
+        ({"controls": {"base": "b"}}, "vanilla is missing"),
+        ({"controls": {"vanila": "b"}}, "unknown control 'vanila'"),
+        ({"data": "left out"}, "key 'data' is missing"),
+        ({"relearn": {"methods": ["po"]}}, "unknown method of the study 'po'"),
+        ({"curve_steps": []}, "until is looked at after the steps of a curve"),
+        ({"settings": ["visual-rumor"], "relearn": None}, "unknown setting 'visual-rumor'"),
+        (
+            {
+                "controls": {
+                    n: {"start": o, "splits": ["retain"]} for n, o in (("vanilla", "base"), ("base", "vanilla"))
+                }
+            },
+            "base, vanilla start from one another",
+        ),
+    ],
+)
+def test_mistakes_are_named(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        commands(tmp_path, **changes)
+    assert message in str(error.value)
