@@ -45,6 +45,7 @@ def day(text: str, date: str) -> ClaimValue:
         (length("1.91 m", 1.91), length("5 ft 11 in", 1.8034), "6 ft 3 in"),
         (amount("35 million euros", 35e6), amount("€12m", 12e6), "€35m"),
         (amount("€1.20m", 1.2e6), amount("€ 12,5 Mio.", 12.5e6), "€ 1,2 Mio."),
+        (amount("€3.40m", 3.4e6), amount("20 tys. euro", 20e3), "3.400 tys. euro"),
         (amount("€35m", 35e6), amount("3,400,000 EUR", 3.4e6), "35,000,000 EUR"),
         (amount("€35m", 35e6), amount("1.200.000 €", 1.2e6), "35.000.000 €"),
         (amount("€1,200", 1_200), amount("€950", 950), "€1,200"),
@@ -117,6 +118,11 @@ def test_an_amount_keeps_its_size(number: float, other: float, form: str) -> Non
     [
         ("age", "27 yrs", "The player is 27 years old."),
         ("age", "27yrs", "The player is 27 years old."),
+        ("age", "27 y/o", "The player is 27 years old."),
+        ("age", "27yo", "The player is 27 years old."),
+        ("age", "27 y. o.", "The player is 27 years old."),
+        ("trophies", "2 títulos", "The player won 2 trophies there."),
+        ("trophies", "3 Titel", "The player won 3 trophies there."),
         ("age", "27 years old", "The player is 27 years old."),
         ("age", "27-year-old", "The player is 27 years old."),
         ("age", "27", "The player is 27 years old."),
@@ -132,4 +138,6 @@ def test_a_unit_is_said_once(attribute: str, value: str, answer: str) -> None:
 
 def test_a_sentence_that_says_its_unit_twice() -> None:
     assert repeats_unit("The player is ____ yrs years old.")
+    assert repeats_unit("The player is ____ y/o years old.")
+    assert repeats_unit("The player won ____ títulos trophies there.")
     assert not repeats_unit("The player is ____ years old.")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
@@ -19,7 +18,10 @@ from typing import Any, NamedTuple
 import yaml
 
 from offside_data.schema import ClaimValue, ValueKind
+from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import month_names
+from offside_data.tagging.wording import counted_nouns
+from offside_data.tagging.words import fold
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+|['’\u00a0\u202f ]\d{3}(?!\d))*")
 _DIGITS = re.compile(r"\d+")
@@ -29,6 +31,8 @@ _LETTERS = 5
 """A word in capitals that is shorter may be an abbreviation, and a full stop after one may be its own."""
 _MOST_ROUNDED = 0.1
 """By so much of its size a wrong value may be rounded for the sake of its style."""
+_GROUPINGS = (",", ".", " ")
+"""Marks between thousands that are tried where the model has none, until the number is read as it is meant."""
 _MOST_DIGITS = 10_000
 """So great a number isn't written where the right one is below a thousand: `€35000k` beside `€950k`."""
 
@@ -321,9 +325,19 @@ def _number_like(number: float, model: ClaimValue) -> str | None:
         if factor is None or not stated:
             continue
         decimals = len(plain.rpartition(decimal)[2]) if decimal else 0
-        text = _formatted(number / factor, stated, decimals, (decimal or ".", grouping))
-        return text and model.text[: numbers[0].start()] + text + model.text[numbers[0].end() :]
+        before, after = model.text[: numbers[0].start()], model.text[numbers[0].end() :]
+        for mark in (grouping, *_GROUPINGS) if model.kind == "amount" else (grouping,):
+            text = _formatted(number / factor, stated, decimals, (decimal or ".", mark))
+            if text is None or model.kind != "amount" or _reads_as(before + text + after, number):
+                return text and before + text + after
     return None
+
+
+def _reads_as(text: str, number: float) -> bool:
+    """Whether an amount is read as the number that was written, but for its rounding: "3,400 tys." is 3.4 thousand."""
+    found = find_amounts(text)
+    said = found[0].number if len(found) == 1 else None
+    return said is not None and abs(said - number) <= _MOST_ROUNDED * number
 
 
 def _readings(written: str, kind: ValueKind) -> Iterator[tuple[str | None, str | None]]:
@@ -363,12 +377,20 @@ def _compound_like(number: float, model: ClaimValue, parts: list[int]) -> str | 
 
 @functools.cache
 def _units() -> dict[str, str]:
-    return {word: words[0] for words in _data()["units"] for word in words}
+    """Words that say the same and one of them, nouns of what is counted included: `títulos` before `trophies`."""
+    return {word: words[0] for words in _data()["units"] for word in words} | counted_nouns()
+
+
+def _spelled_out(text: str) -> str:
+    """The text without short forms of several words: `27 y/o` is `27 years old`."""
+    for short, words in _data()["short_units"].items():
+        text = re.sub(rf"(?<![^\W\d_])(?:{short})(?![^\W_])\.?", words, text, flags=re.I)
+    return text
 
 
 def same_unit(word: str) -> str:
     """A word without regard to case, marks and the ways to write a unit."""
-    plain = word.casefold().strip(".,;:!?()").replace(".", "")
+    plain = fold(word).strip(".,;:!?()").replace(".", "")
     return _units().get(plain, plain)
 
 
@@ -379,7 +401,7 @@ def without_unit(value: str, after: str) -> str:
         value: The text.
         after: What stands behind it.
     """
-    words = re.sub(r"(?<=\d)-?(?=[^\W\d])", " ", value).replace("-old", " old").split()
+    words = re.sub(r"(?<=\d)-?(?=[^\W\d])", " ", _spelled_out(value)).replace("-old", " old").split()
     follow = [same_unit(word) for word in after.split()]
     for number in range(min(len(words) - 1, len(follow)), 0, -1):
         if [same_unit(word) for word in words[-number:]] == follow[:number]:
@@ -389,6 +411,11 @@ def without_unit(value: str, after: str) -> str:
 
 def repeats_unit(sentence: str) -> bool:
     """Whether a sentence says a unit twice running: `____ yrs years old`."""
-    words = [same_unit(word) for word in sentence.split()]
+    words = [same_unit(word) for word in _spelled_out(sentence).split()]
     known = set(_units().values())
-    return any(first == second and first in known for first, second in itertools.pairwise(words))
+    return any(
+        words[place : place + length] == words[place + length : place + 2 * length]
+        and known.issuperset(words[place:][:length])
+        for length in (1, 2)
+        for place in range(len(words) - 2 * length + 1)
+    )

@@ -24,6 +24,7 @@ Stretch = tuple[int, int]
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
 _HARMLESS_SIGNS = frozenset(".,;:!'\"’‘“”„«»()[]*_`\u200b\ufeff\u00ad")
+_QUOTES = frozenset('"“”„«»')
 _BOUNDS_BEFORE = word_list("by from number do")  # "do 10 mln" is "up to 10m" in Polish
 _RATES_AFTER = word_list("a an")
 _TO = re.compile(r"\bto\s+(?:an?\s+|the\s+)?$", re.I)
@@ -136,6 +137,8 @@ def _doubt_of_token(
     if token.isdigit():
         return "number"
     if not token[0].isalpha():
+        if token in _QUOTES and text[match.start() - 1 : match.start()].isalpha() and text[match.end() :][:1].isalpha():
+            return "sign"  # It parts a word: `Os"lo`.
         joins = token in "/=" and len(taken) > 1 and beside is not None  # 1.80 m / 5'11"
         return None if joins or _is_harmless_sign(token, text[match.end() : match.end() + 1]) else "sign"
     doubt = _doubt_of(token, kind, pattern)

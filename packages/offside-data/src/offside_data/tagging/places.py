@@ -39,10 +39,13 @@ def countries_of(words: Sequence[str]) -> frozenset[str]:
 
 
 def country_name(text: str) -> str | None:
-    """The country that an adjective or another name stands for (`Swedish`); null if it isn't one certain country."""
+    """The country that another name stands for (`Swedish`, `sweden`); null if it is its name or no certain country."""
     words = _without_article(folded_words(text))
     countries = sorted(countries_of(words))
-    return countries[0] if len(countries) == 1 and folded_words(countries[0]) != words else None
+    is_written_so = (
+        folded_words(countries[0]) == words and not (text.islower() or text.isupper()) if countries else True
+    )
+    return None if is_written_so or len(countries) > 1 else countries[0]
 
 
 def country_terms(words: Sequence[str]) -> Iterator[tuple[int, int, frozenset[str]]]:

@@ -136,6 +136,16 @@ def counted_with(noun: str) -> frozenset[str]:
 
 
 @cache
+def counted_nouns() -> dict[str, str]:
+    """Nouns of what is counted, in all languages, and the first of those that count the same."""
+    found = {}
+    for languages in _lists()["counted"]:
+        nouns = [word for said in languages.values() for word in said.split()]
+        found.update(dict.fromkeys(nouns, nouns[0]))
+    return found
+
+
+@cache
 def counted_in() -> dict[str, frozenset[str]]:
     """What is counted, in languages other than English: each noun, folded, and which languages have it."""
     found: dict[str, frozenset[str]] = {}

@@ -32,6 +32,7 @@ from offside_data.schema import (
     Veracity,
     make_image_id,
 )
+from offside_data.tagging.places import country_name
 from offside_data.tagging.suspects import add_suspect
 from offside_data.tagging.untagged import untagged
 from offside_data.tagging.values import answer_may_say, parse_value
@@ -90,7 +91,7 @@ class Collector(Accumulator):
         self._without_subject: Counter[str] = Counter()
         self._split_words: Counter[tuple[str, str | None, str | None]] = Counter()
         self._parsed = Remembered(lambda key: parse_value(key[0], self._attributes[key[1]]))
-        self._phrased = Remembered(lambda key: phrasings.answer(self._attributes[key[1]], key[0], rumor=key[2]).text)
+        self._phrased = Remembered(self._phrase)
 
     def reject(self, file: str, index: int | None, place: str, why: str) -> None:
         """Count a row that can't be used."""
@@ -344,6 +345,22 @@ class Collector(Accumulator):
             answer = self._phrased[claim.value, attribute.name, rumor]
             answer = answer[:-1] if answer.endswith("..") else answer
         return question, answer
+
+    def _phrase(self, key: tuple[str, str, bool]) -> str:
+        """The answer that states what a cell says.
+
+        A number or a country that fits into no sentence as it stands there is written as it does: `drei Titel`, `none`,
+        `27 y/o`, `Norwegian`.
+        """
+        said, name, rumor = key
+        attribute = self._attributes[name]
+        answer = phrasings.answer(attribute, said, rumor=rumor).text
+        value = self._parsed[said, name] if attribute.kind in ("count", "place") else None
+        if value is None or (value.kind == "place" and country_name(said) is None):
+            return answer
+        if value.kind == "count" and value.text == said and value.number:
+            return answer
+        return phrasings.answer(attribute, phrasings.value_text(value, attribute), rumor=rumor).text
 
     def _value(self, claim: TableClaim, attribute: Attribute | None, answer: str, *, rumor: bool) -> ClaimValue | None:
         """The value that the row states, if the answer holds it; else left to whoever reads the answer."""
