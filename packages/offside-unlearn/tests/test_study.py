@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from offside_data.errors import UsageError
+from offside_data.settings import SETTINGS as SETTINGS_THERE_ARE
+from offside_unlearn import METHODS
 from offside_unlearn.study import Study, read_plan
 
 SETTINGS = ["complete", "selective", "corrective"]
@@ -96,6 +98,13 @@ def test_without_doses_each_cell_is_one_model(tmp_path: Path) -> None:
     made = commands(tmp_path, curve_steps="left out", until="left out", relearn=None, at="left out")
     assert "--curve" not in " ".join(made.values())
     assert not any("relearn" in name for name in made)
+
+
+def test_the_large_plan_is_one(tmp_path: Path) -> None:
+    file = Path(__file__).parents[3] / "tools" / "large_study.yaml"
+    plan = read_plan(file, METHODS.names())
+    stages = Study(plan, tmp_path, tmp_path / "out", list(SETTINGS_THERE_ARE)).stages()
+    assert sum(stage.group == "unlearn" for stage in stages) == 5 * 4 * 5
 
 
 @pytest.mark.parametrize(

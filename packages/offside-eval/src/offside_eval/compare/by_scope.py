@@ -6,6 +6,20 @@ from offside_eval.compare.quantities import Quantity, ratio
 from offside_eval.compare.scores import ScoreTable
 
 PREFIX = "kept/"
+_SPLITS = {
+    "forget": "the forget pictures",
+    "retain": "the retain pictures",
+    "test": "new pictures",
+    "utility": "general questions",
+}
+_SCOPES = {"shared": "shared facts of ", "private": "private claims of "}
+
+
+def in_words(key: str) -> str:
+    """What a number of `kept_by_scope` is about, in words: `shared facts of the retain pictures`."""
+    config, split, *scope = key.removeprefix(PREFIX).split("/")
+    words = _SCOPES.get(scope[0] if scope else "", "") + _SPLITS.get(split, split)
+    return words if config == "multimodal" else f"{words}, asked as {config}"
 
 
 def kept_by_scope(scores: ScoreTable) -> dict[str, Quantity]:

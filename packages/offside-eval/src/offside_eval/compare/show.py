@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from offside_eval.compare.by_scope import PREFIX
+from offside_eval.compare.by_scope import PREFIX, in_words
 from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.quantities import Figure, Quantity
@@ -163,7 +163,7 @@ def level_rows(setting: SettingComparison, level: float) -> tuple[list[str], lis
         figures = [numbers[key].figure() if key in numbers else None for key in columns]
         texts = [NONE if f is None else f"{number(f.value)}\n{interval(f)}".strip() for f in figures]
         cells.append([f"{candidate.label}\n{seeds}", *texts])
-    titles = ["keeping", *(f"kept {key.removeprefix(PREFIX)}" for key in keys), "specific"]
+    titles = ["keeping", *(in_words(key) for key in keys), "specific"]
     return ["method", *titles], cells
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from offside_eval.compare import Candidate, Comparison, ModelRow, Trajectory
-from offside_eval.compare.by_scope import PREFIX
+from offside_eval.compare.by_scope import PREFIX, in_words
 from offside_eval.compare.show import name
 from offside_eval.statistics import Interval
 
@@ -201,9 +201,8 @@ def trades(comparison: Comparison) -> list[Trade]:
                 if (path := _path(candidate, nth, run, key, known)) is not None
             ]
             if paths:
-                name = key.removeprefix(PREFIX)
-                found.append(Trade(f"trade-{setting.name}-{name.replace('/', '-')}", setting.name, name,
-                                   setting.level, paths))  # fmt: skip
+                chart = f"trade-{setting.name}-{key.removeprefix(PREFIX).replace('/', '-')}"
+                found.append(Trade(chart, setting.name, in_words(key), setting.level, paths))
     return found
 
 

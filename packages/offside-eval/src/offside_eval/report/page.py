@@ -125,6 +125,7 @@ class SettingView:
         self.columns = [c for c in columns_of(setting) if c not in TWINS]  # they have a section of their own
         self.visual = shown_columns(all_rows, VISUAL)
         self.kept = _details(all_rows, "keeping/")
+        self.level = setting.level
         self.levels = [(level, *level_rows(setting, level)) for level in setting.levels]
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 

@@ -1,0 +1,86 @@
+"""The report's first plot: what is kept while it is forgotten."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offside_eval.compare import Comparison, compare
+from offside_eval.report import charts, write_report
+from offside_eval.results import Results
+
+Make = Callable[..., Results]
+ALL = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0}
+
+
+@pytest.fixture(scope="module")
+def points() -> tuple[tuple[int, float, float], ...]:
+    return ((5, 0.5, 0.75), (10, 1.0, 0.25))
+
+
+@pytest.fixture
+def comparison(make_results: Make, with_meta: Callable[..., Results], points: Any) -> Comparison:
+    results = [
+        make_results("vanilla", role="vanilla", rates=ALL),
+        make_results("retain", role="retain_only", rates=ALL | {"forget/private": 0.0}),
+    ]
+    for seed in (0, 1):
+        for steps, forgot, kept in points:
+            rates = ALL | {"forget/private": 1 - forgot, "retain/private": kept}
+            point = make_results(f"npo-{seed}-{steps}", role="unlearned", method="npo", rates=rates)
+            model = point.meta.to_json()["model"]
+            run = {
+                **model["run"],
+                "steps": steps,
+                "request": f"r{seed}",
+                "point_of": f"r{seed}",
+                "seeds": {"seed": seed},
+            }
+            results.append(with_meta(point, model={**model, "run": run}))
+    return compare(results, at=(0.5, 0.8))
+
+
+def test_a_panel_for_each_set_and_scope_and_a_line_for_each_run(comparison: Comparison) -> None:
+    panels = {panel.title: panel for panel in charts.trades(comparison)}
+    assert list(panels) == [
+        "shared facts of the retain pictures",
+        "private claims of the retain pictures",
+        "shared facts of new pictures",
+        "general questions",
+    ]
+    private = panels["private claims of the retain pictures"]
+    assert private.level == 0.8
+    assert [(t.label, t.first) for t in private.paths] == [("npo, seed 0", True), ("npo, seed 1", False)]
+    line = private.paths[0]
+    assert (list(line.steps), list(line.x)) == ([0, 5, 10], pytest.approx([0.0, 0.5, 1.0]))
+    assert list(line.y) == pytest.approx([1.0, 0.75, 0.25])
+    assert list(panels["general questions"].paths[0].y) == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_it_stands_first_and_every_number_is_in_a_table(comparison: Comparison, tmp_path: Path) -> None:
+    page = write_report(tmp_path / "out", comparison).read_text(encoding="utf-8")
+    places = [page.index(f'id="{name}"') for name in ("trajectories", "findings", "tradeoff", "numbers")]
+    assert places == sorted(places)
+    assert 'data-chart="trade-complete-multimodal-retain-private"' in page
+    assert "At forgetting 0.8" in page
+    assert "at forgetting 0.8, 2 seeds" in page
+    assert (tmp_path / "out/plots/trade-complete.png").stat().st_size > 10_000
+    with (tmp_path / "out/tables/trajectories.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(r["seed"], r["steps"], r["level"]) for r in rows[:5]] == [
+        ("0", "0", ""), ("0", "5", ""), ("0", "10", ""), ("0", "", "0.5"), ("0", "", "0.8"),
+    ]  # fmt: skip
+    assert float(rows[4]["forgetting"]) == pytest.approx(0.8)
+    summary = (tmp_path / "out/summary.md").read_text(encoding="utf-8")
+    assert "at forgetting 0.8 (0 as vanilla, 1 as retain-only) npo keeps most" in summary
+    assert "### complete at forgetting 0.5" in summary
+
+
+def test_without_curves_there_is_no_such_section(make_results: Make, tmp_path: Path) -> None:
+    results = [make_results("vanilla", role="vanilla"), make_results("npo", role="unlearned", method="npo")]
+    page = write_report(tmp_path / "out", results).read_text(encoding="utf-8")
+    assert 'id="trajectories"' not in page
