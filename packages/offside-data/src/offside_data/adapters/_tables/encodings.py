@@ -262,8 +262,8 @@ def _guess(path: Path, size: int) -> Encoding:
     east_asian = _east_asian(path, size) if best is None or best.odd or len(best.languages) > 1 else []
     if east_asian:
         raise SourceError(
-            f"{path}: is no UTF-8, and seems to be Chinese, Japanese or Korean: it can be read as {', '.join(east_asian)}. "
-            "Save it as UTF-8, or say with --set encoding=… which of these it is."
+            f"{path}: is no UTF-8, and seems to be Chinese, Japanese or Korean: it can be read as "
+            f"{', '.join(east_asian)}. Save it as UTF-8, or say with --set encoding=… which of these it is."
         )
     if sequences and (best is None or best.latin or sequences > _BY_CHANCE * (sequences + high)):
         likely = min(
