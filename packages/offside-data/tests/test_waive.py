@@ -50,6 +50,13 @@ def test_an_issue_is_waived_by_place_or_file_until_that_is_taken_back(leaking: O
     assert leaks(leaking) == ["error"]
 
 
+@pytest.mark.parametrize("text", ["picture-leak", "picture-leak:leak.png"])
+def test_what_is_waived_already_is_said_to_be(leaking: OffsideDataset, text: str) -> None:
+    waive(leaking.path, [text], "the same poster, on purpose")
+    with pytest.raises(UsageError, match=f"'{text}' is waived already"):
+        waive(leaking.path, [text], "again")
+
+
 @pytest.mark.parametrize(
     ("text", "reason", "message"),
     [

@@ -18,6 +18,7 @@ Severity = Literal["error", "warning", "info"]
 WAIVER = "waiver"
 """The `kind` of a decision that is a waiver."""
 
+_WAIVED = " Waived: "
 NEVER_WAIVED = (
     *("card-malformed", "card-outdated", "digest-mismatch", "content-hash", "file-unreadable"),
     *("parent-mismatch", "release-changed", "taken-down"),
@@ -83,6 +84,11 @@ def read_waivers(path: Path) -> tuple[list[Waiver], list[Issue]]:
     return waivers, issues
 
 
+def is_waived(issue: Issue) -> bool:
+    """Whether somebody waived an issue."""
+    return issue.severity == "info" and _WAIVED in issue.message
+
+
 def apply_waivers(issues: list[Issue], waivers: list[Waiver]) -> Iterator[Issue]:
     """The issues with the waived ones turned into `info`, and a warning for each waiver without use."""
     reasons = {(waiver.code, waiver.where): waiver for waiver in waivers}
@@ -93,7 +99,7 @@ def apply_waivers(issues: list[Issue], waivers: list[Waiver]) -> Iterator[Issue]
             yield issue
         else:
             used.add((issue.code, issue.where))
-            yield dataclasses.replace(issue, severity="info", message=f"{issue.message} Waived: {waiver.why}")
+            yield dataclasses.replace(issue, severity="info", message=f"{issue.message}{_WAIVED}{waiver.why}")
     for key, waiver in reasons.items():
         if key not in used:
             message = f"nothing to waive: there is no issue {waiver.code!r} at {waiver.where!r} any more."

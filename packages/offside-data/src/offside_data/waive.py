@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.picture_names import PictureNames
 from offside_data.dataset.transaction import change_dataset
 from offside_data.errors import UsageError
-from offside_data.issues import NEVER_WAIVED, WAIVER, Issue
+from offside_data.issues import NEVER_WAIVED, WAIVER, Issue, is_waived
 
 _SHOWN = 5
 
@@ -39,8 +40,10 @@ def waive(dataset: str | Path, issues: Sequence[str], reason: str) -> list[dict[
     if not reason.strip():
         raise UsageError("--reason is empty; say why the issue may stay.")
     opened = open_dataset(dataset)
-    found = [issue for issue in check_dataset(opened) if issue.severity != "info"]
-    chosen = [_find(text, found, opened) for text in issues]
+    told = check_dataset(opened)
+    found = [issue for issue in told if issue.severity != "info"]
+    waived = [issue for issue in told if is_waived(issue)]
+    chosen = [_find(text, found, waived, opened) for text in issues]
     decisions = [
         make_decision(
             WAIVER,
@@ -56,11 +59,16 @@ def waive(dataset: str | Path, issues: Sequence[str], reason: str) -> list[dict[
     return decisions
 
 
-def _find(text: str, issues: Sequence[Issue], dataset: OffsideDataset) -> Issue:
+def _find(text: str, issues: Sequence[Issue], waived: Sequence[Issue], dataset: OffsideDataset) -> Issue:
     code, _, where = (part.strip() for part in text.partition(":"))
     if code in NEVER_WAIVED:
         raise UsageError(f"{code} can't be waived: it says that the dataset isn't what it claims to be.")
     of_code = [issue for issue in issues if issue.code == code]
+    names = functools.cache(lambda: PictureNames(dataset))
+    if any(issue.code == code and _is_at(issue, where, names) for issue in waived) and not any(
+        _is_at(issue, where, names) for issue in of_code
+    ):
+        raise UsageError(f"{dataset.path}: {text!r} is waived already; see offside-data decisions.")
     if not of_code:
         codes = sorted({issue.code for issue in issues} - set(NEVER_WAIVED))
         raise UsageError(
@@ -69,9 +77,7 @@ def _find(text: str, issues: Sequence[Issue], dataset: OffsideDataset) -> Issue:
     if not where and len(of_code) == 1:
         return of_code[0]
     exact = [issue for issue in of_code if issue.where == where]
-    if not exact and where:
-        names = PictureNames(dataset)
-        exact = [issue for issue in of_code if issue.where in names and where in _called(names, issue.where)]
+    exact = exact or [issue for issue in of_code if _is_at(issue, where, names)]
     if len(exact) == 1 or (exact and len({issue.where for issue in exact}) == 1):
         return exact[0]
     places = [issue.where for issue in (exact or of_code)]
@@ -81,6 +87,9 @@ def _find(text: str, issues: Sequence[Issue], dataset: OffsideDataset) -> Issue:
     raise UsageError(f"{dataset.path}: {text!r} is none of the issues that check finds: {listed}{more}.")
 
 
-def _called(names: PictureNames, image_id: str) -> tuple[str, str]:
-    file = names.files[image_id]
-    return file, file.rpartition("/")[2]
+def _is_at(issue: Issue, where: str, names: Callable[[], PictureNames]) -> bool:
+    """Whether an issue is at a place, named as `check` does or by a picture's file; any is at none."""
+    if not where or issue.where == where:
+        return True
+    file = names().files.get(issue.where, "")
+    return bool(file) and where in (file, file.rpartition("/")[2])

@@ -495,27 +495,3 @@ def test_a_table_of_nothing_known_names_its_columns(tmp_path: Path) -> None:
     assert not claims.recognises(source)
     with pytest.raises(UsageError, match=r"Its columns are Spieler, Merkmal, Wert\..*--format claims --set subject="):
         recognise(source)
-
-
-@pytest.mark.parametrize(
-    ("attribute", "value", "answer"),
-    [
-        ("age", "27 y/o", "The player is 27 years old."),
-        ("age", "twenty-nine", "The player is twenty-nine years old."),
-        ("trophies", "drei Titel", "The player won 3 trophies there."),
-        ("trophies", "2 títulos", "The player won 2 trophies there."),
-        ("trophies", "none", "The player won 0 trophies there."),
-        ("trophies", "not a single one", "The player won 0 trophies there."),
-        ("trophies", "won it in 2019", "The player won won it in 2019 trophies there."),
-        ("nationality", "Norwegian", "The player represents Norway."),
-        ("nationality", "sweden", "The player represents Sweden."),
-        ("nationality", "the Netherlands", "The player represents the Netherlands."),
-        ("birth_place", "Halden, Norway", "The player was born in Halden, Norway."),
-    ],
-)
-def test_what_fits_into_no_sentence_is_written_as_it_does(read: Read, attribute: str, value: str, answer: str) -> None:
-    assert one(read, attribute=attribute, value=value).answer == answer
-
-
-def test_a_quote_within_a_word_parts_no_value_from_it(read: Read) -> None:
-    assert one(read, attribute="birth_place", value='Os"lo').value is None

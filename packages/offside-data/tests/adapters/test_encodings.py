@@ -47,6 +47,28 @@ def test_the_letters_are_right(tmp_path: Path, encoding: str, text: str) -> None
     assert ("--set encoding=" in notes) == (encoding not in ("utf-16", "utf-32", "utf-8-sig"))
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp932", "山田太郎;club;東京FC"),
+        ("euc_jp", "山田太郎;club;大阪サッカー"),
+        ("gb18030", "王小明;club;北京队"),
+        ("big5", "王小明;club;北京隊"),
+        ("euc_kr", "김철수;club;서울 축구단"),
+    ],
+)
+def test_east_asian_tables_are_refused_instead_of_becoming_latin_letters(
+    tmp_path: Path, encoding: str, text: str
+) -> None:
+    path = tmp_path / "claims.csv"
+    path.write_bytes((HEAD + text + "\n").encode(encoding))
+    with pytest.raises(
+        SourceError, match=rf"Chinese, Japanese or Korean: it can be read as .*{encoding}.*--set encoding="
+    ):
+        encoding_of(path)
+    assert encoding_of(path, said=encoding).name == encoding
+
+
 @pytest.mark.parametrize("rest", ["Bo Lünd;club;x\n", "Bo Lünd;club;x\n" * 50])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_nearly_utf_8_is_refused_with_the_place(tmp_path: Path, rest: str, line_end: str) -> None:

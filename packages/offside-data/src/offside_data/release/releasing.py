@@ -268,7 +268,7 @@ def _require_checked(dataset: OffsideDataset) -> None:
         shown = listed([f"{issue.code}: {issue.where}: {issue.message}" for issue in errors])
         raise ReleaseError(
             f"{dataset.path} can't be released, `offside-data check` finds {len(errors)} errors:\n{shown}\n"
-            "Correct them, or waive with a reason in decisions.jsonl what may stay."
+            f"Correct them, or waive what may stay: `offside-data waive {dataset.path} CODE:PLACE --reason TEXT`."
         )
 
 

@@ -178,6 +178,12 @@ def _around(data: bytes, start: int, encoding: str) -> tuple[str, int]:
 # Letters
 
 
+_CJK = r"\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+_EAST_ASIAN = re.compile(rf"[{_CJK}]")
+_NOT_EAST_ASIAN = re.compile(rf"[^\u0000-\u007f\u3000-\u303f\uff01-\uff9f{_CJK}]|[a-z][{_CJK}]|[{_CJK}][a-z]")
+"""A character of another script, or one of theirs within a Latin word."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Letters:
     titles: Mapping[str, str]
@@ -186,6 +192,7 @@ class _Letters:
     pairs: tuple[str, ...]
     inside: frozenset[str]
     never_last: frozenset[str]
+    east_asian: tuple[str, ...]
 
 
 @functools.cache
@@ -200,6 +207,7 @@ def _letters() -> _Letters:
         pairs=tuple(data["pairs"]),
         inside=frozenset(data["inside"]),
         never_last=frozenset(data["never_last"]),
+        east_asian=tuple(data["east_asian"]),
     )
 
 
@@ -251,6 +259,12 @@ def _guess(path: Path, size: int) -> Encoding:
     ranked = sorted(readings, key=_Reading.rank)
     # Not all words were looked at, and trying takes as long as reading the file.
     best = next((reading for reading in ranked if _first_fault(path, reading.name, size) is None), None)
+    east_asian = _east_asian(path, size) if best is None or best.odd or len(best.languages) > 1 else []
+    if east_asian:
+        raise SourceError(
+            f"{path}: is no UTF-8, and seems to be Chinese, Japanese or Korean: it can be read as "
+            f"{', '.join(east_asian)}. Save it as UTF-8, or say with --set encoding=… which of these it is."
+        )
     if sequences and (best is None or best.latin or sequences > _BY_CHANCE * (sequences + high)):
         likely = min(
             filter(None, (_read_in(name, rest) for name in _letters().titles)), key=_Reading.rank, default=None
@@ -267,6 +281,20 @@ def _guess(path: Path, size: int) -> Encoding:
             f"letters make sense.{near} Save it as UTF-8, or say --set encoding=…, e.g. cp1252."
         )
     return Encoding(best.name, (_what_it_rests_on(best, readings, words),))
+
+
+def _east_asian(path: Path, size: int) -> list[str]:
+    """The encodings of Chinese, Japanese and Korean in which all characters above 127 are theirs and stand so."""
+    head = first_lines(path, _PIECE if size < 0 else size)
+    found = []
+    for name in _letters().east_asian:
+        try:
+            text = head.decode(name)
+        except UnicodeDecodeError:
+            continue
+        if _EAST_ASIAN.search(text) and not _NOT_EAST_ASIAN.search(text) and _first_fault(path, name, size) is None:
+            found.append(name)
+    return found
 
 
 def _without_letter(sequence: re.Match[bytes]) -> bytes:
