@@ -20,7 +20,8 @@ def command(as_json: bool, **options: Any) -> None:
     Which is vanilla, retain-only or unlearned stands in the results; several settings are grouped.
     In brackets: 95 % intervals from resampled subjects.
     """
-    from offside_eval.compare.show import terminal_rows, text
+    from offside_eval.compare.kinds import kind_rows
+    from offside_eval.compare.show import name, terminal_rows, text, view_lines
     from offside_eval.findings import look_for
 
     comparison = comparison_of(**options)
@@ -31,6 +32,12 @@ def command(as_json: bool, **options: Any) -> None:
     for setting in comparison.settings.values():
         columns, rows = terminal_rows(setting)
         print_cards(f"{setting.name}: {setting.summary}", columns, rows)
+        for line in view_lines(setting):
+            click.echo(line)
+        kinds, shares = kind_rows([*setting.rows, *setting.controls], setting, comparison.metric)
+        if shares:
+            told = [[name(row), *cells] for row, cells in shares]
+            print_cards(f"{setting.name}: the answers to the private claims to be forgotten", ["model", *kinds], told)
         click.echo()
     print_cards(
         "published findings",

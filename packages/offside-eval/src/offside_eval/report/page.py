@@ -9,7 +9,18 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
-from offside_eval.compare.show import TWINS, VISUAL, Column, columns_of, interval, name, number, shown_columns
+from offside_eval.compare.kinds import kind_rows
+from offside_eval.compare.show import (
+    TWINS,
+    VISUAL,
+    Column,
+    columns_of,
+    interval,
+    name,
+    number,
+    shown_columns,
+    view_lines,
+)
 from offside_eval.findings import Finding
 from offside_eval.report import charts, interactive
 from offside_eval.report.cases import KINDS, Case
@@ -59,7 +70,7 @@ def render(page: Page) -> str:
             page=page,
             comparison=page.comparison,
             findings=page.findings,
-            settings=[SettingView(s) for s in page.comparison.settings.values()],
+            settings=[SettingView(s, page.comparison.metric) for s in page.comparison.settings.values()],
             scatters=scatters,
             curves=curves,
             twins=twins,
@@ -99,15 +110,22 @@ def _script_json(value: Any) -> str:
 
 
 class SettingView:
-    """One setting's table: which columns, and its rows."""
+    """One setting's table: which columns, and its rows.
 
-    def __init__(self, setting: SettingComparison) -> None:
+    Args:
+        setting: The setting.
+        metric: The score of the comparison.
+    """
+
+    def __init__(self, setting: SettingComparison, metric: str) -> None:
         self.name = setting.name
         self.summary = setting.summary
         self.rows = list(setting.rows)
         self.controls = list(setting.controls)
         all_rows = [*self.rows, *self.controls]
         self.columns = [c for c in columns_of(setting) if c not in TWINS]  # they have a section of their own
+        self.views = view_lines(setting)
+        self.kind_columns, self.kinds = kind_rows(all_rows, setting, metric)
         self.visual = shown_columns(all_rows, VISUAL)
         self.kept = _details(all_rows, "keeping/")
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from offside_eval.compare import Comparison
-from offside_eval.compare.show import columns_of, name, number, text
+from offside_eval.compare.kinds import kind_rows
+from offside_eval.compare.show import columns_of, name, number, text, view_lines
 from offside_eval.findings import Finding
 from offside_eval.report.headline import Headline
 
@@ -43,6 +44,11 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
                 cells.append(f"~~{number(figure.value)}~~" if struck else text(figure))
             rows.append(cells)
         lines += _table(["model", *(c.title for c in columns)], rows)
+        lines += ["", *(f"* {_cell(line)}" for line in view_lines(setting))]
+        kinds, shares = kind_rows(all_rows, setting, comparison.metric)
+        if shares:
+            lines += ["", "Answers to the private claims to be forgotten:", ""]
+            lines += _table(["model", *kinds], [[name(row), *cells] for row, cells in shares])
     if comparison.notes:
         lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
     lines += ["", f"Score: `{comparison.metric}`. In brackets: 95 % intervals from resampled subjects.", ""]
