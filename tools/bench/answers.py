@@ -36,10 +36,9 @@ def main() -> None:
             counts = correct if kind == "correct" else others
             for i, holds in enumerate((True, found == "correct", strict)):
                 counts[i] += holds
-        print(
-            f"{name}: {right} of {correct[0] + others[0]} right; "
-            f"of {correct[0]} correct ones {correct[1]} count as such ({correct[2]} by the rule for gold answers), of {others[0]} others {others[1]} ({others[2]})"
-        )
+        print(f"{name}: {right} of {correct[0] + others[0]} right")
+        for what, (n, now, strict_) in (("that say the value", correct), ("others", others)):
+            print(f"  of {n} {what}, {now} count as correct ({strict_} by the rule for gold answers)")
     for part, what in enumerate(("written on", "held out")):
         counted = {kind: _told(kind, part) for kind in ("refusals", "answers")}
         print(f"refusal_answers.yaml, {what}: " + ", ".join(f"{a} of {n} {kind}" for kind, (a, n) in counted.items()))
