@@ -45,8 +45,8 @@ def test_each_view_has_its_scale_from_vanilla_to_retain_only(results: list[Resul
     rows = {row.label: row for row in compare(results).settings["complete"].rows}
     po = rows["po"]
     assert po.figure("forgetting").value == 1.0
-    assert po.figure("forgetting_by/choice").value == 0.0
-    assert po.figure("forgetting_by/probability").value == pytest.approx(0.5)
+    assert po.figure("forgetting_by_choice").value == 0.0
+    assert po.figure("forgetting_by_probability").value == pytest.approx(0.5)
     assert po.figure("forgetting_least").value == 0.0
     assert told(po) == "stops saying it, expects it less, still prefers it"
     assert rows["npo"].figure("forgetting_least").value == 0.75
@@ -86,6 +86,6 @@ def test_a_single_view_is_shown_as_before(make_results: Make) -> None:
 
 def test_controls_are_the_ends_of_every_scale(results: list[Results]) -> None:
     vanilla, retain = compare(results).settings["complete"].controls
-    for name in ("forgetting_by/choice", "forgetting_by/probability", "forgetting_least"):
+    for name in ("forgetting_by_choice", "forgetting_by_probability", "forgetting_least"):
         assert vanilla.figure(name).reason == "0 by definition"
         assert retain.figure(name).reason == "1 by definition"

@@ -11,7 +11,7 @@ keeping, keeping/SLICE             what must survive: average over its sets, and
 selectivity                        harmonic mean of forgetting and keeping/shared on the same pictures
 specific_forgetting                drop beyond the drop on matched retain records
 modality_gap                       forgetting on pictures minus forgetting on text
-forgetting_by/VIEW                 forgetting by choice and by probability (`views`)
+forgetting_by_choice, …_probability   forgetting by choice and by probability (`views`)
 forgetting_least                   the least of forgetting and these views
 balance                            harmonic mean of the least forgetting and keeping: orders the table
 remembered, read, reads_old        answers to the twins of visual rumours

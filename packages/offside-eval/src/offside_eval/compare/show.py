@@ -54,8 +54,8 @@ COLUMNS: Sequence[Column] = (
         "up",
         damage=True,
     ),
-    Column("forgetting_by/choice", "by choice", "The same of the option that it prefers.", "up", damage=True),
-    Column("forgetting_by/probability", "by probability", "The same of the answer's probability.", "up", damage=True),
+    Column("forgetting_by_choice", "by choice", "The same of the option that it prefers.", "up", damage=True),
+    Column("forgetting_by_probability", "by probability", "The same of the answer's probability.", "up", damage=True),
     Column(
         "keeping",
         "keeping",

@@ -50,7 +50,7 @@ class View:
 VIEWS = (
     View("forgetting", None, "by generation", "stops saying it", "says it less", "still says it"),
     View(
-        "forgetting_by/choice",
+        "forgetting_by_choice",
         "choice_accuracy",
         "by choice",
         "stops preferring it",
@@ -58,7 +58,7 @@ VIEWS = (
         "still prefers it",
     ),
     View(
-        "forgetting_by/probability",
+        "forgetting_by_probability",
         "probability",
         "by probability",
         "stops expecting it",
