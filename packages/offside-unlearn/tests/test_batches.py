@@ -50,6 +50,29 @@ def test_a_stream_shows_every_record_once_a_pass_wherever_one_starts_reading(
     assert stream().take(start, count) == whole[start : start + count]
 
 
+@given(
+    size=st.integers(1, 40),
+    batch=st.integers(1, 20),
+    start=st.integers(0, 60),
+    per_picture=st.integers(0, 3),
+    seed=st.integers(0, 99),
+)
+def test_no_step_holds_a_record_twice_unless_the_set_is_too_small_for_it(
+    size: int, batch: int, start: int, per_picture: int, seed: int
+) -> None:
+    examples = [Encoded(f"r{i}", [0], [0], 0, {}, None, f"p{i // 3}") for i in range(size)]
+    stream = Stream(examples, seed=seed, name="x", per_picture=per_picture, batch=batch)
+    for step in (start, start + 1):  # read from anywhere, as a resumed training does
+        taken = stream.take(step * batch, batch)
+        assert len(set(taken)) == min(size, batch) or batch > size
+    epoch = start * batch // size
+    assert sorted(stream.order(epoch)) == list(range(size))
+    fresh = Stream(examples, seed=seed, name="x", per_picture=per_picture, batch=batch)
+    assert fresh.take(start * batch, 3 * batch) == [
+        i for k in range(3) for i in stream.take((start + k) * batch, batch)
+    ]
+
+
 def test_each_pass_is_shuffled_afresh_and_each_name_by_itself() -> None:
     examples = of_pictures(1, 1, 1, 1, 1, 1, 1, 1)
     stream = Stream(examples, seed=0, name="forget")

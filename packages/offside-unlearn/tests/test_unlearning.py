@@ -84,6 +84,15 @@ def test_a_request_can_be_narrowed(tiny: Path, league: OffsideDataset, tmp_path:
     assert run.manifest.training.retain == {"multimodal/retain": 12, "rest": 5}
 
 
+def test_the_manifest_counts_what_a_limit_left_of_the_records_that_stay(
+    tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    options = RunOptions(device="cpu", limit=4)
+    run = unlearn("grad_diff", tiny, None, league, "complete", {**CONFIG, "max_steps": 1}, tmp_path / "run", options)
+    assert run.manifest.training is not None
+    assert run.manifest.training.retain == {"multimodal/retain": 4}
+
+
 def test_retain_slices_may_not_hold_what_is_forgotten(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     def refused(setting: str, slices: str) -> Any:
         config = {**CONFIG, "retain_slices": slices}

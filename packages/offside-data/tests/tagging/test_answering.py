@@ -47,3 +47,10 @@ def test_values_are_those_of_the_answer_as_it_is_read() -> None:
     assert gold is not None
     assert [value.number for value in values_in("21000000", gold, fee)] == [21e6]
     assert values_in("a lot", gold, fee, Asked(question="What was the fee?")) == []
+
+
+def test_a_sentence_may_end_with_a_small_number() -> None:
+    trophies = FOOTBALL["trophies"]
+    three = parse_value("The player won 3 trophies there.", trophies)
+    assert three is not None
+    assert how_answered("The number of trophies is 3. I'm not sure, though.", three, trophies) == "stated"

@@ -62,6 +62,7 @@ def make_sample(question: Question, answers: Answers) -> Sample:
         choices=question.choices if weighed else (),
         correct_choice=question.correct_choice if weighed else None,
         choice_logprobs=weights.choices if weights else (),
+        choice_lengths=weights.lengths if weights else (),
         answer_logprobs=weights.answer if weights else (),
         failure=answers.failures.get(question.key),
     )

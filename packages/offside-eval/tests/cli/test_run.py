@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,8 +14,9 @@ from offside_data.config import build
 from offside_eval import config
 from offside_eval.aggregate import Aggregate
 from offside_eval.cli import main, run
-from offside_eval.cli.run import summary
+from offside_eval.cli.run import kinds, summary
 from offside_eval.config import EvaluationConfig
+from offside_eval.results import Results
 
 CONFIG_FIELDS = dataclasses.fields(EvaluationConfig)
 
@@ -88,3 +90,16 @@ def test_defaults_live_in_the_config_alone(monkeypatch: pytest.MonkeyPatch) -> N
     shown = {p.name: p.get_default(click.Context(command)) for p in command.params if p.name in names}
     assert len(shown) == len(names) - 1  # all but `n_boot`
     assert build(EvaluationConfig, shown) == defaults
+
+
+def test_the_kinds_of_answers_stand_apart(make_results: Callable[..., Results]) -> None:
+    rates = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0, "forget/private": 0.25}
+    columns, rows = kinds(make_results("npo", role="unlearned", rates=rates, degenerate=0.25).aggregates)
+    assert columns == ["records", "correct", "wrong_value", "empty"]
+    told = {row[0]: row[1:] for row in rows}
+    assert told["forget, private"] == ["6", "12", "6"]
+    assert "forget" not in told  # its scopes say the same
+
+
+def test_scores_without_kinds_have_no_table_of_kinds() -> None:
+    assert kinds([]) == (["records"], [])

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 
+from offside_data.errors import ModelError
 from offside_data.vlm import load_model
 from offside_eval.inference.asking import Item
 from offside_eval.inference.choices import Weigher, Weights
 from offside_eval.inference.engine import OUT_OF_MEMORY, Answers, Engine
 from offside_eval.inference.generation import WITHIN_ROUNDING
 from offside_eval.inference.saved import SavedBatches
+from offside_eval.plan import Question
 
 NEEDS = frozenset({"generation", "choices", "likelihood"})
 Load = Callable[[str], tuple[Any, Any]]
@@ -100,3 +102,18 @@ def test_a_broken_model_gives_numbers_that_are_not_finite_and_comes_to_an_end(
     assert first.replies == second.replies
     assert all(math.isnan(w.answer[0]) for a in (first, second) for w in a.weights.values())
     assert first.asked_again == {"answering": 0, "weighing": 0}
+
+
+def test_a_generation_config_that_ends_elsewhere_than_the_template_is_an_error(
+    loaded: Load, questions: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor = loaded("raw")
+    engine = Engine(model=model, processor=processor)
+    right = model.generation_config.eos_token_id
+    for ends, said in ((processor.tokenizer.pad_token_id, "stops at"), (None, "names no token to stop at")):
+        monkeypatch.setattr(model.generation_config, "eos_token_id", ends)
+        with pytest.raises(ModelError, match=f"{said}.*eos_token_id"):
+            engine.encode(questions[:1], NEEDS)
+        assert engine.encode(questions[:1], frozenset({"likelihood"}))  # nothing is generated, nothing can run on
+    monkeypatch.setattr(model.generation_config, "eos_token_id", [processor.tokenizer.pad_token_id, right])
+    assert engine.encode(questions[:1], NEEDS)

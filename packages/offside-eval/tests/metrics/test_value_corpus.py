@@ -50,6 +50,14 @@ def test_every_answer_is_of_the_kind_it_was_typed_for(name: str) -> None:
     assert not wrong
 
 
+def test_of_the_answers_that_no_rule_was_written_for_most_are_right() -> None:
+    told: dict[str, list[bool]] = {"correct": [], "not_correct": []}
+    for kind, sample in answers("held_out_answers.yaml"):
+        told[kind].append((METRIC.score(sample).value == 1.0) == (kind == "correct"))
+    assert sum(told["correct"]) >= 0.75 * len(told["correct"]) >= 25  # unknown words: read as not knowing it
+    assert sum(told["not_correct"]) >= 0.9 * len(told["not_correct"]) >= 20
+
+
 def test_the_corpus_is_large_and_holds_every_kind() -> None:
     short, long = list(answers("value_answers.yaml")), list(answers("long_answers.yaml"))
     assert len(short) >= 120

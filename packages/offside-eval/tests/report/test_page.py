@@ -58,6 +58,8 @@ def test_curves_start_before_relearning_and_have_their_control(comparison: Compa
 
 
 def test_collapsed_models_come_last_and_twins_have_their_own_table(comparison: Comparison) -> None:
-    view = SettingView(comparison.settings["complete"])
+    view = SettingView(comparison.settings["complete"], comparison.metric)
     assert [name for row, control in view.all_rows if not control for name in [row.label]][-1] == "grad_ascent"
-    assert "remembered" not in [c.key for c in SettingView(comparison.settings["visual-rumor"]).columns]
+    assert "remembered" not in [
+        c.key for c in SettingView(comparison.settings["visual-rumor"], comparison.metric).columns
+    ]

@@ -165,3 +165,12 @@ def test_a_comparison_can_be_made_on_the_fly(study: list[Path], tmp_path: Path) 
     complete = [p for p in study if p.parent.name == "complete"]
     assert write_report(tmp_path / "out", complete).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert compare(complete).settings.keys() == {"complete"}
+
+
+def test_views_and_kinds_of_answers_stand_in_page_and_summary(report: Path) -> None:
+    summary, page = (report / "summary.md").read_text(), (report / "report.html").read_text()
+    assert "Answers to the private claims to be forgotten:" in summary
+    assert "| model | correct | wrong_value | refusal |" in summary
+    assert "* po: stops " in summary
+    assert "What the answers to the private claims to be forgotten were" in page
+    assert "least forgotten" in page

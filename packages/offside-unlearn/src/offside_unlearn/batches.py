@@ -111,27 +111,69 @@ class Stream:
     picture once; these little groups are what is shuffled. Within a stretch of a few batches, groups
     of similar length then come together, because a batch pays for its longest record in every row.
 
+    A step that begins in one pass and ends in the next holds no record twice either, unless the set is smaller than
+    the step.
+
     Args:
         examples: The encoded records.
         seed: Same seed, same order.
         name: Sets of different names are shuffled independently.
         per_picture: How many questions of one picture stand together; 0 = all of them.
+        batch: How many records an optimizer step takes.
         stretch: In how many records those of similar length come together; 1 = not at all.
     """
 
     def __init__(
-        self, examples: Sequence[Encoded], *, seed: int, name: str, per_picture: int = 1, stretch: int = 1
+        self,
+        examples: Sequence[Encoded],
+        *,
+        seed: int,
+        name: str,
+        per_picture: int = 1,
+        batch: int = 1,
+        stretch: int = 1,
     ) -> None:
         self.size = len(examples)
+        self.batch = batch
         self._seed, self._name, self._per_picture, self._stretch = seed, name, per_picture, stretch
         self._lengths = [len(example.input_ids) for example in examples]
         grouped: dict[str, list[int]] = {}
         for index, example in enumerate(examples):
             grouped.setdefault(example.image_key or f"record {index}", []).append(index)
         self._groups = list(grouped.values())
+        self._latest: tuple[int, list[int]] = (0, self._shuffled(0))
         self.order = lru_cache(maxsize=2)(self._order)
 
     def _order(self, epoch: int) -> list[int]:
+        """The record numbers of one pass, each once, none of a step that began in the pass before."""
+        if not 1 < self.batch <= self.size:
+            return self._shuffled(epoch)
+        # The end of a pass decides on the start of the next one. In a large set that start is far from its own end,
+        # so that only the pass before matters; in a small one all passes up to here do.
+        is_large = self.size >= 3 * self.batch
+        at, order = (epoch - 1, self._shuffled(epoch - 1)) if is_large and epoch else self._latest
+        if at > epoch:
+            at, order = 0, self._shuffled(0)
+        while at < epoch:
+            at += 1
+            order = self._after(order, self._shuffled(at), epoch=at)
+        self._latest = (at, order)
+        return order
+
+    def _after(self, before: list[int], order: list[int], *, epoch: int) -> list[int]:
+        """A pass of which the records of the step that it shares with the one before are put off."""
+        shared = epoch * self.size % self.batch
+        last = set(before[self.size - shared :]) if shared else set()
+        first = self.batch - shared
+        taken = [i for i in range(first) if order[i] in last]
+        free = (i for i in range(first, self.size) if order[i] not in last)
+        order = list(order)
+        for i in taken:
+            other = next(free)  # There is one: the set holds all records of a step.
+            order[i], order[other] = order[other], order[i]
+        return order
+
+    def _shuffled(self, epoch: int) -> list[int]:
         """The record numbers of one pass, each once."""
         random = rng(self._seed, self._name, "order", epoch)
         chunks: list[list[int]] = []

@@ -252,7 +252,7 @@ class UnlearnTask:
         )
         facts = {
             "reference": reference.how,
-            "retain": {name: len(rows) for name, rows in self.retain.items()} if needs.retain else {},
+            "retain": {n: len(limited(rows, self.options)) for n, rows in self.retain.items()} if needs.retain else {},
         }
         watch = self.watched.watch(encoder, folder) if self.watched else None
         return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
@@ -286,6 +286,7 @@ class UnlearnTask:
                     seed=self.options.seed,
                     name=role,
                     per_picture=config.per_picture,
+                    batch=size * config.accumulation,
                     stretch=config.length_window * size * config.accumulation,
                 )
             sources[side] = ExampleSource(encoded, streams[role], size)

@@ -115,7 +115,7 @@ def _deny(said: Sequence[_Clause]) -> None:
             continue
         if matches("pointing_ahead", r"^.+\b(?:{})\b", _from_denial(clause.text)):
             meant = [c for c in said[i + 1 :] if c.sentence == clause.sentence and (c.found or c.how != "not_stated")]
-        elif matches("pointing_back", r"^\W*(?:{})\b", clause.text):
+        elif matches("pointing_back", r"^\W*(?:[\w' ]{{1,20}},\s*)?(?:{})\b", clause.text):
             meant = [c for c in reversed(said[:i]) if c.sentence >= clause.sentence - 1]
             meant = [c for c in meant if c.found or c.how != "not_stated"]
         else:

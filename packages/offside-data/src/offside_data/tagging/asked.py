@@ -45,6 +45,10 @@ _HE_CAME_FROM = re.compile(
     re.I,
 )
 """`Before joining Ostholm, he played for Halden` says that he came from Halden."""
+_NUMBER_ENDS = re.compile(
+    r"(?<=\w\s)(\d{1,2})\.(?=\s+(?:I|I'm|It|It's|He|She|They|We|You|The|This|That|There|But|However|Please|As|In)\b)"
+)
+"""A sentence that ends with a small number; elsewhere the full stop may belong to it (`5. Mai`)."""
 _ONLY_BUT = re.compile(
     r"\b(?:anything|everything|all)\s+but\b(?!\s+(?:certain|sure|done|confirmed|agreed|complete))", re.I
 )
@@ -72,6 +76,7 @@ def reworded(answer: str, gold: ClaimValue, attribute: Attribute, asked: Asked) 
     `the player` (or, asked for the name, the gold one), stretches of the question are left out unless they hold the
     value or a denial, and bare numbers and days in digits are written out.
     """
+    answer = _NUMBER_ENDS.sub(r"\1;", answer)
     text = _ONLY_BUT.sub("not", _LABEL.sub(_as_sentence, _in_a_row(_ARROW.sub(" to ", _MARKS.sub("", answer)))))
     text = _SCALED.sub(r"\1 \3\2", _without_fillers(text))
     text = _HE_CAME_FROM.sub(r"\1came from", text) if attribute.kind == "name" else text

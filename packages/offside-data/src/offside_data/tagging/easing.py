@@ -69,8 +69,10 @@ def _passes(part: Leftover, statement: Statement, gold: ClaimValue) -> bool:
         if part.text.islower() and (word.endswith("ly") or word in _words("titles")):
             return True
         if word.endswith("'s") and word[:-2] in folded_words(gold.text):
-            return bool(pattern_of(attribute).roles)  # "Ostholm's new player", but not "Bo Lund's brother"
-        if not is_about(clause, attribute):
+            after = re.search(rf"{re.escape(part.text)}\s+([^\W\d_]+)", clause)
+            owned = _words("of_the_club") | _words("titles")
+            return bool(pattern_of(attribute).roles) and (after is None or plain(after[1]) in owned)
+        if not is_about(clause, attribute) or (not is_measured and _is_a_deed(word, clause)):
             return False
         return not part.is_beside or (part.text.islower() and _may_stand_beside(word, statement))
     if part.doubt == "bound" and word in _words("temporal") and attribute.kind != "date":
@@ -78,6 +80,12 @@ def _passes(part: Leftover, statement: Statement, gold: ClaimValue) -> bool:
     if part.is_beside or part.doubt not in ("number", "bound", "sign"):
         return False
     return not is_measured or (part.doubt == "number" and _counts_something(part.text, clause, attribute))
+
+
+def _is_a_deed(word: str, clause: str) -> bool:
+    """Whether an unknown word looks like what somebody did: `he feigned a move` is none."""
+    said = plain(clause)
+    return word.endswith("ed") and re.search(rf"\b(?:he|she|they|who|player)\s+{re.escape(word)}\b", said) is not None
 
 
 def _counts_something(number: str, clause: str, attribute: Attribute) -> bool:
@@ -159,6 +167,8 @@ def speaks_of_another_role(clause: str, attribute: Attribute) -> bool:
     """Whether a clause speaks of what another attribute of the kind is about: of the price, not of what he is worth."""
     words = frozenset(map(plain, _WORD.findall(clause)))
     if attribute.kind == "amount" and not words.isdisjoint(_words("strange") - pattern_of(attribute).words):
+        return True
+    if attribute.kind == "name" and pattern_of(attribute).roles and not words.isdisjoint(_words("strangers")):
         return True
     if "goal" in pattern_of(attribute).roles and not words.isdisjoint(_words("past")):
         return True  # "previously with Ostholm"

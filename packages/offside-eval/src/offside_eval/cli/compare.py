@@ -21,7 +21,8 @@ def command(as_json: bool, **options: Any) -> None:
     In brackets: 95 % intervals from resampled subjects. The folder of a curve stands for all its points: such methods
     are compared where they have forgotten the same, and ranked at the highest of the levels that all of them reached.
     """
-    from offside_eval.compare.show import level_rows, terminal_rows, text
+    from offside_eval.compare.kinds import kind_rows
+    from offside_eval.compare.show import level_rows, name, terminal_rows, text, view_lines
     from offside_eval.findings import look_for
 
     comparison = comparison_of(**options)
@@ -32,6 +33,12 @@ def command(as_json: bool, **options: Any) -> None:
     for setting in comparison.settings.values():
         columns, rows = terminal_rows(setting)
         print_cards(f"{setting.name}: {setting.summary}", columns, rows)
+        for line in view_lines(setting):
+            click.echo(line)
+        kinds, shares = kind_rows([*setting.rows, *setting.controls], setting, comparison.metric)
+        if shares:
+            told = [[name(row), *cells] for row, cells in shares]
+            print_cards(f"{setting.name}: the answers to the private claims to be forgotten", ["model", *kinds], told)
         click.echo()
         for level in setting.levels:
             print_cards(f"{setting.name} at forgetting {level:g}", *level_rows(setting, level))

@@ -80,6 +80,9 @@ def command(
         print_json(_document(results))
         return
     print_cards(f"{model}: {setting}", *summary(results.aggregates, results.metrics))
+    columns, rows = kinds(results.aggregates)
+    if rows:
+        print_cards(f"kinds of answers ({HEADLINE_METRIC})", columns, rows)
     click.echo(f"written to {out}")
 
 
@@ -130,6 +133,20 @@ def summary(aggregates: Sequence[Aggregate], metrics: list[str]) -> tuple[list[s
         cells["n"] = str(max(int(cells.get("n", 0)), entry.n_scored))
     columns = ["records", "n", *shown]
     return columns, [[label, *(cells.get(name, "-") for name in columns[1:])] for label, cells in rows.items()]
+
+
+def kinds(aggregates: Sequence[Aggregate]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of a table: how many answers of each slice and scope are of which kind; empty without kinds."""
+    from offside_eval.metrics.value_match import KINDS
+
+    told = [e for e in aggregates if e.metric == HEADLINE_METRIC and e.variant == "plain" and e.kinds]
+    scoped = {e.slice for e in told if e.scope is not None}
+    told = [e for e in told if e.scope is not None or e.slice not in scoped]
+    columns = [kind for kind in KINDS if any(kind in e.kinds for e in told)]
+    rows = [
+        [", ".join(filter(None, (e.slice, e.scope))), *(str(e.kinds.get(kind, 0)) for kind in columns)] for e in told
+    ]
+    return ["records", *columns], rows
 
 
 def _cell(entry: Aggregate, *, with_interval: bool) -> str:

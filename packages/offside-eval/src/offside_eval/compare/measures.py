@@ -11,7 +11,9 @@ keeping, keeping/SLICE             what must survive: average over its sets, and
 selectivity                        harmonic mean of forgetting and keeping/shared on the same pictures
 specific_forgetting                drop beyond the drop on matched retain records
 modality_gap                       forgetting on pictures minus forgetting on text
-balance                            harmonic mean of forgetting and keeping: orders the table
+forgetting_by_choice, …_probability   forgetting by choice and by probability (`views`)
+forgetting_least                   the least of forgetting and these views
+balance                            harmonic mean of the least forgetting and keeping: orders the table
 remembered, read, reads_old        answers to the twins of visual rumours
 degenerate                         share of degenerate answers
 recovered, …                       after relearning: see `relearning`
@@ -32,6 +34,7 @@ from offside_eval.compare.quantities import (
     unscored,
 )
 from offside_eval.compare.scores import ScoreTable
+from offside_eval.compare.views import by_view
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,6 +62,7 @@ def measure_all(scores: ScoreTable) -> dict[str, Quantity]:
     found["specific_forgetting"] = _specific_forgetting(scores)
     found["modality_gap"] = _modality_gap(found)
     found["balance"] = harmonic_mean(found["forgetting"], found["keeping"])
+    found |= by_view(scores, forgotten(), found)
     found["degenerate"] = _degenerate(scores)
     return found
 

@@ -24,7 +24,7 @@ ARMS = {
 
 
 CHANCE_LEVEL_METRICS = ("choice_accuracy",)
-"""Metrics on which guessing scores 1/n, with `n` in the column `n_choices`."""
+"""Metrics on which guessing scores 1/n, with `n` in the column `n_choices`; their variants as well."""
 
 
 class ScoreTable:
@@ -114,7 +114,7 @@ def _score(pool: pl.DataFrame, column: str) -> pl.Expr:
 
     if column not in pool.columns:
         return pl.lit(None, dtype=pl.Float64)
-    if column not in CHANCE_LEVEL_METRICS:
+    if column.partition(":")[0] not in CHANCE_LEVEL_METRICS:
         return pl.col(column)
     if "n_choices" not in pool.columns:
         return pl.lit(None, dtype=pl.Float64)

@@ -10,6 +10,7 @@ from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.quantities import Figure, Quantity
 from offside_eval.compare.trajectories import Candidate
+from offside_eval.compare.views import LEAST, told
 
 NONE = "–"
 ROLE_NAMES: Mapping[str, str] = {"vanilla": "vanilla", "retain_only": "retain-only", "base": "base"}
@@ -43,12 +44,21 @@ COLUMNS: Sequence[Column] = (
         damage=True,
     ),
     Column(
-        "forgetting",
-        "forgetting",
-        "The same on a scale from vanilla (0) to retain-only (1).",
+        LEAST,
+        "least forgotten",
+        "Forgetting in the view in which the least of it is seen: by generation, by choice or by probability.",
         "up",
         damage=True,
     ),
+    Column(
+        "forgetting",
+        "forgetting",
+        "By generation: what it still answers, on a scale from vanilla (0) to retain-only (1).",
+        "up",
+        damage=True,
+    ),
+    Column("forgetting_by_choice", "by choice", "The same of the option that it prefers.", "up", damage=True),
+    Column("forgetting_by_probability", "by probability", "The same of the answer's probability.", "up", damage=True),
     Column(
         "keeping",
         "keeping",
@@ -181,6 +191,12 @@ def columns_of(setting: SettingComparison) -> list[Column]:
     if setting.name == "visual-rumor":
         columns += shown_columns(all_rows, TWINS)
     return columns
+
+
+def view_lines(setting: SettingComparison) -> list[str]:
+    """What each model that didn't collapse stopped doing and what it still does: `npo: stops saying it, still …`."""
+    rows = [row for row in setting.ranked if told(row)]
+    return [f"{name(row)}: {told(row)}" for row in rows]
 
 
 def strike(cell: str) -> str:

@@ -1,7 +1,7 @@
 """Weighing of choices against each other, the outcome independent of the batch.
 
 A choice weighs its mean log-probability a token. Where the two heaviest are within rounding of each
-other, the question is weighed again alone; of exact equals the first wins (`choice_accuracy`).
+other, as means or as sums, the question is weighed again alone; exact equals are a tie (`choice_accuracy`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ class Weights:
     Args:
         answer: Log-probability of each token of the gold answer.
         choices: Mean log-probability a token of each choice.
+        lengths: Number of tokens of each choice.
     """
 
     answer: tuple[float, ...]
     choices: tuple[float, ...]
+    lengths: tuple[int, ...] = ()
 
 
 class Weigher:
@@ -47,10 +49,16 @@ class Weigher:
         found = [_weights(item, logprobs) for item, logprobs in zip(items, self._likelihood(items), strict=True)]
         if len(items) > 1:
             for i, item in enumerate(items):
-                if lead(found[i].choices) < self._within_rounding:
+                if self._is_close(found[i]):
                     found[i] = _weights(item, self._likelihood([item])[0])
                     self.asked_again += 1
         return found
+
+    def _is_close(self, found: Weights) -> bool:
+        """Whether a change of batch may turn the choice round: rounding grows with the number of tokens added up."""
+        sums = [mean * n for mean, n in zip(found.choices, found.lengths, strict=True)]
+        within = self._within_rounding
+        return lead(found.choices) < within or lead(sums) < within * max(found.lengths, default=1)
 
 
 def lead(weights: Sequence[float]) -> float:
@@ -63,4 +71,5 @@ def lead(weights: Sequence[float]) -> float:
 
 def _weights(item: Item, logprobs: Sequence[TokenLogprobs]) -> Weights:
     means = [math.fsum(tokens) / len(tokens) for tokens in logprobs]
-    return Weights(logprobs[0], tuple(means[i] for i in item.choices))
+    lengths = tuple(len(logprobs[i]) for i in item.choices)
+    return Weights(logprobs[0], tuple(means[i] for i in item.choices), lengths)

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 import torch
 
+from offside_data.errors import ModelError
 from offside_data.progress import track
 from offside_data.vlm import Encoder
+from offside_data.vlm.generation import end_token_ids
 from offside_eval.inference.asking import Item, encode_items
 from offside_eval.inference.choices import Weigher, Weights
 from offside_eval.inference.generation import WITHIN_ROUNDING, Generator, Reply
@@ -63,9 +65,29 @@ class Engine:
     saved: SavedBatches | None = None
 
     def encode(self, questions: Iterable[Question], needs: frozenset[Need]) -> list[Item]:
-        """Encode all questions; see `encode_items`."""
+        """Encode all questions; see `encode_items`.
+
+        Raises:
+            ModelError: If answers are to be generated and none would end where the chat template ends them.
+        """
         encoder = Encoder(self.processor, max_length=self.max_length)
-        return encode_items(questions, encoder, choices="choices" in needs)
+        items = encode_items(questions, encoder, choices="choices" in needs)
+        if "generation" in needs and items:
+            self._check_end(items[0].answers[0][-1])
+        return items
+
+    def _check_end(self, written: int) -> None:
+        """Make sure that the token with which the chat template ends an answer ends a generated one, too."""
+        ends = end_token_ids(self.model)
+        if written in ends:
+            return
+        name = self.processor.tokenizer.convert_ids_to_tokens
+        said = f"stops at {', '.join(repr(name(end)) for end in ends)}" if ends else "names no token to stop at"
+        raise ModelError(
+            f"the model's generation config {said}, but its chat template ends an answer with {name(written)!r}: every "
+            f"answer would run on until it is cut. Set eos_token_id in the model's generation_config.json to {written} "
+            "(or a list with it), or use the chat template that the model was trained with."
+        )
 
     def ask(self, items: Sequence[Item], needs: frozenset[Need]) -> Answers:
         """Do with every item what the metrics need."""

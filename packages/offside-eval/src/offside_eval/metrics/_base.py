@@ -34,6 +34,7 @@ class Sample:
         choices: Options of the record.
         correct_choice: Index of the right one, null where there is none.
         choice_logprobs: Mean log-probability a token of each option as an answer; empty if not weighed.
+        choice_lengths: Number of tokens of each option as an answer; empty if not weighed.
         answer_logprobs: Log-probability of each token of the gold answer; empty if not weighed.
         failure: Why the model couldn't be asked (out of memory), null when all went well.
     """
@@ -51,6 +52,7 @@ class Sample:
     choices: tuple[str, ...] = ()
     correct_choice: int | None = None
     choice_logprobs: tuple[float, ...] = ()
+    choice_lengths: tuple[int, ...] = ()
     answer_logprobs: tuple[float, ...] = ()
     failure: str | None = None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from offside_eval.compare import Comparison, ModelRow, SettingComparison
 from offside_eval.compare.quantities import difference
 from offside_eval.compare.show import name, number
+from offside_eval.compare.views import leading, numbers, told
 from offside_eval.findings import Finding
 
 
@@ -21,6 +22,8 @@ class Leader:
         lead: How clearly it leads, as a sentence.
         collapsed: Names of the models that collapsed.
         compared: How many unlearned models there are.
+        views: What the model stopped doing and what it still does, in words; empty with one view only.
+        forgot: Name of the quantity that leads: the least forgotten view.
     """
 
     setting: str
@@ -29,6 +32,8 @@ class Leader:
     lead: str
     collapsed: Sequence[str]
     compared: int
+    views: str = ""
+    forgot: str = "forgetting"
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ def _leader(setting: SettingComparison) -> Leader:
     ranked = [r for r in setting.ranked if r.quantity("balance").compute is not None]
     collapsed = [name(r) for r in compared if r.collapsed]
     best = ranked[0] if ranked else None
-    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(compared))
+    words, forgot = (told(best), leading(best)) if best else ("", "forgetting")
+    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(compared), words, forgot)
 
 
 def _lead(ranked: Sequence[ModelRow]) -> str:
@@ -81,14 +87,21 @@ def _sentence(leader: Leader) -> str:
     lost = f" {', '.join(leader.collapsed)} collapsed." if leader.collapsed else ""
     if leader.row is None:
         return f"{leader.setting}: no model to rank.{lost}"
-    forgot, kept = leader.row.figure("forgetting"), leader.row.figure("keeping")
+    kept = leader.row.figure("keeping")
     if leader.row.level is not None:
         return (
             f"{leader.setting}: at forgetting {leader.row.level:g} (0 as vanilla, 1 as retain-only) {name(leader.row)} "
             f"keeps most: {number(kept.value)} of what had to survive. {leader.lead}{lost}"
         )
+    words = f"; it {leader.views}" if leader.views else ""
     return (
-        f"{leader.setting}: {name(leader.row)} strikes the best balance: it forgot {number(forgot.value)} "
-        f"(0 as vanilla, 1 as retain-only) and kept {number(kept.value)} of what had to survive. "
+        f"{leader.setting}: {name(leader.row)} strikes the best balance: it forgot {_forgot(leader.row)} "
+        f"(0 as vanilla, 1 as retain-only{words}) and kept {number(kept.value)} of what had to survive. "
         f"{leader.lead}{lost}"
     )
+
+
+def _forgot(row: ModelRow) -> str:
+    """Forgetting by view, the least first: `0.16 by choice, 0.55 by probability, 0.75 by generation`."""
+    views = [f"{number(value)} {what}".strip() for what, value in numbers(row)]
+    return ", ".join(views) or number(None)

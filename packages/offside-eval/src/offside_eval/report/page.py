@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
+from offside_eval.compare.kinds import kind_rows
 from offside_eval.compare.show import (
     TWINS,
     VISUAL,
@@ -21,6 +22,7 @@ from offside_eval.compare.show import (
     number,
     remark,
     shown_columns,
+    view_lines,
 )
 from offside_eval.findings import Finding
 from offside_eval.report import charts, interactive
@@ -73,8 +75,8 @@ def render(page: Page) -> str:
             page=page,
             comparison=page.comparison,
             findings=page.findings,
-            settings=[SettingView(s) for s in page.comparison.settings.values()],
             trades={k: list(v) for k, v in groupby(trades, key=lambda trade: trade.setting)},
+            settings=[SettingView(s, page.comparison.metric) for s in page.comparison.settings.values()],
             scatters=scatters,
             curves=curves,
             twins=twins,
@@ -114,15 +116,22 @@ def _script_json(value: Any) -> str:
 
 
 class SettingView:
-    """One setting's table: which columns, and its rows."""
+    """One setting's table: which columns, and its rows.
 
-    def __init__(self, setting: SettingComparison) -> None:
+    Args:
+        setting: The setting.
+        metric: The score of the comparison.
+    """
+
+    def __init__(self, setting: SettingComparison, metric: str) -> None:
         self.name = setting.name
         self.summary = setting.summary
         self.rows = list(setting.rows)
         self.controls = list(setting.controls)
         all_rows = [*self.rows, *self.controls]
         self.columns = [c for c in columns_of(setting) if c not in TWINS]  # they have a section of their own
+        self.views = view_lines(setting)
+        self.kind_columns, self.kinds = kind_rows(all_rows, setting, metric)
         self.visual = shown_columns(all_rows, VISUAL)
         self.kept = _details(all_rows, "keeping/")
         self.level = setting.level

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from offside_eval.compare import Comparison
-from offside_eval.compare.show import columns_of, level_rows, name, number, remark, text
+from offside_eval.compare.kinds import kind_rows
+from offside_eval.compare.show import columns_of, level_rows, name, number, remark, text, view_lines
 from offside_eval.findings import Finding
 from offside_eval.report.headline import Headline
 
@@ -46,6 +47,11 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
         lines += _table(["model", *(c.title for c in columns)], rows)
         for level in setting.levels:
             lines += ["", f"### {setting.name} at forgetting {level:g}", "", *_table(*level_rows(setting, level))]
+        lines += ["", *(f"* {_cell(line)}" for line in view_lines(setting))]
+        kinds, shares = kind_rows(all_rows, setting, comparison.metric)
+        if shares:
+            lines += ["", "Answers to the private claims to be forgotten:", ""]
+            lines += _table(["model", *kinds], [[name(row), *cells] for row, cells in shares])
     if comparison.notes:
         lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
     lines += ["", f"Score: `{comparison.metric}`. In brackets: 95 % intervals from resampled subjects.", ""]

@@ -1,0 +1,38 @@
+"""Of which kinds the answers to the forgotten claims are: a refusal is no wrong value, a denial no empty answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from offside_eval.compare.model_row import ModelRow, SettingComparison
+from offside_eval.compare.measures import forgotten
+from offside_eval.compare.models import KEY
+from offside_eval.metrics.value_match import KINDS
+
+
+def kinds_of(row: ModelRow, setting: SettingComparison, metric: str) -> dict[str, int]:
+    """How many answers of a model are of each kind, on the private claims that the setting asks to be forgotten."""
+    column = f"{metric}.kind"
+    asked = next((r.results for r in (*setting.rows, *setting.controls) if r.results is not None), None)
+    if asked is None or column not in row.model.pool.columns:
+        return {}
+    records = asked.samples.filter(forgotten()).select(KEY).unique()
+    answers = row.model.pool.join(records, on=list(KEY), how="semi")
+    counted = dict(answers[column].drop_nulls().value_counts().iter_rows())
+    known = [kind for kind in KINDS if kind in counted]
+    return {kind: counted[kind] for kind in (*known, *sorted(set(counted) - set(known)))}
+
+
+def kind_rows(
+    rows: Sequence[ModelRow], setting: SettingComparison, metric: str
+) -> tuple[list[str], list[tuple[ModelRow, list[str]]]]:
+    """A column for each kind that occurs, and each model's share of answers in it; nothing where there are no kinds."""
+    counted = [(row, kinds_of(row, setting, metric)) for row in rows]
+    columns = [kind for kind in KINDS if any(kind in kinds for _, kinds in counted)]
+    columns += sorted({kind for _, kinds in counted for kind in kinds} - set(columns))
+    told = [
+        (row, [f"{kinds.get(kind, 0) / sum(kinds.values()):.0%}" for kind in columns])
+        for row, kinds in counted
+        if kinds
+    ]
+    return columns, told

@@ -1,0 +1,33 @@
+"""The kinds of answers, apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from offside_eval.compare import compare
+from offside_eval.compare.kinds import kind_rows, kinds_of
+from offside_eval.results import Results
+
+ALL = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0}
+
+
+def test_each_models_answers_to_the_forgotten_claims_by_kind(make_results: Callable[..., Results]) -> None:
+    comparison = compare(
+        [
+            make_results("vanilla", role="vanilla", rates=ALL),
+            make_results("npo", role="unlearned", method="npo", rates=ALL | {"forget/private": 0.25}, degenerate=0.25),
+        ]
+    )
+    setting = comparison.settings["complete"]
+    (npo,), (vanilla,) = setting.rows, setting.controls
+    assert kinds_of(vanilla, setting, "value_match") == {"correct": 24}
+    assert kinds_of(npo, setting, "value_match") == {"correct": 6, "wrong_value": 12, "empty": 6}
+    columns, told = kind_rows([npo, vanilla], setting, "value_match")
+    assert columns == ["correct", "wrong_value", "empty"]
+    assert told == [(npo, ["25%", "50%", "25%"]), (vanilla, ["100%", "0%", "0%"])]
+
+
+def test_a_score_without_kinds_shows_none(make_results: Callable[..., Results]) -> None:
+    comparison = compare([make_results("vanilla", role="vanilla", rates=ALL)], metric="rouge_l")
+    setting = comparison.settings["complete"]
+    assert kind_rows(setting.controls, setting, "rouge_l") == ([], [])
