@@ -156,6 +156,31 @@ def test_a_level_counts_only_if_every_seed_reaches_it(controls: list[Results], m
     assert setting.level == 0.5
 
 
+def test_what_comes_back_is_that_of_a_model_that_had_forgotten_as_much(
+    controls: list[Results], make_results: Make, make_curve: Any, with_run: Callable[..., Results]
+) -> None:
+    curve = make_curve("npo")
+    results = [*controls, *curve]
+    for place, knows in ((1, 0.75), (3, 0.5)):  # The points that forgot 0.5 and 1.0.
+        start = curve[place].meta.model
+        assert start.run is not None
+        rates = ALL | {"forget/private": knows}
+        back = make_results(f"back-{place}", role="relearned", method="npo", rates=rates)
+        parent = {"path": start.path, "digest": start.digest, "role": "unlearned"}
+        results.append(with_run(back, parents=[parent], request=f"sha256:back-{place}", steps=7))
+    setting = compare(results).settings["complete"]
+    (candidate,) = setting.candidates
+    found = {level: candidate.relearned_from(level) for level in (0.25, 0.5, 0.6, 1.0)}
+    assert [round(back.forgetting, 6) for back in found.values()] == [0.5, 0.5, 1.0, 1.0]
+    assert [back.row.quantity("recovered").value for back in found.values()] == pytest.approx([0.25, 0.25, 0.5, 0.5])
+    columns, cells = level_rows(setting, 0.8)
+    assert columns[-1] == "comes back"
+    assert cells[0][-1].startswith("0.50\n")
+    assert cells[0][-1].endswith("from 1.00")
+    (document,) = setting.to_dict()["at_forgetting"][0]["models"]
+    assert (document["relearned"]["from_forgetting"], document["relearned"]["steps"]) == (pytest.approx(0.5), 7)
+
+
 def test_another_config_is_another_row(controls: list[Results], make_curve: Any) -> None:
     results = [*controls, *make_curve("npo"), *make_curve("npo", seed=1, config={"learning_rate": 1e-3})]
     rows = compare(results).settings["complete"].rows
