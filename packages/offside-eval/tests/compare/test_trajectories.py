@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
+import polars as pl
 import pytest
 
 from offside_data.errors import UsageError
@@ -20,39 +22,43 @@ POINTS = ((5, 0.25, 0.875), (10, 0.5, 0.75), (20, 0.75, 0.5), (40, 1.0, 0.25))
 
 
 @pytest.fixture
-def controls(make_results: Make) -> list[Results]:
-    return [
-        make_results("vanilla", role="vanilla", rates=ALL),
-        make_results("retain", role="retain_only", rates=ALL | {"forget/private": 0.0}),
-    ]
+def make_model(made_up: ModuleType, make_results: Make) -> Callable[..., Results]:
+    """A model by what it knows of private and retained claims: `make_model("a", "unlearned", forgot=0.5, kept=0.75)`.
 
+    Samples alone: the aggregates of so many models would take most of the time, and `compare` doesn't read them.
+    """
+    right = pl.col("record_id").hash(seed=0).rank("ordinal").over("slice", "scope", "variant") <= pl.col("n")
+    base = make_results("base", role="vanilla", rates=ALL)
 
-@pytest.fixture
-def make_curve(make_results: Make, with_run: Callable[..., Results]) -> Callable[..., list[Results]]:
-    """The points of a run: `make_curve("npo", POINTS, seed=1)`."""
-
-    def make(method: str, points: Any = POINTS, *, seed: int = 0, **run: Any) -> list[Results]:
-        request = f"sha256:{method}-{seed}"
-        made = []
-        for steps, forgot, kept in points:
-            rates = ALL | {"forget/private": 1 - forgot, "retain": kept}
-            results = make_results(f"{method}-{seed}-{steps}", role="unlearned", method=method, rates=rates)
-            changes = {"steps": steps, "request": request, "point_of": request, "seeds": {"seed": seed}, **run}
-            made.append(with_run(results, **changes))
-        return made
+    def make(name: str, role: str, *, forgot: float = 0.0, kept: float = 1.0, **run: Any) -> Results:
+        private = (pl.col("split") == "forget") & (pl.col("scope") == "private")
+        share = pl.when(private).then(1 - forgot).when(pl.col("split") == "retain").then(kept).otherwise(1.0)
+        counted = base.samples.with_columns(n=(share * pl.len().over("slice", "scope", "variant")).round())
+        samples = counted.with_columns(value_match=right.cast(pl.Float64)).drop("n")
+        meta = made_up.meta_of(name, role, "complete", run={"role": role, "setting": "complete", **run})
+        return Results(samples, [], meta)
 
     return make
 
 
 @pytest.fixture
-def with_run(with_meta: Callable[..., Results]) -> Callable[..., Results]:
-    """Change what the run manifest inside results says."""
+def controls(make_model: Make) -> list[Results]:
+    return [make_model("vanilla", "vanilla"), make_model("retain", "retain_only", forgot=1.0)]
 
-    def change(results: Results, **changes: Any) -> Results:
-        model = results.meta.to_json()["model"]
-        return with_meta(results, model={**model, "run": {**model["run"], **changes}})
 
-    return change
+@pytest.fixture
+def make_curve(make_model: Make) -> Callable[..., list[Results]]:
+    """The points of a run: `make_curve("npo", POINTS, seed=1)`."""
+
+    def make(method: str, points: Any = POINTS, *, seed: int = 0, **run: Any) -> list[Results]:
+        request = f"sha256:{method}-{seed}"
+        common = {"method": method, "request": request, "point_of": request, "seeds": {"seed": seed}, **run}
+        return [
+            make_model(f"{method}-{seed}-{steps}", "unlearned", forgot=forgot, kept=kept, steps=steps, **common)
+            for steps, forgot, kept in points
+        ]
+
+    return make
 
 
 def trajectory(comparison: Comparison, label: str = "npo") -> Trajectory:
@@ -156,6 +162,32 @@ def test_a_level_counts_only_if_every_seed_reaches_it(controls: list[Results], m
     assert setting.level == 0.5
 
 
+def test_what_comes_back_is_that_of_a_model_that_had_forgotten_as_much(
+    controls: list[Results], make_model: Make, make_curve: Any
+) -> None:
+    curve = make_curve("npo")
+    results = [*controls, *curve]
+    for place, knows in ((1, 0.75), (3, 0.5)):  # The points that forgot 0.5 and 1.0.
+        start = curve[place].meta.model
+        assert start.run is not None
+        made = {"parents": [{"path": start.path, "digest": start.digest, "role": "unlearned"}], "steps": 7}
+        request = f"sha256:back-{place}"
+        results.append(
+            make_model(f"back-{place}", "relearned", forgot=1 - knows, method="npo", request=request, **made)
+        )
+    setting = compare(results).settings["complete"]
+    (candidate,) = setting.candidates
+    found = {level: candidate.relearned_from(level) for level in (0.25, 0.5, 0.6, 1.0)}
+    assert [round(back.forgetting, 6) for back in found.values()] == [0.5, 0.5, 1.0, 1.0]
+    assert [back.row.quantity("recovered").value for back in found.values()] == pytest.approx([0.25, 0.25, 0.5, 0.5])
+    columns, cells = level_rows(setting, 0.8)
+    assert columns[-1] == "comes back"
+    assert cells[0][-1].startswith("0.50\n")
+    assert cells[0][-1].endswith("from 1.00")
+    (document,) = setting.to_dict()["at_forgetting"][0]["models"]
+    assert (document["relearned"]["from_forgetting"], document["relearned"]["steps"]) == (pytest.approx(0.5), 7)
+
+
 def test_another_config_is_another_row(controls: list[Results], make_curve: Any) -> None:
     results = [*controls, *make_curve("npo"), *make_curve("npo", seed=1, config={"learning_rate": 1e-3})]
     rows = compare(results).settings["complete"].rows
@@ -163,13 +195,10 @@ def test_another_config_is_another_row(controls: list[Results], make_curve: Any)
     assert len({row.label for row in rows}) == 2
 
 
-def test_single_models_that_differ_in_the_seed_make_one_row(
-    controls: list[Results], make_results: Make, with_run: Callable[..., Results]
-) -> None:
+def test_single_models_that_differ_in_the_seed_make_one_row(controls: list[Results], make_model: Make) -> None:
     def model(seed: int, knows: float) -> Results:
-        rates = ALL | {"forget/private": knows}
-        made = make_results(f"npo-{seed}-{knows}", role="unlearned", method="npo", rates=rates)
-        return with_run(made, seeds={"seed": seed})
+        name = f"npo-{seed}-{knows}"
+        return make_model(name, "unlearned", forgot=1 - knows, method="npo", seeds={"seed": seed})
 
     (row,) = compare([*controls, model(0, 0.5), model(1, 0.25)]).settings["complete"].rows
     assert (row.seeds, row.level, row.on_curve) == ((0, 1), None, False)

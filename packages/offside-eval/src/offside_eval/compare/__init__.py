@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from offside_data.errors import UsageError
@@ -80,7 +81,12 @@ def compare(
         notes.append(f"{held_out} records by which runs were stopped are left out, whatever was asked about them.")
     names = {r.setting for r in loaded}
     order = [name for name in SETTINGS if name in names] + sorted(names - set(SETTINGS))
-    return Comparison(metric, {name: setting_rows(name, models, metric, at) for name in order}, models, notes)
+    settings = {name: setting_rows(name, models, metric, at) for name in order}
+    back = [row for setting in settings.values() for row in setting.rows if row.role == "relearned"]
+    for name, setting in settings.items():
+        candidates = [candidate.with_relearned(back, models.parents) for candidate in setting.candidates]
+        settings[name] = replace(setting, candidates=candidates)
+    return Comparison(metric, settings, models, notes)
 
 
 def _place(loaded: list[Results], chosen: Results | str | Path) -> int:

@@ -152,14 +152,17 @@ class ModelSet:
     parents: Mapping[str, Model]
 
     def relearned_control(self, model: Model) -> Model | None:
-        """The retain-only model after the same relearning, with the same budget as `model`."""
+        """The retain-only model after the same relearning: the budget of `model` and, if there is one, its seed."""
         retain_only = self.controls.get("retain_only")
         children = [
             m
             for m in self.members
             if m.role == "relearned" and retain_only and self.parents.get(m.digest) is retain_only
         ]
-        return next((m for m in children if m.steps == model.steps), None)
+        alike = [m for m in children if m.steps == model.steps]
+        return next(
+            (m for m in alike if m.run and model.run and m.run.seeds == model.run.seeds), next(iter(alike), None)
+        )
 
 
 def identify_models(

@@ -153,7 +153,7 @@ def remark(row: ModelRow, collapsed: bool = True) -> str:
 def level_rows(setting: SettingComparison, level: float) -> tuple[list[str], list[list[str]]]:
     """Heading and cells of what methods keep at a level of forgetting; one that doesn't get there says how far it got.
 
-    Best first, by what they keep.
+    Best first, by what they keep. What comes back is that of a model that had forgotten as much, or somewhat more.
     """
     found = [(c, c.at(level)) for c in setting.candidates]
     keys = dict.fromkeys(key for _, numbers in found for key in numbers or {} if key.startswith(PREFIX))
@@ -167,14 +167,26 @@ def level_rows(setting: SettingComparison, level: float) -> tuple[list[str], lis
     cells = []
     for candidate, numbers in sorted(found, key=rank, reverse=True):
         if numbers is None:
-            cells.append([f"{candidate.label}\nreached {number(candidate.reached)}", *[NONE] * len(columns)])
+            cells.append([f"{candidate.label}\nreached {number(candidate.reached)}", *[NONE] * (len(columns) + 1)])
             continue
         seeds = f"{len(candidate.seeds)} seeds" if len(candidate.seeds) > 1 else "these weights only"
         figures = [numbers[key].figure() if key in numbers else None for key in columns]
         texts = [NONE if f is None else f"{number(f.value)}\n{interval(f)}".strip() for f in figures]
-        cells.append([f"{candidate.label}\n{seeds}", *texts])
-    titles = ["keeping", *(in_words(key) for key in keys), "specific"]
+        cells.append([f"{candidate.label}\n{seeds}", *texts, _back(candidate, level)])
+    titles = ["keeping", *(in_words(key) for key in keys), "specific", "comes back"]
+    if all(line[-1] == NONE for line in cells):
+        titles, cells = titles[:-1], [line[:-1] for line in cells]
     return ["method", *titles], cells
+
+
+def _back(candidate: Candidate, level: float) -> str:
+    """What relearning brings back beyond what it teaches retain-only, and from where; or as it is without that."""
+    back = candidate.relearned_from(level)
+    if back is None:
+        return NONE
+    figure = back.row.figure("excess_recovery")
+    figure = back.row.figure("recovered") if figure.value is None else figure
+    return f"{number(figure.value)}\n{interval(figure)} from {number(back.forgetting)}"
 
 
 def shown_columns(rows: Sequence[ModelRow], columns: Sequence[Column]) -> list[Column]:

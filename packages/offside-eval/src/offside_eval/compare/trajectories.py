@@ -25,6 +25,7 @@ import numpy as np
 
 from offside_data.errors import UsageError
 from offside_eval.compare.model_row import ModelRow
+from offside_eval.compare.models import Model
 from offside_eval.compare.quantities import Quantity, combine, harmonic_mean
 from offside_eval.compare.seeds import together
 from offside_eval.statistics import Floats
@@ -33,6 +34,8 @@ LEVELS = (0.5, 0.8, 0.95)
 """Shares of forgetting at which methods are compared unless told otherwise."""
 DOSE = ("knows", "drop", "forgetting")
 """Numbers that say how much was forgotten."""
+BACK = ("recovered", "recovered_control", "excess_recovery", "corrected")
+"""Numbers of a relearned model that are shown at a level."""
 
 
 def parse_levels(text: str) -> tuple[float, ...]:
@@ -62,6 +65,16 @@ class Trajectory:
 
     seed: int | None
     points: tuple[ModelRow, ...]
+
+    @property
+    def request(self) -> str | None:
+        """What tells the run from others; null for models without a manifest."""
+        run = self.points[-1].model.run
+        return None if run is None else run.request
+
+    def after(self, steps: int | None) -> list[ModelRow]:
+        """The point after so many steps, if there is one."""
+        return [row for row in self.points[1:] if row.model.steps == steps]
 
     @cached_property
     def envelope(self) -> tuple[ModelRow, ...]:
@@ -124,16 +137,31 @@ def _between(before: ModelRow, after: ModelRow, name: str, level: float) -> Quan
 
 
 @dataclass(frozen=True, eq=False)
+class Relearned:
+    """What came back of a trajectory's model that was relearned.
+
+    Args:
+        forgetting: Of the model before, where the trajectory was measured.
+        row: The relearned model.
+    """
+
+    forgetting: float
+    row: ModelRow
+
+
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """One method's trajectories, a seed each.
 
     Args:
         label: As in the table.
         runs: The trajectories.
+        relearned: What came back of its models, in whichever setting that was asked.
     """
 
     label: str
     runs: tuple[Trajectory, ...]
+    relearned: tuple[Relearned, ...] = ()
 
     @property
     def reached(self) -> float | None:
@@ -155,7 +183,50 @@ class Candidate:
         """For JSON: every number at a level, or how far it got."""
         numbers = self.at(level)
         figures = None if numbers is None else {name: q.figure().to_dict() for name, q in numbers.items()}
-        return {"label": self.label, "seeds": list(self.seeds), "reached": self.reached, "figures": figures}
+        back = self.relearned_from(level)
+        return {
+            "label": self.label,
+            "seeds": list(self.seeds),
+            "reached": self.reached,
+            "figures": figures,
+            "relearned": None
+            if back is None
+            else {
+                "from_forgetting": back.forgetting,
+                "steps": back.row.model.steps,
+                "figures": {name: back.row.figure(name).to_dict() for name in BACK},
+            },
+        }
+
+    def relearned_from(self, level: float) -> Relearned | None:
+        """What came back of the model that had forgotten `level` with the least beyond, after the longest relearning.
+
+        Nothing is interpolated: a model is relearned from where it is. Null if none was that had forgotten as much.
+        """
+        far = [r for r in self.relearned if r.forgetting >= level]
+        return min(far, key=lambda r: (r.forgetting, -(r.row.model.steps or 0)), default=None)
+
+    def with_relearned(self, rows: Sequence[ModelRow], parents: Mapping[str, Model]) -> Candidate:
+        """The same with those of `rows` that were relearned from one of its models.
+
+        Args:
+            rows: Of relearned models.
+            parents: The model that each was made from, by digest.
+        """
+        ends = {run.request: run for run in self.runs}
+        found = []
+        for row in rows:
+            parent = parents.get(row.model.digest)
+            run = ends.get(parent.run.request) if parent is not None and parent.run is not None else None
+            if run is None or parent is None:
+                continue
+            # Over several seeds, each was relearned from where its own run ended.
+            starts = [r.points[-1] for r in self.runs] if len(row.seeds) > 1 else run.after(parent.steps)
+            forgot = [start.quantity("forgetting").value for start in starts]
+            known = [value for value in forgot if value is not None]
+            if known and len(known) == len(forgot):
+                found.append(Relearned(sum(known) / len(known), row))
+        return replace(self, relearned=tuple(found))
 
     def row(self, level: float | None) -> ModelRow:
         """A row of the setting's table: at `level`, or the farthest that it got.
