@@ -104,7 +104,7 @@ def evaluate(
     answers = engine.ask(items, needs)
     asked = time.monotonic()
     samples = samples_frame(sample_rows(plan, answers, metrics), list(metrics))
-    found = aggregate(samples, list(metrics), setting=setting, n_boot=config.n_boot, seed=config.seed)
+    found = aggregate(samples, list(metrics), setting=setting)
     results = Results(samples, found, meta)
     if output:
         seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
@@ -149,7 +149,6 @@ def _meta(
         generation=Generation(greedy=True, max_new_tokens=config.max_new_tokens, max_length=config.max_length),
         batch_size=config.batch_size,
         seed=config.seed,
-        n_boot=config.n_boot,
         dtype=target.dtype,
         device=target.device,
         image_backend=image_backend(target.processor),

@@ -1,18 +1,18 @@
 """Numbers made of means: `(a_v - a_u) / (a_v - a_ro)` and the like, with one interval at the end.
 
 A `Quantity` keeps the samples that its means come from, so that whatever is computed from several
-quantities (a ratio, an average over methods) still resamples the same subjects in all models.
+quantities (a ratio, an average over methods) still leaves the same subject out in all models at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from offside_eval.statistics import ClusterSums, Floats, Interval, Statistic, bootstrap_statistic
+from offside_eval.statistics import ClusterSums, Estimate, Floats, Interval, Statistic, estimate
 
 MIN_DENOMINATOR = 0.05
 """A ratio over less than this is noise: it is not scored."""
@@ -24,7 +24,7 @@ class Figure:
 
     Args:
         interval: Value and bounds; null when not scored.
-        reason: Why there is no number; null when there is one.
+        reason: Why there is no number, or why it has no bounds; null when there are both.
         n_skipped: Records left out because some model's answer was not scored on them.
     """
 
@@ -47,6 +47,7 @@ class Figure:
             "n_scored": i.n if i else 0,
             "n_skipped": self.n_skipped,
             "n_subjects": i.n_clusters if i else 0,
+            "n_seeds": i.n_seeds if i else 0,
             "reason": self.reason,
         }
 
@@ -57,15 +58,17 @@ class Quantity:
 
     Args:
         samples: Where the means come from.
-        compute: The function, vectorised over resamples; null when `reason` is set.
+        compute: The function, vectorised; null when `reason` is set.
         reason: Why the quantity can't be computed.
         n_skipped: Records left out because some model's answer was not scored on them.
+        seeds: For each mean over seeds in it, which of the samples are the first seed's, the second's, ...
     """
 
     samples: tuple[ClusterSums, ...] = ()
     compute: Statistic | None = None
     reason: str | None = None
     n_skipped: int = 0
+    seeds: tuple[tuple[slice, ...], ...] = ()
 
     @property
     def value(self) -> float | None:
@@ -75,11 +78,18 @@ class Quantity:
         with np.errstate(divide="ignore", invalid="ignore"):
             return float(self.compute([np.array([s.mean]) for s in self.samples])[0])
 
-    def figure(self, seed: int = 0) -> Figure:
-        """Bootstrap the interval."""
-        if self.compute is None:
+    @property
+    def estimate(self) -> Estimate | None:
+        """What intervals and tests rest on; null when not scored."""
+        return None if self.compute is None else estimate(self.compute, self.samples, self.seeds)
+
+    def figure(self) -> Figure:
+        """The number with its interval."""
+        found = self.estimate
+        if found is None:
             return Figure(None, self.reason, self.n_skipped)
-        return Figure(bootstrap_statistic(self.compute, self.samples, seed=seed), None, self.n_skipped)
+        interval = found.interval()
+        return Figure(interval, interval.reason, self.n_skipped)
 
 
 def unscored(reason: str, n_skipped: int = 0) -> Quantity:
@@ -106,7 +116,31 @@ def combine(function: Callable[[Sequence[Floats]], Floats], *parts: Quantity) ->
     def compute(means: Sequence[Floats]) -> Floats:
         return function([inner(means[start:end]) for start, end, inner in spans if inner is not None])
 
-    return Quantity(tuple(s for p in parts for s in p.samples), compute, n_skipped=skipped)
+    seeds = [
+        tuple(slice(start + s.start, start + s.stop) for s in group)
+        for part, (start, _, _) in zip(parts, spans, strict=True)
+        for group in part.seeds
+    ]
+    return Quantity(tuple(s for p in parts for s in p.samples), compute, n_skipped=skipped, seeds=tuple(seeds))
+
+
+def over_seeds(parts: Sequence[Quantity]) -> Quantity:
+    """The mean of the same quantity of models that differ in the seed alone; its interval is over seeds too.
+
+    Args:
+        parts: One a seed. With a single one the interval stays about these weights only.
+
+    Raises:
+        ValueError: If they aren't the same quantity: made of different numbers of means.
+    """
+    whole = average(parts)
+    if whole.compute is None or len(parts) == 1:
+        return whole
+    width = len(parts[0].samples)
+    if any(len(part.samples) != width for part in parts):
+        raise ValueError("the mean over seeds is of one quantity; these are made of different numbers of means")
+    spans = tuple(slice(i * width, (i + 1) * width) for i in range(len(parts)))
+    return replace(whole, seeds=(spans, *whole.seeds))
 
 
 def difference(a: Quantity, b: Quantity) -> Quantity:

@@ -17,6 +17,7 @@ from offside_data.paper import Paper
 from offside_data.plugins import Registry
 from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.quantities import Figure, Quantity
+from offside_eval.statistics import CONFIDENCE, MIN_SUBJECTS, holm
 
 FINDINGS = Registry(
     "offside_eval.findings",
@@ -33,8 +34,6 @@ FINDINGS = Registry(
 )
 
 Verdict = Literal["seen", "not seen", "can't tell"]
-MIN_SUBJECTS = 6
-"""With fewer subjects not even an exact sign test can reach 5 %: nothing is decided."""
 
 
 OFFSIDE = Paper("OFFSIDE (arXiv 2510.22535)", "https://arxiv.org/abs/2510.22535")
@@ -102,30 +101,55 @@ class Finding:
         }
 
 
-def decide(figure: Figure, threshold: float) -> tuple[Verdict, str]:
-    """A verdict and its reason: the whole interval above the threshold, all of it below, or neither."""
+def corrected(effects: Sequence[Quantity], thresholds: Sequence[float]) -> list[float | None]:
+    """P-values that each effect is just its threshold, Holm-corrected for how many effects there are.
+
+    Null where an effect has no interval; only those that have one count.
+    """
+    estimates = [effect.estimate for effect in effects]
+    found = [e.p_value(threshold) if e else None for e, threshold in zip(estimates, thresholds, strict=True)]
+    adjusted = iter(holm([p for p in found if p is not None]))
+    return [None if p is None else next(adjusted) for p in found]
+
+
+def decide(figure: Figure, threshold: float, p: float | None) -> tuple[Verdict, str]:
+    """A verdict and its reason: clearly above the threshold, clearly below, or neither.
+
+    Args:
+        figure: The effect.
+        threshold: The smallest one that counts.
+        p: That the effect is the threshold, corrected for the findings looked for; null if not known.
+    """
     interval = figure.interval
     if interval is None:
         return "can't tell", figure.reason or "not scored"
-    if interval.n_clusters < MIN_SUBJECTS or interval.low is None or interval.high is None:
+    if interval.n_clusters < MIN_SUBJECTS:
         return "can't tell", f"{interval.n_clusters} subjects are too few, {MIN_SUBJECTS} are needed"
-    if interval.low > threshold:
-        return "seen", f"the whole interval lies above {threshold:g}"
-    if interval.high < threshold:
-        return "not seen", f"the whole interval lies below {threshold:g}"
-    return "can't tell", f"the interval reaches across {threshold:g}"
+    if interval.low is None or interval.high is None or p is None:
+        return "can't tell", interval.reason or "there is no interval"
+    above, below = interval.low > threshold, interval.high < threshold
+    if not above and not below:
+        return "can't tell", f"the interval reaches across {threshold:g}"
+    side = "above" if above else "below"
+    if p > 1 - CONFIDENCE:
+        return "can't tell", (
+            f"the whole interval lies {side} {threshold:g}, but by chance one of so many findings may (p = {p:.2f})"
+        )
+    return "seen" if above else "not seen", f"the whole interval lies {side} {threshold:g}"
 
 
 def look_for(comparison: Comparison) -> list[Finding]:
     """Look for every finding, in the order of their files' `ORDER`."""
     modules = {name: FINDINGS.load(name) for name in FINDINGS.names()}
     ordered = sorted(modules.items(), key=lambda item: (item[1].ORDER, item[0]))
-    return [_decided(name, module, module.look(comparison)) for name, module in ordered]
+    found = [(name, module, module.look(comparison)) for name, module in ordered]
+    p_values = corrected([e.effect for _, _, e in found], [module.THRESHOLD for _, module, _ in found])
+    return [_decided(*each, p) for each, p in zip(found, p_values, strict=True)]
 
 
-def _decided(name: str, module: ModuleType, evidence: Evidence) -> Finding:
+def _decided(name: str, module: ModuleType, evidence: Evidence, p: float | None) -> Finding:
     figure = evidence.effect.figure()
-    verdict, why = decide(figure, module.THRESHOLD)
+    verdict, why = decide(figure, module.THRESHOLD, p)
     return Finding(
         name=name,
         statement=module.STATEMENT,
