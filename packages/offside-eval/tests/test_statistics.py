@@ -245,8 +245,11 @@ def test_no_samples_is_refused() -> None:
 
 def of_seeds(per_seed: Sequence[Sequence[float]]) -> Estimate:
     samples = [ClusterSums.of(values, list("abcdefgh")) for values in per_seed]
-    spans = [[slice(i, i + 1) for i in range(len(samples))]]
-    return estimate(lambda m: np.mean(np.stack(list(m)), axis=0), samples, spans)
+
+    def without(seed: int | None) -> Callable[[Sequence[Floats]], Floats]:
+        return lambda m: np.mean(np.stack([x for i, x in enumerate(m) if i != seed]), axis=0)
+
+    return estimate(without(None), samples, [[without(seed) for seed in range(len(samples))]])
 
 
 def test_the_variance_over_seeds_comes_on_top_of_that_over_subjects() -> None:

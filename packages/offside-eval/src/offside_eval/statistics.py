@@ -29,9 +29,9 @@ from offside_data.errors import UsageError
 Floats: TypeAlias = npt.NDArray[np.float64]
 Statistic: TypeAlias = Callable[[Sequence[Floats]], Floats]
 """Means of the samples, arrays of one shape, to numbers in an array of that shape."""
-Spans: TypeAlias = Sequence[Sequence[slice]]
-"""Which samples are whose, where the same thing was done with several seeds: for each such thing, the
-samples of its first seed, of its second, and so on."""
+Seeds: TypeAlias = Sequence[Sequence[Statistic]]
+"""Where the same was done with several seeds: for each such thing the statistic without the first seed, without
+the second, and so on."""
 
 CONFIDENCE = 0.95
 MIN_SUBJECTS = 6
@@ -234,7 +234,7 @@ def mean_estimate(values: Sequence[float] | Floats, clusters: Sequence[str | Non
     return estimate(lambda means: means[0], [ClusterSums.of(values, clusters)])
 
 
-def estimate(statistic: Statistic, samples: Sequence[ClusterSums], seeds: Spans = ()) -> Estimate:
+def estimate(statistic: Statistic, samples: Sequence[ClusterSums], seeds: Seeds = ()) -> Estimate:
     """A function of several means, over subjects, and over seeds where there are several.
 
     Two-way where `seeds` is given: the variance over subjects (of what is left when the seeds are
@@ -245,7 +245,7 @@ def estimate(statistic: Statistic, samples: Sequence[ClusterSums], seeds: Spans 
     Args:
         statistic: Vectorised and smooth: gets one array of means a sample, gives an array of that shape.
         samples: E.g. one model each on the same records.
-        seeds: Samples that differ in the seed alone.
+        seeds: The statistic without each seed.
 
     Raises:
         UsageError: If there are no samples.
@@ -253,7 +253,7 @@ def estimate(statistic: Statistic, samples: Sequence[ClusterSums], seeds: Spans 
     if not samples:
         raise UsageError("no samples to compute a statistic of.")
     n_clusters = min(len(s.names) for s in samples)
-    n_seeds = min((len(spans) for spans in seeds), default=1)
+    n_seeds = min((len(without) for without in seeds), default=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         cases = _unlike_all(statistic, samples)
         centers, variance = _jackknife(statistic, samples, cases)
@@ -326,25 +326,17 @@ def _jackknife(statistic: Statistic, samples: Sequence[ClusterSums], cases: Sequ
 
 
 def _with_seeds(
-    statistic: Statistic, samples: Sequence[ClusterSums], seeds: Spans, variance: Floats, degrees: Floats
+    statistic: Statistic, samples: Sequence[ClusterSums], seeds: Seeds, variance: Floats, degrees: Floats
 ) -> tuple[Floats, Floats]:
-    """Add the variance over seeds, by leaving out one at a time; degrees of freedom by Satterthwaite.
-
-    A seed is left out of a mean over seeds by putting the mean of the other seeds in its place.
-    """
+    """Add the variance over seeds, by leaving out one at a time; degrees of freedom by Satterthwaite."""
     means = [s.means for s in samples]
     now = np.asarray(statistic(means))
     below, total = variance**2 / degrees, variance
-    for spans in (spans for spans in seeds if len(spans) > 1):
-        part = np.zeros(now.shape)
-        for span in spans:
-            others = [means[other] for other in spans if other != span]
-            without = list(means)
-            without[span] = [np.mean(same, axis=0) for same in zip(*others, strict=True)]
-            part = part + (np.asarray(statistic(without)) - now) ** 2
-        part = ((len(spans) - 1) / len(spans) * part)[..., None]
-        total = total + part
-        below = below + part**2 / (len(spans) - 1)
+    for n, without in ((len(without), without) for without in seeds):
+        if n > 1:
+            part = (n - 1) / n * sum((np.asarray(one(means)) - now) ** 2 for one in without)
+            total = total + part[..., None]
+            below = below + part[..., None] ** 2 / (n - 1)
     return total, np.where(below > 0, total**2 / np.where(below > 0, below, 1.0), degrees)
 
 

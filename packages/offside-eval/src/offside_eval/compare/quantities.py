@@ -61,14 +61,14 @@ class Quantity:
         compute: The function, vectorised; null when `reason` is set.
         reason: Why the quantity can't be computed.
         n_skipped: Records left out because some model's answer was not scored on them.
-        seeds: For each mean over seeds in it, which of the samples are the first seed's, the second's, ...
+        seeds: For each mean over seeds in it, the function without the first seed, without the second, ...
     """
 
     samples: tuple[ClusterSums, ...] = ()
     compute: Statistic | None = None
     reason: str | None = None
     n_skipped: int = 0
-    seeds: tuple[tuple[slice, ...], ...] = ()
+    seeds: tuple[tuple[Statistic, ...], ...] = ()
 
     @property
     def value(self) -> float | None:
@@ -110,18 +110,20 @@ def combine(function: Callable[[Sequence[Floats]], Floats], *parts: Quantity) ->
             return unscored(part.reason or "not scored", skipped)
     if not parts:
         return unscored("there is nothing to average")
+    samples = tuple(s for p in parts for s in p.samples)
+    whole = [p.compute for p in parts if p.compute is not None]
     ends = np.cumsum([len(p.samples) for p in parts]).tolist()
-    spans = list(zip([0, *ends[:-1]], ends, [p.compute for p in parts], strict=True))
+    spans = list(zip([0, *ends[:-1]], ends, strict=True))
 
-    def compute(means: Sequence[Floats]) -> Floats:
-        return function([inner(means[start:end]) for start, end, inner in spans if inner is not None])
+    def of(inner: Sequence[Statistic]) -> Statistic:
+        return lambda means: function([one(means[a:b]) for one, (a, b) in zip(inner, spans, strict=True)])
 
-    seeds = [
-        tuple(slice(start + s.start, start + s.stop) for s in group)
-        for part, (start, _, _) in zip(parts, spans, strict=True)
-        for group in part.seeds
-    ]
-    return Quantity(tuple(s for p in parts for s in p.samples), compute, n_skipped=skipped, seeds=tuple(seeds))
+    seeds = tuple(
+        tuple(of([*whole[:i], one, *whole[i + 1 :]]) for one in without)
+        for i, part in enumerate(parts)
+        for without in part.seeds
+    )
+    return Quantity(samples, of(whole), n_skipped=skipped, seeds=seeds)
 
 
 def over_seeds(parts: Sequence[Quantity]) -> Quantity:
@@ -129,18 +131,16 @@ def over_seeds(parts: Sequence[Quantity]) -> Quantity:
 
     Args:
         parts: One a seed. With a single one the interval stays about these weights only.
-
-    Raises:
-        ValueError: If they aren't the same quantity: made of different numbers of means.
     """
     whole = average(parts)
     if whole.compute is None or len(parts) == 1:
         return whole
-    width = len(parts[0].samples)
-    if any(len(part.samples) != width for part in parts):
-        raise ValueError("the mean over seeds is of one quantity; these are made of different numbers of means")
-    spans = tuple(slice(i * width, (i + 1) * width) for i in range(len(parts)))
-    return replace(whole, seeds=(spans, *whole.seeds))
+
+    def without(seed: int) -> Callable[[Sequence[Floats]], Floats]:
+        return lambda v: np.mean(np.stack([x for i, x in enumerate(v) if i != seed]), axis=0)
+
+    each = (combine(without(seed), *parts).compute for seed in range(len(parts)))
+    return replace(whole, seeds=(tuple(one for one in each if one is not None), *whole.seeds))
 
 
 def difference(a: Quantity, b: Quantity) -> Quantity:
