@@ -310,8 +310,9 @@ def main() -> None:
         ("Paired test", test_table, n // 4),
     ):
         print(f"\n### {title} ({studies:,} studies a cell)\n", *made(rng, studies), sep="\n", flush=True)
+    took, cores = time.process_time() - start, os.cpu_count()
     print(
-        f"\nSeed {SEED}; {time.process_time() - start:.0f} CPU seconds on one core of {os.cpu_count()} ({platform.machine()}), "
+        f"\nSeed {SEED}; {took:.0f} CPU seconds on one core of {cores} ({platform.machine()}), "
         f"Python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}."
     )
 

@@ -334,7 +334,8 @@ def _with_seeds(
     below, total = variance**2 / degrees, variance
     for n, without in ((len(without), without) for without in seeds):
         if n > 1:
-            part = (n - 1) / n * sum((np.asarray(one(means)) - now) ** 2 for one in without)
+            squares = np.stack([(np.asarray(one(means)) - now) ** 2 for one in without])
+            part = (n - 1) / n * squares.sum(axis=0)
             total = total + part[..., None]
             below = below + part[..., None] ** 2 / (n - 1)
     return total, np.where(below > 0, total**2 / np.where(below > 0, below, 1.0), degrees)

@@ -18,7 +18,7 @@ def command(as_json: bool, **options: Any) -> None:
     """Put models side by side, given the RESULTS folders that `offside-eval run` wrote.
 
     Which is vanilla, retain-only or unlearned stands in the results; several settings are grouped.
-    In brackets: 95 % intervals from resampled subjects.
+    In brackets: 95 % intervals over subjects. Keeping is that of the set that suffered most.
     """
     from offside_eval.compare.show import terminal_rows, text
     from offside_eval.findings import look_for

@@ -6,7 +6,7 @@ quantities (a ratio, an average over methods) still leaves the same subject out 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,11 +26,13 @@ class Figure:
         interval: Value and bounds; null when not scored.
         reason: Why there is no number, or why it has no bounds; null when there are both.
         n_skipped: Records left out because some model's answer was not scored on them.
+        of: What it is a number of, where that depends on the data: the set that suffered most.
     """
 
     interval: Interval | None
     reason: str | None = None
     n_skipped: int = 0
+    of: str | None = None
 
     @property
     def value(self) -> float | None:
@@ -48,6 +50,7 @@ class Figure:
             "n_skipped": self.n_skipped,
             "n_subjects": i.n_clusters if i else 0,
             "n_seeds": i.n_seeds if i else 0,
+            "of": self.of,
             "reason": self.reason,
         }
 
@@ -62,6 +65,7 @@ class Quantity:
         reason: Why the quantity can't be computed.
         n_skipped: Records left out because some model's answer was not scored on them.
         seeds: For each mean over seeds in it, the function without the first seed, without the second, ...
+        of: What it is a number of, where that depends on the data.
     """
 
     samples: tuple[ClusterSums, ...] = ()
@@ -69,6 +73,7 @@ class Quantity:
     reason: str | None = None
     n_skipped: int = 0
     seeds: tuple[tuple[Statistic, ...], ...] = ()
+    of: str | None = None
 
     @property
     def value(self) -> float | None:
@@ -89,7 +94,7 @@ class Quantity:
         if found is None:
             return Figure(None, self.reason, self.n_skipped)
         interval = found.interval()
-        return Figure(interval, interval.reason, self.n_skipped)
+        return Figure(interval, interval.reason, self.n_skipped, self.of)
 
 
 def unscored(reason: str, n_skipped: int = 0) -> Quantity:
@@ -165,6 +170,20 @@ def ratio(numerator: Quantity, denominator: Quantity, what: str) -> Quantity:
 def average(parts: Sequence[Quantity]) -> Quantity:
     """The plain average of several quantities."""
     return combine(lambda v: np.mean(np.stack(list(v)), axis=0), *parts)
+
+
+def worst(parts: Mapping[str, Quantity]) -> Quantity:
+    """The lowest of several quantities by name, with its own interval; what isn't scored is passed over.
+
+    Its lower bound is that of the lowest one: another's true number may be lower still.
+    """
+    scored = [(value, name) for name, part in parts.items() if (value := part.value) is not None]
+    if not scored:
+        return unscored(
+            next((part.reason for part in parts.values() if part.reason), "there is nothing to choose from")
+        )
+    _, name = min(scored)
+    return replace(parts[name], of=name)
 
 
 def harmonic_mean(a: Quantity, b: Quantity) -> Quantity:

@@ -117,9 +117,17 @@ class ScoreTable:
 
 
 def _score(pool: pl.DataFrame, column: str) -> pl.Expr:
-    """A model's scores, those of guessable questions corrected for chance: (score - 1/n) / (1 - 1/n)."""
+    """A model's scores, those of guessable questions corrected for chance: (score - 1/n) / (1 - 1/n).
+
+    `cut` is 1 for an answer that isn't degenerate but was cut at the limit of new tokens, and such an answer
+    counts as not `degenerate`.
+    """
     import polars as pl
 
+    if column in ("degenerate", "cut") and {"degenerate", "degenerate.kind", "ended"} <= set(pool.columns):
+        cut = ~pl.col("ended") & ((pl.col("degenerate") == 0) | (pl.col("degenerate.kind") == "not_ended"))
+        cut = pl.when(pl.col("degenerate").is_not_null()).then(cut.cast(pl.Float64))
+        return cut if column == "cut" else pl.when(cut == 1).then(0.0).otherwise(pl.col("degenerate"))
     if column not in pool.columns:
         return pl.lit(None, dtype=pl.Float64)
     if column not in CHANCE_LEVEL_METRICS:

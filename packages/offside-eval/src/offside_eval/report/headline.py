@@ -82,8 +82,9 @@ def _sentence(leader: Leader) -> str:
     if leader.row is None:
         return f"{leader.setting}: no model to rank.{lost}"
     forgot, kept = leader.row.figure("forgetting"), leader.row.figure("keeping")
+    where = f" (least of {kept.of})" if kept.of else ""
     return (
         f"{leader.setting}: {name(leader.row)} strikes the best balance: it forgot {number(forgot.value)} "
-        f"(0 as vanilla, 1 as retain-only) and kept {number(kept.value)} of what had to survive. "
+        f"(0 as vanilla, 1 as retain-only) and kept {number(kept.value)} of what had to survive{where}. "
         f"{leader.lead}{lost}"
     )
