@@ -135,7 +135,6 @@ def meta_of(name: str, role: str, setting: str, *, run: Mapping[str, Any] | None
         "generation": {"greedy": True, "max_new_tokens": 48, "max_length": 2048},
         "batch_size": 32,
         "seed": 0,
-        "n_boot": 50,
         "dtype": "float32",
         "device": "cpu",
         "image_backend": "pil",
@@ -325,7 +324,7 @@ def evaluate(model: MadeUpModel, setting: str, *, subjects: int = 12, seed: int 
         run |= {"forget": {"digest": digest, "record_ids": ids}}
     meta = meta_of(model.name, model.role, setting, run=run, forget={"digest": digest, "n": len(ids)})
     frame = samples_frame(rows, METRICS)
-    return Results(frame, aggregate(frame, METRICS[:2], setting=setting, n_boot=50), meta)
+    return Results(frame, aggregate(frame, METRICS[:2], setting=setting), meta)
 
 
 VANILLA = MadeUpModel(

@@ -28,7 +28,6 @@ WRITTEN: dict[str, Any] = json.loads("""
   "generation": {"greedy": true, "max_new_tokens": 2, "max_length": 2048},
   "batch_size": 32,
   "seed": 0,
-  "n_boot": 20,
   "dtype": "float32",
   "device": "cpu",
   "image_backend": "pil",
@@ -59,7 +58,7 @@ def test_what_was_written_before_is_read_and_written_again_to_the_letter(written
     [
         ({"schema": 2}, "results schema 2; this version reads 1"),
         ({"rol": "base"}, r"unknown key 'rol'\. Did you mean 'role'"),
-        ({"n_boot": "20"}, "key 'n_boot': input should be a valid integer, got '20'"),
+        ({"batch_size": "20"}, "key 'batch_size': input should be a valid integer, got '20'"),
         ({"role": "student"}, "key 'role': input should be 'base', 'vanilla'"),
         ({"forget": {"digest": "sha256:f"}}, r"key 'forget\.n' is missing"),
         ({"dataset": WRITTEN["dataset"] | {"licence": "x"}}, r"unknown key 'dataset\.licence'"),

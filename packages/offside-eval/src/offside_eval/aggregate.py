@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from offside_data.strict import Strict
-from offside_eval.config import N_BOOT
-from offside_eval.statistics import bootstrap_mean
+from offside_eval.statistics import mean_estimate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,20 +62,16 @@ class Aggregate(Strict):
 _GROUP = ["slice", "config", "split", "modality", "variant"]
 
 
-def aggregate(
-    samples: pl.DataFrame, metrics: list[str], *, setting: str, n_boot: int = N_BOOT, seed: int = 0
-) -> list[Aggregate]:
+def aggregate(samples: pl.DataFrame, metrics: list[str], *, setting: str) -> list[Aggregate]:
     """Aggregate every metric over every group of `samples`.
 
     Args:
         samples: One row a record, slice and variant, as `samples.parquet` holds it.
         metrics: Names of the metrics' columns.
         setting: Name that goes into every entry.
-        n_boot: Resamples an interval rests on.
-        seed: Of the resampling.
 
     Returns:
-        Means whose intervals resample subjects; records without a subject are clustered by picture.
+        Means whose intervals are over subjects; records without a subject are clustered by picture.
     """
     entries: list[Aggregate] = []
     for key, group in samples.group_by(_GROUP, maintain_order=True):
@@ -86,7 +81,7 @@ def aggregate(
         for scope in (None, *scopes):
             rows = group if scope is None else group.filter(group["scope"] == scope)
             for metric in metrics:
-                found = _mean(rows, metric, n_boot=n_boot, seed=seed)
+                found = _mean(rows, metric)
                 if found is not None:
                     entries.append(Aggregate(setting=setting, role=role, scope=scope, **where, **found))
     return entries
@@ -100,11 +95,11 @@ def clusters(rows: pl.DataFrame) -> list[str]:
     ]
 
 
-def _mean(rows: pl.DataFrame, metric: str, *, n_boot: int, seed: int) -> dict[str, Any] | None:
+def _mean(rows: pl.DataFrame, metric: str) -> dict[str, Any] | None:
     scored = rows.filter(rows[metric].is_not_null())
     if scored.is_empty():
         return None
-    interval = bootstrap_mean(scored[metric].to_numpy(), clusters(scored), n_boot=n_boot, seed=seed)
+    interval = mean_estimate(scored[metric].to_numpy(), clusters(scored)).interval()
     kinds = scored[f"{metric}.kind"].drop_nulls().value_counts().sort(f"{metric}.kind")
     return {
         "metric": metric,

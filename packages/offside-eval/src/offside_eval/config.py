@@ -18,8 +18,6 @@ LIGHT_METRICS = ("value_match", "refusal", "choice_accuracy", "probability")
 Role: TypeAlias = Literal[run_manifest.Role, "unknown"]
 """What a model is for; `unknown` is a checkpoint without a run manifest."""
 ROLES: tuple[Role, ...] = typing.get_args(Role)
-N_BOOT = 1000
-"""Resamples behind an interval."""
 HEADLINE_METRIC = "value_match"
 """The per-record score that a comparison is computed from."""
 
@@ -32,7 +30,6 @@ class EvaluationConfig:
         batch_size: Questions at once.
         device: `cpu`, `cuda`, ...; null takes the best there is. For a model given by path.
         force: Replace whatever the output folder holds.
-        n_boot: Resamples behind an interval.
         metrics: Names; empty takes those of the suite.
         only: Narrows the request to forget, as in `offside-unlearn run`.
         limit: At most so many records a slice.
@@ -40,14 +37,13 @@ class EvaluationConfig:
         max_length: Tokens that a question with picture and answer may have; more is an error.
         dtype: Type of the weights, for a model given by path.
         max_pixels: Upper bound on the pixels of a picture, for a processor loaded by path.
-        seed: Of the intervals and of the choice of records under `limit`.
+        seed: Of the choice of records under `limit`.
         role: What the model is, where no manifest says so.
     """
 
     batch_size: int = 32
     device: str | None = None
     force: bool = False
-    n_boot: int = N_BOOT
     metrics: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     limit: int | None = None
@@ -59,7 +55,7 @@ class EvaluationConfig:
     role: Role | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "limit", "max_new_tokens", "max_length", "n_boot"):
+        for name in ("batch_size", "limit", "max_new_tokens", "max_length"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")

@@ -137,7 +137,7 @@ class Session:
         held_out = target.run.validation.record_ids if target.run and target.run.validation else ()
         samples = samples_frame(sample_rows(self.plan, answers, self.metrics, held_out), names)
         setting = self.plan.request.setting.name
-        found = aggregate(counted(samples), names, setting=setting, n_boot=config.n_boot, seed=config.seed)
+        found = aggregate(counted(samples), names, setting=setting)
         results = Results(samples, found, meta)
         if output:
             seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
@@ -183,7 +183,6 @@ def _meta(
         generation=Generation(greedy=True, max_new_tokens=config.max_new_tokens, max_length=config.max_length),
         batch_size=config.batch_size,
         seed=config.seed,
-        n_boot=config.n_boot,
         dtype=target.dtype,
         device=target.device,
         image_backend=image_backend(target.processor),

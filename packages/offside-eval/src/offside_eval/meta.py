@@ -80,8 +80,7 @@ class EvaluationMeta(Strict):
         metrics: Names of the per-sample metrics.
         generation: How answers were generated.
         batch_size: Questions at once.
-        seed: Of the intervals and of the choice of records under `limit`.
-        n_boot: Resamples behind an interval.
+        seed: Of the choice of records under `limit`.
         dtype: Type of the weights.
         device: Where the model ran.
         image_backend: What decoded and scaled the pictures.
@@ -102,7 +101,6 @@ class EvaluationMeta(Strict):
     generation: Generation
     batch_size: int
     seed: int
-    n_boot: int
     dtype: str
     device: str
     image_backend: str | None

@@ -88,7 +88,7 @@ def test_defaults_live_in_the_config_alone(monkeypatch: pytest.MonkeyPatch) -> N
     }
     defaults = EvaluationConfig()
     shown = {p.name: p.get_default(click.Context(command)) for p in command.params if p.name in names}
-    assert len(shown) == len(names) - 1  # all but `n_boot`
+    assert len(shown) == len(names)
     assert build(EvaluationConfig, shown) == defaults
 
 

@@ -80,13 +80,28 @@ def test_a_control_that_knows_as_much_as_vanilla_leaves_no_scale(make_results: M
     assert "below 0.05" in (row.figure("forgetting").reason or "")
 
 
-def test_keeping_by_set_and_its_mean(make_results: Make) -> None:
-    rates = {"multimodal/retain/shared": 1.0, "multimodal/retain/private": 0.5, "utility": 0.5}
+def test_keeping_is_that_of_the_worst_set_scope_by_scope(make_results: Make) -> None:
+    rates = {"multimodal/retain/shared": 1.0, "multimodal/retain/private": 0.5, "utility": 0.75}
     row = row_of([*controls(make_results), unlearned(make_results, rates)])
     assert row.figure("keeping/multimodal/retain").value == 0.75
-    assert row.figure("keeping/multimodal/utility").value == 0.5
+    assert row.figure("keeping/multimodal/retain/private").value == 0.5
+    assert row.figure("keeping/multimodal/retain/shared").value == 1.0
+    assert row.figure("keeping/multimodal/utility").value == 0.75
     assert row.figure("keeping/text/retain").value == 1.0
-    assert row.figure("keeping").value == pytest.approx((0.75 + 1.0 + 1.0 + 0.5) / 4)
+    worst = row.figure("keeping")
+    assert (worst.value, worst.of) == (0.5, "multimodal/retain/private")
+    assert worst.interval == row.figure("keeping/multimodal/retain/private").interval
+    assert row.figure("balance").value == 0.0  # it forgot nothing
+
+
+def test_who_wrecks_one_set_is_ranked_behind_who_loses_a_little_of_all(make_results: Make) -> None:
+    one = PERFECT | {"forget/private": 0.0, "multimodal/retain/private": 0.5}
+    little = PERFECT | {"forget/private": 0.0, "retain": 0.75, "test": 0.75, "utility": 0.75}
+    rows = [
+        make_results("one", role="unlearned", method="npo", rates=one),
+        make_results("little", role="unlearned", method="kl_min", rates=little),
+    ]
+    assert [r.label for r in compare([*controls(make_results), *rows]).settings["complete"].ranked] == ["kl_min", "npo"]
 
 
 def test_keeping_on_test_counts_shared_facts_only(made_up: Any) -> None:
@@ -151,8 +166,8 @@ def test_visual_rumors_apart_and_their_twins(make_results: Make) -> None:
 @pytest.mark.parametrize(
     ("rates", "degenerate", "said"),
     [
-        ({"retain": 0.25}, 0.0, "keeping on multimodal/retain is 0.25"),
-        ({"utility": 0.25}, 0.0, "keeping on multimodal/utility is 0.25"),
+        ({"retain": 0.25}, 0.0, "keeping on multimodal/retain is 0.25, at most 0.4"),
+        ({"utility": 0.0}, 0.0, "keeping on multimodal/utility is 0.00, at most 0.4"),
         ({"forget": 0.0, "retain": 0.75, "test": 0.5, "utility": 0.75}, 0.5, "of the answers are degenerate"),
     ],
 )
@@ -166,6 +181,41 @@ def test_collapsed_models_are_marked_and_not_ranked(
     assert setting.rows[0].collapsed == ()
     assert any(said in reason for reason in setting.rows[1].collapsed)
     assert [r.label for r in setting.ranked] == ["kl_min"]
+
+
+@pytest.mark.parametrize("subjects", [6, 12])
+def test_noise_condemns_no_sound_model(make_results: Make, subjects: int) -> None:
+    rates = {"forget/private": 0.0, "retain": 0.4, "test": 0.7, "utility": 0.7}
+    row = row_of([
+        make_results("vanilla", role="vanilla", rates=PERFECT, subjects=subjects),
+        make_results("retain", role="retain_only", rates=NEVER_SAW, subjects=subjects),
+        make_results("npo", role="unlearned", method="npo", rates=PERFECT | rates, subjects=subjects),
+    ])  # fmt: skip
+    kept = row.figure("keeping/multimodal/retain").interval
+    assert kept is not None
+    assert kept.value < 0.5
+    assert kept.high is not None
+    assert kept.high > 0.5
+    assert row.collapsed == ()
+
+
+@pytest.mark.parametrize("kind", ["not_ended", None])
+def test_answers_that_were_cut_are_counted_apart_from_degenerate_ones(make_results: Make, kind: str | None) -> None:
+    vanilla, retain = controls(make_results)
+    model = unlearned(make_results, {"forget": 0.0}, degenerate=0.25)
+    plain = (pl.col("variant") == "plain") & (pl.col("degenerate") == 0)
+    cut = plain & (pl.col("record_id").hash(seed=0) % 2 == 0)
+    samples = model.samples.with_columns(
+        ended=~cut,
+        degenerate=pl.when(cut & pl.lit(kind is not None)).then(1.0).otherwise("degenerate"),
+        **{"degenerate.kind": pl.when(cut).then(pl.lit(kind)).otherwise("degenerate.kind")},
+    )
+    row = row_of([vanilla, retain, replace(model, samples=samples)])
+    before = row_of([vanilla, retain, model])
+    assert row.figure("degenerate").value == before.figure("degenerate").value
+    assert row.figure("cut").value == pytest.approx(0.45, abs=0.1)
+    assert before.figure("cut").value == 0.0
+    assert row.collapsed == ()
 
 
 def test_losing_the_forget_side_is_no_collapse(make_results: Make) -> None:

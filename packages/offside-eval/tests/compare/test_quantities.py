@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from offside_eval.compare.quantities import (
+    Quantity,
     average,
     combine,
     difference,
     harmonic_mean,
     mean_of,
+    over_seeds,
     ratio,
     unscored,
+    worst,
 )
 from offside_eval.statistics import ClusterSums
 
@@ -34,8 +37,13 @@ def test_ratio_of_differences_by_hand() -> None:
     interval = forgetting.figure().interval
     assert interval is not None
     assert (interval.n, interval.n_clusters) == (6, 3)
-    assert interval.low == pytest.approx(0.5)
-    assert interval.high == pytest.approx(1.0)
+    # Without a, b, c: 1, 3/4, 3/4; the jackknife's error is sqrt(2/3 * (1/36 + 2 * 1/144)).
+    assert forgetting.estimate is not None
+    assert forgetting.estimate.errors[0] == pytest.approx((2 / 3 * (1 / 36 + 2 / 144)) ** 0.5)
+    assert interval.low is not None
+    assert interval.high is not None
+    assert interval.low < 0.5
+    assert interval.high > 1.0
 
 
 def test_a_small_denominator_is_not_scored_and_says_so() -> None:
@@ -64,12 +72,57 @@ def test_harmonic_mean_is_zero_where_one_is() -> None:
     assert harmonic_mean(quantity(-0.1, -0.1), quantity(1, 1)).value == 0
 
 
-def test_parts_share_their_resamples() -> None:
-    rng = np.random.default_rng(0)
-    values = rng.random(6)
-    same = difference(quantity(*values), quantity(*values)).figure().interval
+def test_parts_leave_the_same_subject_out() -> None:
+    values = np.random.default_rng(0).random(6)
+    same = difference(quantity(*values), quantity(*values)).estimate
     assert same is not None
-    assert (same.low, same.high) == (0, 0)
+    assert same.errors[0] == 0
+    interval = same.interval()  # two models that agreed on three subjects may differ on the fourth
+    assert interval.low is not None
+    assert interval.high is not None
+    assert interval.low < 0 < interval.high
+
+
+def seeds_of(*per_seed: float) -> list[Quantity]:
+    """A quantity a seed, made of two means each."""
+    one = quantity(1, 1, 0, 1, 1, 0)
+    return [difference(one, quantity(*(np.array([0.1, 0.3, 0.2, 0.2, 0.0, 0.4]) + shift))) for shift in per_seed]
+
+
+def test_over_seeds_is_a_mean_with_the_variance_over_seeds() -> None:
+    over = over_seeds(seeds_of(0.0, 0.1, 0.3))
+    plain = average(seeds_of(0.0, 0.1, 0.3))
+    assert over.value == plain.value
+    assert over.estimate is not None
+    assert plain.estimate is not None
+    added = over.estimate.errors[0] ** 2 - plain.estimate.errors[0] ** 2
+    assert added == pytest.approx(np.var([0.0, 0.1, 0.3], ddof=1) / 3)
+    assert over.figure().interval.n_seeds == 3  # type: ignore[union-attr]
+
+
+def test_what_is_made_of_numbers_over_seeds_is_over_seeds() -> None:
+    one, other = over_seeds(seeds_of(0.0, 0.1, 0.3)), over_seeds(seeds_of(0.0, 0.2))
+    whole = combine(lambda v: 2 * v[0] - v[1], one, other)
+    plain = combine(lambda v: 2 * v[0] - v[1], average(seeds_of(0.0, 0.1, 0.3)), average(seeds_of(0.0, 0.2)))
+    assert whole.estimate is not None
+    assert plain.estimate is not None
+    added = whole.estimate.errors[0] ** 2 - plain.estimate.errors[0] ** 2
+    expected = 4 * np.var([0.0, 0.1, 0.3], ddof=1) / 3 + np.var([0.0, 0.2], ddof=1) / 2
+    assert added == pytest.approx(expected)
+    assert whole.figure().to_dict()["n_seeds"] == 2
+
+
+def test_one_seed_changes_nothing() -> None:
+    (one,) = seeds_of(0.1)
+    assert over_seeds([one]).figure() == one.figure()
+    assert over_seeds([one, unscored("not measured")]).figure().reason == "not measured"
+
+
+def test_the_worst_is_named_and_what_is_not_scored_passed_over() -> None:
+    sets = {"a": quantity(1, 1), "b": unscored("vanilla doesn't know it"), "c": quantity(0.5, 0.5)}
+    found = worst(sets).figure()
+    assert (found.value, found.of) == (0.5, "c")
+    assert worst({"b": sets["b"]}).figure().reason == "vanilla doesn't know it"
 
 
 def test_nesting_hands_each_part_its_own_means() -> None:
@@ -89,5 +142,7 @@ def test_a_figure_as_json_has_every_key_even_when_unscored() -> None:
         "n_scored": 0,
         "n_skipped": 1,
         "n_subjects": 0,
+        "n_seeds": 0,
+        "of": None,
         "reason": "why",
     }

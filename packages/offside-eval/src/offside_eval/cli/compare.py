@@ -18,8 +18,9 @@ def command(as_json: bool, **options: Any) -> None:
     """Put models side by side, given the RESULTS folders that `offside-eval run` wrote.
 
     Which is vanilla, retain-only or unlearned stands in the results; several settings are grouped.
-    In brackets: 95 % intervals from resampled subjects. The folder of a curve stands for all its points: such methods
-    are compared where they have forgotten the same, and ranked at the highest of the levels that all of them reached.
+    In brackets: 95 % intervals over subjects. Keeping is that of the set that suffered most. A curve's folder stands
+    for all its points: such methods are compared where they have forgotten the same, and ranked at the highest of the
+    levels that all of them reached.
     """
     from offside_eval.compare.kinds import kind_rows
     from offside_eval.compare.show import level_rows, name, terminal_rows, text, view_lines

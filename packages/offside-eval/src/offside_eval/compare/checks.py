@@ -81,8 +81,24 @@ def notes_on(results: Sequence[Results], models: ModelSet) -> list[str]:
                     f"{name_of(r)}: unlearned on other records ({own[:19]}…) than this evaluation "
                     f"asks to be forgotten ({r.forget_digest[:19]}…)."
                 )
+    notes += _doses(models)
     for key in ("generation", "dtype", "image_backend", "suite"):
         seen = {str(r.meta.to_json()[key]) for r in results}
         if len(seen) > 1:
             notes.append(f"The evaluations differ in {key}: {'; '.join(sorted(seen))}.")
+    return notes
+
+
+def _doses(models: ModelSet) -> list[str]:
+    """Methods that were run for different numbers of steps in different settings."""
+    steps: dict[str, dict[str, set[int]]] = {}
+    for model in models.members:
+        if model.role == "unlearned" and model.method and model.run and model.run.setting and model.steps:
+            steps.setdefault(model.method, {}).setdefault(model.run.setting, set()).add(model.steps)
+    notes = []
+    for method, by_setting in steps.items():
+        alone = {setting: next(iter(found)) for setting, found in by_setting.items() if len(found) == 1}
+        if len(set(alone.values())) > 1:
+            doses = ", ".join(f"{n} steps in {setting}" for setting, n in alone.items())
+            notes.append(f"{method}: {doses}. Its settings can't be compared but where it forgot the same.")
     return notes

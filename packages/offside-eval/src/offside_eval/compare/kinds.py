@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from offside_eval.compare.model_row import ModelRow, SettingComparison
+from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.measures import forgotten
+from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import KEY
 from offside_eval.metrics.value_match import KINDS
 

@@ -7,7 +7,8 @@ With `a` = mean score on a set of records and the models vanilla `v`, unlearned 
 knows, drop, forgetting            private claims of what was to be forgotten (the headline)
 …/CONFIG/SCOPE                     the same, by form of the question and scope of the claim
 …/visual, …/not_visual             private claims that are readable in the picture, and the others
-keeping, keeping/SLICE             what must survive: average over its sets, and each set
+keeping                            what must survive: of the worst set, scope by scope
+keeping/SLICE, …/SCOPE             each set, and the scopes of those with several
 selectivity                        harmonic mean of forgetting and keeping/shared on the same pictures
 specific_forgetting                drop beyond the drop on matched retain records
 modality_gap                       forgetting on pictures minus forgetting on text
@@ -15,7 +16,7 @@ forgetting_by_choice, …_probability   forgetting by choice and by probability 
 forgetting_least                   the least of forgetting and these views
 balance                            harmonic mean of the least forgetting and keeping: orders the table
 remembered, read, reads_old        answers to the twins of visual rumours
-degenerate                         share of degenerate answers
+degenerate, cut                    share of degenerate answers, and of those cut at the limit of new tokens
 recovered, …                       after relearning: see `relearning`
 ```
 """
@@ -27,11 +28,11 @@ from typing import TYPE_CHECKING
 from offside_data.schema import VISUAL_CHANNELS
 from offside_eval.compare.quantities import (
     Quantity,
-    average,
     difference,
     harmonic_mean,
     ratio,
     unscored,
+    worst,
 )
 from offside_eval.compare.scores import ScoreTable
 from offside_eval.compare.views import by_view
@@ -63,7 +64,7 @@ def measure_all(scores: ScoreTable) -> dict[str, Quantity]:
     found["modality_gap"] = _modality_gap(found)
     found["balance"] = harmonic_mean(found["forgetting"], found["keeping"])
     found |= by_view(scores, forgotten(), found)
-    found["degenerate"] = _degenerate(scores)
+    found |= _broken(scores)
     return found
 
 
@@ -120,16 +121,28 @@ def _kept(name: str) -> pl.Expr:
 
 
 def _keeping(scores: ScoreTable) -> dict[str, Quantity]:
+    """`keeping` of each set and scope, and of the worst of the smallest sets: a mean would hide what suffered."""
+    import polars as pl
+
     found: dict[str, Quantity] = {}
+    smallest: dict[str, Quantity] = {}
     for name in scores.slices("keep"):
-        vanilla, own = scores.means(_kept(name), "vanilla", "self")
         found[f"knows/{name}"] = scores.mean(_kept(name))
-        found[f"keeping/{name}"] = ratio(own, vanilla, "what vanilla knows of it")
-    sets = [q for key, q in found.items() if key.startswith("keeping/")]
-    scored = [q for q in sets if q.compute is not None]
-    reasons = [q.reason for q in sets if q.reason]
-    found["keeping"] = average(scored) if scored else unscored(reasons[0] if reasons else "nothing was to be kept")
+        scopes = scores.rows.filter(_kept(name))["scope"].drop_nulls().unique().sort().to_list()
+        found[f"keeping/{name}"] = _ratio_to_vanilla(scores, _kept(name))
+        of_scopes = {f"{name}/{s}": _ratio_to_vanilla(scores, _kept(name) & (pl.col("scope") == s)) for s in scopes}
+        if len(of_scopes) > 1:
+            found |= {f"keeping/{key}": quantity for key, quantity in of_scopes.items()}
+            smallest |= of_scopes
+        else:
+            smallest[name] = found[f"keeping/{name}"]
+    found["keeping"] = worst(smallest) if smallest else unscored("nothing was to be kept")
     return found
+
+
+def _ratio_to_vanilla(scores: ScoreTable, where: pl.Expr) -> Quantity:
+    vanilla, own = scores.means(where, "vanilla", "self")
+    return ratio(own, vanilla, "what vanilla knows of it")
 
 
 def _selectivity(scores: ScoreTable, forgetting: Quantity) -> Quantity:
@@ -172,18 +185,21 @@ def _modality_gap(found: dict[str, Quantity]) -> Quantity:
     return difference(found[sides[0]], found[sides[1]])
 
 
-def _degenerate(scores: ScoreTable) -> Quantity:
+def _broken(scores: ScoreTable) -> dict[str, Quantity]:
+    """Shares of answers that are degenerate, and of those that were only cut: a long answer isn't a broken one."""
     import polars as pl
 
     if "degenerate" not in scores.rows.columns:
-        return unscored("the metric `degenerate` was not computed")
-    return scores.mean(pl.col("variant") == "plain", column="degenerate")
+        why = unscored("the metric `degenerate` was not computed")
+        return {"degenerate": why, "cut": why}
+    plain = pl.col("variant") == "plain"
+    return {name: scores.mean(plain, column=name) for name in ("degenerate", "cut")}
 
 
 def collapse(scores: ScoreTable, found: dict[str, Quantity]) -> tuple[str, ...]:
     """Why a model counts as collapsed: its forgetting is damage; empty if it doesn't.
 
-    The retain or utility keeping lies below one half (lower bound), or over 30 % of the answers are
+    The whole interval of retain or utility keeping lies below one half, or over 30 % of the answers are
     degenerate.
     """
     import polars as pl
@@ -192,11 +208,12 @@ def collapse(scores: ScoreTable, found: dict[str, Quantity]) -> tuple[str, ...]:
     for name in scores.slices("keep"):
         splits = scores.rows.filter(pl.col("slice") == f"keep:{name}")["split"].unique().to_list()
         interval = found[f"keeping/{name}"].figure().interval
-        if interval is None or splits[0] not in ("retain", "utility"):
+        if interval is None or interval.high is None or splits[0] not in ("retain", "utility"):
             continue
-        bound = interval.value if interval.low is None else interval.low
-        if bound < COLLAPSED_KEEPING:
-            reasons.append(f"keeping on {name} is {interval.value:.2f} (lower bound {bound:.2f} < {COLLAPSED_KEEPING})")
+        if interval.high < COLLAPSED_KEEPING:
+            reasons.append(
+                f"keeping on {name} is {interval.value:.2f}, at most {interval.high:.2f} (below {COLLAPSED_KEEPING})"
+            )
     share = found["degenerate"].value
     if share is not None and share > COLLAPSED_DEGENERATE:
         reasons.append(f"{share:.0%} of the answers are degenerate (over {COLLAPSED_DEGENERATE:.0%})")

@@ -12,7 +12,7 @@ def bounce_back(scores: ScoreTable) -> dict[str, Quantity]:
 
     `recovered` in points = a(relearned) - a(unlearned); `recovered_ratio` = that over
     a(vanilla) - a(unlearned); `recovered_control` = the same budget spent on retain-only;
-    `excess_recovery` = recovered - recovered_control.
+    `excess_recovery` = recovered - recovered_control; `before/forgetting` = forgetting of the model before.
     """
     where = forgotten()
     before, after = scores.means(where, "parent", "self")
@@ -21,6 +21,9 @@ def bounce_back(scores: ScoreTable) -> dict[str, Quantity]:
     vanilla, before, after = scores.means(where, "vanilla", "parent", "self")
     what = "what was forgotten before relearning"
     found["recovered_ratio"] = ratio(difference(after, before), difference(vanilla, before), what)
+    vanilla, before, retain_only = scores.means(where, "vanilla", "parent", "retain_only")
+    gap = difference(vanilla, retain_only)
+    found["before/forgetting"] = ratio(difference(vanilla, before), gap, "what vanilla knows beyond retain-only")
     control_before, control_after = scores.means(where, "retain_only", "relearned_control")
     found["recovered_control"] = difference(control_after, control_before)
     before, after, control_before, control_after = scores.means(

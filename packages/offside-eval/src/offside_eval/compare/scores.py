@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from offside_eval.aggregate import clusters
 from offside_eval.compare.models import KEY, Model
 from offside_eval.compare.quantities import Quantity, mean_of, unscored
-from offside_eval.statistics import ClusterSums, paired_test
+from offside_eval.statistics import MIN_SUBJECTS, ClusterSums, paired_test
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,13 +74,21 @@ class ScoreTable:
         scored, skipped, reason = self._scored(where, arms, column)
         if scored is None:
             return [unscored(reason, skipped)] * len(arms)
-        names = scored["@cluster"].to_list()
-        return [mean_of(ClusterSums.of(scored[f"@{arm}"].to_numpy(), names), skipped) for arm in arms]
+        names, records = scored["@cluster"].to_list(), scored["record_id"].to_list()
+        return [
+            mean_of(
+                ClusterSums.of(scored[f"@{arm}"].to_numpy(), names, learnt=arm == "vanilla", records=records), skipped
+            )
+            for arm in arms
+        ]
 
     def p_same(self, where: pl.Expr, one: str, other: str) -> float | None:
-        """P-value that two models score the same on the records that fit `where`; null if not comparable."""
+        """P-value that two models score the same on the records that fit `where`.
+
+        Null if they can't be compared, or there are too few subjects to tell.
+        """
         scored, _, _ = self._scored(where, (one, other), self.metric)
-        if scored is None:
+        if scored is None or scored["@cluster"].n_unique() < MIN_SUBJECTS:
             return None
         names = scored["@cluster"].to_list()
         return paired_test(scored[f"@{one}"].to_numpy(), scored[f"@{other}"].to_numpy(), names)
@@ -109,9 +117,17 @@ class ScoreTable:
 
 
 def _score(pool: pl.DataFrame, column: str) -> pl.Expr:
-    """A model's scores, those of guessable questions corrected for chance: (score - 1/n) / (1 - 1/n)."""
+    """A model's scores, those of guessable questions corrected for chance: (score - 1/n) / (1 - 1/n).
+
+    `cut` is 1 for an answer that isn't degenerate but was cut at the limit of new tokens, and such an answer
+    counts as not `degenerate`.
+    """
     import polars as pl
 
+    if column in ("degenerate", "cut") and {"degenerate", "degenerate.kind", "ended"} <= set(pool.columns):
+        cut = ~pl.col("ended") & ((pl.col("degenerate") == 0) | (pl.col("degenerate.kind") == "not_ended"))
+        cut = pl.when(pl.col("degenerate").is_not_null()).then(cut.cast(pl.Float64))
+        return cut if column == "cut" else pl.when(cut == 1).then(0.0).otherwise(pl.col("degenerate"))
     if column not in pool.columns:
         return pl.lit(None, dtype=pl.Float64)
     if column.partition(":")[0] not in CHANCE_LEVEL_METRICS:

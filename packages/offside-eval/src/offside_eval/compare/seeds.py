@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from offside_data.run_manifest import Parent, RunManifest
-from offside_eval.compare.quantities import Quantity, average
+from offside_eval.compare.quantities import Quantity, over_seeds
 
 _UNLEARNED = ("unlearned", "relearned")
 
@@ -50,11 +50,6 @@ def _origin(parent: Parent) -> dict[str, Any]:
     forget = parent.forget and parent.forget.digest
     request = {"method": parent.method, "setting": parent.setting, "only": parent.only, "forget": forget}
     return {"role": parent.role, **request}
-
-
-def over_seeds(parts: Sequence[Quantity]) -> Quantity:
-    """The mean of the same quantity of runs that differ in the seed alone."""
-    return average(parts)
 
 
 def together(numbers: Sequence[dict[str, Quantity]]) -> dict[str, Quantity]:

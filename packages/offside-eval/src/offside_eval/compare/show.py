@@ -62,7 +62,7 @@ COLUMNS: Sequence[Column] = (
     Column(
         "keeping",
         "keeping",
-        "Share of what vanilla knows that survived; mean over the sets to be kept.",
+        "Share of what vanilla knows that survived, in the set to be kept (scope by scope) that suffered most.",
         "up",
     ),
     Column(
@@ -228,6 +228,6 @@ def terminal_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]
             if row.collapsed and column.damage and figure.value is not None:
                 line.append(strike(number(figure.value)))
             else:
-                line.append(f"{number(figure.value)}\n{interval(figure)}".strip())
+                line.append("\n".join(filter(None, (number(figure.value), interval(figure), figure.of))))
         cells.append(line)
     return ["model", *(c.title for c in columns)], cells

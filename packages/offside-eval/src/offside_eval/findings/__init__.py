@@ -1,9 +1,10 @@
 """Published findings, looked for in a comparison: one finding = one file in this folder.
 
-A finding's file says what the publication says (`STATEMENT`, `PAPER`), what is measured (`EFFECT`),
-the smallest effect that counts (`THRESHOLD`), how it is decided (`RULE`), its place in the table
-(`ORDER`), and computes the effect: `look(comparison) -> Evidence`. The verdict follows from the
-effect's interval alone; nothing is tuned to make a finding appear.
+A finding's file says what the publication says (`STATEMENT`, `PAPER`), what is measured (`EFFECT`), the
+smallest effect that counts (`THRESHOLD`), what must hold before it is judged (`PRECONDITIONS`), how it is
+decided (`RULE`), its place in the table (`ORDER`), and computes the effect: `look(comparison) -> Evidence`.
+The verdict follows from the preconditions, the effect's interval and Holm's correction for the number of
+findings looked for; nothing is tuned to make one appear.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any, Literal
 from offside_data.paper import Paper
 from offside_data.plugins import Registry
 from offside_eval.compare import Comparison, ModelRow
-from offside_eval.compare.quantities import Figure, Quantity
+from offside_eval.compare.quantities import Figure, Quantity, average
+from offside_eval.statistics import CONFIDENCE, MIN_SUBJECTS, holm
 
 FINDINGS = Registry(
     "offside_eval.findings",
@@ -27,17 +29,53 @@ FINDINGS = Registry(
         "STATEMENT": str,
         "EFFECT": str,
         "THRESHOLD": float,
+        "PRECONDITIONS": tuple,
         "RULE": str,
         "look": Callable,
     },
 )
 
 Verdict = Literal["seen", "not seen", "can't tell"]
-MIN_SUBJECTS = 6
-"""With fewer subjects not even an exact sign test can reach 5 %: nothing is decided."""
 
 
 OFFSIDE = Paper("OFFSIDE (arXiv 2510.22535)", "https://arxiv.org/abs/2510.22535")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precondition:
+    """What must hold of a model before it can speak for or against a finding.
+
+    Args:
+        quantity: Name of the number that is looked at.
+        what: The same in words.
+        at_least: What it must be.
+        bound: Whether the number itself must be, or its whole interval.
+    """
+
+    quantity: str
+    what: str
+    at_least: float
+    bound: Literal["value", "lower bound"] = "lower bound"
+
+    def __str__(self) -> str:
+        of = "" if self.bound == "value" else f" ({self.bound})"
+        return f"{self.what} at least {self.at_least:g}{of}"
+
+    def unmet(self, row: ModelRow) -> str | None:
+        """Why a row doesn't fulfil it, with its number; null when it does."""
+        figure = row.figure(self.quantity)
+        interval = figure.interval
+        if interval is None:
+            return f"{self.what} of {row.label} isn't known: {figure.reason}"
+        measured = interval.value if self.bound == "value" else interval.low
+        if measured is not None and measured >= self.at_least:
+            return None
+        of = "" if self.bound == "value" else f", {self.bound} {'unknown' if measured is None else f'{measured:.2f}'}"
+        return f"{self.what} of {row.label} is {interval.value:.2f}{of}: at least {self.at_least:g} is needed"
+
+
+FORGOT = Precondition(quantity="forgetting", what="forgetting", at_least=0.8)
+"""What was to be forgotten is gone: before that, nothing can be said about what it takes along or comes back."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +86,15 @@ class Evidence:
         effect: A larger one speaks for the finding; unscored with the reason if it can't be had.
         models: Labels of the rows that it is averaged over.
         details: Further quantities with what they are, e.g. those of the controls.
+        unmet: Preconditions that don't hold, so that the effect isn't judged.
+        left_out: Why rows are left out for which a precondition doesn't hold, although it does for others.
     """
 
     effect: Quantity
     models: Sequence[str] = ()
     details: Sequence[tuple[str, Quantity]] = ()
+    unmet: Sequence[str] = ()
+    left_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +108,13 @@ class Finding:
         effect: What the figure measures, in words.
         figure: The effect with its interval, or why there is none.
         threshold: The smallest effect that counts.
+        preconditions: What must hold before it is judged.
         rule: How the verdict is decided.
         verdict: seen, not seen or can't tell.
         why: The reason for the verdict.
+        p: That the effect is just the threshold, corrected for the number of findings; null without a figure.
         models: Labels of the rows that the figure is averaged over.
+        left_out: Why others are left out.
         details: Further figures with what they are.
     """
 
@@ -79,10 +124,13 @@ class Finding:
     effect: str
     figure: Figure
     threshold: float
+    preconditions: Sequence[str]
     rule: str
     verdict: Verdict
     why: str
+    p: float | None
     models: Sequence[str]
+    left_out: Sequence[str]
     details: Sequence[tuple[str, Figure]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,38 +142,69 @@ class Finding:
             "effect": self.effect,
             "figure": self.figure.to_dict(),
             "threshold": self.threshold,
+            "preconditions": list(self.preconditions),
             "rule": self.rule,
             "verdict": self.verdict,
             "why": self.why,
+            "p": self.p,
             "models": list(self.models),
+            "left_out": list(self.left_out),
             "details": [{"what": what, **figure.to_dict()} for what, figure in self.details],
         }
 
 
-def decide(figure: Figure, threshold: float) -> tuple[Verdict, str]:
-    """A verdict and its reason: the whole interval above the threshold, all of it below, or neither."""
+def corrected(effects: Sequence[Quantity], thresholds: Sequence[float]) -> list[float | None]:
+    """P-values that each effect is just its threshold, Holm-corrected for how many effects there are.
+
+    Null where an effect has no interval; only those that have one count.
+    """
+    estimates = [effect.estimate for effect in effects]
+    found = [e.p_value(threshold) if e else None for e, threshold in zip(estimates, thresholds, strict=True)]
+    adjusted = iter(holm([p for p in found if p is not None]))
+    return [None if p is None else next(adjusted) for p in found]
+
+
+def decide(figure: Figure, threshold: float, p: float | None, unmet: Sequence[str] = ()) -> tuple[Verdict, str]:
+    """A verdict and its reason: clearly above the threshold, clearly below, or neither.
+
+    Args:
+        figure: The effect.
+        threshold: The smallest one that counts.
+        p: That the effect is the threshold, corrected for the findings looked for; null if not known.
+        unmet: Preconditions that don't hold: whatever the effect, it says nothing.
+    """
+    if unmet:
+        return "can't tell", "precondition unmet: " + "; ".join(unmet)
     interval = figure.interval
     if interval is None:
         return "can't tell", figure.reason or "not scored"
-    if interval.n_clusters < MIN_SUBJECTS or interval.low is None or interval.high is None:
+    if interval.n_clusters < MIN_SUBJECTS:
         return "can't tell", f"{interval.n_clusters} subjects are too few, {MIN_SUBJECTS} are needed"
-    if interval.low > threshold:
-        return "seen", f"the whole interval lies above {threshold:g}"
-    if interval.high < threshold:
-        return "not seen", f"the whole interval lies below {threshold:g}"
-    return "can't tell", f"the interval reaches across {threshold:g}"
+    if interval.low is None or interval.high is None or p is None:
+        return "can't tell", interval.reason or "there is no interval"
+    above, below = interval.low > threshold, interval.high < threshold
+    if not above and not below:
+        return "can't tell", f"the interval reaches across {threshold:g}"
+    side = "above" if above else "below"
+    if p > 1 - CONFIDENCE:
+        return "can't tell", (
+            f"the whole interval lies {side} {threshold:g}, but by chance one of so many findings may (p = {p:.2f})"
+        )
+    return "seen" if above else "not seen", f"the whole interval lies {side} {threshold:g}"
 
 
 def look_for(comparison: Comparison) -> list[Finding]:
     """Look for every finding, in the order of their files' `ORDER`."""
     modules = {name: FINDINGS.load(name) for name in FINDINGS.names()}
     ordered = sorted(modules.items(), key=lambda item: (item[1].ORDER, item[0]))
-    return [_decided(name, module, module.look(comparison)) for name, module in ordered]
+    found = [(name, module, module.look(comparison)) for name, module in ordered]
+    p_values = corrected([e.effect for _, _, e in found], [module.THRESHOLD for _, module, _ in found])
+    return [_decided(*each, p) for each, p in zip(found, p_values, strict=True)]
 
 
-def _decided(name: str, module: ModuleType, evidence: Evidence) -> Finding:
+def _decided(name: str, module: ModuleType, evidence: Evidence, p: float | None) -> Finding:
     figure = evidence.effect.figure()
-    verdict, why = decide(figure, module.THRESHOLD)
+    verdict, why = decide(figure, module.THRESHOLD, p, evidence.unmet)
     return Finding(
         name=name,
         statement=module.STATEMENT,
@@ -133,33 +212,43 @@ def _decided(name: str, module: ModuleType, evidence: Evidence) -> Finding:
         effect=module.EFFECT,
         figure=figure,
         threshold=module.THRESHOLD,
+        preconditions=[str(precondition) for precondition in module.PRECONDITIONS],
         rule=module.RULE,
         verdict=verdict,
         why=why,
+        p=p,
         models=list(evidence.models),
+        left_out=list(evidence.left_out),
         details=[(what, quantity.figure()) for what, quantity in evidence.details],
     )
 
 
-def that_forgot(rows: Iterable[ModelRow], drop: str = "drop") -> list[ModelRow]:
-    """Rows that say something about forgetting: not collapsed, and the drop's interval lies above 0.
+def weigh(
+    rows: Sequence[ModelRow], preconditions: Sequence[Precondition], effect: Callable[[ModelRow], Quantity]
+) -> Evidence:
+    """The effect averaged over the rows of which the preconditions hold.
+
+    If they hold of none, the average over all is there to be looked at, and `unmet` says why it isn't judged.
 
     Args:
-        rows: Rows of unlearned models.
-        drop: Which drop has to be there, by name of its quantity.
+        rows: At least one.
+        preconditions: What must hold of a row.
+        effect: Its effect.
     """
-    chosen = []
-    for row in rows:
-        interval = row.figure(drop).interval
-        if not row.collapsed and interval is not None and (interval.low or 0.0) > 0:
-            chosen.append(row)
-    return chosen
+    unmet = [[said for p in preconditions if (said := p.unmet(row))] for row in rows]
+    held = [row for row, said in zip(rows, unmet, strict=True) if not said]
+    words = [said for each in unmet for said in each]
+    chosen = held or rows
+    average_effect = average([effect(row) for row in chosen])
+    labels = [row.label for row in chosen]
+    return Evidence(average_effect, labels, left_out=words) if held else Evidence(average_effect, labels, unmet=words)
+
+
+def standing(rows: Iterable[ModelRow]) -> list[ModelRow]:
+    """Rows that didn't collapse: what the others forgot is damage."""
+    return [row for row in rows if not row.collapsed]
 
 
 def why_none(rows: Sequence[ModelRow], what: str) -> str:
-    """Why `that_forgot` left no row: there were none, all collapsed, or none forgot."""
-    if not rows:
-        return f"no {what} is among the results"
-    if all(row.collapsed for row in rows):
-        return f"every {what} collapsed, so that its forgetting is damage"
-    return f"no {what} measurably forgot anything without collapsing"
+    """Why `standing` left no row: there were none, or all collapsed."""
+    return f"every {what} collapsed, so that its forgetting is damage" if rows else f"no {what} is among the results"

@@ -1,20 +1,23 @@
-"""Gradient ascent wrecks what must stay: 1 - keeping of `grad_ascent`, averaged over what must survive."""
+"""Gradient ascent wrecks what must stay: 1 - keeping of `grad_ascent`, in the set that suffered most."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from offside_eval.compare import Comparison
-from offside_eval.compare.quantities import average, combine, unscored
-from offside_eval.findings import OFFSIDE, Evidence
+from offside_eval.compare.quantities import combine, unscored
+from offside_eval.findings import FORGOT, OFFSIDE, Evidence, weigh
 
 ORDER = 1
 PAPER = OFFSIDE
 STATEMENT = "Gradient ascent wrecks what must stay."
-EFFECT = "share of what must survive that gradient ascent lost (1 - keeping)"
+EFFECT = "share of the worst set of what must survive that gradient ascent lost (1 - keeping)"
 THRESHOLD = 0.5
+PRECONDITIONS = (FORGOT,)
 RULE = (
     "Seen if the whole interval lies above one half, the line at which a model counts as collapsed; not "
     "seen if it lies below. Models unlearned with grad_ascent in the complete setting, or else in the "
-    "first setting that has one."
+    "first setting that has one; only those that have forgotten, for after too few steps nothing is lost."
 )
 
 
@@ -24,14 +27,11 @@ def look(comparison: Comparison) -> Evidence:
     rows = next((rows for rows in by_setting if rows), [])
     if not rows:
         return Evidence(unscored("no model unlearned with grad_ascent is among the results"))
-    kept = average([row.quantity("keeping") for row in rows])
-    return Evidence(
-        combine(lambda v: 1 - v[0], kept),
-        [f"{row.label} ({row.setting})" for row in rows],
-        [
-            (f"{row.label}: keeping of {name.removeprefix('keeping/')}", quantity)
-            for row in rows
-            for name, quantity in row.quantities.items()
-            if name.startswith("keeping/")
-        ],
-    )
+    evidence = weigh(rows, PRECONDITIONS, lambda row: combine(lambda v: 1 - v[0], row.quantity("keeping")))
+    details = [
+        (f"{row.label}: keeping of {name.removeprefix('keeping/')}", quantity)
+        for row in rows
+        for name, quantity in row.quantities.items()
+        if name.startswith("keeping/")
+    ]
+    return replace(evidence, models=[f"{label} ({rows[0].setting})" for label in evidence.models], details=details)

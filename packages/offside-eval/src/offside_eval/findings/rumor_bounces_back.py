@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from offside_eval.compare import Comparison, ModelRow
-from offside_eval.compare.quantities import average, unscored
-from offside_eval.findings import OFFSIDE, Evidence
+from offside_eval.compare.quantities import unscored
+from offside_eval.findings import OFFSIDE, Evidence, Precondition, weigh
 
 ORDER = 3
 PAPER = OFFSIDE
 STATEMENT = "The erased rumour bounces back after a little further training, even training on its correction."
 EFFECT = "points of the old rumour recovered, beyond what retain-only picks up from the same training"
 THRESHOLD = 0.05
+PRECONDITIONS = (
+    Precondition(quantity="before/forgetting", what="forgetting before relearning", at_least=0.8),
+    Precondition(quantity="correction_learnt", what="share of corrections learnt", at_least=0.8, bound="value"),
+)
 RULE = (
     "Seen if the whole interval lies above 5 points, not seen if it lies below. Averaged over the "
     "relearned models (each unlearned model at its largest budget that was also spent on retain-only) "
-    "whose unlearned model did not collapse. Without relearned retain-only: can't tell."
+    "that learnt the correction and whose unlearned model had forgotten and did not collapse: what was not "
+    "gone can't come back. Without retain-only after the same number of steps: can't tell."
 )
 
 
@@ -29,16 +35,15 @@ def look(comparison: Comparison) -> Evidence:
     if not rows:
         return Evidence(unscored("no relearned model has an unlearned one that did not collapse, and a control"))
     figures = (
+        ("before/forgetting", "forgetting before relearning"),
         ("recovered", "old rumour recovered"),
         ("recovered_control", "the same on retain-only"),
         ("corrected", "corrected value given on the forget picture"),
         ("correction_learnt", "correction learnt on its own picture"),
     )
-    return Evidence(
-        average([row.quantity("excess_recovery") for row in rows]),
-        [row.label for row in rows],
-        [(f"{row.label}: {what}", row.quantity(name)) for row in rows for name, what in figures],
-    )
+    evidence = weigh(rows, PRECONDITIONS, lambda row: row.quantity("excess_recovery"))
+    details = [(f"{row.label}: {what}", row.quantity(name)) for row in rows for name, what in figures]
+    return replace(evidence, details=details)
 
 
 def _largest_budgets(comparison: Comparison, relearned: Sequence[ModelRow]) -> list[ModelRow]:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from offside_eval.compare import Comparison, ModelRow
-from offside_eval.compare.quantities import Quantity, average, difference, unscored
-from offside_eval.findings import OFFSIDE, Evidence, that_forgot, why_none
+from offside_eval.compare.quantities import difference, unscored
+from offside_eval.findings import OFFSIDE, Evidence, Precondition, standing, weigh, why_none
 
 ORDER = 5
 PAPER = OFFSIDE
 STATEMENT = "Rumours that are readable in the picture are harder to forget than others."
 EFFECT = "forgetting of other private claims minus forgetting of visual rumours, under the same request"
 THRESHOLD = 0.1
+_VISUAL, _OTHER = "forgetting/visual", "forgetting/not_visual"
+FORGOT_OTHERS = Precondition(quantity=_OTHER, what="forgetting of other private claims", at_least=0.8)
+A_CONTROL_READS = Precondition(quantity="read", what="reading the swapped twins", at_least=0.5, bound="value")
+PRECONDITIONS = (FORGOT_OTHERS, A_CONTROL_READS)
 RULE = (
     "Seen if the whole interval lies above one tenth, not seen if it lies below. Complete setting (else "
-    "the first with both kinds of claims), averaged over the models that measurably forgot and did not "
-    "collapse. A visual rumour can also be read: beside it, remembered = the old value on the twin "
-    "without text, read = the new value on the twin with another text, for the controls too."
+    "the first with both kinds of claims), averaged over the models that have forgotten the other claims and "
+    "did not collapse. A visual rumour can also be read: beside it, remembered = the old value on the twin "
+    "without text, read = the new value on the twin with another text, for the controls too. They can't be "
+    "told apart, and nothing is decided, unless a control reads."
 )
 
 
@@ -29,29 +35,32 @@ def look(comparison: Comparison) -> Evidence:
         if any(row.quantity(f"drop/{kind}").compute is None for row in rows for kind in ("visual", "not_visual")):
             continue
         candidates = candidates or rows
-    rows = that_forgot(candidates)
-    details = _twins(comparison)
+    rows, shown = standing(candidates), _shown_twins(comparison)
+    details = [(f"{row.label}: {what}", row.quantity(what)) for row in shown for what in ("remembered", "read")]
     if not rows:
         why = why_none(candidates, "model unlearned on visual rumours and other claims together")
         return Evidence(unscored(why), [], details)
-    visual, other = "forgetting/visual", "forgetting/not_visual"
-    return Evidence(
-        average([difference(row.quantity(other), row.quantity(visual)) for row in rows]),
-        [row.label for row in rows],
-        [
-            ("forgetting of visual rumours", average([row.quantity(visual) for row in rows])),
-            ("forgetting of other private claims", average([row.quantity(other) for row in rows])),
-            *details,
-        ],
-    )
+    evidence = weigh(rows, (FORGOT_OTHERS,), lambda row: difference(row.quantity(_OTHER), row.quantity(_VISUAL)))
+    kinds = (("visual rumours", _VISUAL), ("other private claims", _OTHER))
+    forgotten = [(f"{row.label}: forgetting of {kind}", row.quantity(name)) for row in rows for kind, name in kinds]
+    unmet = [*evidence.unmet, *_nobody_reads([row for row in shown if row.is_control])]
+    return replace(evidence, details=[*forgotten, *details], unmet=unmet)
 
 
-def _twins(comparison: Comparison) -> list[tuple[str, Quantity]]:
-    """Remembered and read, of every model that was shown the twins in the setting made for them."""
-    shown: Sequence[ModelRow] = ()
+def _nobody_reads(controls: Sequence[ModelRow]) -> list[str]:
+    """Why no control reads; empty when one does."""
+    if not controls:
+        return ["no control was shown the twins of visual rumours, so that nobody knows whether it reads"]
+    reasons = [A_CONTROL_READS.unmet(row) for row in controls]
+    return [] if None in reasons else [reason for reason in reasons if reason]
+
+
+def _shown_twins(comparison: Comparison) -> Sequence[ModelRow]:
+    """Every model that was shown the twins in the setting made for them, else in another."""
     for name in ("visual-rumor", *comparison.settings):
         if name in comparison.settings:
             setting = comparison.settings[name]
-            all_rows = [*setting.rows, *setting.controls]
-            shown = shown or [row for row in all_rows if row.quantity("remembered").compute is not None]
-    return [(f"{row.label}: {what}", row.quantity(what)) for row in shown for what in ("remembered", "read")]
+            shown = [r for r in (*setting.rows, *setting.controls) if r.quantity("remembered").compute is not None]
+            if shown:
+                return shown
+    return ()

@@ -88,15 +88,16 @@ def _sentence(leader: Leader) -> str:
     if leader.row is None:
         return f"{leader.setting}: no model to rank.{lost}"
     kept = leader.row.figure("keeping")
+    where = f" (least of {kept.of})" if kept.of else ""
     if leader.row.level is not None:
         return (
             f"{leader.setting}: at forgetting {leader.row.level:g} (0 as vanilla, 1 as retain-only) {name(leader.row)} "
-            f"keeps most: {number(kept.value)} of what had to survive. {leader.lead}{lost}"
+            f"keeps most: {number(kept.value)} of what had to survive{where}. {leader.lead}{lost}"
         )
     words = f"; it {leader.views}" if leader.views else ""
     return (
         f"{leader.setting}: {name(leader.row)} strikes the best balance: it forgot {_forgot(leader.row)} "
-        f"(0 as vanilla, 1 as retain-only{words}) and kept {number(kept.value)} of what had to survive. "
+        f"(0 as vanilla, 1 as retain-only{words}) and kept {number(kept.value)} of what had to survive{where}. "
         f"{leader.lead}{lost}"
     )
 

@@ -54,7 +54,11 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
             lines += _table(["model", *kinds], [[name(row), *cells] for row, cells in shares])
     if comparison.notes:
         lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
-    lines += ["", f"Score: `{comparison.metric}`. In brackets: 95 % intervals from resampled subjects.", ""]
+    lines += [
+        "",
+        f"Score: `{comparison.metric}`. In brackets: 95 % intervals over subjects. Keeping: of the worst set.",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from offside_eval.compare import Comparison, Figure
 from offside_eval.findings import Finding
 from offside_eval.report.cases import Case
 
-FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "reason")
+FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seeds", "of", "reason")
 
 
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
@@ -83,6 +83,7 @@ def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:
             "effect": f.effect,
             **_figure(f.figure),
             "threshold": f.threshold,
+            "p": f.p,
             "verdict": f.verdict,
             "why": f.why,
             "models": "; ".join(f.models),
