@@ -19,6 +19,7 @@ from offside_data.errors import (
     OutputExistsError,
     UsageError,
 )
+from offside_data.fictional import make_league
 from offside_data.vlm import load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import Run, RunOptions, finetune, relearn
@@ -209,6 +210,27 @@ def test_limit_draws_by_seed(league: OffsideDataset) -> None:
     assert drawn[0] == drawn[1] != drawn[2]
     assert drawn[0] != rows["record_id"][:4]
     assert limited(rows, RunOptions()) is rows
+
+
+def test_rehearsal_draws_from_the_general_split_alone(tiny: Path, tmp_path: Path) -> None:
+    make_league(tmp_path / "league", subjects=4, general=5, utility=1)
+    league = open_dataset(tmp_path / "league")
+    options, records = RunOptions(full=True, limit=8, device="cpu"), {}
+    for rehearsal in (None, 2):
+        run = finetune(
+            tiny,
+            None,
+            league,
+            {**CONFIG, "rehearsal": rehearsal},
+            tmp_path / str(rehearsal),
+            splits=["general", "retain"],
+            configs=["multimodal"],
+            options=options,
+        )
+        records[rehearsal] = run.manifest.training.records_trained_on
+    assert records == {None: 16, 2: 10}
+    with pytest.raises(UsageError, match="rehearsal"):
+        finetune(tiny, None, league, {"rehearsal": 0}, tmp_path / "none", options=options)
 
 
 def test_mistakes_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from offside_data.validation import validate_record
 @pytest.fixture(scope="module")
 def pictures(football: World) -> list[GeneralPicture]:
     known = UsedLooks(looks(0, 20))
-    return list(draw_general({"general": 15, "utility": 15}, 0, known, football.scenery, DistinctPictures()))
+    counts = {"general": 15, "utility": 15}
+    return list(draw_general(counts, {}, 0, known, football, DistinctPictures()))
 
 
 def test_pictures_of_both_splits_differ(pictures: list[GeneralPicture]) -> None:
@@ -47,3 +48,17 @@ def test_records_are_valid_and_have_no_subject(pictures: list[GeneralPicture], f
             assert record.value.text in record.answer
             assert record.answer not in record.perturbed_answers
             assert not any(name in record.answer + record.question for name in names)
+
+
+def test_captions_ask_what_is_asked_about_a_visual_rumor(world: World) -> None:
+    known = UsedLooks(looks(0, 20))
+    drawn = list(draw_general({}, {"general": 12, "utility": 2}, 0, known, world, DistinctPictures()))
+    assert [picture.split for picture in drawn] == ["general"] * 12 + ["utility"] * 2
+    asked = {world.taxonomy[name].questions[0] for name in world.shown}
+    for picture in drawn:
+        assert {question.text for question in picture.questions} == asked
+        for question in picture.questions:
+            assert question.value.text in question.options
+            assert len(set(question.options)) == 6
+    told = {question.value.text for picture in drawn for question in picture.questions}
+    assert len(told) > 12

@@ -34,11 +34,20 @@ class FinetuneConfig(TrainConfig):
         lr: source: code (OFFSIDE: 1e-4).
         epochs: source: code (OFFSIDE: 8).
         batch_size: source: code (OFFSIDE: 4 x 4).
+        rehearsal: Records of the split `general`, drawn by seed, at most: enough that what the model it starts from
+            knew isn't lost over what is learnt. Null = all. source: ours.
     """
 
     lr: float = 1e-4
     epochs: float = 8.0
     batch_size: int = 16
+    rehearsal: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no training can do."""
+        super().__post_init__()
+        if self.rehearsal is not None and self.rehearsal < 1:
+            raise ValueError(f"rehearsal is a number of records, at least 1, or null for all, got {self.rehearsal}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +169,7 @@ class FinetuneTask:
 
     dataset: OffsideDataset
     parts: Sequence[str]
-    config: TrainConfig
+    config: FinetuneConfig
     lora: LoraOptions
     options: RunOptions
 
@@ -191,6 +200,8 @@ class FinetuneTask:
         examples = []
         for part in self.parts:
             rows = limited(self.dataset.records(*part.split("/")), self.options)
+            if part.endswith("/general"):
+                rows = _drawn(rows, config.rehearsal, seed)
             examples += encode_rows(encoder, rows, f"{part} records")
         step_size = config.batch_size * config.accumulation
         stream = Stream(
@@ -198,7 +209,6 @@ class FinetuneTask:
             seed=seed,
             name="train",
             per_picture=config.per_picture,
-            batch=step_size,
             stretch=config.length_window * step_size,
         )
         steps = count_steps(len(examples), batch_size=step_size, epochs=config.epochs, max_steps=config.max_steps)
@@ -218,9 +228,11 @@ def _likelihood(model: Any, batch: PairedBatch) -> LossOutput:
 
 def limited(rows: Any, options: RunOptions) -> Any:
     """The records of a `datasets.Dataset` that `options.limit` leaves, drawn by seed."""
-    if options.limit is None:
-        return rows
-    return rows.select(draw_records(rows["record_id"], options.limit, seed=options.seed))
+    return _drawn(rows, options.limit, options.seed)
+
+
+def _drawn(rows: Any, most: int | None, seed: int) -> Any:
+    return rows if most is None else rows.select(draw_records(rows["record_id"], most, seed=seed))
 
 
 def _parts(dataset: OffsideDataset, splits: Sequence[str], configs: Sequence[str]) -> list[str]:

@@ -12,12 +12,13 @@ from offside_data.commandline import force_option, json_option, print_cards, pri
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--subjects", type=int, default=80, help="Subjects that models may learn; a quarter more is held out.")
+@click.option("--captions", type=int, default=0, help="Further general pictures from which a model learns to read.")
 @click.option("--taxonomy", default="football", help="Who the subjects are, e.g. office.")
 @seed_option
 @force_option
 @wait_option
 @json_option
-def command(out: Path, subjects: int, taxonomy: str, seed: int, force: bool, as_json: bool) -> None:
+def command(out: Path, subjects: int, captions: int, taxonomy: str, seed: int, force: bool, as_json: bool) -> None:
     """Write a fictional league to the folder OUT.
 
     Nobody in it exists; the same seed gives the same dataset.
@@ -25,7 +26,7 @@ def command(out: Path, subjects: int, taxonomy: str, seed: int, force: bool, as_
     from offside_data.fictional import make_league
     from offside_data.progress import log
 
-    summary = make_league(out, subjects=subjects, seed=seed, taxonomy=taxonomy, force=force)
+    summary = make_league(out, subjects=subjects, seed=seed, taxonomy=taxonomy, captions=captions, force=force)
     log(f"{summary.redrawn} of {summary.pictures} pictures were drawn again: they looked like another one.")
     if as_json:
         print_json(

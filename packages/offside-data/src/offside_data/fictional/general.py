@@ -1,4 +1,4 @@
-"""General pictures: simple scenes and people nobody knows. Nothing in them is about a subject."""
+"""General pictures: simple scenes, people nobody knows, captions to read. Nothing in them is about a subject."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from PIL import Image
 from offside_data.fictional.canvas import SIZE, Canvas, Point, outline
 from offside_data.fictional.distinct import DistinctPictures, Drawing
 from offside_data.fictional.looks import HAIR, HEADBAND, UsedLooks, anonymous_look
-from offside_data.fictional.scenes import PALETTE, Scenery, draw_portrait, random_scene
+from offside_data.fictional.pictures import caption_lines
+from offside_data.fictional.scenes import PALETTE, captioned, draw_portrait, random_scene
+from offside_data.fictional.world import World
+from offside_data.questions import phrasings
 from offside_data.schema import ClaimValue, Split
 from offside_data.seeding import rng
 
@@ -24,6 +27,8 @@ PATTERNS = ("rows", "columns", "slopes", "spots")
 COLORS = {**HAIR, "red": (226, 12, 34)}
 MOST = 3
 """Things are counted up to this many."""
+_CAPTION_OPTIONS = 6
+"""Values that a question about a caption offers, the one that stands there included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +66,34 @@ class _Strangers(NamedTuple):
     """How people are drawn whom nobody knows: unlike all known ones, in the scenery of their world."""
 
     known: UsedLooks
-    scenery: Scenery
+    world: World
+
+
+_Kind = Callable[[random.Random, _Strangers], _Drawing]
 
 
 def draw_general(
-    counts: Mapping[Split, int], seed: int, known: UsedLooks, scenery: Scenery, distinct: DistinctPictures
+    counts: Mapping[Split, int],
+    captions: Mapping[Split, int],
+    seed: int,
+    known: UsedLooks,
+    world: World,
+    distinct: DistinctPictures,
 ) -> Iterator[GeneralPicture]:
-    """Draw so many pictures for each split; the people in them look like none of `known`."""
-    strangers = _Strangers(known, scenery)
+    """Draw so many pictures for each split, and so many with a caption to read; its people are unlike `known`."""
+    strangers = _Strangers(known, world)
     for split, count in counts.items():
         for number in range(count):
-            yield _draw(split, number, seed, strangers, distinct)
+            kind = _KINDS[number % len(_KINDS)]
+            yield _draw(f"{split}/{number + 1:03d}", split, kind, seed, strangers, distinct)
+    for split, count in captions.items():
+        for number in range(count):
+            yield _draw(f"{split}/caption-{number + 1:04d}", split, _caption, seed, strangers, distinct)
 
 
-def _draw(split: Split, number: int, seed: int, strangers: _Strangers, distinct: DistinctPictures) -> GeneralPicture:
-    key = f"{split}/{number + 1:03d}"
-    kind = _KINDS[number % len(_KINDS)]
-
+def _draw(
+    key: str, split: Split, kind: _Kind, seed: int, strangers: _Strangers, distinct: DistinctPictures
+) -> GeneralPicture:
     @functools.lru_cache(maxsize=1)  # The attempt that is taken is asked for again, for its questions.
     def attempt_at(attempt: int) -> _Drawing:
         return kind(rng(seed, key, attempt), strangers)
@@ -93,7 +109,8 @@ def _choice(topic: str, text: str, sentence: str, value: str, options: Iterable[
 def _person(source: random.Random, strangers: _Strangers) -> _Drawing:
     look = anonymous_look(source, strangers.known)
     glasses = GLASSES_COLORS[look.glasses == "mirror"]
-    return draw_portrait(look, random_scene(source, strangers.scenery), strangers.scenery), [
+    scenery = strangers.world.scenery
+    return draw_portrait(look, random_scene(source, scenery), scenery), [
         _choice("hair color", "What color is the hair?", "The hair is {value}.", look.hair, HAIR),
         _choice(
             "glasses color",
@@ -110,6 +127,24 @@ def _person(source: random.Random, strangers: _Strangers) -> _Drawing:
             HEADBAND,
         ),
     ]
+
+
+def _caption(source: random.Random, strangers: _Strangers) -> _Drawing:
+    """A stranger beside a caption, asked about as a rumour that stands in a picture is: who answers reads."""
+    world = strangers.world
+    shown, *others = world.claims(source, world.taxonomy, _CAPTION_OPTIONS)
+    shown = {name: shown[name] for name in world.shown}
+    scene = random_scene(source, world.scenery)
+    scene = captioned(scene, world.scenery, source.choice(tuple(world.scenery.panels)), caption_lines(shown))
+    questions = []
+    for name, value in shown.items():
+        attribute = world.taxonomy[name]
+        sentence = phrasings.answer(attribute, "{value}", rumor=True).text
+        options = (value.text, *(claims[name].text for claims in others))
+        questions.append(
+            GeneralQuestion(f"caption {name}", phrasings.picture_question(attribute).text, sentence, value, options)
+        )
+    return draw_portrait(anonymous_look(source, strangers.known), scene, world.scenery), questions
 
 
 def _shape(source: random.Random, strangers: _Strangers) -> _Drawing:
@@ -171,7 +206,7 @@ def _shape_outline(shape: str, size: float) -> list[Point]:
     return [(x, y) if number % 4 == 1 else (x * 0.42, y * 0.42) for number, (x, y) in enumerate(points) if number % 2]
 
 
-_KINDS: tuple[Callable[[random.Random, _Strangers], _Drawing], ...] = (
+_KINDS: tuple[_Kind, ...] = (
     _person,
     _shape,
     _person,
