@@ -14,7 +14,7 @@ from offside_data.settings import SETTINGS as SETTINGS_THERE_ARE
 from offside_unlearn import METHODS
 from offside_unlearn.study import Study, read_plan
 
-SETTINGS = ["complete", "selective", "corrective"]
+SETTINGS = ["complete", "selective", "corrective", "unimodal"]
 PLAN: dict[str, Any] = {
     "data": "league",
     "controls": {
@@ -74,6 +74,17 @@ def test_a_plan_is_a_grid_of_commands(tmp_path: Path) -> None:
     assert "--model ../models/retain-only" in made["evaluate retain_only.corrective"]
 
 
+def test_further_cells_stand_beside_the_grid(tmp_path: Path) -> None:
+    further = [{"method": "npo", "settings": ["unimodal"]}, {"method": "npo", "settings": ["complete"], "seeds": [1, 7]}]
+    made, grid = commands(tmp_path, further=further), commands(tmp_path)
+    assert {name for name in made.keys() - grid.keys() if not name.startswith("evaluate ")} == {
+        "npo.unimodal.seed-0",
+        "npo.unimodal.seed-1",
+        "npo.complete.seed-7",
+    }
+    assert "--setting unimodal --seed 1" in made["npo.unimodal.seed-1"]
+
+
 def test_relearning_stands_beside_the_same_of_retain_only(tmp_path: Path) -> None:
     made = commands(tmp_path)
     again = "--curve-steps 3 --set max_steps=6 --device cpu"
@@ -113,6 +124,7 @@ def test_the_large_plan_is_one(tmp_path: Path) -> None:
         ({"method": {}}, "unknown key 'method'. Did you mean 'methods'"),
         ({"methods": {"npoo": {}}}, "unknown method 'npoo'. Did you mean 'npo'"),
         ({"methods": {}}, "methods is empty"),
+        ({"further": [{"method": "po"}]}, "unknown method of the study 'po'"),
         ({"seeds": "0"}, "key 'seeds'"),
         ({"controls": {"base": "b"}}, "vanilla is missing"),
         ({"controls": {"vanila": "b"}}, "unknown control 'vanila'"),

@@ -62,6 +62,21 @@ class PlannedRelearning(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedCells(Strict):
+    """Cells beside the grid.
+
+    Args:
+        method: One of the study's methods.
+        settings: In which it is run as well; empty = those of the study.
+        seeds: With which; empty = those of the study.
+    """
+
+    method: str
+    settings: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyPlan(Strict):
     """What stands in a plan's YAML file. Paths are taken from where that file is.
 
@@ -72,6 +87,7 @@ class StudyPlan(Strict):
         methods: By name the options of each, as `--set`.
         settings: In which each is run.
         seeds: With which each is run.
+        further: Cells beside this grid, e.g. more seeds of one method.
         options: Of every method, as `--set`; those of the method win.
         curve_steps: Doses: after how many steps each model is kept and evaluated.
         until: `forgetting=LEVEL`: where a run stops by itself.
@@ -87,6 +103,7 @@ class StudyPlan(Strict):
     methods: Mapping[str, Values | None]
     settings: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
+    further: tuple[PlannedCells, ...] = ()
     options: Values = field(default_factory=dict)
     curve_steps: tuple[int, ...] = ()
     until: str | None = None
@@ -116,6 +133,7 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
         ("method", plan.methods, methods),
         ("control", plan.controls, CONTROLS),
         ("method of the study", plan.relearn.methods if plan.relearn else (), list(plan.methods)),
+        ("method of the study", [cells.method for cells in plan.further], list(plan.methods)),
         ("setting of the study", plan.relearn.settings if plan.relearn else (), plan.settings),
     ):
         for name in named:
@@ -139,7 +157,8 @@ class Study:
     """
 
     def __init__(self, plan: StudyPlan, where: Path, out: Path, offered: Sequence[str]) -> None:
-        for setting in (*plan.settings, *(["corrective"] if plan.relearn else [])):
+        further = [setting for cells in plan.further for setting in cells.settings]
+        for setting in (*plan.settings, *further, *(["corrective"] if plan.relearn else [])):
             if setting not in offered:
                 raise UsageError(f"{plan.data}: {unknown_name_message('setting', setting, list(offered))}")
         self._plan = plan
@@ -203,17 +222,22 @@ class Study:
 
     def _cells(self) -> Iterator[Stage]:
         plan = self._plan
-        for setting in plan.settings:
-            for method, own in plan.methods.items():
-                for seed in plan.seeds:
-                    name = f"{method}.{setting}.seed-{seed}"
-                    out = f"runs/{name}"
-                    model = ("--model", self._control("vanilla"), "--data", self._data, "--setting", setting)
-                    doses = _curve(plan.curve_steps) + (("--until", plan.until) if plan.until else ())
-                    options = (*_sets({**plan.options, **(own or {})}), *_flags({**plan.device, **plan.arguments}))
-                    command = ("offside-unlearn", "run", method, out, *model, "--seed", str(seed), *doses, *options)
-                    yield Stage(name, "unlearn", command, out, self._needs("vanilla"), resumes=True)
-                    yield self._evaluate(name, out, setting, (name,), curve=bool(plan.curve_steps))
+        grid = [(method, setting, seed) for setting in plan.settings for method in plan.methods for seed in plan.seeds]
+        for cells in plan.further:
+            for setting in cells.settings or plan.settings:
+                grid += [(cells.method, setting, seed) for seed in cells.seeds or plan.seeds]
+        for cell in dict.fromkeys(grid):
+            yield from self._cell(*cell)
+
+    def _cell(self, method: str, setting: str, seed: int) -> Iterator[Stage]:
+        plan, name = self._plan, f"{method}.{setting}.seed-{seed}"
+        out = f"runs/{name}"
+        model = ("--model", self._control("vanilla"), "--data", self._data, "--setting", setting)
+        doses = _curve(plan.curve_steps) + (("--until", plan.until) if plan.until else ())
+        options = (*_sets({**plan.options, **(plan.methods[method] or {})}), *_flags({**plan.device, **plan.arguments}))
+        command = ("offside-unlearn", "run", method, out, *model, "--seed", str(seed), *doses, *options)
+        yield Stage(name, "unlearn", command, out, self._needs("vanilla"), resumes=True)
+        yield self._evaluate(name, out, setting, (name,), curve=bool(plan.curve_steps))
 
     def _relearned(self) -> Iterator[Stage]:
         plan, again = self._plan, self._plan.relearn
