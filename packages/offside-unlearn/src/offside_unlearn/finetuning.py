@@ -209,6 +209,7 @@ class FinetuneTask:
             seed=seed,
             name="train",
             per_picture=config.per_picture,
+            batch=step_size,
             stretch=config.length_window * step_size,
         )
         steps = count_steps(len(examples), batch_size=step_size, epochs=config.epochs, max_steps=config.max_steps)
