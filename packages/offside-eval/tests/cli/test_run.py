@@ -13,7 +13,7 @@ from offside_data.config import build
 from offside_eval import config
 from offside_eval.aggregate import Aggregate
 from offside_eval.cli import main, run
-from offside_eval.cli.run import summary
+from offside_eval.cli.run import curve_summary, summary
 from offside_eval.config import EvaluationConfig
 
 CONFIG_FIELDS = dataclasses.fields(EvaluationConfig)
@@ -46,6 +46,7 @@ def test_results_go_to_stdout_and_the_rest_to_stderr(command: list[str], tmp_pat
         (["--only", "subject=nobody"], "nobody"),
         (["--only", "colour=red"], "--only takes"),
         (["--batch-size", "0"], "batch_size must be at least 1"),
+        (["--curve"], "so it has no curve"),
     ],
 )
 def test_wrong_usage_exits_2_without_a_traceback(
@@ -88,3 +89,21 @@ def test_defaults_live_in_the_config_alone(monkeypatch: pytest.MonkeyPatch) -> N
     shown = {p.name: p.get_default(click.Context(command)) for p in command.params if p.name in names}
     assert len(shown) == len(names) - 1  # all but `n_boot`
     assert build(EvaluationConfig, shown) == defaults
+
+
+def test_a_curve_is_a_table_of_points() -> None:
+    def entry(where: str, scope: str | None, value: float, metric: str = "value_match") -> Aggregate:
+        return Aggregate(
+            setting="complete", role="keep", slice=where, config="multimodal", split="forget", modality="multimodal",
+            variant="plain", scope=scope, metric=metric, value=value, low=None, high=None, n_scored=4, n_skipped=0,
+            n_subjects=2, kinds={},
+        )  # fmt: skip
+
+    points = {
+        5: [entry("forget", None, 0.8), entry("forget", "private", 0.75), entry("keep:utility", None, 1.0)],
+        10: [entry("forget", "private", 0.25), entry("forget", "private", 0.5, "probability")],
+    }
+    columns, rows = curve_summary(points)
+    assert columns == ["step", "forget, private", "keep:utility"]
+    assert rows == [["5", "0.75", "1.00"], ["10", "0.25", "-"]]
+    assert curve_summary({5: [entry("forget", "private", 0.5, "bleu")]})[1] == [["5", "0.50"]]
