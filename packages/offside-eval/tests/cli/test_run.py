@@ -14,7 +14,7 @@ from offside_data.config import build
 from offside_eval import config
 from offside_eval.aggregate import Aggregate
 from offside_eval.cli import main, run
-from offside_eval.cli.run import kinds, summary
+from offside_eval.cli.run import curve_summary, kinds, summary
 from offside_eval.config import EvaluationConfig
 from offside_eval.results import Results
 
@@ -48,6 +48,7 @@ def test_results_go_to_stdout_and_the_rest_to_stderr(command: list[str], tmp_pat
         (["--only", "subject=nobody"], "nobody"),
         (["--only", "colour=red"], "--only takes"),
         (["--batch-size", "0"], "batch_size must be at least 1"),
+        (["--curve"], "so it has no curve"),
     ],
 )
 def test_wrong_usage_exits_2_without_a_traceback(
@@ -103,3 +104,21 @@ def test_the_kinds_of_answers_stand_apart(make_results: Callable[..., Results]) 
 
 def test_scores_without_kinds_have_no_table_of_kinds() -> None:
     assert kinds([]) == (["records"], [])
+
+
+def test_a_curve_is_a_table_of_points() -> None:
+    def entry(where: str, scope: str | None, value: float, metric: str = "value_match") -> Aggregate:
+        return Aggregate(
+            setting="complete", role="keep", slice=where, config="multimodal", split="forget", modality="multimodal",
+            variant="plain", scope=scope, metric=metric, value=value, low=None, high=None, n_scored=4, n_skipped=0,
+            n_subjects=2, kinds={},
+        )  # fmt: skip
+
+    points = {
+        5: [entry("forget", None, 0.8), entry("forget", "private", 0.75), entry("keep:utility", None, 1.0)],
+        10: [entry("forget", "private", 0.25), entry("forget", "private", 0.5, "probability")],
+    }
+    columns, rows = curve_summary(points)
+    assert columns == ["step", "forget, private", "keep:utility"]
+    assert rows == [["5", "0.75", "1.00"], ["10", "0.25", "-"]]
+    assert curve_summary({5: [entry("forget", "private", 0.5, "bleu")]})[1] == [["5", "0.50"]]

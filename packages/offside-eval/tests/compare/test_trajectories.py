@@ -152,6 +152,9 @@ def test_seeds_make_one_row(controls: list[Results], make_curve: Any) -> None:
     ends = [run.at(0.5)[name].value for run in candidate.runs]
     assert ends == [pytest.approx(0.75), pytest.approx(0.5)]
     assert candidate.at(0.5)[name].value == pytest.approx(0.625)
+    # At a point or between two, a number is made of the same means, so that it can be taken over seeds.
+    made = [{n: len(q.samples) for n, q in candidate.runs[0].at(level).items()} for level in (0.5, 0.6)]
+    assert made[0] == made[1]
 
 
 def test_a_level_counts_only_if_every_seed_reaches_it(controls: list[Results], make_curve: Any) -> None:

@@ -58,6 +58,19 @@ def test_the_whole_line(tiny: Path, league: OffsideDataset, tmp_path: Path) -> N
     assert json.loads(merged.stdout)["manifest"]["merged_from"]["path"] == str(tmp_path / "re")
 
 
+def test_a_run_a_seed(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    where = ["--model", tiny, "--data", league.path, "--setting", "complete", "--curve-steps", "1"]
+    done = call("run", "grad_ascent", tmp_path / "out", *where, "--seeds", "3,1", *QUICK, "--json")
+    assert done.exit_code == 0, done.stderr
+    runs = json.loads(done.stdout)
+    assert [Path(run["path"]).name for run in runs] == ["seed-3", "seed-1"]
+    assert [run["manifest"]["seeds"]["seed"] for run in runs] == [3, 1]
+    assert [run["manifest"]["curve"] for run in runs] == [[1], [1]]
+    again = call("run", "grad_ascent", tmp_path / "out", *where, "--seeds", "3,1", *QUICK)
+    assert [line.partition(":")[0] for line in again.stdout.splitlines()] == [run["path"] for run in runs]
+    assert again.stderr.count("finished already") == 2
+
+
 def test_every_loss_term_is_shown_whatever_its_name(
     tiny: Path, league: OffsideDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +160,11 @@ def test_methods_read_well_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> Non
         (["--setting", "complete", "--set", "max_length=30"], 1, "more than max_length=30"),
         (["--setting", "complete", "--tune", "nowhere"], 2, "matches no module"),
         (["--setting", "complete", "--full", "--dtype", "float16"], 2, "bfloat16 or float32"),
+        (["--setting", "complete", "--curve-steps", "a"], 2, "--curve-steps takes numbers of steps"),
+        (["--setting", "complete", "--curve-steps", "1", "--until", "forgetting=2"], 2, "takes forgetting=LEVEL"),
+        (["--setting", "complete", "--until", "forgetting=0.9"], 2, "give them with --curve-steps"),
+        (["--setting", "complete", "--seeds", "0,0"], 2, "each once"),
+        (["--setting", "complete", "--seed", "1", "--seeds", "0"], 2, "give one of them"),
     ],
 )  # fmt: skip
 def test_mistakes_have_an_exit_code_and_no_traceback(

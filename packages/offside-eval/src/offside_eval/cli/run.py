@@ -106,13 +106,16 @@ def _document(results: Results) -> dict[str, Any]:
 
 def curve_summary(points: Mapping[int, Sequence[Aggregate]]) -> tuple[list[str], list[list[str]]]:
     """Columns and rows of a curve's table: one row a point, one column a slice and scope of the headline metric."""
+    entries = [(step, e) for step, aggregates in points.items() for e in aggregates if e.variant == "plain"]
+    metrics = list(dict.fromkeys(e.metric for _, e in entries))
+    shown = HEADLINE_METRIC if HEADLINE_METRIC in metrics else metrics[0]
+    scoped = {e.slice for _, e in entries if e.scope is not None}
     rows: dict[int, dict[str, str]] = {step: {} for step in points}
-    for step, aggregates in points.items():
-        for entry in aggregates:
-            if entry.metric == HEADLINE_METRIC and entry.scope is not None and entry.variant == "plain":
-                name = f"{entry.slice} {entry.scope}"
-                rows[step][name] = _cell(entry, with_interval=False)
-    columns = list(dict.fromkeys(name for cells in rows.values() for name in cells))
+    for step, entry in entries:
+        if entry.metric == shown and (entry.scope is not None or entry.slice not in scoped):
+            label = ", ".join(part for part in (entry.slice, entry.scope) if part)
+            rows[step][label] = _cell(entry, with_interval=False)
+    columns = list(dict.fromkeys(label for cells in rows.values() for label in cells))
     return ["step", *columns], [[str(step), *(cells.get(c, "-") for c in columns)] for step, cells in rows.items()]
 
 

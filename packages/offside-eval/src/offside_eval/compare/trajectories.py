@@ -123,7 +123,7 @@ def _between(before: ModelRow, after: ModelRow, name: str, level: float) -> Quan
     if q_b.compute is None:
         return q_b
     weight = (level - _forgetting(before)) / (_forgetting(after) - _forgetting(before))
-    if weight == 1 or name in DOSE:
+    if name in DOSE:
         return combine(lambda v: v[0] + weight * (v[1] - v[0]), q_a, q_b)
 
     def interpolate(v: Sequence[Floats]) -> Floats:
@@ -274,6 +274,7 @@ def ranking_level(candidates: Sequence[Candidate], levels: Sequence[float]) -> f
     A method that doesn't even reach the lowest level is no candidate: it would drag everybody else to where nothing
     has been forgotten.
     """
-    ends = [c.reached for c in candidates if c.reached is not None and c.reached >= min(levels)]
+    lowest = min(levels, default=0.0)
+    ends = [c.reached for c in candidates if c.reached is not None and c.reached >= lowest]
     common = [level for level in levels if ends and level <= min(ends)]
     return max(common, default=None)
