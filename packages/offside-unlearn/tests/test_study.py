@@ -75,7 +75,8 @@ def test_a_plan_is_a_grid_of_commands(tmp_path: Path) -> None:
 
 
 def test_further_cells_stand_beside_the_grid(tmp_path: Path) -> None:
-    further = [{"method": "npo", "settings": ["unimodal"]}, {"method": "npo", "settings": ["complete"], "seeds": [1, 7]}]
+    unimodal, seeds = {"settings": ["unimodal"]}, {"settings": ["complete"], "seeds": [1, 7]}
+    further = [{"method": "npo", **unimodal}, {"method": "npo", **seeds}]
     made, grid = commands(tmp_path, further=further), commands(tmp_path)
     assert {name for name in made.keys() - grid.keys() if not name.startswith("evaluate ")} == {
         "npo.unimodal.seed-0",

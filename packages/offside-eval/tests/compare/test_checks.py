@@ -87,6 +87,20 @@ def test_differences_of_set_up_and_plain_checkpoints_are_noted(make_results: Mak
     assert any("no run manifest" in note for note in notes)
 
 
+def test_methods_at_different_doses_in_different_settings_are_noted(make_results: Make, with_meta: Make) -> None:
+    def after(steps: int, method: str, setting: str) -> Results:
+        made = make_results(f"{method}-{setting}", role="unlearned", method=method, setting=setting)
+        model = made.meta.to_json()["model"]
+        model["run"]["steps"] = steps
+        return with_meta(made, model=model)
+
+    results = [after(20, "npo", "complete"), after(60, "npo", "selective")]
+    results += [after(20, "po", "complete"), after(20, "po", "selective")]
+    doses = [note for note in compare(results).notes if "steps in" in note]
+    assert len(doses) == 1
+    assert doses[0].startswith("npo: 20 steps in complete, 60 steps in selective.")
+
+
 def test_nothing_to_compare_and_an_unknown_metric_are_errors(make_results: Make) -> None:
     with pytest.raises(UsageError, match="no results"):
         compare([])

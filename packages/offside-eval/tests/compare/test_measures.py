@@ -166,17 +166,18 @@ def test_visual_rumors_apart_and_their_twins(make_results: Make) -> None:
 @pytest.mark.parametrize(
     ("rates", "degenerate", "said"),
     [
-        ({"retain": 0.25}, 0.0, "keeping on multimodal/retain is 0.25, at most 0.4"),
-        ({"utility": 0.0}, 0.0, "keeping on multimodal/utility is 0.00, at most 0.4"),
+        ({"retain": 0.25}, 0.0, "keeping on multimodal/retain is 0.25, at most 0."),
+        ({"utility": 0.0}, 0.0, "keeping on multimodal/utility is 0.00, at most 0."),
         ({"forget": 0.0, "retain": 0.75, "test": 0.5, "utility": 0.75}, 0.5, "of the answers are degenerate"),
     ],
 )
 def test_collapsed_models_are_marked_and_not_ranked(
     make_results: Make, rates: dict[str, float], degenerate: float, said: str
 ) -> None:
-    good = make_results("kl", role="unlearned", method="kl_min", rates=PERFECT | {"forget/private": 0.5})
-    bad = unlearned(make_results, {"forget/private": 0.0} | rates, degenerate=degenerate)
-    setting = compare([*controls(make_results), bad, good]).settings["complete"]
+    many = {"subjects": 48}  # with 12 pictures of `utility`
+    good = make_results("kl", role="unlearned", method="kl_min", rates=PERFECT | {"forget/private": 0.5}, **many)
+    bad = unlearned(make_results, {"forget/private": 0.0} | rates, degenerate=degenerate, **many)
+    setting = compare([*controls(make_results, **many), bad, good]).settings["complete"]
     assert [r.label for r in setting.rows] == ["kl_min", "npo"]
     assert setting.rows[0].collapsed == ()
     assert any(said in reason for reason in setting.rows[1].collapsed)

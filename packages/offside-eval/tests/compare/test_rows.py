@@ -52,7 +52,7 @@ def test_controls_evaluated_in_another_setting_serve_as_well(make_results: Make)
 
 def test_p_values_are_corrected_over_the_table(make_results: Make) -> None:
     rows = compare(study(make_results)).settings["complete"].rows
-    assert rows[0].p_forgot == pytest.approx(2 * 2 / 2**12)
+    assert rows[0].p_forgot == pytest.approx(2 * 2 / 2**12, rel=0.5)  # drawn, not counted, from 12 subjects on
     assert all(r.p_forgot is not None and r.p_forgot < 0.05 for r in rows)
 
 
