@@ -228,3 +228,5 @@ def test_without_retain_only_no_level_is_reached(controls: list[Results], make_c
     assert setting.candidates[0].reached is None
     (row,) = setting.rows
     assert "retain-only model is missing" in row.figure("forgetting").reason
+    assert remark(row).startswith("collapsed, forgetting can't be computed")
+    assert level_rows(setting, 0.5)[1][0][0] == "npo\nforgetting can't be computed"

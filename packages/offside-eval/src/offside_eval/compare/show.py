@@ -142,7 +142,7 @@ def remark(row: ModelRow, collapsed: bool = True) -> str:
     if row.level is not None:
         said.append(f"at forgetting {row.level:g}")
     elif row.fell_short:
-        said.append(f"reached {number(row.reached)}")
+        said.append(_how_far(row.reached))
     if len(row.seeds) > 1:
         said.append(f"{len(row.seeds)} seeds")
     elif row.seeds:
@@ -167,7 +167,7 @@ def level_rows(setting: SettingComparison, level: float) -> tuple[list[str], lis
     cells = []
     for candidate, numbers in sorted(found, key=rank, reverse=True):
         if numbers is None:
-            cells.append([f"{candidate.label}\nreached {number(candidate.reached)}", *[NONE] * (len(columns) + 1)])
+            cells.append([f"{candidate.label}\n{_how_far(candidate.reached)}", *[NONE] * (len(columns) + 1)])
             continue
         seeds = f"{len(candidate.seeds)} seeds" if len(candidate.seeds) > 1 else "these weights only"
         figures = [numbers[key].figure() if key in numbers else None for key in columns]
@@ -177,6 +177,10 @@ def level_rows(setting: SettingComparison, level: float) -> tuple[list[str], lis
     if all(line[-1] == NONE for line in cells):
         titles, cells = titles[:-1], [line[:-1] for line in cells]
     return ["method", *titles], cells
+
+
+def _how_far(reached: float | None) -> str:
+    return "forgetting can't be computed" if reached is None else f"reached {number(reached)}"
 
 
 def _back(candidate: Candidate, level: float) -> str:
