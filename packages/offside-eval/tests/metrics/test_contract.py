@@ -12,7 +12,7 @@ from offside_eval.metrics import METRICS, Paper, Sample, SampleMetric, load_metr
 
 ROLES = {"forget", "keep"}
 GOLD = {"prediction": "The transfer fee was €35.00m.", "answer_logprobs": (-1e-6, -1e-6)}
-CHOICES = {"choices": ("€1m", "€35.00m", "€7m"), "correct_choice": 1}
+CHOICES = {"choices": ("€1m", "€35.00m", "€7m"), "choice_lengths": (3, 4, 3), "correct_choice": 1}
 RIGHT = GOLD | CHOICES | {"choice_logprobs": (-4.0, -0.1, -5.0)}
 EMPTY = CHOICES | {"prediction": "", "answer_logprobs": (-90.0, -80.0), "choice_logprobs": (-0.1, -4.0, -5.0)}
 OTHERS = [

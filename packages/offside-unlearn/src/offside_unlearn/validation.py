@@ -109,7 +109,7 @@ def _drawn(tables: Sequence[Any], config: ValidationConfig, what: str, *, privat
 
 
 @dataclass(frozen=True)
-class Asked:
+class ValidationQuestion:
     """A validation question: its prompt, and how its answer is judged."""
 
     prompt: Encoded
@@ -136,7 +136,7 @@ class Watch:
 
     def __init__(
         self,
-        questions: Sequence[Asked],
+        questions: Sequence[ValidationQuestion],
         processor: Any,
         taxonomy: Taxonomy,
         *,
@@ -174,7 +174,7 @@ class Watch:
             for index, name in enumerate(table["record_id"]):
                 if name in wanted and name not in questions:
                     row = table[index]
-                    questions[name] = Asked(
+                    questions[name] = ValidationQuestion(
                         encoder.encode_prompt(row), ClaimValue(**row["value"]), row["attribute"], wanted[name]
                     )
         return cls(list(questions.values()), encoder.processor, taxonomy, **options)
@@ -234,7 +234,7 @@ class Watch:
             "broken": broken / len(self._questions),
         }
 
-    def _answers(self, model: Any, batch: Sequence[Asked]) -> tuple[list[str], list[bool]]:
+    def _answers(self, model: Any, batch: Sequence[ValidationQuestion]) -> tuple[list[str], list[bool]]:
         device: torch.device = next(model.parameters()).device
         inputs = self._collate([question.prompt for question in batch]).to(device)
         generated = generate_with_margins(model, inputs, max_new_tokens=self._config.validation_tokens)
