@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ def read(blob: Blob) -> Iterator[Piece]:
     except ImportError:
         yield Unread(_HINT)
         return
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # What can't be read is told in our words, and where.
     try:
         with blob.open() as stream:
             document = pypdf.PdfReader(stream)
