@@ -157,6 +157,7 @@ def test_mistakes_are_named(changes: dict[str, Any], message: str, tmp_path: Pat
     [
         ({"seeds": [0, 0]}, "seeds: 0 stands there twice"),
         ({"settings": ["complete", "complete"]}, "settings: 'complete' stands there twice"),
+        ({"seeds": [-1]}, "a seed is a whole number from 0"),
         ({"at": [0.5, 1.5]}, "at takes shares of forgetting above 0"),
         ({"controls": {"vanilla": ""}}, "controls: vanilla: the model's name is empty"),
         ({"until": "forgetting=1.2"}, "methods: grad_ascent: --until takes"),

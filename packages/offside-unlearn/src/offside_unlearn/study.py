@@ -152,6 +152,9 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
         twice = [item for item in listed if listed.count(item) > 1]
         if twice:
             raise UsageError(f"{path}: {key}: {twice[0]!r} stands there twice.")
+    for seed in (*plan.seeds, *(seed for cells in plan.further for seed in cells.seeds)):
+        if not 0 <= seed < 2**32:
+            raise UsageError(f"{path}: a seed is a whole number from 0 to {2**32 - 1}, got {seed}.")
     if not all(0 < level <= 1 for level in plan.at):
         raise UsageError(f"{path}: at takes shares of forgetting above 0 and at most 1, got {list(plan.at)}.")
     return plan
