@@ -23,3 +23,9 @@ def test_what_is_not_json(text: str) -> None:
 def test_what_is_not_yaml(text: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]+$"):
         parse_yaml(text)
+
+
+def test_a_key_that_stands_there_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="begins in line 1 has the key 'seeds' twice"):
+        parse_yaml("seeds: [0]\nat: [0.5]\nseeds: [1]\n")
+    assert parse_yaml("a: &a {x: 1}\nb: {<<: *a, x: 2}\nc: *a\n") == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 1}}

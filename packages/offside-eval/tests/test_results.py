@@ -6,7 +6,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from offside_eval.results import SAMPLE_COLUMNS, Results, ResultsError
+from offside_eval.results import SAMPLE_COLUMNS, Results, ResultsError, places_of
 
 
 def test_what_is_saved_is_what_is_loaded(make_results: Callable[..., Results]) -> None:
@@ -40,3 +40,18 @@ def test_a_folder_that_is_no_results_folder_is_refused(make_results: Callable[..
     (path / "results.json").write_text(json.dumps(meta | {"schema": 99}))
     with pytest.raises(ResultsError, match="schema 99"):
         Results.load(path)
+
+
+def test_a_damaged_table_is_named(make_results: Callable[..., Results], tmp_path) -> None:
+    place = tmp_path / "out"
+    make_results("a", role="vanilla").save(place)
+    samples = place / "samples.parquet"
+    samples.write_bytes(samples.read_bytes()[:200])
+    with pytest.raises(ResultsError, match=r"samples.parquet: damaged: .*Evaluate the model again"):
+        Results.load(place)
+
+
+def test_a_curve_without_points_is_refused(tmp_path) -> None:
+    (tmp_path / "curve.json").write_text('{"schema": 1, "setting": "complete", "points": []}')
+    with pytest.raises(ResultsError, match="lists no points"):
+        places_of(tmp_path)

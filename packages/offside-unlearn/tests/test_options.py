@@ -8,7 +8,7 @@ import pytest
 
 from offside_data.errors import UsageError
 from offside_unlearn.finetuning import FinetuneConfig, RelearnConfig
-from offside_unlearn.options import build_configs
+from offside_unlearn.options import RunOptions, build_configs
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.unlearning import UnlearnConfig
@@ -48,3 +48,9 @@ def test_defaults_say_where_they_come_from() -> None:
         assert "source:" in (config.__doc__ or ""), inherited
     assert (TrainConfig().lr, FinetuneConfig().lr, RelearnConfig().lr) == (1e-5, 1e-4, 1e-4)
     assert UnlearnConfig().retain_ratio == 3
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_generator_takes_is_refused(seed: int) -> None:
+    with pytest.raises(UsageError, match="a seed is a whole number from 0"):
+        RunOptions(seed=seed)

@@ -12,7 +12,8 @@ import yaml
 from offside_data.errors import UsageError
 from offside_data.settings import SETTINGS as SETTINGS_THERE_ARE
 from offside_unlearn import METHODS
-from offside_unlearn.study import Study, read_plan
+from offside_unlearn.stages import check_command
+from offside_unlearn.study import Study, check_options, read_plan
 
 SETTINGS = ["complete", "selective", "corrective", "unimodal"]
 PLAN: dict[str, Any] = {
@@ -147,3 +148,40 @@ def test_mistakes_are_named(changes: dict[str, Any], message: str, tmp_path: Pat
     with pytest.raises(UsageError) as error:
         commands(tmp_path, **changes)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seeds": [0, 0]}, "seeds: 0 stands there twice"),
+        ({"settings": ["complete", "complete"]}, "settings: 'complete' stands there twice"),
+        ({"seeds": [-1]}, "a seed is a whole number from 0"),
+        ({"at": [0.5, 1.5]}, "at takes shares of forgetting above 0"),
+        ({"controls": {"vanilla": ""}}, "controls: vanilla: the model's name is empty"),
+        ({"until": "forgetting=1.2"}, "methods: grad_ascent: --until takes"),
+        ({"curve_steps": [0, 5]}, "methods: grad_ascent: --curve-steps: 0 is no step"),
+        ({"options": {"lrr": 1}}, "methods: grad_ascent: unknown option 'lrr'"),
+        ({"methods": {"npo": {"betta": 1}}}, "methods: npo: unknown option 'betta'"),
+        ({"controls": {"vanilla": {"start": "tiny", "splits": ["retan"]}}}, "controls: vanilla: unknown split"),
+        ({"controls": {"vanilla": {"start": "t", "splits": ["retain"], "options": {"epoch": 1}}}}, "unknown option"),
+        ({"relearn": {"methods": ["npo"], "curve_steps": [0]}}, "relearn: curve_steps start at 1"),
+    ],
+)
+def test_what_a_command_would_refuse_is_found_before_any_runs(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        check_options(read_plan(written(tmp_path, **changes), ["grad_ascent", "npo"]))
+
+
+def test_a_command_is_read_as_its_program_would() -> None:
+    run = ("offside-unlearn", "run", "npo", "out", "--model", "m", "--data", "d", "--setting", "complete")
+    check_command((*run, "--set", "lr=1", "--set", "beta=1"))
+    for more, words in (
+        (("--tunne", "all"), "--tunne"),
+        (("--dtype", "float8"), "float8"),
+        (("--model", "x"), "--model is given twice"),
+        (("--force",), "anew after every interruption"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            check_command((*run, *more))

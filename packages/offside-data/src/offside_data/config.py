@@ -30,6 +30,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         loaded = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such config file.") from error
+    except IsADirectoryError as error:
+        raise UsageError(f"{path}: a folder, not a YAML file.") from error
     except ValueError as error:
         raise UsageError(f"{path}: not valid YAML: {error}.") from error
     if not isinstance(loaded, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import yaml
@@ -28,7 +29,8 @@ def parse_yaml(text: str) -> Any:
     """The value of a YAML text, of plain types only.
 
     Raises:
-        ValueError: If it isn't YAML, or nested too deep to be read.
+        ValueError: If it isn't YAML, nested too deep to be read, or a mapping has a key twice: all but the last would
+            be lost unseen.
     """
     try:
         depth = 0
@@ -36,6 +38,32 @@ def parse_yaml(text: str) -> Any:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
                 raise ValueError(_TOO_DEEP)
-        return yaml.load(text, Loader=_LOADER)
+        loader = _LOADER(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _refuse_repeated_keys(node)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split()).replace(' in "<unicode string>",', " in")) from error
+
+
+def _refuse_repeated_keys(root: yaml.Node) -> None:
+    waiting, seen = [root], {id(root)}  # An alias is the same node again.
+    while waiting:
+        node = waiting.pop()
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        if isinstance(node, yaml.MappingNode):
+            keys = Counter((key.tag, key.value) for key, _ in parts if isinstance(key, yaml.ScalarNode))
+            twice = [text for (_, text), times in keys.items() if times > 1]
+            if twice:
+                line = node.start_mark.line + 1
+                raise ValueError(f"the mapping that begins in line {line} has the key {twice[0]!r} twice")
+            parts = [part for pair in parts for part in pair]
+        for part in parts:
+            if id(part) not in seen:
+                seen.add(id(part))
+                waiting.append(part)

@@ -120,7 +120,11 @@ class Results:
                 )
         meta = EvaluationMeta.from_json(_parsed(path / META), path / META)
         aggregates = checked(list[Aggregate], _parsed(path / AGGREGATES), path / AGGREGATES)
-        return cls(pl.read_parquet(path / SAMPLES), aggregates, meta, path)
+        try:
+            samples = pl.read_parquet(path / SAMPLES)
+        except pl.exceptions.PolarsError as error:
+            raise ResultsError(f"{path / SAMPLES}: damaged: {error}. Evaluate the model again.") from error
+        return cls(samples, aggregates, meta, path)
 
     def save(self, path: str | Path) -> Results:
         """Write the folder's files, each whole or not at all, `results.json` last.
@@ -162,6 +166,8 @@ def places_of(path: str | Path) -> list[Path]:
         names = [Path(str(point["results"])).name for point in content["points"]]
     except (KeyError, TypeError) as error:
         raise ResultsError(f"{path / CURVE}: not a list of points. Evaluate the curve again.") from error
+    if not names:
+        raise ResultsError(f"{path / CURVE}: lists no points. Evaluate the curve again.")
     return [path / name for name in names]
 
 

@@ -47,6 +47,15 @@ class RunOptions:
     max_pixels: int | None = None
     checkpoint_seconds: float = 120.0
 
+    def __post_init__(self) -> None:
+        """Refuse a seed that no generator takes.
+
+        Raises:
+            UsageError: If it is negative or has more than 32 bits.
+        """
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"a seed is a whole number from 0 to {2**32 - 1}, got {self.seed}.")
+
 
 def build_configs(values: Mapping[str, Any], *config_types: type) -> tuple[Any, ...]:
     """Build several configs from one namespace of options: each takes the keys that it has.

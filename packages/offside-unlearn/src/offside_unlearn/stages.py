@@ -84,6 +84,35 @@ def program(name: str) -> Callable[..., Any]:
     return command
 
 
+def check_command(command: Sequence[str]) -> None:
+    """Read a console command as its program would, and run nothing.
+
+    Raises:
+        UsageError: If the program isn't installed or would refuse what was typed, an option is given twice (the later
+            one would win unseen), or the command would replace what it finds.
+    """
+    import click
+
+    typed = shlex.join(command)
+    options = [word for word in command if word.startswith("--") and word != "--set"]
+    twice = sorted({word for word in options if options.count(word) > 1})
+    if twice:
+        raise UsageError(f"{', '.join(twice)} is given twice in `{typed}`.")
+    if "--force" in command:
+        raise UsageError(f"`{typed}` would begin anew after every interruption: leave --force out.")
+    group = program(command[0])
+    assert isinstance(group, click.Group)
+    context = click.Context(group, info_name=command[0])
+    inner = group.get_command(context, command[1])
+    assert inner is not None, f"no command {command[1]!r}"
+    try:
+        inner.make_context(command[1], list(command[2:]), parent=context).close()
+    except click.ClickException as error:
+        raise UsageError(f"{error.format_message()} In `{typed}`.") from error
+    except click.exceptions.Exit as error:
+        raise UsageError(f"`{typed}` only prints its help.") from error
+
+
 def run_command(command: tuple[str, ...], folder: str, log: str, threads: int) -> Outcome:
     """Run one console command in this process; what it says on stderr goes into the file `log`."""
     import click

@@ -7,15 +7,17 @@ and a study that was killed goes on from the commands that were finished.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from offside_data.config import read_yaml
+from offside_data.config import parse_assignments, read_yaml
 from offside_data.errors import UsageError
 from offside_data.plugins import unknown_name_message
+from offside_data.schema import SPLITS
 from offside_data.strict import Strict
 from offside_data.strict import read as read_strictly
 from offside_unlearn.stages import Stage
@@ -139,11 +141,77 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
         for name in named:
             if name not in there:
                 raise UsageError(f"{path}: {unknown_name_message(kind, name, list(there))}")
+    for name, given in plan.controls.items():
+        if not (given if isinstance(given, str) else given.start).strip():
+            raise UsageError(f"{path}: controls: {name}: the model's name is empty.")
     if "vanilla" not in plan.controls:
         raise UsageError(f"{path}: controls: vanilla is missing, the model that is unlearned.")
     if plan.until is not None and not plan.curve_steps:
         raise UsageError(f"{path}: until is looked at after the steps of a curve: give curve_steps.")
+    for key, listed in _lists(plan):
+        twice = [item for item in listed if listed.count(item) > 1]
+        if twice:
+            raise UsageError(f"{path}: {key}: {twice[0]!r} stands there twice.")
+    for seed in (*plan.seeds, *(seed for cells in plan.further for seed in cells.seeds)):
+        if not 0 <= seed < 2**32:
+            raise UsageError(f"{path}: a seed is a whole number from 0 to {2**32 - 1}, got {seed}.")
+    if not all(0 < level <= 1 for level in plan.at):
+        raise UsageError(f"{path}: at takes shares of forgetting above 0 and at most 1, got {list(plan.at)}.")
     return plan
+
+
+def _lists(plan: StudyPlan) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Lists whose items name cells or folders: twice the same would be two commands at work in one place."""
+    for name in ("settings", "seeds", "curve_steps", "at"):
+        yield name, getattr(plan, name)
+    for name in ("methods", "settings", "curve_steps"):
+        yield f"relearn: {name}", getattr(plan.relearn, name) if plan.relearn else ()
+    for cells in plan.further:
+        yield f"further: {cells.method}: settings", cells.settings
+        yield f"further: {cells.method}: seeds", cells.seeds
+
+
+def check_options(plan: StudyPlan) -> None:
+    """Read the options of all training as the commands will: one that is wrong is found now, not hours later.
+
+    Raises:
+        UsageError: If one is unknown or doesn't fit, naming where it stands.
+    """
+    from offside_unlearn.finetuning import FinetuneConfig, RelearnConfig
+    from offside_unlearn.options import build_configs
+    from offside_unlearn.tune import LoraOptions
+    from offside_unlearn.unlearning import read_options
+
+    curve = sorted(plan.curve_steps)
+    for method, own in plan.methods.items():
+        with _told_where(f"methods: {method}"):
+            read_options(method, _typed({**plan.options, **(own or {})}), curve, plan.until)
+    for name, made in plan.controls.items():
+        if isinstance(made, PlannedModel):
+            with _told_where(f"controls: {name}"):
+                build_configs(_typed(made.options), FinetuneConfig, LoraOptions)
+                for split in made.splits:
+                    if split not in SPLITS:
+                        raise UsageError(unknown_name_message("split", split, list(SPLITS)))
+                if not made.splits:
+                    raise UsageError("splits is empty: there is nothing to learn.")
+    if plan.relearn is not None:
+        with _told_where("relearn"):
+            build_configs(_typed(plan.relearn.options), RelearnConfig, LoraOptions)
+            if any(step < 1 for step in plan.relearn.curve_steps):
+                raise UsageError("curve_steps start at 1; the model before is evaluated besides.")
+
+
+def _typed(options: Values) -> dict[str, str]:
+    return parse_assignments(word for word in _sets(options) if word != "--set")
+
+
+@contextlib.contextmanager
+def _told_where(place: str) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from error
 
 
 class Study:

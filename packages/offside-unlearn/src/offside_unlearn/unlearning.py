@@ -97,8 +97,7 @@ def unlearn(
     options = options or RunOptions()
     curve = tuple(sorted({int(step) for step in curve_steps}))
     module = METHODS.load(method)
-    types = (module.Config, UnlearnConfig, LoraOptions, *((ValidationConfig,) if until else ()))
-    method_config, train_config, lora, *watching = build_configs(with_curve(config or {}, curve, until), *types)
+    method_config, train_config, lora, *watching = read_options(method, config or {}, curve, until)
     dataset = opened(data)
     request = dataset.request(setting, options.only)
     forget = limited(request.forget, options)
@@ -132,6 +131,24 @@ def unlearn(
             curve=curve,
         )
     )
+
+
+def read_options(method: str, config: Mapping[str, Any], curve: Sequence[int], until: str | None) -> tuple[Any, ...]:
+    """A method's config, `UnlearnConfig`, `LoraOptions` and, with `until`, `ValidationConfig`.
+
+    Args:
+        method: One of `METHODS.names()`.
+        config: Options that differ from the defaults.
+        curve: Steps of the curve, ascending.
+        until: Where the run stops by itself.
+
+    Raises:
+        UsageError: If one is unknown or doesn't fit.
+    """
+    if until is not None:
+        parse_until(until)
+    types = (METHODS.load(method).Config, UnlearnConfig, LoraOptions, *((ValidationConfig,) if until else ()))
+    return build_configs(with_curve(config, curve, until), *types)
 
 
 def with_curve(config: Mapping[str, Any], curve: Sequence[int], until: str | None) -> dict[str, Any]:

@@ -57,8 +57,9 @@ def command(
     steps = numbers(curve_steps, "--curve-steps", "numbers of steps")
     chosen = _seeds(seeds, options)
     places = {out: options.seed} if chosen is None else {out / f"seed-{seed}": seed for seed in chosen}
+    each = {place: dataclasses.replace(options, seed=seed) for place, seed in places.items()}  # All are read first.
     runs = []
-    for place, seed in places.items():
+    for place, of_seed in each.items():
         run = unlearn(
             method,
             values["model"],
@@ -67,7 +68,7 @@ def command(
             setting,
             hyper_parameters(values),
             place,
-            dataclasses.replace(options, seed=seed),
+            of_seed,
             curve_steps=steps,
             until=until,
         )

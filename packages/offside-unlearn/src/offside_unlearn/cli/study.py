@@ -22,15 +22,18 @@ def command(plan: Path, out: Path, workers: int, dry_run: bool) -> None:
     Started again after an interruption, or with a plan that was added to, it goes on: what is finished stays.
     """
     from offside_data.dataset.folder import open_dataset
-    from offside_unlearn.stages import StageRunner
-    from offside_unlearn.study import Study, read_plan
+    from offside_unlearn.stages import StageRunner, check_command
+    from offside_unlearn.study import Study, check_options, read_plan
     from offside_unlearn.unlearning import METHODS
 
     asked = read_plan(plan, METHODS.names())
+    check_options(asked)
     where = plan.resolve().parent
     data = where / asked.data
     dataset = open_dataset(data if data.exists() else asked.data)
     stages = Study(asked, where, out, dataset.settings()).stages()
+    for stage in stages:
+        check_command(stage.command)
     if dry_run:
         for stage in stages:
             click.echo(shlex.join(stage.command))
