@@ -26,13 +26,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offside_data.schema import VISUAL_CHANNELS
+from offside_eval.compare.extremes import with_extremes
 from offside_eval.compare.quantities import (
     Quantity,
     difference,
     harmonic_mean,
     ratio,
     unscored,
-    worst,
 )
 from offside_eval.compare.scores import ScoreTable
 from offside_eval.compare.views import by_view
@@ -62,10 +62,9 @@ def measure_all(scores: ScoreTable) -> dict[str, Quantity]:
     found["selectivity"] = _selectivity(scores, found["forgetting"])
     found["specific_forgetting"] = _specific_forgetting(scores)
     found["modality_gap"] = _modality_gap(found)
-    found["balance"] = harmonic_mean(found["forgetting"], found["keeping"])
-    found |= by_view(scores, forgotten(), found)
+    found |= by_view(scores, forgotten())
     found |= _broken(scores)
-    return found
+    return with_extremes(found)
 
 
 def _forgetting(scores: ScoreTable, where: pl.Expr, suffix: str) -> dict[str, Quantity]:
@@ -121,11 +120,10 @@ def _kept(name: str) -> pl.Expr:
 
 
 def _keeping(scores: ScoreTable) -> dict[str, Quantity]:
-    """`keeping` of each set and scope, and of the worst of the smallest sets: a mean would hide what suffered."""
+    """`keeping` of each set and scope."""
     import polars as pl
 
     found: dict[str, Quantity] = {}
-    smallest: dict[str, Quantity] = {}
     for name in scores.slices("keep"):
         found[f"knows/{name}"] = scores.mean(_kept(name))
         scopes = scores.rows.filter(_kept(name))["scope"].drop_nulls().unique().sort().to_list()
@@ -133,10 +131,6 @@ def _keeping(scores: ScoreTable) -> dict[str, Quantity]:
         of_scopes = {f"{name}/{s}": _ratio_to_vanilla(scores, _kept(name) & (pl.col("scope") == s)) for s in scopes}
         if len(of_scopes) > 1:
             found |= {f"keeping/{key}": quantity for key, quantity in of_scopes.items()}
-            smallest |= of_scopes
-        else:
-            smallest[name] = found[f"keeping/{name}"]
-    found["keeping"] = worst(smallest) if smallest else unscored("nothing was to be kept")
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from offside_data.run_manifest import Parent, RunManifest
+from offside_eval.compare.extremes import with_extremes
 from offside_eval.compare.quantities import Quantity, over_seeds
 
 _UNLEARNED = ("unlearned", "relearned")
@@ -58,4 +59,4 @@ def together(numbers: Sequence[dict[str, Quantity]]) -> dict[str, Quantity]:
         return numbers[0]
     names = dict.fromkeys(name for of_seed in numbers for name in of_seed)
     missing = Quantity(reason="not measured with every seed")
-    return {name: over_seeds([of_seed.get(name, missing) for of_seed in numbers]) for name in names}
+    return with_extremes({name: over_seeds([of_seed.get(name, missing) for of_seed in numbers]) for name in names})

@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from offside_data.errors import UsageError
+from offside_eval.compare.extremes import with_extremes
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import Model
-from offside_eval.compare.quantities import Quantity, combine, harmonic_mean
+from offside_eval.compare.quantities import Quantity, combine
 from offside_eval.compare.seeds import together
 from offside_eval.statistics import Floats
 
@@ -105,10 +106,7 @@ class Trajectory:
         if found is None:
             return None
         before, after = found
-        numbers = {name: _between(before, after, name, level) for name in after.quantities}
-        if "balance" in numbers and "keeping" in numbers:
-            numbers["balance"] = harmonic_mean(numbers["forgetting"], numbers["keeping"])
-        return numbers
+        return with_extremes({name: _between(before, after, name, level) for name in after.quantities})
 
 
 def _forgetting(row: ModelRow) -> float:

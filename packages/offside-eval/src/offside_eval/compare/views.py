@@ -7,11 +7,11 @@ gold answer. The least forgotten one leads, because the claim is still there whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from offside_eval.compare.quantities import Quantity, difference, harmonic_mean, ratio
+from offside_eval.compare.quantities import Quantity, difference, ratio
 from offside_eval.compare.scores import ScoreTable
 
 if TYPE_CHECKING:
@@ -75,13 +75,12 @@ class HasQuantities(Protocol):
         """A number by name."""
 
 
-def by_view(scores: ScoreTable, where: pl.Expr, found: Mapping[str, Quantity]) -> dict[str, Quantity]:
-    """Forgetting in each further view, the least of all views, and the balance of that one with keeping.
+def by_view(scores: ScoreTable, where: pl.Expr) -> dict[str, Quantity]:
+    """Forgetting in each further view.
 
     Args:
         scores: The scores of the models involved.
         where: The claims to be forgotten.
-        found: Numbers of the comparison's own score: `forgetting` and `keeping`.
 
     Returns:
         Nothing where no further score was computed.
@@ -92,12 +91,7 @@ def by_view(scores: ScoreTable, where: pl.Expr, found: Mapping[str, Quantity]) -
             continue
         v, u, ro = scores.means(where, "vanilla", "self", "retain_only", column=view.metric)
         views[view.key] = ratio(difference(v, u), difference(v, ro), "what vanilla knows beyond retain-only")
-    scored = {key: q.value for key, q in ({"forgetting": found["forgetting"]} | views).items() if q.value is not None}
-    if len(scored) < 2:
-        return views
-    least = min(scored, key=scored.__getitem__)
-    views[LEAST] = views.get(least, found["forgetting"])
-    return views | {"balance": harmonic_mean(views[LEAST], found["keeping"])}
+    return views
 
 
 def seen(row: HasQuantities) -> list[tuple[View, float]]:
