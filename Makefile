@@ -29,7 +29,7 @@ demo: $(STAMP)  ## The whole story on a laptop (DEMO=quick for a short one, ARGS
 	$(BIN)/python tools/demo.py --size $(DEMO) $(ARGS)
 
 test: $(STAMP)  ## What a contributor runs: all fast tests and the quick demo
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not full" $(ARGS)
 
 test-full: $(STAMP)  ## Wheels, browser, full sizes, kill tests
 	$(BIN)/python -m pytest -m full $(ARGS)

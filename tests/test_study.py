@@ -106,6 +106,7 @@ def killed_study(bin_dir: Path, place: Path, plan: str, name: str, times: int, s
     return place / name
 
 
+@pytest.mark.full
 def test_a_study_that_was_killed_ends_with_the_same_tables(
     bin_dir: Path, place: Path, undisturbed: tuple[Path, str]
 ) -> None:
