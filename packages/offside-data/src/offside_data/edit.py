@@ -125,14 +125,21 @@ def edit_rows(
     reason: str,
     by: str = "",
     seed: int = 0,
+    command: str = KIND,
 ) -> EditReport:
     """The same with plain rows, each with `record_id` and the columns to change; null leaves a field as it is.
+
+    Args:
+        folder: The dataset.
+        rows: The rows.
+        dry_run, reason, by, seed: As `edit_dataset`.
+        command: What the decision says it was made by.
 
     Raises:
         DatasetReferenceError: If there is no such folder.
         UsageError: As `edit_dataset`.
     """
-    return _edit(open_dataset(folder), edits_of(rows), _Asked(dry_run, reason, by, seed, ""))
+    return _edit(open_dataset(folder), edits_of(rows), _Asked(dry_run, reason, by, seed, "", command))
 
 
 @dataclass(frozen=True)
@@ -144,13 +151,14 @@ class _Asked:
     by: str
     seed: int
     table: str
+    command: str = KIND
 
     def decision(self, changes: Sequence[RecordEdit]) -> Row:
         """The decision; what is about one record is an item of a list, so that a takedown takes no more than that."""
         what = {"table": self.table, "changes": [_plain(change) for change in changes]}
         who = f" by {self.by}" if self.by else ""
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
-        return make_decision(KIND, what, self.reason, command=f"edit {self.table}".strip() + who, when=when)
+        return make_decision(KIND, what, self.reason, command=f"{self.command} {self.table}".strip() + who, when=when)
 
 
 def _plain(change: RecordEdit) -> Row:

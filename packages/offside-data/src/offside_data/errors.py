@@ -119,3 +119,7 @@ class ModelError(OffsideError, ValueError):
 
 class AnswerTooLongError(RecordError):
     """A record doesn't fit into `max_length`; nothing is ever cut silently."""
+
+
+class AnnotationError(OffsideError):
+    """The annotation server can't be reached, refuses, or answers something else than was asked for."""

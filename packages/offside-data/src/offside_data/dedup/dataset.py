@@ -22,10 +22,11 @@ from offside_data.dedup.find import Found, Told, find_duplicates
 from offside_data.dedup.merge import Merge, Merger
 from offside_data.dedup.pictures import PictureReader, claims_about, list_pictures
 from offside_data.dedup.second_look import SecondLook
-from offside_data.dedup.sheet import SHEET_BEGIN, SheetContent, draw_sheet, likeness
+from offside_data.dedup.sheet import SheetContent, draw_sheet, likeness
 from offside_data.errors import UsageError
 from offside_data.files import write_text
 from offside_data.outputs import ensure_replaceable
+from offside_data.pages import PAGE_BEGIN
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import Record
 
@@ -104,7 +105,7 @@ def dedup(
     """
     config = config or DedupConfig()
     if sheet is not None:
-        ensure_replaceable(sheet, SHEET_BEGIN)
+        ensure_replaceable(sheet, PAGE_BEGIN)
     compared = _Compared(dataset, against, config)
     found = compared.find()
     merges, look_alikes = compared.merge(found.clusters, [pair.as_cluster() for pair in found.look_alikes])

@@ -14,43 +14,25 @@ from offside_data.dedup.merge import Merge, differ_at
 from offside_data.dedup.second_look import SecondLookResult
 from offside_data.dedup.spots import Spot
 from offside_data.errors import PictureError
+from offside_data.pages import page
 
 SHOWN_CLUSTERS = 1_000
 """Clusters on a sheet, and as many pairs of look-alikes; a browser can't show many more."""
 _MARGIN = 0.04
 """Of a picture's sides, what a place that is shown large is surrounded by."""
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #1d1d1f; }}
-h1 {{ font-size: 1.5rem; }} h2 {{ font-size: 1.05rem; margin: 2rem 0 .5rem; }} p {{ margin: .3rem 0; }}
-.pictures {{ display: flex; flex-wrap: wrap; gap: .8rem; }}
-figure {{ margin: 0; padding: .6rem; width: 12.5rem; border: 2px solid #d2d2d7; border-radius: 8px; }}
-figure.keeper {{ border-color: #1a7f37; }}
-.frame {{ height: 164px; display: flex; align-items: center; justify-content: center; background: #f5f5f7; }}
-.closeup {{ margin-top: .4rem; text-align: center; background: #f5f5f7; }} .closeup img {{ max-width: 100%; }}
-figcaption {{ font-size: .8rem; margin-top: .4rem; overflow-wrap: anywhere; }}
-.keeper strong {{ color: #1a7f37; }} .dropped strong {{ color: #9a3412; }}
-.review {{ background: #fff4e5; border-left: 4px solid #b45309; padding: .4rem .8rem; }}
-.done {{ background: #eaf6ec; border-left: 4px solid #1a7f37; padding: .4rem .8rem; }}
-dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 .5rem; margin: .2rem 0 0; }} dd {{ margin: 0; }}
-dt {{ color: #6e6e73; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
+_STYLE = """
+.pictures { display: flex; flex-wrap: wrap; gap: .8rem; }
+figure { margin: 0; padding: .6rem; width: 12.5rem; border: 2px solid #d2d2d7; border-radius: 8px; }
+figure.keeper { border-color: #1a7f37; }
+.closeup { margin-top: .4rem; text-align: center; background: #f5f5f7; } .closeup img { max-width: 100%; }
+figcaption { font-size: .8rem; margin-top: .4rem; overflow-wrap: anywhere; }
+.keeper strong { color: #1a7f37; } .dropped strong { color: #9a3412; }
+.review { background: #fff4e5; border-left: 4px solid #b45309; padding: .4rem .8rem; }
+.done { background: #eaf6ec; border-left: 4px solid #1a7f37; padding: .4rem .8rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 .5rem; margin: .2rem 0 0; } dd { margin: 0; }
+dt { color: #6e6e73; }
 """
-SHEET_BEGIN = _PAGE.partition("<title>")[0]
-"""By its first lines, a sheet is known for one of ours."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +124,7 @@ def contact_sheet(title: str, summary: Sequence[str], shown: SheetContent, drawn
         figures = _figure(pair.a, "kept", {}, drawn)
         figures += _figure(pair.b, "kept", likeness(pair.distance, pair.second_look), drawn)
         parts.append(f'<div class="pictures">{figures}</div><p></p>')
-    return _PAGE.format(title=escape(title), body="\n".join(parts))
+    return page(title, "\n".join(parts), _STYLE)
 
 
 def outcome(merge: Merge) -> str:

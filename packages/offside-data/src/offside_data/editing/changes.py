@@ -177,17 +177,17 @@ def _with_claim(
         return dataclasses.replace(record, value=None, answer=answer or record.answer)
     attribute = taxonomy[record.attribute or ""]
     if text is not None:
-        stated = _stated(text, attribute, rumor=record.veracity == "rumor")
+        said = stated(text, attribute, rumor=record.veracity == "rumor")
         if answer is None:
-            if before.value is not None and "attribute" not in changed and _is_same(before.value, stated[1]):
+            if before.value is not None and "attribute" not in changed and _is_same(before.value, said[1]):
                 return record
-            return dataclasses.replace(record, answer=stated[0], value=stated[1])
-        if not answer_may_say(answer, stated[1], attribute):
+            return dataclasses.replace(record, answer=said[0], value=said[1])
+        if not answer_may_say(answer, said[1], attribute):
             raise ValueError(
                 f"the answer {answer!r} doesn't state the value {text!r}; write both, or leave one of the cells empty"
             )
         parsed = parse_value(answer, attribute)
-        value = parsed if parsed is not None and same_value(parsed, stated[1], attribute) else stated[1]
+        value = parsed if parsed is not None and same_value(parsed, said[1], attribute) else said[1]
         return dataclasses.replace(record, answer=answer, value=value)
     read = parse_value(answer or record.answer, attribute)
     if read is None and before.value is not None:
@@ -196,7 +196,7 @@ def _with_claim(
     return dataclasses.replace(record, answer=answer or record.answer, value=read)
 
 
-def _stated(text: str, attribute: Attribute, *, rumor: bool) -> tuple[str, ClaimValue]:
+def stated(text: str, attribute: Attribute, *, rumor: bool) -> tuple[str, ClaimValue]:
     """The canonical answer that states a value, and the value.
 
     Raises:

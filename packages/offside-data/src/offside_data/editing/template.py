@@ -76,11 +76,11 @@ def write_template(
     _require_outside(path, dataset.path)
     if os.path.lexists(path):
         raise OutputExistsError(f"{path} is there already, and may be filled in. Give another file, or delete it.")
-    rows = _rows(dataset, _condition(dataset, where), header)
+    rows = _rows(dataset, condition_of(dataset, where), header)
     first = next(rows, None)
     if first is None:
         said = f" fits --where {' '.join(where)}" if where else ""
-        raise UsageError(f"{dataset.path}: no record{said}.{_hint(dataset, where)}")
+        raise UsageError(f"{dataset.path}: no record{said}.{hint(dataset, where)}")
     try:
         with whole_file(path) as partial:
             return write(partial, path, itertools.chain([header, first], rows)) - 1
@@ -112,8 +112,12 @@ def _rows(dataset: OffsideDataset, keep: pl.Expr, header: Row) -> Iterator[Row]:
 # Which records
 
 
-def _condition(dataset: OffsideDataset, where: Sequence[str]) -> pl.Expr:
-    """A condition on records.
+def condition_of(dataset: OffsideDataset, where: Sequence[str]) -> pl.Expr:
+    """The condition on records that `--where` asks for.
+
+    Args:
+        dataset: The dataset.
+        where: As `write_template`.
 
     Raises:
         UsageError: If an item is malformed.
@@ -176,7 +180,7 @@ def _pictures(dataset: OffsideDataset, said: str) -> list[str]:
     return [said, *named["image_id"].to_list()]
 
 
-def _hint(dataset: OffsideDataset, where: Sequence[str]) -> str:
+def hint(dataset: OffsideDataset, where: Sequence[str]) -> str:
     """Of the first condition that no record fits, what comes near."""
     for item in where:
         key, value = _parsed(item)

@@ -94,7 +94,7 @@ def _render_group(folder: Path, job: tuple[PictureGroup, Mapping[str, int]]) -> 
 
 def _render(data: bytes, number: int, folder: Path) -> Rendered:
     try:
-        large, ending, side = _large(data)
+        large, ending, side = shown_picture(data)
         small = side > THUMBNAIL_SIDE or len(large) > THUMBNAIL_BYTES
         (folder / picture_file(number, ending)).write_bytes(large)
         if small:
@@ -104,8 +104,12 @@ def _render(data: bytes, number: int, folder: Path) -> Rendered:
     return Rendered(number=number, ending=ending, thumbnail=small)
 
 
-def _large(data: bytes) -> tuple[bytes, str, int]:
-    """The picture to look at, the ending of its file, and its longest side."""
+def shown_picture(data: bytes) -> tuple[bytes, str, int]:
+    """The picture to look at, the ending of its file, and its longest side in pixels.
+
+    Raises:
+        PictureError: If it can't be decoded.
+    """
     with open_image(data, "the picture") as picture:
         side, ending = max(picture.size), BROWSER_FORMATS.get(str(picture.format))
     if ending is None or side > LARGE_SIDE or len(data) > LARGE_BYTES:

@@ -1,0 +1,130 @@
+"""What one annotator said of one record: read from Label Studio's results, and as it stands in a record.
+
+A record's `annotations` have three texts each: a pseudonym, when, and what was said, as JSON:
+`{"answers": {"veracity": "rumor"}, "id": "…", "round": 1, "shown": "…"}`, with `"skipped": true` where the annotator
+had no answer, and `"unknown"` for what the interface doesn't offer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from offside_data.annotation.interface import BY_NAME
+from offside_data.parsing import parse_json
+from offside_data.schema import Annotation
+
+Answer = str | tuple[str, ...]
+"""A choice or a text; several choices where a control takes several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What one annotator said of one record.
+
+    Args:
+        annotator: Pseudonym.
+        at: When, as an ISO timestamp.
+        answers: By control; what was left open isn't there.
+        id: Tells it from all others; the same when it is pulled again.
+        shown: Hash of what the annotator saw (`tasks.shown_hash`).
+        round: 1 for the first round, one more for each further one.
+        skipped: Whether the annotator skipped the task, or cancelled it.
+        unknown: By control, or by whatever the server names, what the interface doesn't offer.
+    """
+
+    annotator: str
+    at: str
+    answers: Mapping[str, Answer]
+    id: str
+    shown: str
+    round: int = 1
+    skipped: bool = False
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_annotation(self) -> Annotation:
+        """As a record holds it."""
+        told: dict[str, Any] = {"answers": dict(self.answers), "id": self.id, "round": self.round, "shown": self.shown}
+        told |= {"skipped": True} if self.skipped else {}
+        told |= {"unknown": dict(self.unknown)} if self.unknown else {}
+        return Annotation(annotator=self.annotator, value=as_text(told), at=self.at)
+
+    @classmethod
+    def from_annotation(cls, annotation: Mapping[str, str]) -> Judgement | None:
+        """Back from a record's annotation; null for one that somebody else wrote."""
+        try:
+            told = parse_json(annotation["value"])
+            answers = {
+                name: tuple(said) if isinstance(said, list) else str(said) for name, said in told["answers"].items()
+            }
+            return cls(
+                annotator=annotation["annotator"],
+                at=annotation["at"],
+                answers=answers,
+                id=str(told["id"]),
+                shown=str(told["shown"]),
+                round=int(told["round"]),
+                skipped=bool(told.get("skipped")),
+                unknown=told.get("unknown") or {},
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+
+def as_text(value: Any) -> str:
+    """JSON in one line, the same for the same content."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def read_results(results: Iterable[Any]) -> tuple[dict[str, Answer], dict[str, Any]]:
+    """The answers in Label Studio's results.
+
+    Args:
+        results: The `result` of an annotation or a prediction.
+
+    Returns:
+        Answers by control, and what isn't one that the interface offers: the server accepts anything.
+    """
+    answers: dict[str, Answer] = {}
+    unknown: dict[str, Any] = {}
+    for result in results:
+        if not isinstance(result, Mapping) or not isinstance(result.get("value"), Mapping):
+            unknown["?"] = result
+            continue
+        name, control = str(result.get("from_name")), BY_NAME.get(str(result.get("from_name")))
+        said = result["value"].get("choices" if control is None or control.choices else "text")
+        texts = [said] if isinstance(said, str) else said
+        if control is None or not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+            unknown[name] = result["value"]
+        elif not control.choices:
+            text = " ".join(" ".join(texts).split())
+            answers |= {name: text} if text else {}
+        else:
+            offered = [choice for choice in control.choices if choice in texts]
+            if len(offered) < len(set(texts)) or (len(offered) > 1 and not control.several):
+                unknown[name] = list(texts)
+            elif offered:
+                answers[name] = tuple(offered) if control.several else offered[0]
+    return answers, unknown
+
+
+def judgements_of(annotations: Iterable[Mapping[str, str]] | None) -> list[Judgement]:
+    """What annotators said of a record, as far as we wrote it, oldest first."""
+    found = (Judgement.from_annotation(annotation) for annotation in annotations or ())
+    return sorted((said for said in found if said is not None), key=lambda said: (said.at, said.annotator, said.id))
+
+
+def merged(annotations: Sequence[Mapping[str, str]] | None, new: Iterable[Judgement]) -> list[dict[str, str]]:
+    """A record's annotations with new ones; one that is there already, by its id, is replaced where it is another.
+
+    Args:
+        annotations: Those of the record, ours and others'.
+        new: What was pulled.
+    """
+    by_id = {said.id: said.to_annotation() for said in judgements_of(annotations)}
+    by_id |= {said.id: said.to_annotation() for said in new}
+    others = [dict(a) for a in annotations or () if Judgement.from_annotation(a) is None]
+    ours = [{"annotator": a.annotator, "value": a.value, "at": a.at} for a in by_id.values()]
+    return [*others, *sorted(ours, key=lambda a: (a["at"], a["annotator"], a["value"]))]

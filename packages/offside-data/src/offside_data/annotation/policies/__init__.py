@@ -1,0 +1,1 @@
+"""How answers of several annotators become one: one policy = one file."""

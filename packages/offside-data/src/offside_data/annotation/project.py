@@ -1,0 +1,343 @@
+"""A dataset's project on a Label Studio server: found by our mark, its interface kept up, its tasks known by our keys."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from offside_data.annotation.answers import as_text
+from offside_data.annotation.server import AnnotationServer, LostAnswerError, RefusedError
+from offside_data.annotation.tasks import parse_key
+from offside_data.errors import AnnotationError, UsageError
+from offside_data.progress import log
+
+_BATCH = 500
+_BATCH_BYTES = 16 * 2**20
+"""Tasks of one request, and their size, at most."""
+_POLL, _LONGEST_POLL = 0.5, 600.0
+"""Seconds between two looks at something that the server does in the background, and after which we give up."""
+_ROUNDS = 4
+"""How often tasks are sent that didn't arrive."""
+_SETTLED = 3
+"""How often the number of tasks must be the same, after a cut connection, to be believed."""
+_SETTLING = 1.0
+_LOCAL = (
+    "The server must run with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
+    "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to the folder that --document-root names (--server-root, where the "
+    "server sees it under another path). Or use --pictures base64, which needs nothing."
+)
+_TITLE = "offside-data pull"
+"""Of what a pull leaves on the server until it is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownTask:
+    """A task of ours that the server has.
+
+    Args:
+        id: Its number there.
+        key: Our key.
+        sent: Hash of what was sent.
+        annotated: Whether anybody annotated or skipped it.
+    """
+
+    id: int
+    key: str
+    sent: str
+    annotated: bool
+
+
+class AnnotationProject:
+    """A project on a server.
+
+    Args:
+        server: The server.
+        number: The project's number.
+    """
+
+    def __init__(self, server: AnnotationServer, number: int) -> None:
+        self.server, self.number = server, number
+
+    @property
+    def path(self) -> str:
+        """Where the server has it."""
+        return f"/api/projects/{self.number}"
+
+    @property
+    def address(self) -> str:
+        """Where a person finds it."""
+        return f"{self.server.url}/projects/{self.number}"
+
+    def task_count(self) -> int:
+        """How many tasks there are, ours and others."""
+        return int(self.server.get(f"{self.path}/").get("task_number") or 0)
+
+    def known(self) -> dict[str, list[KnownTask]]:
+        """The tasks of ours by key, each once unless something went wrong, oldest first; others are left out."""
+        found: dict[str, list[KnownTask]] = defaultdict(list)
+        wanted = {
+            "project": self.number,
+            "fields": "task_only",
+            "include": "id,meta,total_annotations,cancelled_annotations",
+        }
+        for task in self.server.pages("/api/tasks", "tasks", **wanted):
+            meta = task.get("meta") if isinstance(task.get("meta"), Mapping) else {}
+            key = meta.get("offside_key")
+            if parse_key(key) is not None:
+                counts = (task.get(name) or 0 for name in ("total_annotations", "cancelled_annotations"))
+                told = {"sent": str(meta.get("offside_sent")), "annotated": any(counts)}
+                found[key].append(KnownTask(id=task["id"], key=key, **told))
+        return {key: sorted(tasks, key=lambda task: task.id) for key, tasks in found.items()}
+
+    # -----------------------------------------------------------------------------------------
+    # Sending
+
+    def send(self, tasks: Mapping[str, Mapping[str, Any]]) -> None:
+        """Send tasks that the server doesn't have; each is there once in the end, whatever happens on the way.
+
+        Args:
+            tasks: By key, as Label Studio takes them.
+
+        Raises:
+            AnnotationError: If the server refuses them, or some don't arrive.
+        """
+        waiting, failure = dict(tasks), ""
+        for _ in range(_ROUNDS):
+            sent = 0
+            try:
+                for batch in _batches(waiting.values()):
+                    self._import(batch)
+                    sent += len(batch)
+                    log(f"sent {sent:,} of {len(waiting):,} tasks")
+            except LostAnswerError as lost:
+                failure = str(lost)
+                log(f"{lost} Looking what arrived.")
+                self._settle()
+            known = self.known()
+            self._drop_doubles(known, tasks)
+            waiting = {key: task for key, task in tasks.items() if key not in known}
+            if not waiting:
+                return
+            log(f"{len(waiting):,} tasks didn't arrive; sending them again.")
+        raise AnnotationError(
+            f"{self.address}: {len(waiting):,} of {len(tasks):,} tasks didn't arrive. {failure} Run the command again: it "
+            "sends only what is missing."
+        )
+
+    def _import(self, tasks: Sequence[Mapping[str, Any]]) -> None:
+        told = self.server.post(f"{self.path}/import", tasks)
+        number = told.get("import")
+        if "task_count" not in told and number is not None:  # Done in the background: only an id is told.
+            told = self._finished(f"{self.path}/imports/{number}", "import")
+        if told.get("task_count") != len(tasks):
+            log(f"{self.address}: {told.get('task_count')} of {len(tasks)} tasks were taken; looking which.")
+
+    def _finished(self, path: str, what: str) -> Mapping[str, Any]:
+        """Wait for something that the server does in the background.
+
+        Raises:
+            AnnotationError: If it fails, or takes too long.
+        """
+        begin = time.monotonic()
+        while time.monotonic() - begin < _LONGEST_POLL:
+            told: Mapping[str, Any] = self.server.get(path)
+            if told.get("status") == "completed":
+                return told
+            if told.get("status") == "failed":
+                why = str(told.get("error") or told.get("traceback") or "it doesn't say why")[:300]
+                raise AnnotationError(self.server.scrubbed(f"{self.address}: the {what} failed on the server: {why}"))
+            time.sleep(_POLL)
+        raise AnnotationError(
+            f"{self.address}: the {what} isn't done after {_LONGEST_POLL:.0f} s. Look at the server, then run the command "
+            "again: it goes on from what is there."
+        )
+
+    def _settle(self) -> None:
+        """Wait until the number of tasks stays the same: a request that was cut off may still be under way."""
+        same, before = 0, -1
+        while same < _SETTLED:
+            now = self.task_count()
+            same, before = (same + 1, now) if now == before else (0, now)
+            time.sleep(_SETTLING)
+
+    def _drop_doubles(self, known: Mapping[str, Sequence[KnownTask]], sent: Iterable[str]) -> None:
+        """Take out tasks that are there twice because a request arrived that was given up; never one with answers."""
+        for key in sent:
+            tasks = known.get(key, ())
+            spare = [task for task in tasks if not task.annotated]
+            for task in spare[1:] if len(spare) == len(tasks) else spare:
+                self.server.delete(f"/api/tasks/{task.id}/")
+
+    def replace(self, task: KnownTask, content: Mapping[str, Any]) -> None:
+        """Make a task that nobody has annotated what it is now."""
+        self.server.patch(f"/api/tasks/{task.id}/", {"data": content["data"], "meta": content["meta"]})
+        for prediction in self.server.get("/api/predictions/", task=task.id):
+            self.server.delete(f"/api/predictions/{prediction['id']}/")
+        for prediction in content.get("predictions", ()):
+            self.server.post("/api/predictions/", {**prediction, "task": task.id})
+
+    def serve_local(self, folder: str, address: str) -> None:
+        """Let the server show pictures of a folder of its own, and make sure that it does.
+
+        Args:
+            folder: The folder as the server sees it, strictly below its document root.
+            address: That of one picture in it.
+
+        Raises:
+            AnnotationError: If it doesn't show the picture; says what to look at.
+        """
+        stores = self.server.get("/api/storages/localfiles/", project=self.number)
+        if not any(str(store.get("path")).rstrip("/") == folder.rstrip("/") for store in stores):
+            told = {"project": self.number, "path": folder, "use_blob_urls": True, "title": "offside-data pictures"}
+            try:
+                self.server.post("/api/storages/localfiles/", told)
+            except RefusedError as refused:
+                raise AnnotationError(f"{refused} {_LOCAL}") from refused
+        path, _, query = address.partition("?d=")
+        try:
+            self.server.raw(path, d=unquote(query))
+        except RefusedError as refused:
+            raise AnnotationError(f"{refused} {_LOCAL}") from refused
+
+    # -----------------------------------------------------------------------------------------
+    # Fetching
+
+    def begin_export(self, since: str = "") -> int:
+        """Have the server make a snapshot of the annotated tasks, with skipped ones; gives its number.
+
+        Args:
+            since: Only of tasks that were touched since then, an ISO timestamp.
+        """
+        filters: dict[str, Any] = {"annotated": "only"}
+        if since:
+            condition = {"filter": "filter:tasks:updated_at", "operator": "greater_or_equal", "type": "Datetime"}
+            items = [{**condition, "value": since}]
+            data = {"title": _TITLE, "filters": {"conjunction": "and", "items": items}}
+            filters["view"] = self.server.post("/api/dm/views/", {"project": self.number, "data": data})["id"]
+        bare = {"predictions": {"only_id": True}, "drafts": {"only_id": True}, "include_annotation_history": False}
+        asked = {"title": _TITLE, "task_filter_options": filters, "serialization_options": bare}
+        return int(self.server.post(f"{self.path}/exports/", asked)["id"])
+
+    def export(self, number: int) -> bytes:
+        """A snapshot, once it is made.
+
+        Raises:
+            RefusedError: If there is none of this number (any more).
+            AnnotationError: If it can't be made.
+        """
+        self._finished(f"{self.path}/exports/{number}", "export")
+        return self.server.raw(f"{self.path}/exports/{number}/download", exportType="JSON")
+
+    def end_export(self, number: int) -> None:
+        """Let the server forget a snapshot, and the tabs that snapshots were made by, those of killed pulls too."""
+        self.server.delete(f"{self.path}/exports/{number}")
+        for view in self.server.get("/api/dm/views/", project=self.number):
+            if (view.get("data") or {}).get("title") == _TITLE:
+                self.server.delete(f"/api/dm/views/{view['id']}/")
+
+
+def _batches(tasks: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for task in tasks:
+        length = len(as_text(task))
+        if batch and (len(batch) == _BATCH or size + length > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(task)
+        size += length
+    if batch:
+        yield batch
+
+
+# ---------------------------------------------------------------------------------------------
+# Finding one
+
+
+def mark_of(dataset: str) -> str:
+    """What the description of a dataset's project holds."""
+    return f"[offside-data:{dataset}]"
+
+
+def find_project(server: AnnotationServer, dataset: str, number: int | None = None) -> AnnotationProject | None:
+    """The project of a dataset.
+
+    Args:
+        server: The server.
+        dataset: The dataset's name.
+        number: The project's number, if it is known.
+
+    Returns:
+        Null if there is none.
+
+    Raises:
+        UsageError: If several have our mark, or the one of this number hasn't.
+    """
+    if number is not None:
+        try:
+            told = server.get(f"/api/projects/{number}/")
+        except RefusedError as refused:
+            if refused.status != 404:
+                raise
+            raise UsageError(f"{server.url} has no project {number}, or this user may not see it.") from refused
+        if mark_of(dataset) not in (told.get("description") or ""):
+            raise UsageError(
+                f"{server.url}: project {number} ({told.get('title')!r}) wasn't made for the dataset {dataset}. To use it "
+                f"all the same, put {mark_of(dataset)} into its description; its other tasks stay as they are."
+            )
+        return AnnotationProject(server, number)
+    marked = [p for p in server.pages("/api/projects/", "results") if mark_of(dataset) in (p.get("description") or "")]
+    if len(marked) > 1:
+        told = ", ".join(f"{project['id']} ({project['title']})" for project in marked)
+        raise UsageError(f"{server.url}: several projects are of the dataset {dataset}: {told}. Name one by --project.")
+    return AnnotationProject(server, int(marked[0]["id"])) if marked else None
+
+
+def ensure_project(
+    server: AnnotationServer, dataset: str, config: str, *, number: int | None = None, overlap: int = 1
+) -> tuple[AnnotationProject, bool]:
+    """The project of a dataset with this interface; made where there is none. Projects of others are never touched.
+
+    Args:
+        server: The server.
+        dataset: The dataset's name.
+        config: The interface.
+        number: The project's number, if it is known.
+        overlap: How many annotators are to see each task.
+
+    Returns:
+        The project, and whether it was made now.
+
+    Raises:
+        UsageError: As `find_project`.
+        AnnotationError: If the server refuses the interface, because annotations that it has wouldn't fit it.
+    """
+    found = find_project(server, dataset, number)
+    if found is None:
+        told = server.post(
+            "/api/projects/",
+            {
+                "title": f"{dataset} (offside-data)"[:50],
+                "description": f"Claims of the dataset {dataset}. {mark_of(dataset)} Leave this mark: the project is found by it.",
+                "label_config": config,
+                "maximum_annotations": overlap,
+                "show_annotation_history": False,
+            },
+        )
+        return AnnotationProject(server, int(told["id"])), True
+    told = server.get(f"{found.path}/")
+    wanted = {"label_config": config, "maximum_annotations": overlap}
+    changed = {name: value for name, value in wanted.items() if told.get(name) != value}
+    if changed:
+        try:
+            server.patch(f"{found.path}/", changed)
+        except RefusedError as refused:
+            raise AnnotationError(
+                f"{refused} The interface was made by another version, or of another taxonomy, and annotations that are "
+                "there wouldn't fit the new one: pull them, then push into a new project (rename the old mark)."
+            ) from refused
+    return found, False
