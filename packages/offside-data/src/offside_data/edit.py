@@ -132,7 +132,10 @@ def edit_rows(
     Args:
         folder: The dataset.
         rows: The rows.
-        dry_run, reason, by, seed: As `edit_dataset`.
+        dry_run: Only say what would change.
+        reason: Why.
+        by: Pseudonym of whoever decided.
+        seed: As `edit_dataset`.
         command: What the decision says it was made by.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Make one answer of several, and change the records by it: through `edit`, so one decision says all, and `undo` helps."""
+"""Make one answer of several, and change the records by it as `edit` does: one decision, which `undo` takes back."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def adjudicate(
 ) -> AdjudicationReport:
     """Decide what annotators said, and change the records of a dataset folder by it, all or nothing.
 
-    Veracity, channel, tier and value become what is agreed; all that is agreed stands in `agreed_value`. What a record's
-    place forbids (a fact among the rumours, another scope than its attribute's) and problems of pictures become a
-    reason in `suspect`, for a person.
+    Veracity, channel, tier and value become what is agreed; all that is agreed stands in `agreed_value`. What the
+    place of a record forbids (a fact among the rumours, another scope than its attribute's), and problems of pictures,
+    become a reason in `suspect`, for a person.
 
     Args:
         folder: The dataset.
@@ -123,8 +123,10 @@ def adjudicate(
             elif len(said) > 1:
                 left.append(Open(record_id=name, control=control, votes=said))
     rows, refused = _rows(dataset, agreed, texts, taxonomy)
-    told = {"dry_run": dry_run, "reason": reason or _why(policy, options, votes), "by": by}
-    done = edit_rows(dataset.path, rows, command="annotate adjudicate", **told) if rows else _nothing()
+    done = _nothing()
+    if rows:
+        why = reason or _why(policy, options, votes)
+        done = edit_rows(dataset.path, rows, dry_run=dry_run, reason=why, by=by, command="annotate adjudicate")
     return AdjudicationReport(policy=policy, decided=len(agreed), edit=done, open=left, refused=refused)
 
 
@@ -144,7 +146,8 @@ def _votes(
     records: Mapping[str, TaskRecord], taxonomy: Taxonomy
 ) -> tuple[dict[str, dict[str, dict[str, str]]], dict[tuple[str, str], str]]:
     """By record and control what each annotator says, and by record and value as it is compared, as it was written."""
-    votes, texts = {}, {}
+    votes: dict[str, dict[str, dict[str, str]]] = {}
+    texts: dict[tuple[str, str], str] = {}
     for name, record in records.items():
         said = latest(record.judgements, record.shown)
         if not said:
@@ -204,7 +207,8 @@ def _cells(record: Record, said: Mapping[str, str], texts: Mapping[tuple[str, st
 def _for_a_person(record: Record, said: Mapping[str, str]) -> Iterator[str]:
     """What is agreed, and no command can carry out."""
     if said.get("scope") not in (None, record.scope):
-        yield f"they agree on the scope {said['scope']}, but {record.attribute} is {record.scope}: is it another attribute?"
+        told = f"{record.attribute} is {record.scope}: is it another attribute?"
+        yield f"they agree on the scope {said['scope']}, but {told}"
     if said.get("picture") not in (None, NOTHING):
         yield f"they agree on problems of the picture ({said['picture']})"
 

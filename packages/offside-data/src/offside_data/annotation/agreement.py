@@ -1,4 +1,4 @@
-"""How far annotators agree: coefficients by control, attribute and pair, confusion tables, and what they disagree about.
+"""How far annotators agree: coefficients by control, attribute and pair, confusion tables, disagreements.
 
 Coefficients are about one round (the first by default, where nobody has seen what others said), disagreements about
 what each annotator said last.
@@ -149,8 +149,8 @@ def _report(dataset: OffsideDataset, records: Sequence[TaskRecord], round: int, 
         found += [disagreement] if disagreement is not None else []
     if not judged and not skipped:
         raise UsageError(
-            f"{dataset.path}: nothing is annotated{' as it is now' if outdated else ''}. Send records with `annotate push`, "
-            "bring answers home with `annotate pull`."
+            f"{dataset.path}: nothing is annotated{' as it is now' if outdated else ''}. Send records with "
+            "`annotate push`, bring answers home with `annotate pull`."
         )
     attributes = [ALL, *(name for name in taxonomy.names() if any(key[1] == name for key in items))]
     return AgreementReport(

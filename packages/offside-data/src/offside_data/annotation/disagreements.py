@@ -63,7 +63,7 @@ def _answer(said: Judgement, name: str, attribute: Attribute) -> str | None:
 
 
 def value_as_said(text: str, attribute: Attribute) -> str:
-    """A corrected value in one wording, e.g. that of `2019-07-01` and `1 July 2019`; as it is where it isn't readable."""
+    """A corrected value in one wording, e.g. of `2019-07-01` and `1 July 2019`; as it is where it isn't readable."""
     try:
         value = stated(text, attribute, rumor=False)[1]
     except ValueError:

@@ -87,7 +87,7 @@ def _version(told: Any) -> str:
 
 
 def _legacy(server: AnnotationServer) -> Diagnosis:
-    """Whether the organization takes legacy tokens: where it doesn't, old tokens stop working from one day to the next."""
+    """Whether the organization takes legacy tokens: where they are turned off, they stop working at once."""
     try:
         told = server.get("/api/jwt/settings")
     except RefusedError as refused:

@@ -1,4 +1,4 @@
-"""A dataset's project on a Label Studio server: found by our mark, its interface kept up, its tasks known by our keys."""
+"""A dataset's project on a Label Studio server, found by our mark: interface, tasks by our keys, exports."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ class AnnotationProject:
         for task in self.server.pages("/api/tasks", "tasks", **wanted):
             meta = task.get("meta") if isinstance(task.get("meta"), Mapping) else {}
             key = meta.get("offside_key")
-            if parse_key(key) is not None:
-                counts = (task.get(name) or 0 for name in ("total_annotations", "cancelled_annotations"))
-                told = {"sent": str(meta.get("offside_sent")), "annotated": any(counts)}
-                found[key].append(KnownTask(id=task["id"], key=key, **told))
+            if isinstance(key, str) and parse_key(key) is not None:
+                annotated = bool(task.get("total_annotations") or task.get("cancelled_annotations"))
+                sent = str(meta.get("offside_sent"))
+                found[key].append(KnownTask(id=task["id"], key=key, sent=sent, annotated=annotated))
         return {key: sorted(tasks, key=lambda task: task.id) for key, tasks in found.items()}
 
     # -----------------------------------------------------------------------------------------
@@ -124,8 +124,8 @@ class AnnotationProject:
                 return
             log(f"{len(waiting):,} tasks didn't arrive; sending them again.")
         raise AnnotationError(
-            f"{self.address}: {len(waiting):,} of {len(tasks):,} tasks didn't arrive. {failure} Run the command again: it "
-            "sends only what is missing."
+            f"{self.address}: {len(waiting):,} of {len(tasks):,} tasks didn't arrive. {failure} Run the command again: "
+            "it sends only what is missing."
         )
 
     def _import(self, tasks: Sequence[Mapping[str, Any]]) -> None:
@@ -152,8 +152,8 @@ class AnnotationProject:
                 raise AnnotationError(self.server.scrubbed(f"{self.address}: the {what} failed on the server: {why}"))
             time.sleep(_POLL)
         raise AnnotationError(
-            f"{self.address}: the {what} isn't done after {_LONGEST_POLL:.0f} s. Look at the server, then run the command "
-            "again: it goes on from what is there."
+            f"{self.address}: the {what} isn't done after {_LONGEST_POLL:.0f} s. Look at the server, then run the "
+            "command again: it goes on from what is there."
         )
 
     def _settle(self) -> None:
@@ -286,8 +286,8 @@ def find_project(server: AnnotationServer, dataset: str, number: int | None = No
             raise UsageError(f"{server.url} has no project {number}, or this user may not see it.") from refused
         if mark_of(dataset) not in (told.get("description") or ""):
             raise UsageError(
-                f"{server.url}: project {number} ({told.get('title')!r}) wasn't made for the dataset {dataset}. To use it "
-                f"all the same, put {mark_of(dataset)} into its description; its other tasks stay as they are."
+                f"{server.url}: project {number} ({told.get('title')!r}) wasn't made for the dataset {dataset}. To use "
+                f"it all the same, put {mark_of(dataset)} into its description; its other tasks stay as they are."
             )
         return AnnotationProject(server, number)
     marked = [p for p in server.pages("/api/projects/", "results") if mark_of(dataset) in (p.get("description") or "")]
@@ -307,7 +307,7 @@ def ensure_project(
         dataset: The dataset's name.
         config: The interface.
         number: The project's number, if it is known.
-        overlap: How many annotators are to see each task.
+        overlap: How many annotators are to see each task of a new project.
 
     Returns:
         The project, and whether it was made now.
@@ -322,7 +322,7 @@ def ensure_project(
             "/api/projects/",
             {
                 "title": f"{dataset} (offside-data)"[:50],
-                "description": f"Claims of the dataset {dataset}. {mark_of(dataset)} Leave this mark: the project is found by it.",
+                "description": f"Claims of the dataset {dataset}. {mark_of(dataset)} The project is found by it.",
                 "label_config": config,
                 "maximum_annotations": overlap,
                 "show_annotation_history": False,
@@ -330,14 +330,12 @@ def ensure_project(
         )
         return AnnotationProject(server, int(told["id"])), True
     told = server.get(f"{found.path}/")
-    wanted = {"label_config": config, "maximum_annotations": overlap}
-    changed = {name: value for name, value in wanted.items() if told.get(name) != value}
-    if changed:
+    if told.get("label_config") != config:
         try:
-            server.patch(f"{found.path}/", changed)
+            server.patch(f"{found.path}/", {"label_config": config})
         except RefusedError as refused:
             raise AnnotationError(
-                f"{refused} The interface was made by another version, or of another taxonomy, and annotations that are "
-                "there wouldn't fit the new one: pull them, then push into a new project (rename the old mark)."
+                f"{refused} The interface was made by another version, or of another taxonomy, and annotations that "
+                "are there wouldn't fit the new one: pull them, then push into a new project (rename the old mark)."
             ) from refused
     return found, False

@@ -77,7 +77,8 @@ class PushReport:
         sent: Tasks that are new.
         updated: Tasks that were changed.
         there: Tasks that were there already.
-        changed: Of these, those that the records have outgrown; `--update` changes those that nobody has annotated.
+        changed: Of these, those whose records say something else now; `--update` makes tasks anew, those that somebody
+            annotated beside the old ones.
         target: Address of the project, or the file.
         made: Whether the project was made now.
     """
@@ -116,10 +117,12 @@ def push(folder: str | Path, options: PushOptions, *, url: str | None = None) ->
     changed = [task for task in tasks if task.key in known and known[task.key][0].sent != task.meta["offside_sent"]]
     outdated = _outdated(tasks, known)
     updates = [(known[task.key][0], task) for task in changed if options.update and not known[task.key][0].annotated]
-    if options.update:  # A record that says something else now takes the place of its task, if nobody has seen that.
-        for key, old in outdated.items():
-            if key in new and not known[old][0].annotated:
-                updates.append((known[old][0], new.pop(key)))
+    for key, old in outdated.items():
+        at = known[old][0]
+        if not options.update:
+            del new[key]
+        elif not at.annotated:  # Nobody has seen what it was; what somebody judged stays as it was judged.
+            updates.append((at, new.pop(key)))
     wanted = [*new.values(), *(task for _, task in updates)]
     pictures = _addresses(dataset, wanted, options, server, project)
     for at, task in updates:
@@ -191,8 +194,8 @@ def _made(dataset: OffsideDataset, options: PushOptions) -> Iterator[Task]:
         said = disagreeing(record, taxonomy)
         if said:
             again = 1 + max(judgement.round for judgement in said)
-            told = {"proposing": False, "round": again, "earlier": told_before(said)}
-            yield make_task(record, taxonomy, dataset.name, **told)
+            earlier = told_before(said)
+            yield make_task(record, taxonomy, dataset.name, proposing=False, round=again, earlier=earlier)
 
 
 def _outdated(tasks: Sequence[Task], known: Mapping[str, Any]) -> dict[str, str]:

@@ -60,8 +60,8 @@ def token_kind(token: str) -> TokenKind:
         if isinstance(header, dict) and "alg" in header:
             return "personal"
     raise UsageError(
-        f"the token in {TOKEN_VARIABLE} ({len(token)} characters) is neither a legacy token (40 hexadecimal digits) nor "
-        "a personal access token (a JWT: three parts with dots between). Copy it anew from Label Studio, Account & "
+        f"the token in {TOKEN_VARIABLE} ({len(token)} characters) is neither a legacy token (40 hexadecimal digits) "
+        "nor a personal access token (a JWT: three parts with dots between). Copy it anew from Label Studio, Account & "
         "Settings."
     )
 
@@ -110,7 +110,8 @@ class AnnotationServer:
         Raises:
             AnnotationError: If it can't be had.
         """
-        return self._again(lambda: bytes(self._call("GET", path, params=query).content))
+        content: bytes = self._again(lambda: self._call("GET", path, params=query).content)
+        return content
 
     def post(self, path: str, content: Any, **query: Any) -> Any:
         """Send JSON, once: to send it twice might do it twice.
@@ -272,8 +273,8 @@ class AnnotationServer:
             return parse_json(answer.text)
         except ValueError:
             raise AnnotationError(
-                f"{self.url}: {answer.request.method} {urlsplit(str(answer.request.url)).path} gave no JSON. Is this the "
-                "address of a Label Studio server, without anything behind it?"
+                f"{self.url}: {answer.request.method} {urlsplit(str(answer.request.url)).path} gave no JSON. Is this "
+                "the address of a Label Studio server, without anything behind it?"
             ) from None
 
     def scrubbed(self, text: str) -> str:

@@ -102,7 +102,8 @@ def alphas_of(kinds: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.
     totals = times @ kinds
     count = totals.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return 1 - (count - 1) * (times @ unlike) / (count**2 - (totals**2).sum(axis=1))
+        found: NDArray[np.float64] = 1 - (count - 1) * (times @ unlike) / (count**2 - (totals**2).sum(axis=1))
+    return found
 
 
 def kappas_of(kinds: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -115,7 +116,8 @@ def kappas_of(kinds: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.
     seen = np.trace(tables, axis1=1, axis2=2) / count
     chance = (tables.sum(axis=1) * tables.sum(axis=2)).sum(axis=1) / count**2
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (seen - chance) / (1 - chance)
+        found: NDArray[np.float64] = (seen - chance) / (1 - chance)
+    return found
 
 
 def confusion(pairs: Sequence[tuple[str, str]]) -> dict[str, dict[str, int]]:

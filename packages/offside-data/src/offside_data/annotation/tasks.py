@@ -1,8 +1,8 @@
 """Tasks: records as an annotator gets to see them, each under a key of ours, with what we propose.
 
-A task's key is `RECORD_ID:HASH`, with `:ROUND` after it from the second round on. The hash is of what is judged: picture,
-question, answer, attribute, subject. A record's `content_hash` won't do, for it counts the annotations themselves: a
-pull would make every record another one.
+A task's key is `RECORD_ID:HASH`, with `:ROUND` after it from the second round on. The hash is of what is judged:
+picture, question, answer, attribute, subject. A record's `content_hash` won't do, for it counts the annotations
+themselves: a pull would make every record another one.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def command() -> None:
 @click.option("--document-root", help="With --pictures local: the folder that the server serves.")
 @click.option("--server-root", help="The same folder as the server sees it, where its path is another there.")
 @click.option("--overlap", type=int, default=2, help="How many annotators are to see each task.")
-@click.option("--update", is_flag=True, help="Change tasks that nobody has annotated to what their records are now.")
+@click.option("--update", is_flag=True, help="Also send what changed; tasks that nobody has annotated are changed themselves.")
 @click.option(
     "--to-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the tasks to a .json file instead."
 )
@@ -79,11 +79,11 @@ def push(dataset: Path, to_file: Path | None, url: str | None, as_json: bool, **
 def _print_push(report: PushReport) -> None:
     made = " (a new project)" if report.made else ""
     click.echo(
-        f"{report.target}{made}: {report.sent:,} tasks sent, {report.updated:,} updated, {report.there:,} there already."
+        f"{report.target}{made}: {report.sent:,} tasks sent, {report.updated:,} updated, {report.there:,} there."
     )
     if report.changed:
         click.echo(
-            f"{report.changed:,} are of earlier states of their records; --update changes those nobody annotated."
+            f"{report.changed:,} are of earlier states of their records; --update sends what these say now."
         )
 
 
@@ -221,8 +221,8 @@ def adjudicate(dataset: Path, settings: tuple[str, ...], as_json: bool, **option
     undecided = len({item.record_id for item in report.open})
     verb = "would change" if options["dry_run"] else "changed"
     click.echo(
-        f"{report.decided:,} records decided by {report.policy}, {len(report.edit.changes):,} {verb}; {undecided:,} still "
-        f"open, {len(report.refused):,} left for a person."
+        f"{report.decided:,} records decided by {report.policy}, {len(report.edit.changes):,} {verb}; {undecided:,} "
+        f"still open, {len(report.refused):,} left for a person."
     )
     if report.edit.decision is not None:
         click.echo(f"Decision {report.edit.decision['id']}.")

@@ -1,0 +1,190 @@
+"""Pull: every annotation lands in its record, once, under a pseudonym; names stay in the key file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_label_studio import USERS, FakeLabelStudio
+
+from offside_data.annotation.answers import Judgement, judgements_of
+from offside_data.annotation.pull import PullReport, pull, pull_from_file
+from offside_data.annotation.push import PushOptions, push
+from offside_data.check import check_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.undo import undo
+from offside_data.edit import edit_rows
+from offside_data.errors import UsageError
+from offside_data.release.releasing import make_release
+
+FORGET = PushOptions(where=("split=forget", "config=multimodal"))
+
+
+def judged(folder: Path) -> dict[str, list[Judgement]]:
+    records = open_dataset(folder).iter_records()
+    found = {r.record_id: judgements_of([vars_of(a) for a in r.annotations]) for r in records}
+    return {name: said for name, said in found.items() if said}
+
+
+def vars_of(annotation: Any) -> dict[str, str]:
+    return {name: getattr(annotation, name) for name in ("annotator", "value", "at")}
+
+
+@pytest.fixture
+def annotated(studio: FakeLabelStudio, fresh: OffsideDataset, results: Any) -> Path:
+    """Eight tasks; three annotators judged each, the second skipped the first one."""
+    push(fresh.path, FORGET)
+    for place, task in enumerate(sorted(studio.tasks)):
+        for user in (2, 3, 4):
+            skipped = place == 0 and user == 3
+            told = [] if skipped else results(veracity="fact" if place % 2 else "rumor", scope="shared")
+            studio.annotate(task, user, told, was_cancelled=skipped)
+    return fresh.path
+
+
+def counts(report: PullReport) -> tuple[int, int, int, int, int]:
+    return report.tasks, report.annotations, report.skipped, report.new, report.records
+
+
+def test_every_annotation_lands_once(annotated: Path, studio: FakeLabelStudio) -> None:
+    report = pull(annotated)
+    assert counts(report) == (8, 24, 1, 24, 8)
+    assert report.annotators == ("a1", "a2", "a3")
+    found = judged(annotated)
+    assert len(found) == 8
+    assert all([said.annotator for said in judgements] == ["a1", "a2", "a3"] for judgements in found.values())
+    (skipped,) = (said for judgements in found.values() for said in judgements if said.skipped)
+    assert (skipped.annotator, skipped.answers) == ("a2", {})
+    assert studio.exports == {}
+    assert studio.views == {}
+    before = (annotated / "decisions.jsonl").read_bytes()
+    assert pull(annotated).new == 0
+    assert (annotated / "decisions.jsonl").read_bytes() == before
+    assert [i for i in check_dataset(open_dataset(annotated)) if i.severity == "error"] == []
+
+
+def test_only_what_is_new_is_asked_for(
+    annotated: Path, studio: FakeLabelStudio, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offside_data.annotation.pull._OVERLAP", __import__("datetime").timedelta(0))
+    pull(annotated)
+    task = max(studio.tasks)
+    studio.annotate(task, 1, results(veracity="fact"))
+    assert counts(pull(annotated)) == (1, 4, 0, 1, 1)
+    # A corrected annotation replaces what it was.
+    studio.tasks[task]["annotations"][0].update(result=results(veracity="correction"), updated_at="2099-01-01T00:00:00Z")
+    studio.tasks[task]["updated_at"] = "2099-01-01T00:00:00Z"
+    assert counts(pull(annotated)) == (1, 4, 0, 1, 1)
+    assert counts(pull(annotated, everything=True)) == (8, 25, 1, 0, 0)
+
+
+def test_undo_takes_annotations_back_and_all_brings_them_again(annotated: Path) -> None:
+    digest = open_dataset(annotated).digest
+    report = pull(annotated)
+    assert report.decision is not None
+    assert open_dataset(annotated).digest != digest
+    undo(annotated, report.decision["id"])
+    assert open_dataset(annotated).digest == digest
+    assert judged(annotated) == {}
+    assert pull(annotated, everything=True).new == 24
+
+
+def test_names_stay_in_the_key_file(
+    annotated: Path, studio: FakeLabelStudio, results: Any, plain_croissant: None
+) -> None:
+    told = results(veracity="fact", comment="Bruno Tester is wrong, ask bruno@example.com or Dora")
+    studio.annotate(min(studio.tasks), 4, told)
+    pull(annotated)
+    make_release(annotated, bump="major", note="Annotated.")
+    key = annotated / ".offside/annotation/annotators.json"
+    assert os.stat(key).st_mode & 0o077 == 0
+    assert json.loads(key.read_text(encoding="utf-8"))["annotators"]["a1"]["email"] == USERS[1]["email"]
+    names = [user["email"].encode() for user in USERS] + [b"Bruno", b"Tester"]
+    holding = [
+        path.relative_to(annotated).as_posix()
+        for path in annotated.rglob("*")
+        if path.is_file() and any(name in path.read_bytes() for name in names)
+    ]
+    assert holding == [".offside/annotation/annotators.json"]
+    (said,) = [j for found in judged(annotated).values() for j in found if "comment" in j.answers]
+    assert said.answers["comment"] == "a1 is wrong, ask a1 or Dora"
+
+
+def test_what_does_not_fit_is_told(annotated: Path, studio: FakeLabelStudio, results: Any) -> None:
+    (project,) = studio.projects
+    (foreign,) = studio.add_tasks(project, [{"data": {"image": "x"}}])
+    studio.annotate(foreign, 2, results(veracity="fact"))
+    (gone,) = studio.add_tasks(project, [{"data": {"dataset": "small", "key": "r0:h"}}])
+    studio.annotate(gone, 2, results(veracity="fact"))
+    first = min(studio.tasks)
+    odd = [{"from_name": "veracity", "to_name": "claim", "type": "choices", "value": {"choices": ["maybe"]}}]
+    studio.annotate(first, 1, odd + results(scope="private"))
+    report = pull(annotated)
+    assert report.foreign == 1
+    assert sorted(remark.split(":")[0] for remark in report.remarks) == [
+        f"record {studio.tasks[first]['data']['record_id']}",
+        f"task {gone}",
+    ]
+    (said,) = (j for found in judged(annotated).values() for j in found if j.unknown)
+    assert (said.answers, said.unknown) == ({"scope": "private"}, {"veracity": ["maybe"]})
+
+
+def test_annotations_of_an_earlier_state_of_a_record_keep_its_hash(annotated: Path, studio: FakeLabelStudio) -> None:
+    name = studio.tasks[min(studio.tasks)]["data"]["record_id"]
+    edit_rows(annotated, [{"record_id": name, "question": "Which one?"}], reason="x")
+    pull(annotated)
+    assert {said.shown for said in judged(annotated)[name]} == {studio.tasks[min(studio.tasks)]["data"]["key"].split(":")[1]}
+
+
+def test_from_a_file(annotated: Path, studio: FakeLabelStudio, tmp_path: Path) -> None:
+    file = tmp_path / "export.json"
+    tasks = json.loads(json.dumps(list(studio.tasks.values())))
+    for task in tasks:  # As the file export of some versions has it: who, with everything.
+        for said in task["annotations"]:
+            said["completed_by"] = next(user for user in USERS if user["id"] == said["completed_by"])
+    file.write_text(json.dumps(tasks), encoding="utf-8")
+    assert counts(pull_from_file(annotated, file)) == (8, 24, 1, 24, 8)
+    # The same people, told by their addresses, and the same annotations, by their ids.
+    report = pull(annotated)
+    assert (report.new, report.annotators) == (0, ("a1", "a2", "a3"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[", "not JSON"),
+        ("{}", "must be a list of tasks"),
+        ("[1]", "must be a list of tasks"),
+        ("\ud800", "not JSON"),
+    ],
+)
+def test_a_file_that_is_no_export(fresh: OffsideDataset, tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "export.json"
+    file.write_bytes(content.encode("utf-8", "surrogatepass"))
+    with pytest.raises(UsageError, match=message):
+        pull_from_file(fresh.path, file)
+    with pytest.raises(UsageError, match="can't be read"):
+        pull_from_file(fresh.path, tmp_path / "none.json")
+
+
+def test_a_pull_before_any_push(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:
+    with pytest.raises(UsageError, match="no project of the dataset small"):
+        pull(fresh.path)
+
+
+def test_killed_at_any_move_it_is_all_or_nothing(
+    annotated: Path, killed_at: Callable[[int, Callable[[], Any]], bool]
+) -> None:
+    digest, moves = open_dataset(annotated).digest, 0
+    while killed_at(moves, lambda: pull(annotated)):
+        moves += 1
+        found = judged(annotated)
+        assert len(found) in (0, 8)
+        assert (open_dataset(annotated).digest == digest) == (not found)
+        assert sum(len(said) for said in found.values()) in (0, 24)
+    assert moves > 3
+    assert sum(len(said) for said in judged(annotated).values()) == 24
