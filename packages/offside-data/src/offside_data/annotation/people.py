@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.dataset.journal import work_folder
+from offside_data.dataset.replacing import ANNOTATION
 from offside_data.errors import DatasetError
 from offside_data.files import write_json
 from offside_data.parsing import parse_json
 
-AREA = "annotation"
-"""Our part of the working area."""
 _KEYS = "annotators.json"
 _SHORTEST = 4
 """Letters of a name from which on it is taken out of comments."""
@@ -55,7 +54,7 @@ class KeyFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = work_folder(folder, AREA, _KEYS)
+        self._path = work_folder(folder, ANNOTATION, _KEYS)
         self._known = _read(self._path)
         self.changed = False
 
@@ -83,7 +82,7 @@ class KeyFile:
 
     def write_into(self, folder: Path) -> None:
         """Write it into a dataset folder, or what is staged for one."""
-        path = work_folder(folder, AREA, _KEYS)
+        path = work_folder(folder, ANNOTATION, _KEYS)
         told = {pseudonym: dataclasses.asdict(person) for pseudonym, person in self._known.items()}
         write_json(path, {"never publish this": "who the annotators are", "annotators": told})
         os.chmod(path, 0o600)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.annotation.answers import Judgement, merged, read_results
-from offside_data.annotation.people import AREA, Annotator, KeyFile, people_of
+from offside_data.annotation.people import Annotator, KeyFile, people_of
 from offside_data.annotation.project import AnnotationProject, find_project
 from offside_data.annotation.server import RefusedError, connect
 from offside_data.annotation.tasks import parse_key
@@ -22,6 +22,7 @@ from offside_data.dataset.access import changes
 from offside_data.dataset.decisions import make_decision, now
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import work_folder
+from offside_data.dataset.replacing import ANNOTATION
 from offside_data.dataset.rows import rows_of
 from offside_data.dataset.storage import Row, frame_schema
 from offside_data.dataset.transaction import change_dataset
@@ -95,7 +96,7 @@ def pull(
     if found is None:
         raise UsageError(f"{server.url} has no project of the dataset {dataset.name}; `annotate push` makes one.")
     users = people_of(server.get("/api/users/"), server.url)
-    area = work_folder(dataset.path, AREA)
+    area = work_folder(dataset.path, ANNOTATION)
     left = _read_json(area / _PENDING)
     report = PullReport()
     if left.get("project") == found.address:
@@ -168,7 +169,7 @@ def land(folder: Path, content: bytes, origin: Origin) -> PullReport:
     found, until = _judgements(_parsed(content, origin), dataset, origin, keys, report)
     changed = _changed(dataset, found, report)
     report.records = len(changed)
-    area = work_folder(dataset.path, AREA)
+    area = work_folder(dataset.path, ANNOTATION)
     marks = {**_read_json(area / _PULLED), **({origin.name: until} if until and origin.marked else {})}
     if not changed:
         if marks != _read_json(area / _PULLED):
@@ -360,7 +361,7 @@ def _write(
         save_undo(staged, decision["id"], changed)
         keys.write_into(staged)
         if marks:
-            write_json(work_folder(staged, AREA, _PULLED), dict(marks))
+            write_json(work_folder(staged, ANNOTATION, _PULLED), dict(marks))
 
     with change_dataset(dataset) as change:
         change.update(frame)

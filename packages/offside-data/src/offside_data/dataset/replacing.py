@@ -24,6 +24,8 @@ from offside_data.schema import CONFIGS, SPLITS
 from offside_data.takedown.tombstones import KIND as TAKEDOWN
 from offside_data.takedown.tombstones import PROOFS
 
+ANNOTATION = "annotation"
+"""Of the working area, what annotating needs: who the annotators are, what was pulled."""
 _REPLACED = "replaced"
 _SHARD = re.compile(rf"(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
@@ -54,8 +56,8 @@ def dataset_and_work_files(folder: Path) -> Iterator[str]:
 
 
 def replaced_files(folder: Path) -> Iterator[str]:
-    """What a new dataset replaces: all that is ours but releases, proofs and the texts that were kept before."""
-    kept = tuple(f"{WORK_FOLDER}/{name}/" for name in (RELEASES, PROOFS, _REPLACED))
+    """What a new dataset replaces: all that is ours but releases, proofs, annotators' keys and the texts that were kept before."""
+    kept = tuple(f"{WORK_FOLDER}/{name}/" for name in (RELEASES, PROOFS, ANNOTATION, _REPLACED))
     yield from (name for name in dataset_and_work_files(folder) if not name.startswith(kept))
     if (folder / CROISSANT_FILE).is_file():
         yield CROISSANT_FILE
