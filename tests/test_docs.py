@@ -149,8 +149,12 @@ def commands() -> dict[str, dict[str, set[str]]]:
         for name in group.list_commands(context):
             command = group.get_command(context, name)
             assert command is not None
+            members = command.commands.values() if isinstance(command, click.Group) else ()
             options = (
-                option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+                option
+                for part in (command, *members)
+                for parameter in part.params
+                for option in (*parameter.opts, *parameter.secondary_opts)
             )
             found[program][name] = {"--help", *options}
     return found

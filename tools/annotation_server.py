@@ -28,7 +28,7 @@ EMAIL, PASSWORD = "curator@example.com", "correct-horse-battery"
 TOKEN = "0123456789abcdef" * 2 + "01234567"
 """Of the user that each server begins with; servers are on loopback, and gone soon."""
 _DONE = "installed"
-_FIRST_START, _LATER_START = 900, 300
+_FIRST_START, _LATER_START = 900, 600
 """Seconds after which a server that doesn't come up is given up; the first start fills the database."""
 _STOP = 30
 

@@ -74,7 +74,7 @@ class Chromium:
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 90) -> Any:
+    def wait_for(self, expression: str, seconds: float = 240) -> Any:
         """The value of an expression, once there is one."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
