@@ -132,7 +132,8 @@ def _started(folder: Path, data: Path, work: Path, seconds: float) -> Iterator[R
     kept = {n: v for n, v in os.environ.items() if n != "PYTHONPATH" and not n.startswith("LABEL_STUDIO_")}
     command = [
         str(folder / "venv/bin/label-studio"), "start", "--no-browser", "--internal-host", "127.0.0.1",
-        "--port", str(port), "--data-dir", str(data), "--username", EMAIL, "--password", PASSWORD, "--user-token", TOKEN,
+        "--port", str(port), "--data-dir", str(data),
+        "--username", EMAIL, "--password", PASSWORD, "--user-token", TOKEN,
     ]  # fmt: skip
     with (work / "server.log").open("w") as log:
         process = subprocess.Popen(command, env=kept | settings, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -151,7 +152,10 @@ def _started(folder: Path, data: Path, work: Path, seconds: float) -> Iterator[R
 def _wait(process: subprocess.Popen[bytes], port: int, seconds: float, log: Path) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer,
+        ):
             if b"UP" in answer.read():
                 return
         time.sleep(0.5)

@@ -84,9 +84,13 @@ def measure(server: RunningServer, folder: Path, tasks: int) -> dict[str, tuple[
 def _annotate(admin: AnnotationServer, project: AnnotationProject) -> None:
     """Put the same tasks in again, each with an annotation, in place of the bare ones: one by one takes an hour."""
     told = list(admin.pages("/api/tasks", "tasks", project=project.number, fields="task_only", include="id,data,meta"))
-    admin.post(f"/api/dm/actions?id=delete_tasks&project={project.number}", {"selectedItems": {"all": True, "excluded": []}})
+    admin.post(
+        f"/api/dm/actions?id=delete_tasks&project={project.number}", {"selectedItems": {"all": True, "excluded": []}}
+    )
     said: list[dict[str, Any]] = [result_of("veracity", ["fact"]), result_of("scope", ["shared"])]
-    annotated = [{"data": t["data"], "meta": t["meta"], "annotations": [{"result": said, "completed_by": 1}]} for t in told]
+    annotated = [
+        {"data": t["data"], "meta": t["meta"], "annotations": [{"result": said, "completed_by": 1}]} for t in told
+    ]
     for start in range(0, len(annotated), 500):
         admin.post(f"{project.path}/import", annotated[start : start + 500])
         log(f"annotated {min(start + 500, len(annotated)):,} of {len(annotated):,}")

@@ -55,7 +55,9 @@ class FakeLabelStudio:
                 body = self.rfile.read(length)
                 with fake._lock:
                     status, content = fake._handle(self.command, self.path, body, self.headers)
-                data = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
+                data = (
+                    content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
+                )
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -145,7 +147,10 @@ class FakeLabelStudio:
             "GET /api/current-user/whoami": lambda q, c: (200, USERS[0]),
             "GET /api/users/": lambda q, c: (200, USERS),
             "GET /api/jwt/settings": lambda q, c: (200, {"legacy_api_tokens_enabled": self.legacy}),
-            "GET /api/projects/": lambda q, c: (200, {"count": len(self.projects), "results": list(self.projects.values())}),
+            "GET /api/projects/": lambda q, c: (
+                200,
+                {"count": len(self.projects), "results": list(self.projects.values())},
+            ),
             "POST /api/projects/": lambda q, c: (201, {"id": self.add_project(**c)}),
             r"GET /api/projects/(\d+)/": self._project,
             r"PATCH /api/projects/(\d+)/": lambda q, c, p: (200, self.projects[p].update(c)),
@@ -163,10 +168,15 @@ class FakeLabelStudio:
             r"POST /api/projects/(\d+)/exports/": self._export,
             r"GET /api/projects/(\d+)/exports/(\d+)": self._exported,
             r"GET /api/projects/(\d+)/exports/(\d+)/download": lambda q, c, p, e: (200, self.exports[e]["content"]),
-            r"DELETE /api/projects/(\d+)/exports/(\d+)": lambda q, c, p, e: (204 if self.exports.pop(e, None) else 404, None),
+            r"DELETE /api/projects/(\d+)/exports/(\d+)": lambda q, c, p, e: (
+                204 if self.exports.pop(e, None) else 404,
+                None,
+            ),
             "GET /api/storages/localfiles/": lambda q, c: (200, self.stores),
             "POST /api/storages/localfiles/": lambda q, c: (201, self.stores.append(c)),
-            "GET /data/local-files/": lambda q, c: (200, b"picture") if self.stores else (404, {"detail": "no storage"}),
+            "GET /data/local-files/": lambda q, c: (
+                (200, b"picture") if self.stores else (404, {"detail": "no storage"})
+            ),
         }
 
     def _project(self, query: Any, content: Any, number: int) -> tuple[int, Any]:

@@ -97,7 +97,9 @@ class FaultyProxy:
 
     def _passed(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes, dict[str, str]]:
         connection = http.client.HTTPConnection(self._target.hostname or "", self._target.port, timeout=300)
-        headers = {n: v for n, v in handler.headers.items() if n.lower() not in ("host", "connection", "accept-encoding")}
+        headers = {
+            n: v for n, v in handler.headers.items() if n.lower() not in ("host", "connection", "accept-encoding")
+        }
         connection.request(handler.command, handler.path, body, headers)
         answer = connection.getresponse()
         content = answer.read()

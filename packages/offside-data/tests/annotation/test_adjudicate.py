@@ -57,7 +57,7 @@ def test_a_majority_decides(planted: Path) -> None:
     assert json.loads(value.agreed_value)["value"] == "belmora"
     assert channel.rumor_channel == "image"
     assert "veracity" not in json.loads(tie.agreed_value or "{}")
-    assert [item.control for item in report.open if item.record_id == names[2]][0] == "veracity"
+    assert "veracity" in [item.control for item in report.open if item.record_id == names[2]]
     assert "annotators: they agree on the scope shared, but club is private" in scope.suspect
     assert "problems of the picture (unreadable)" in picture.suspect
     assert plain.veracity == "fact"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from offside_data.annotation.agreement import ALL, AgreementReport, agreement
-from offside_data.annotation.answers import Judgement
+from offside_data.annotation.answers import RecordJudgement
 from offside_data.annotation.disagreements import value_as_said
 from offside_data.annotation.tasks import chosen_records
 from offside_data.dataset.folder import OffsideDataset, open_dataset
@@ -33,7 +33,7 @@ def annotate(fresh: OffsideDataset) -> Annotate:
         for record, by in zip(records, answers, strict=False):
             said = list(record.judgements) if keep else []
             said += [
-                Judgement(
+                RecordJudgement(
                     annotator=name, at=f"2026-01-0{round}T00:00:00Z", answers=told or {}, skipped=told is None,
                     id=f"{record.record_id}-{name}-{round}", shown=record.shown, round=round,
                 )
@@ -117,9 +117,7 @@ def test_what_matters_most_comes_first(fresh: OffsideDataset, annotate: Annotate
     assert matters == sorted(matters, reverse=True)
 
 
-def test_a_page_shows_them_with_pictures(
-    fresh: OffsideDataset, annotate: Annotate, tmp_path: Path
-) -> None:
+def test_a_page_shows_them_with_pictures(fresh: OffsideDataset, annotate: Annotate, tmp_path: Path) -> None:
     annotate({"a1": {"veracity": "fact", "comment": "<b>odd</b>"}, "a2": {"veracity": "rumor"}})
     page = tmp_path / "page.html"
     report = agreement(fresh.path, page=page)

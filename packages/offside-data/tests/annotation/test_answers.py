@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from offside_data.annotation.answers import Judgement, judgements_of, merged, read_results
+from offside_data.annotation.answers import RecordJudgement, judgements_of, merged, read_results
 
-SAID = Judgement(annotator="a1", at="2026-01-02T03:04:05Z", answers={"veracity": "rumor"}, id="x", shown="h")
+SAID = RecordJudgement(annotator="a1", at="2026-01-02T03:04:05Z", answers={"veracity": "rumor"}, id="x", shown="h")
 
 
-def plain(*said: Judgement) -> list[dict[str, str]]:
+def plain(*said: RecordJudgement) -> list[dict[str, str]]:
     return [dataclasses.asdict(judgement.to_annotation()) for judgement in said]
 
 
@@ -55,7 +55,7 @@ def test_an_empty_text_or_choice_is_no_answer(results: Any) -> None:
         dataclasses.replace(SAID, round=2, answers={"picture": ("unreadable",)}, unknown={"veracity": ["maybe"]}),
     ],
 )
-def test_a_record_keeps_all_of_it(said: Judgement) -> None:
+def test_a_record_keeps_all_of_it(said: RecordJudgement) -> None:
     assert judgements_of(plain(said)) == [said]
 
 

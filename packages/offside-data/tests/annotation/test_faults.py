@@ -1,4 +1,4 @@
-"""What can go wrong on the way: nothing is doubled, nothing lost, a second run completes the work, no token is shown."""
+"""What can go wrong on the way: nothing is doubled or lost, a second run completes the work, no token is shown."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ def test_a_request_that_arrives_late_is_found_and_its_doubles_go(
     assert tasks_of(studio) == [1] * 8
 
 
-def test_a_double_with_answers_is_never_deleted(
-    studio: FakeLabelStudio, fresh: OffsideDataset, results: Any
-) -> None:
+def test_a_double_with_answers_is_never_deleted(studio: FakeLabelStudio, fresh: OffsideDataset, results: Any) -> None:
     push(fresh.path, FORGET)
     (project,) = studio.projects
     first = studio.tasks[min(studio.tasks)]
@@ -204,7 +202,12 @@ def test_a_personal_token_is_exchanged_and_again_when_it_expires(
     ],
 )
 def test_a_wrong_token_is_shown_nowhere(
-    studio: FakeLabelStudio, fresh: OffsideDataset, monkeypatch: pytest.MonkeyPatch, capfd: Any, token: str, message: str
+    studio: FakeLabelStudio,
+    fresh: OffsideDataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: Any,
+    token: str,
+    message: str,
 ) -> None:
     """The server of this test repeats it in its answer."""
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", token)

@@ -66,7 +66,9 @@ def admin(real: RunningServer) -> AnnotationServer:
 def people(admin: AnnotationServer) -> dict[str, int]:
     """Three annotators, by name, and their numbers."""
     return {
-        name: admin.post("/api/users/", {"email": f"{name}@example.com", "username": name, "first_name": name.title()})["id"]
+        name: admin.post("/api/users/", {"email": f"{name}@example.com", "username": name, "first_name": name.title()})[
+            "id"
+        ]
         for name in ("bruno", "carla", "dora")
     }
 
@@ -200,9 +202,7 @@ def test_a_cut_push_is_completed(
     assert push(fresh.path, FORGET).sent == 0
 
 
-def test_a_killed_push_is_completed(
-    behind: FaultyProxy, admin: AnnotationServer, fresh: OffsideDataset
-) -> None:
+def test_a_killed_push_is_completed(behind: FaultyProxy, admin: AnnotationServer, fresh: OffsideDataset) -> None:
     program = (
         "import sys; from offside_data.annotation import project; project._BATCH = 2;"
         "from offside_data.annotation.push import PushOptions, push;"
@@ -240,9 +240,7 @@ def test_a_killed_pull_is_completed(
     assert len(judged(fresh.path)) == 8
 
 
-def test_update_patches_tasks_and_their_proposals(
-    named: None, admin: AnnotationServer, fresh: OffsideDataset
-) -> None:
+def test_update_patches_tasks_and_their_proposals(named: None, admin: AnnotationServer, fresh: OffsideDataset) -> None:
     options = PushOptions(where=("split=forget", "attribute=nationality"))
     project = number_of(push(fresh.path, options).target)
     task = tasks_of(admin, project)[0]
@@ -312,7 +310,9 @@ def test_both_kinds_of_tokens_and_legacy_off(
     def legacy(on: bool) -> None:
         told = {"api_token_ttl_days": 30, "api_tokens_enabled": True, "legacy_api_tokens_enabled": on}
         session = log_in(real)
-        answer = session.post(f"{real.url}/api/jwt/settings", json=told, headers={"X-CSRFToken": session.cookies["csrftoken"]})
+        answer = session.post(
+            f"{real.url}/api/jwt/settings", json=told, headers={"X-CSRFToken": session.cookies["csrftoken"]}
+        )
         assert answer.ok, answer.text
 
     legacy(True)
@@ -407,7 +407,9 @@ def test_an_annotation_made_by_clicking(
     assert said.answers["value"] == "Emberlin FC"
     assert said.answers["scope"] == "private"  # As proposed.
     window.visit(f"{report.target}/data")
-    window.wait_for("document.body.innerText.includes('Total Annotations') || document.body.innerText.includes('Submitted')")
+    window.wait_for(
+        "document.body.innerText.includes('Total Annotations') || document.body.innerText.includes('Submitted')"
+    )
     keep(window, "annotation-project", tmp_path)
 
 
@@ -423,4 +425,3 @@ def fictional_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fictional(fictional_source: Path, tmp_path: Path) -> Path:
     return shutil.copytree(fictional_source, tmp_path / "league")
-

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fake_label_studio import USERS, FakeLabelStudio
 
-from offside_data.annotation.answers import Judgement, judgements_of
+from offside_data.annotation.answers import RecordJudgement, judgements_of
 from offside_data.annotation.pull import PullReport, pull, pull_from_file
 from offside_data.annotation.push import PushOptions, push
 from offside_data.check import check_dataset
@@ -24,7 +24,7 @@ from offside_data.release.releasing import make_release
 FORGET = PushOptions(where=("split=forget", "config=multimodal"))
 
 
-def judged(folder: Path) -> dict[str, list[Judgement]]:
+def judged(folder: Path) -> dict[str, list[RecordJudgement]]:
     records = open_dataset(folder).iter_records()
     found = {r.record_id: judgements_of([vars_of(a) for a in r.annotations]) for r in records}
     return {name: said for name, said in found.items() if said}
@@ -76,7 +76,9 @@ def test_only_what_is_new_is_asked_for(
     studio.annotate(task, 1, results(veracity="fact"))
     assert counts(pull(annotated)) == (1, 4, 0, 1, 1)
     # A corrected annotation replaces what it was.
-    studio.tasks[task]["annotations"][0].update(result=results(veracity="correction"), updated_at="2099-01-01T00:00:00Z")
+    studio.tasks[task]["annotations"][0].update(
+        result=results(veracity="correction"), updated_at="2099-01-01T00:00:00Z"
+    )
     studio.tasks[task]["updated_at"] = "2099-01-01T00:00:00Z"
     assert counts(pull(annotated)) == (1, 4, 0, 1, 1)
     assert counts(pull(annotated, everything=True)) == (8, 25, 1, 0, 0)
@@ -137,7 +139,9 @@ def test_annotations_of_an_earlier_state_of_a_record_keep_its_hash(annotated: Pa
     name = studio.tasks[min(studio.tasks)]["data"]["record_id"]
     edit_rows(annotated, [{"record_id": name, "question": "Which one?"}], reason="x")
     pull(annotated)
-    assert {said.shown for said in judged(annotated)[name]} == {studio.tasks[min(studio.tasks)]["data"]["key"].split(":")[1]}
+    assert {said.shown for said in judged(annotated)[name]} == {
+        studio.tasks[min(studio.tasks)]["data"]["key"].split(":")[1]
+    }
 
 
 def test_from_a_file(annotated: Path, studio: FakeLabelStudio, tmp_path: Path) -> None:

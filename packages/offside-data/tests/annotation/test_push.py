@@ -57,12 +57,12 @@ def test_proposals_can_be_kept_from_annotators(studio: FakeLabelStudio, fresh: O
     assert {task["data"]["proposed"] for task in studio.tasks.values()} == {"nothing"}
 
 
-def test_update_changes_what_nobody_has_annotated(
-    studio: FakeLabelStudio, fresh: OffsideDataset, results: Any
-) -> None:
+def test_update_changes_what_nobody_has_annotated(studio: FakeLabelStudio, fresh: OffsideDataset, results: Any) -> None:
     push(fresh.path, FORGET)
     first, second, *_ = studio.by_record()
-    edit_rows(fresh.path, [{"record_id": name, "question": "Which club, then?"} for name in (first, second)], reason="x")
+    edit_rows(
+        fresh.path, [{"record_id": name, "question": "Which club, then?"} for name in (first, second)], reason="x"
+    )
     (judged,) = studio.by_record()[first]
     studio.annotate(judged, 2, results(veracity="fact"))
     assert counts(push(fresh.path, FORGET)) == (0, 0, 8, 2)
@@ -114,9 +114,7 @@ def test_pictures_from_a_folder_that_the_server_serves(
     with pytest.raises(UsageError, match="no such folder"):
         push(fresh.path, PushOptions(where=FORGET.where, pictures="local", document_root=str(root)))
     root.mkdir()
-    options = PushOptions(
-        where=FORGET.where, pictures="local", document_root=str(root), server_root="/srv/pictures"
-    )
+    options = PushOptions(where=FORGET.where, pictures="local", document_root=str(root), server_root="/srv/pictures")
     push(fresh.path, options)
     assert [store["path"] for store in studio.stores] == ["/srv/pictures/offside/small"]
     for task in studio.tasks.values():
@@ -156,9 +154,7 @@ def test_records_about_nobody_are_not_asked_about(
 def test_a_choice_that_the_interface_lacks_is_not_sent(
     studio: FakeLabelStudio, fresh: OffsideDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "offside_data.annotation.tasks.TaskRecord.proposals", lambda self: {"veracity": ("perhaps",)}
-    )
+    monkeypatch.setattr("offside_data.annotation.tasks.TaskRecord.proposals", lambda self: {"veracity": ("perhaps",)})
     with pytest.raises(AnnotationError, match=r"proposes \['perhaps'\] as veracity"):
         push(fresh.path, FORGET)
     assert studio.tasks == {}

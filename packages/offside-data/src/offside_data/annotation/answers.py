@@ -21,7 +21,7 @@ Answer = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class RecordJudgement:
     """What one annotator said of one record.
 
     Args:
@@ -52,7 +52,7 @@ class Judgement:
         return Annotation(annotator=self.annotator, value=as_text(told), at=self.at)
 
     @classmethod
-    def from_annotation(cls, annotation: Mapping[str, str]) -> Judgement | None:
+    def from_annotation(cls, annotation: Mapping[str, str]) -> RecordJudgement | None:
         """Back from a record's annotation; null for one that somebody else wrote."""
         try:
             told = parse_json(annotation["value"])
@@ -110,13 +110,13 @@ def read_results(results: Iterable[Any]) -> tuple[dict[str, Answer], dict[str, A
     return answers, unknown
 
 
-def judgements_of(annotations: Iterable[Mapping[str, str]] | None) -> list[Judgement]:
+def judgements_of(annotations: Iterable[Mapping[str, str]] | None) -> list[RecordJudgement]:
     """What annotators said of a record, as far as we wrote it, oldest first."""
-    found = (Judgement.from_annotation(annotation) for annotation in annotations or ())
+    found = (RecordJudgement.from_annotation(annotation) for annotation in annotations or ())
     return sorted((said for said in found if said is not None), key=lambda said: (said.at, said.annotator, said.id))
 
 
-def merged(annotations: Sequence[Mapping[str, str]] | None, new: Iterable[Judgement]) -> list[dict[str, str]]:
+def merged(annotations: Sequence[Mapping[str, str]] | None, new: Iterable[RecordJudgement]) -> list[dict[str, str]]:
     """A record's annotations with new ones; one that is there already, by its id, is replaced where it is another.
 
     Args:
@@ -125,6 +125,6 @@ def merged(annotations: Sequence[Mapping[str, str]] | None, new: Iterable[Judgem
     """
     by_id = {said.id: said.to_annotation() for said in judgements_of(annotations)}
     by_id |= {said.id: said.to_annotation() for said in new}
-    others = [dict(a) for a in annotations or () if Judgement.from_annotation(a) is None]
+    others = [dict(a) for a in annotations or () if RecordJudgement.from_annotation(a) is None]
     ours = [{"annotator": a.annotator, "value": a.value, "at": a.at} for a in by_id.values()]
     return [*others, *sorted(ours, key=lambda a: (a["at"], a["annotator"], a["value"]))]

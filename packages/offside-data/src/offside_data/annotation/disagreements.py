@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from offside_data.annotation.answers import Judgement
+from offside_data.annotation.answers import RecordJudgement
 from offside_data.annotation.interface import BY_NAME, CONTROLS
 from offside_data.annotation.tasks import TaskRecord
 from offside_data.editing.changes import stated
@@ -21,7 +21,7 @@ COMPARED = tuple(control.name for control in CONTROLS if control.importance)
 """Controls whose answers are compared."""
 
 
-def latest(judgements: Iterable[Judgement], shown: str) -> dict[str, Judgement]:
+def latest(judgements: Iterable[RecordJudgement], shown: str) -> dict[str, RecordJudgement]:
     """What each annotator said last of a record as it is now; by pseudonym, those left out who skipped it.
 
     Args:
@@ -32,7 +32,7 @@ def latest(judgements: Iterable[Judgement], shown: str) -> dict[str, Judgement]:
     return {name: said for name, said in sorted(last.items()) if not said.skipped}
 
 
-def votes_of(judgements: Mapping[str, Judgement], attribute: Attribute) -> dict[str, dict[str, str]]:
+def votes_of(judgements: Mapping[str, RecordJudgement], attribute: Attribute) -> dict[str, dict[str, str]]:
     """By control, what each annotator says, so that the same is the same text; an open question is no answer.
 
     Args:
@@ -48,7 +48,7 @@ def votes_of(judgements: Mapping[str, Judgement], attribute: Attribute) -> dict[
     return found
 
 
-def _answer(said: Judgement, name: str, attribute: Attribute) -> str | None:
+def _answer(said: RecordJudgement, name: str, attribute: Attribute) -> str | None:
     answer = said.answers.get(name)
     if name in said.unknown:
         return None
@@ -75,7 +75,7 @@ def value_as_said(text: str, attribute: Attribute) -> str:
     return " ".join(folded_words(value.text))
 
 
-def disagreeing(record: TaskRecord, taxonomy: Taxonomy) -> list[Judgement]:
+def disagreeing(record: TaskRecord, taxonomy: Taxonomy) -> list[RecordJudgement]:
     """What annotators said of a record, if they disagree about it; else nothing."""
     said = latest(record.judgements, record.shown)
     votes = votes_of(said, taxonomy[record.row["attribute"]])

@@ -7,7 +7,6 @@ import functools
 import io
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 from offside_data.dataset.folder import OffsideDataset
@@ -15,7 +14,6 @@ from offside_data.errors import PictureError, UsageError
 from offside_data.files import whole_file
 from offside_data.view.pictures import shown_picture
 
-PictureMode = Literal["base64", "local", "upload"]
 _MEDIA = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "gif": "image/gif"}
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from offside_data.annotation.answers import Judgement, merged, read_results
+from offside_data.annotation.answers import RecordJudgement, merged, read_results
 from offside_data.annotation.people import Annotator, KeyFile, people_of
 from offside_data.annotation.project import AnnotationProject, find_project
 from offside_data.annotation.server import RefusedError, connect
@@ -218,10 +218,10 @@ def _parsed(content: bytes, origin: Origin) -> list[Any]:
 
 def _judgements(
     tasks: Iterable[Mapping[str, Any]], dataset: OffsideDataset, origin: Origin, keys: KeyFile, report: PullReport
-) -> tuple[dict[str, list[Judgement]], str]:
+) -> tuple[dict[str, list[RecordJudgement]], str]:
     """What was said, by record, and until when tasks were touched."""
     ids = {name for part in dataset.record_parts() for name in dataset.frame(part, ["record_id"])["record_id"]}
-    found: dict[str, list[Judgement]] = defaultdict(list)
+    found: dict[str, list[RecordJudgement]] = defaultdict(list)
     until = ""
     seen: set[str] = set()
     for task in tasks:
@@ -252,7 +252,7 @@ def _judgement(
     origin: Origin,
     keys: KeyFile,
     report: PullReport,
-) -> Judgement | None:
+) -> RecordJudgement | None:
     if not isinstance(said.get("result"), list):
         _remark(report, f"task {task.get('id')}: an annotation without results; left out.")
         return None
@@ -269,7 +269,7 @@ def _judgement(
     if isinstance(answers.get("comment"), str):
         answers["comment"] = keys.without_names(str(answers["comment"]))
     number = said.get("unique_id") or f"{origin.server}#{task.get('id')}#{said.get('id')}"
-    return Judgement(
+    return RecordJudgement(
         annotator=annotator,
         at=str(said.get("updated_at") or said.get("created_at") or ""),
         answers=answers,
@@ -319,7 +319,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 # Writing
 
 
-def _changed(dataset: OffsideDataset, found: Mapping[str, Sequence[Judgement]], report: PullReport) -> list[RowChange]:
+def _changed(
+    dataset: OffsideDataset, found: Mapping[str, Sequence[RecordJudgement]], report: PullReport
+) -> list[RowChange]:
     """The records that get annotations, as they are and will be."""
     import polars as pl
 

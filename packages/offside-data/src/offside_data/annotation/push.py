@@ -10,7 +10,6 @@ from typing import Any
 
 from offside_data.annotation.disagreements import disagreeing
 from offside_data.annotation.images import (
-    PictureMode,
     data_uri,
     local_folder_of,
     no_picture,
@@ -18,6 +17,7 @@ from offside_data.annotation.images import (
     shown_pictures,
 )
 from offside_data.annotation.interface import label_config
+from offside_data.annotation.options import PushOptions as PushOptions
 from offside_data.annotation.project import AnnotationProject, ensure_project
 from offside_data.annotation.server import AnnotationServer, connect
 from offside_data.annotation.tasks import Task, chosen_records, make_task, parse_key, problems_of, told_before
@@ -28,44 +28,6 @@ from offside_data.errors import AnnotationError, OutputExistsError, UsageError, 
 from offside_data.files import whole_file
 from offside_data.outputs import require_apart
 from offside_data.progress import log
-
-Only = str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PushOptions:
-    """What is sent, and how.
-
-    Args:
-        where: Which records, as `edit --template --where`.
-        only: `disagreements` for a further round about what annotators disagree on.
-        limit: At most so many tasks.
-        proposals: Whether annotators see what the dataset says, chosen already; they tend to leave it so.
-        pictures: `base64`: within each task, works everywhere; `local`: from a folder that the server serves;
-            `upload`: as files of the project.
-        document_root: The folder that the server serves, for `local`, as this machine sees it.
-        server_root: The same folder as the server sees it, where that is another path.
-        overlap: How many annotators are to see each task.
-        update: Also make tasks that nobody has annotated what their records are now.
-        project: Number of the project, if it isn't to be found by its mark.
-    """
-
-    where: tuple[str, ...] = ()
-    only: Only = None
-    limit: int | None = None
-    proposals: bool = True
-    pictures: PictureMode = "base64"
-    document_root: str | None = None
-    server_root: str | None = None
-    overlap: int = 2
-    update: bool = False
-    project: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.overlap < 1 or (self.limit is not None and self.limit < 1):
-            raise ValueError("overlap and limit must be at least 1.")
-        if self.pictures == "local" and not self.document_root:
-            raise ValueError("--pictures local needs --document-root, the folder that the server serves.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from offside_data.annotation.answers import Judgement, as_text, judgements_of, read_results
+from offside_data.annotation.answers import RecordJudgement, as_text, judgements_of, read_results
 from offside_data.annotation.interface import BY_NAME, CONTROLS, VARIABLES, result_of
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.rows import rows_of
@@ -66,7 +66,7 @@ class TaskRecord:
         return hashlib.sha256(as_text(said).encode()).hexdigest()[:20]
 
     @property
-    def judgements(self) -> list[Judgement]:
+    def judgements(self) -> list[RecordJudgement]:
         """What annotators said of it so far, oldest first."""
         return judgements_of(self.row["annotations"])
 
@@ -217,7 +217,7 @@ def parse_key(key: object) -> tuple[str, str, int] | None:
     return (parts[0], parts[1], int(round_)) if round_.isdigit() else None
 
 
-def told_before(judgements: Iterable[Judgement]) -> str:
+def told_before(judgements: Iterable[RecordJudgement]) -> str:
     """What annotators said, without who, e.g. `veracity rumor (2) or fact (1)`."""
     counts: dict[str, dict[str, int]] = {}
     for said in judgements:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from offside_data.commandline import json_option, print_card, print_cards, print_json, seed_option, wait_option
+from offside_data.annotation.options import PushOptions
+from offside_data.commandline import (
+    defaults_from,
+    json_option,
+    print_card,
+    print_cards,
+    print_json,
+    seed_option,
+    wait_option,
+)
 from offside_data.progress import log
 
 if TYPE_CHECKING:
@@ -40,22 +49,24 @@ def command() -> None:
     """
 
 
+@defaults_from(PushOptions)
 @command.command()
 @_dataset
 @_where
 @click.option("--only", type=click.Choice(["disagreements"]), help="A further round about what annotators disagree on.")
 @click.option("--limit", type=int, help="At most so many tasks.")
-@click.option("--proposals/--no-proposals", default=True, help="Whether annotators see what the dataset says.")
+@click.option("--proposals/--no-proposals", default=None, help="Whether annotators see what the dataset says.")
 @click.option(
     "--pictures",
     type=click.Choice(["base64", "local", "upload"]),
-    default="base64",
     help="Within the tasks, from a folder that the server serves, or uploaded to the project.",
 )
 @click.option("--document-root", help="With --pictures local: the folder that the server serves.")
 @click.option("--server-root", help="The same folder as the server sees it, where its path is another there.")
-@click.option("--overlap", type=int, default=2, help="How many annotators are to see each task.")
-@click.option("--update", is_flag=True, help="Also send what changed; tasks that nobody has annotated are changed themselves.")
+@click.option("--overlap", type=int, help="How many annotators are to see each task.")
+@click.option(
+    "--update", is_flag=True, help="Also send what changed; tasks that nobody has annotated are changed themselves."
+)
 @click.option(
     "--to-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the tasks to a .json file instead."
 )
@@ -63,7 +74,7 @@ def command() -> None:
 @json_option
 def push(dataset: Path, to_file: Path | None, url: str | None, as_json: bool, **options: Any) -> None:
     """Send records of the folder DATASET to annotators; what is there already isn't sent again."""
-    from offside_data.annotation.push import PushOptions, push, push_to_file
+    from offside_data.annotation.push import push, push_to_file
     from offside_data.config import build
 
     chosen = build(PushOptions, options)
@@ -82,9 +93,7 @@ def _print_push(report: PushReport) -> None:
         f"{report.target}{made}: {report.sent:,} tasks sent, {report.updated:,} updated, {report.there:,} there."
     )
     if report.changed:
-        click.echo(
-            f"{report.changed:,} are of earlier states of their records; --update sends what these say now."
-        )
+        click.echo(f"{report.changed:,} are of earlier states of their records; --update sends what these say now.")
 
 
 @command.command()

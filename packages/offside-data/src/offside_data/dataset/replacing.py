@@ -56,7 +56,7 @@ def dataset_and_work_files(folder: Path) -> Iterator[str]:
 
 
 def replaced_files(folder: Path) -> Iterator[str]:
-    """What a new dataset replaces: all that is ours but releases, proofs, annotators' keys and the texts that were kept before."""
+    """What a new dataset replaces: all that is ours but releases, proofs, annotators' keys and texts kept before."""
     kept = tuple(f"{WORK_FOLDER}/{name}/" for name in (RELEASES, PROOFS, ANNOTATION, _REPLACED))
     yield from (name for name in dataset_and_work_files(folder) if not name.startswith(kept))
     if (folder / CROISSANT_FILE).is_file():
