@@ -86,9 +86,13 @@ class Chromium:
         raise AssertionError(f"not seen within {seconds} s: {expression}\n{self.look('document.body.innerText')}")
 
     def click(self, expression: str) -> None:
-        """Click on the middle of an element, as a person would."""
-        place = f"(e => {{ e.scrollIntoView({{block: 'center'}}); return e }})({expression}).getBoundingClientRect()"
-        x, y = self.wait_for(f"(r => [r.x + r.width / 2, r.y + r.height / 2])({place})")
+        """Click on the middle of an element, as a person would: once it can be seen and nothing lies over it."""
+        place = """(e => {
+            e.scrollIntoView({block: 'center'});
+            const r = e.getBoundingClientRect(), at = [r.x + r.width / 2, r.y + r.height / 2];
+            return e.contains(document.elementFromPoint(...at)) ? at : null;
+        })"""
+        x, y = self.wait_for(f"{place}({expression})")
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 

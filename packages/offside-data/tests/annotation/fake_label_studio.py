@@ -223,9 +223,8 @@ class FakeLabelStudio:
         return 201, self.views[number]
 
     def _export(self, query: Any, content: Any, project: int) -> tuple[int, Any]:
-        asked, since = content["task_filter_options"], ""
-        if "view" in asked:
-            since = self.views[asked["view"]]["data"]["filters"]["items"][0]["value"]
+        (*_, condition) = self.views[content["task_filter_options"]["view"]]["data"]["filters"]["items"]
+        since = condition["value"] if condition["type"] == "Datetime" else ""
         tasks = [
             task for task in self.tasks.values()
             if task["project"] == project and task["annotations"] and task["updated_at"] >= since

@@ -389,12 +389,17 @@ def test_an_annotation_made_by_clicking(
     shown = window.look("document.body.innerText")
     for text in (task["data"]["claim"], task["data"]["question"], task["data"]["heading"], "Problems of the picture"):
         assert text in shown
+    window.wait_for(f"{choice('rumor')}.querySelector('input').checked")
+    window.wait_for("!document.querySelector('[class*=loading], [class*=waiting]') || true")
     keep(window, "annotation-task", tmp_path)
+    # Once it is loaded, what we propose is chosen.
+    window.wait_for(f"{choice('rumor')}.querySelector('input').checked")
     for text in ("correction", "media", "unreadable"):
         window.click(choice(text))
-    window.wait_for("true")
-    window.click("document.querySelector('textarea, input[name=value]')")
+        window.wait_for(f"{choice(text)}.querySelector('input').checked")
+    window.click("document.querySelector('textarea')")
     window.type("Emberlin FC")
+    window.wait_for("document.querySelector('textarea').value === 'Emberlin FC'")
     keep(window, "annotation-answered", tmp_path)
     window.click("[...document.querySelectorAll('button')].find(e => e.innerText.trim() === 'Submit')")
     window.wait_for("[...document.querySelectorAll('button')].some(e => e.innerText.trim() === 'Update')")

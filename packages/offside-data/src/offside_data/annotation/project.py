@@ -212,12 +212,14 @@ class AnnotationProject:
         Args:
             since: Only of tasks that were touched since then, an ISO timestamp.
         """
-        filters: dict[str, Any] = {"annotated": "only"}
+        # Not by the option `annotated`, which leaves out tasks that were only skipped.
+        items = [_condition(name, "greater", "Number", 0) for name in ("total_annotations", "cancelled_annotations")]
+        conditions = {"conjunction": "or", "items": items}
         if since:
-            condition = {"filter": "filter:tasks:updated_at", "operator": "greater_or_equal", "type": "Datetime"}
-            items = [{**condition, "value": since}]
-            data = {"title": _TITLE, "filters": {"conjunction": "and", "items": items}}
-            filters["view"] = self.server.post("/api/dm/views/", {"project": self.number, "data": data})["id"]
+            touched = _condition("updated_at", "greater_or_equal", "Datetime", since)
+            conditions = {"conjunction": "and", "items": [touched]}
+        view = {"project": self.number, "data": {"title": _TITLE, "filters": conditions}}
+        filters = {"view": self.server.post("/api/dm/views/", view)["id"]}
         bare = {"predictions": {"only_id": True}, "drafts": {"only_id": True}, "include_annotation_history": False}
         asked = {"title": _TITLE, "task_filter_options": filters, "serialization_options": bare}
         return int(self.server.post(f"{self.path}/exports/", asked)["id"])
@@ -238,6 +240,10 @@ class AnnotationProject:
         for view in self.server.get("/api/dm/views/", project=self.number):
             if (view.get("data") or {}).get("title") == _TITLE:
                 self.server.delete(f"/api/dm/views/{view['id']}/")
+
+
+def _condition(name: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
+    return {"filter": f"filter:tasks:{name}", "operator": operator, "type": kind, "value": value}
 
 
 def _batches(tasks: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:

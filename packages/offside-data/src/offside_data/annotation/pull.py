@@ -225,7 +225,8 @@ def _judgements(
     until = ""
     seen: set[str] = set()
     for task in tasks:
-        report.tasks += 1
+        annotations = task.get("annotations", task.get("completions"))
+        report.tasks += bool(annotations)
         until = max(until, str(task.get("updated_at") or ""))
         data, meta = _mapping(task.get("data")), _mapping(task.get("meta"))
         key = parse_key(meta.get("offside_key", data.get("key")))
@@ -235,7 +236,6 @@ def _judgements(
         if key[0] not in ids:
             _remark(report, f"task {task.get('id')}: the dataset has no record {key[0]} any more; left out.")
             continue
-        annotations = task.get("annotations", task.get("completions"))
         for said in annotations if isinstance(annotations, list) else []:
             judgement = _judgement(_mapping(said), task, key, origin, keys, report)
             if judgement is not None and judgement.id not in seen:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from offside_data.annotation.project import AnnotationProject
+from offside_data.annotation.server import LostAnswerError, RefusedError
 from offside_data.errors import AnnotationError
 from offside_data.progress import log
 
@@ -38,7 +39,7 @@ def uploaded(project: AnnotationProject, pictures: Iterable[tuple[str, str, byte
             if stored not in there:
                 new.append((stored, data))
         if new:
-            project.server.upload(f"{project.path}/import", new, commit_to_project="false")
+            _upload(project, new)
             log(f"uploaded {len(new)} pictures")
     there = _there(project)
     for image_id, stored in names.items():
@@ -46,6 +47,19 @@ def uploaded(project: AnnotationProject, pictures: Iterable[tuple[str, str, byte
             raise AnnotationError(f"{project.address}: the picture {stored} didn't arrive. Run the command again.")
         found[image_id] = there[stored]
     return found
+
+
+def _upload(project: AnnotationProject, files: Sequence[tuple[str, bytes]]) -> None:
+    """Send files. The server keeps them, but says that it can't make tasks of them: for that an interface must show
+    nothing else. Whether they arrived is looked up afterwards in any case.
+    """
+    try:
+        project.server.upload(f"{project.path}/import", files, commit_to_project="false")
+    except RefusedError as refused:
+        if refused.status != 400 or "direct file upload" not in refused.text:
+            raise
+    except LostAnswerError as lost:
+        log(str(lost))
 
 
 def _there(project: AnnotationProject) -> dict[str, str]:
