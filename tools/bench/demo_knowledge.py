@@ -15,7 +15,7 @@ import polars as pl
 from offside_data import open_dataset
 from offside_data.commandline import print_cards
 
-MODELS = ("base", "retain-only", "vanilla")
+MODELS = ("base", "retain_only", "vanilla")
 METRIC = "value_match"
 Row = dict[str, Any]
 GROUPS: dict[str, Callable[[Row], bool]] = {
