@@ -43,8 +43,8 @@ def points_of(run: str | Path) -> dict[int, Path]:
         manifest = run_manifest.read(folder)
         if manifest is None or manifest.training is None:
             raise UsageError(
-                f"{folder}: a point of the curve without {run_manifest.FILE} of a training: it was damaged, or isn't of "
-                "this run. Make the run again with --force, or take the folder away to leave this point out."
+                f"{folder}: a point of the curve without {run_manifest.FILE} of a training: it was damaged, or isn't "
+                "of this run. Make the run again with --force, or take the folder away to leave this point out."
             )
         found[manifest.training.steps] = folder
     if not found:
