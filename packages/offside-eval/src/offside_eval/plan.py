@@ -19,7 +19,7 @@ from offside_data.questions.phrasings import BLANK
 from offside_data.schema import CONFIGS, VISUAL_CHANNELS, ClaimValue
 from offside_data.seeding import draw_records
 from offside_data.tagging.asked import writes_day_first
-from offside_data.tagging.values import parse_value, same_value
+from offside_data.tagging.values import how_stated, parse_value, same_value
 from offside_data.taxonomy import Attribute, Taxonomy
 from offside_eval.config import DEFAULT_SUITE, Suite
 
@@ -253,15 +253,18 @@ def _question(row: Mapping[str, Any], taxonomy: Taxonomy, corrections: _Correcti
 def _neutral(row: Mapping[str, Any], value: ClaimValue | None, choices: tuple[str, ...]) -> Attribute:
     """How the answer to a general question is read: by the kind of its value, its choices and its own words.
 
-    No taxonomy words it, so the question and the gold answer say which words are accounted for.
+    No taxonomy words it, so the question and the gold answer say which words are accounted for. A caption may speak of
+    what will be, as rumours do: where the gold answer can't be read as a fact, answers are read as claims.
     """
     kind = value.kind if value else "name"
     options = tuple((choice,) for choice in choices) if kind == "choice" else ()
     before, found, after = (row["answer"] or "").partition(value.text) if value else ("", "", "")
     answers = (f"{before}{{value}}{after}",) if found else ()
-    return Attribute(
+    fact = Attribute(
         name="answer", scope="shared", kind=kind, options=options, questions=(row["question"],), answers=answers
     )
+    is_fact = not found or value is None or how_stated(row["answer"], value, fact) == "stated"
+    return fact if is_fact else dataclasses.replace(fact, scope="private")
 
 
 def _as_answers(choices: tuple[str, ...], cloze: str | None) -> tuple[str, ...]:
