@@ -41,7 +41,7 @@ class Size:
     captions: int
 
 
-SIZES = {"full": Size(subjects=24, captions=2000), "quick": Size(subjects=6, captions=12)}
+SIZES = {"full": Size(subjects=24, captions=1500), "quick": Size(subjects=6, captions=12)}
 
 
 def stages_of(name: str, folder: Path, seed: int) -> list[Stage]:
