@@ -370,6 +370,11 @@ def keep(window: Chromium, name: str, tmp_path: Path) -> Path:
 CHOICE = """[...document.querySelectorAll('label, .ant-checkbox-wrapper, .ant-radio-wrapper')]
     .find(e => e.innerText.trim().startsWith({}))"""
 
+SHINES = """(e => {
+    for (; e; e = e.parentElement) if (getComputedStyle(e).opacity !== '1') return false;
+    return true;
+})"""
+
 
 def choice(text: str) -> str:
     return CHOICE.format(json.dumps(text))
@@ -390,7 +395,7 @@ def test_an_annotation_made_by_clicking(
     for text in (task["data"]["claim"], task["data"]["question"], task["data"]["heading"], "Problems of the picture"):
         assert text in shown
     window.wait_for(f"{choice('rumor')}.querySelector('input').checked")
-    window.wait_for("!document.querySelector('[class*=loading], [class*=waiting]') || true")
+    window.wait_for(f"{SHINES}({choice('rumor')})")  # While the page is loading, it is pale, and takes no clicks.
     keep(window, "annotation-task", tmp_path)
     # Once it is loaded, what we propose is chosen.
     window.wait_for(f"{choice('rumor')}.querySelector('input').checked")
