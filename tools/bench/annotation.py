@@ -60,7 +60,7 @@ def main() -> None:
 
 def measure(server: RunningServer, folder: Path, tasks: int) -> dict[str, tuple[int, float, float, float]]:
     """Tasks, wall seconds, our and the server's CPU seconds of each step."""
-    make_league(folder, subjects=2 + -(-tasks // RECORDS_PER_SUBJECT))
+    make_league(folder, subjects=4 + -(-tasks // RECORDS_PER_SUBJECT))
     name = open_dataset(folder).name
     admin, figures = AnnotationServer(server.url, server.token), {}
 

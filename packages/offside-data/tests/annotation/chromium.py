@@ -100,6 +100,11 @@ class Chromium:
         """Type into what has the focus."""
         self._call("Input.insertText", text=text)
 
+    def press_enter(self) -> None:
+        for kind in ("keyDown", "keyUp"):
+            key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+            self._call("Input.dispatchKeyEvent", type=kind, **key)
+
     def picture(self, file: Path) -> None:
         """Keep what is to be seen as a PNG."""
         file.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))

@@ -402,9 +402,13 @@ def test_an_annotation_made_by_clicking(
     for text in ("correction", "media", "unreadable"):
         window.click(choice(text))
         window.wait_for(f"{choice(text)}.querySelector('input').checked")
-    window.click("document.querySelector('textarea')")
+    window.click("""document.querySelector('[placeholder^="Only if"]')""")
     window.type("Emberlin FC")
-    window.wait_for("document.querySelector('textarea').value === 'Emberlin FC'")
+    window.press_enter()
+    window.wait_for(
+        "document.body.innerText.includes('Emberlin FC') ||"
+        " [...document.querySelectorAll('input, textarea')].some(e => e.value === 'Emberlin FC')"
+    )
     keep(window, "annotation-answered", tmp_path)
     window.click("[...document.querySelectorAll('button')].find(e => e.innerText.trim() === 'Submit')")
     window.wait_for("[...document.querySelectorAll('button')].some(e => e.innerText.trim() === 'Update')")
