@@ -35,8 +35,8 @@ from offside_data.progress import log
 
 AIMS = {"push": 30.0, "pull": 15.0}
 """Seconds, on two cores that are free, for 5,000 tasks."""
-RECORDS_PER_SUBJECT = 350
-"""About; a league of so many subjects has enough records."""
+RECORDS_PER_SUBJECT = 130
+"""About subjects, at least, in a league."""
 
 
 def main() -> None:
