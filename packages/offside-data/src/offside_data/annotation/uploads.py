@@ -50,8 +50,10 @@ def uploaded(project: AnnotationProject, pictures: Iterable[tuple[str, str, byte
 
 
 def _upload(project: AnnotationProject, files: Sequence[tuple[str, bytes]]) -> None:
-    """Send files. The server keeps them, but says that it can't make tasks of them: for that an interface must show
-    nothing else. Whether they arrived is looked up afterwards in any case.
+    """Send files.
+
+    The server keeps them, but says that it can't make tasks of them: for that an interface must show nothing else.
+    Whether they arrived is looked up afterwards in any case.
     """
     try:
         project.server.upload(f"{project.path}/import", files, commit_to_project="false")
