@@ -2,9 +2,9 @@
 
     python tools/bench/faults.py [--only NAME] [--json]
 
-Each fault is planted into a loopback Hub (`packages/offside-data/tests/loopback_hub.py`); the command is run, then run again
-without the fault, as a person would. It is an error if anything is doubled, lost or half-written after either, or if the
-second run doesn't complete the work.
+Each fault is planted into a loopback Hub (`packages/offside-data/tests/loopback_hub.py`); the command is run, then run
+again without the fault, as a person would. It is an error if anything is doubled, lost or half-written after either, or
+if the second run doesn't complete the work.
 """
 
 from __future__ import annotations

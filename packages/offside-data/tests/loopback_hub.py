@@ -47,12 +47,12 @@ class Fault:
         path: A regular expression that is searched in its path.
         kind: `status` answers with one; `cut` closes the connection before anything was done, `lost-answer` after;
             `slow` sends the answer's body bit by bit; `truncate` sends half of it; `corrupt` changes a byte;
-            `conflict` lets somebody else commit just before; `call` calls `then` before.
+            `conflict` lets somebody else commit just before; `call` only calls `then`.
         times: How many requests; those after pass.
         skip: How many requests pass before.
         status: The status.
         headers: Further headers of the answer.
-        then: What is called.
+        then: What is called before anything else.
     """
 
     method: str
@@ -148,6 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.log.append(f"{self.command} {self.path}")
             self.fault = next((f for f in self.hub.faults if f.takes(self.command, self.path)), None)
         kind = self.fault.kind if self.fault else ""
+        if self.fault and self.fault.then:
+            self.fault.then()
         if kind == "cut":
             self._hang_up()
             return
@@ -160,8 +162,6 @@ class _Handler(BaseHTTPRequestHandler):
                 for repo in self.hub.repos.values():
                     if f"/{repo.name}/" in self.path:
                         repo.edit("notes.txt", f"A note {len(repo.commits)}.\n")
-            if self.fault and self.fault.then:
-                self.fault.then()
             try:
                 answer = self._route(body)
             except RefusedError as refused:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json, wait_option
+from offside_data.commandline import json_option, print_cards, print_json
 from offside_data.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _SAYS = {
 @click.option("--contact", help="Whom to ask for removal: an address or a page, if the card doesn't say it.")
 @click.option("--real-persons", is_flag=True, help="It may be about people who exist, and you may publish that.")
 @click.option("--withdraw", metavar="VERSION", multiple=True, help="Take a version off the Hub instead.")
-@wait_option
 @json_option
 def command(
     dataset: Path,

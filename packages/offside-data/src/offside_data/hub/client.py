@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
-from offside_data.errors import HubError, HubNotFoundError, HubUnreachableError, UsageError
+from offside_data.errors import HubError, HubNotFoundError, HubUnreachableError, OffsideError, UsageError
 from offside_data.progress import log
 
 if TYPE_CHECKING:
@@ -88,15 +88,26 @@ class HubRepo:
 
         try:
             return function(*args, **kwargs)
+        except OffsideError:
+            raise
         except OfflineModeIsEnabled:
             message = f"{self.name}: can't {doing}: HF_HUB_OFFLINE is set, so the Hub isn't asked. Unset it."
             raise HubUnreachableError(message) from None
-        except LocalEntryNotFoundError as error:
-            raise self._unreachable(doing, error.__cause__ or error) from None
         except HfHubHTTPError as error:
             raise self._refused(doing, error) from None
+        except (LocalEntryNotFoundError, ValueError) as error:
+            cause = error.__cause__
+            if isinstance(cause, HfHubHTTPError):
+                raise self._refused(doing, cause) from None
+            if isinstance(error, LocalEntryNotFoundError) or isinstance(cause, httpx2.TransportError | OSError):
+                raise self._unreachable(doing, cause or error) from None
+            raise HubError(f"{self.name}: can't {doing}: {scrubbed(str(error))}") from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             raise self._unreachable(doing, error) from None
+        except OSError as error:
+            if error.errno is not None:
+                raise  # Of this machine: its disk, its rights.
+            raise self._unreachable(doing, error) from None  # A download that came short.
 
     def call(self, doing: str, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """As `once`, again and again while what went wrong may pass; for what does no harm twice."""

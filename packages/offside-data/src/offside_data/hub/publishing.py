@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -97,9 +98,10 @@ def publish(
     """
     if pull and finish:
         raise UsageError("--pr opens a pull request, --finish tags what was merged: give one of them.")
-    released = require_released(open_dataset(folder))
-    publication = _Publication(HubRepo(repo), released, Path(open_dataset(folder).path), contact)
-    require_publishable(released, contact=publication.contact(), real_persons=real_persons)
+    dataset = open_dataset(folder)
+    released = require_released(dataset)
+    publication = _Publication(HubRepo(repo), released, dataset.path, contact)
+    require_publishable(released, contact=publication.contact, real_persons=real_persons)
     state = read_state(publication.repo)
     if state is not None:
         publication.require_fitting(state, public=public)
@@ -137,16 +139,15 @@ class _Publication:
         self.repo, self.released, self.home = repo, released, home
         self.tag = tag_of(released.version)
         self.notes: list[str] = []
-        self._contact = contact
+        self._said = contact
 
+    @cached_property
     def contact(self) -> object:
         """Whom to ask for removal: as said now, as the card says, as the Hub's card says."""
-        there = None
-        if not (self._contact or self.released.card.data.get(CONTACT)):
-            state = read_state(self.repo)
-            card = card_at(self.repo, state.head) if state else None
-            there = _front(card).get(CONTACT) if card else None
-        return self._contact or self.released.card.data.get(CONTACT) or there
+        said = self._said or self.released.card.data.get(CONTACT)
+        state = None if said else read_state(self.repo)
+        card = card_at(self.repo, state.head) if state else None
+        return said or (_front(card).get(CONTACT) if card else None)
 
     def require_fitting(self, state: RemoteState, *, public: bool) -> None:
         """Refuse a repository that holds something else, or is seen by more people than was said.
@@ -182,8 +183,8 @@ class _Publication:
         theirs = card_at(self.repo, state.head)
         base = self._published_last(state, theirs)
         card = Card.load(self.released.path)
-        if contact := self.contact():
-            card.data[CONTACT] = contact
+        if self.contact:
+            card.data[CONTACT] = self.contact
         card.data[HOME] = self.repo.name
         write_sections(card)
         texts = [path.read_text(encoding="utf-8") if path else None for path in (theirs, base)]
