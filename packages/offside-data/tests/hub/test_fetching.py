@@ -12,6 +12,7 @@ from offside_data.check import check_dataset
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.transaction import change_dataset
 from offside_data.errors import (
+    DatasetError,
     DatasetReferenceError,
     DigestMismatchError,
     HubError,
@@ -77,6 +78,21 @@ def test_what_is_published_cannot_be_changed_in_place(hub: LoopbackHub, publishe
         pass
     with pytest.raises(DatasetReferenceError, match=r"offside-data fetch"):
         make_release(REPO, bump="patch", note="No.")
+
+
+def test_the_cache_is_not_changed_and_others_files_are_not_fetched(
+    hub: LoopbackHub, published: Path, tmp_path: Path
+) -> None:
+    repo = hub.dataset(REPO)
+    repo.edit("logo.svg", "somebody's")
+    repo.edit("scans/page.parquet", "somebody's")
+    with machine(hub, tmp_path / "other"):
+        dataset = open_dataset(f"{REPO}@main")
+        with pytest.raises(DatasetError, match=r"lies in the cache of the Hub.*offside-data fetch"):
+            make_release(dataset.path, bump="patch", note="No.")
+        fetch(f"{REPO}@main", tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").rglob("*")}
+    assert not names & {"logo.svg", "page.parquet", ".gitattributes"}
 
 
 def test_main_is_what_is_not_released(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:

@@ -28,14 +28,6 @@ _REPLACED = "replaced"
 _SHARD = re.compile(rf"(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
-_DATASET_FILE = re.compile(rf"data/(?:{'|'.join(CONFIGS)})/{_SHARD.pattern}|tables/(?:{'|'.join(TABLES)})\\.parquet")
-
-
-def is_dataset_file(name: str) -> bool:
-    """Whether a file has the name of a Parquet file of ours."""
-    return _DATASET_FILE.fullmatch(name) is not None
-
-
 def dataset_files(folder: Path) -> Iterator[str]:
     """The Parquet files of a dataset that are ours, by the names that we give them."""
     for config in CONFIGS:

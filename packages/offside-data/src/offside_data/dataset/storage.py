@@ -461,6 +461,16 @@ def shard_paths(folder: Path, part: str) -> list[Path]:
     return found
 
 
+_OURS = re.compile(
+    rf"data/(?:{'|'.join(CONFIGS)})/(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet|tables/(?:{'|'.join(TABLES)})\.parquet"
+)
+
+
+def is_dataset_file(name: str) -> bool:
+    """Whether a file of a dataset folder has the name of a Parquet file of ours."""
+    return _OURS.fullmatch(name) is not None
+
+
 def stray_files(folder: Path) -> list[str]:
     """Names of the Parquet files that lie where a dataset's do, but are of no part: a copy, a table, an old split."""
     # Files that `datasets` can't tell from a part's aren't stray: that part can't be read (`shard_paths`).

@@ -15,6 +15,7 @@ from typing import Any
 from offside_data.dataset.card import FILE_NAME as CARD_FILE
 from offside_data.dataset.card import read_identity
 from offside_data.dataset.reference import Reference
+from offside_data.dataset.storage import is_dataset_file
 from offside_data.dataset.versions import Version, parse_version
 from offside_data.errors import DatasetReferenceError, HubError, HubUnreachableError
 from offside_data.files import write_json
@@ -22,6 +23,7 @@ from offside_data.hub.client import HubRepo
 from offside_data.parsing import parse_json
 from offside_data.progress import log
 
+_TEXTS = (".md", ".yaml", ".json", ".jsonl")
 _NOTES = "offside"
 """Our folder beside `snapshots` of a repository in the cache; deleted with it."""
 _MAIN = "main.json"
@@ -86,6 +88,12 @@ def note_verified(reference: Reference, cached: Cached, digest: str) -> None:
         write_json(notes / _MAIN, {"commit": cached.commit})
 
 
+def is_part(name: str) -> bool:
+    """Whether a file of a repository is part of the dataset in it; what else people put there isn't fetched."""
+    text = "/" not in name and (name.endswith(_TEXTS) or name == "LICENSE") and not name.startswith(".")
+    return text or is_dataset_file(name)
+
+
 # ---------------------------------------------------------------------------------------------
 # Online
 
@@ -132,7 +140,8 @@ def _download(repo: HubRepo, commit: str, version: str | None) -> Cached:
     log(f"{repo.name}: fetching {version or 'main'} (commit {commit[:7]}) …")
 
     def download() -> Path:
-        return Path(repo.api.snapshot_download(repo.name, repo_type=repo.kind, revision=commit))
+        parts = [f"*{ending}" for ending in _TEXTS] + ["LICENSE", "data/*.parquet", "tables/*.parquet"]
+        return Path(repo.api.snapshot_download(repo.name, repo_type=repo.kind, revision=commit, allow_patterns=parts))
 
     path = repo.call("download it", download)
     damaged = _damaged(repo, commit)
@@ -153,7 +162,8 @@ def _damaged(repo: HubRepo, commit: str) -> list[str]:
     found = repo.call(
         "verify the download", repo.api.verify_repo_checksums, repo.name, repo_type=repo.kind, revision=commit
     )
-    return sorted({*(mismatch["path"] for mismatch in found.mismatches), *found.missing_paths})
+    differing = {*(mismatch["path"] for mismatch in found.mismatches), *found.missing_paths}
+    return sorted(name for name in differing if is_part(name))
 
 
 # ---------------------------------------------------------------------------------------------

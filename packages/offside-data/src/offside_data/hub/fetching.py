@@ -6,13 +6,17 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from offside_data.dataset.card import FILE_NAME as CARD_FILE
+from offside_data.dataset.card import read_identity
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.journal import replaced_content
+from offside_data.dataset.journal import finish_replacement, replaced_content, work_folder
 from offside_data.dataset.reference import parse_reference
 from offside_data.dataset.replacing import ensure_place, keep_texts, replaced_files, tombstones_in
-from offside_data.errors import OutputExistsError, UsageError
+from offside_data.errors import CardError, OutputExistsError, UsageError
+from offside_data.hub.cache import is_part
 from offside_data.outputs import taken_folder
+from offside_data.progress import log
 from offside_data.release import snapshots
 
 
@@ -56,41 +60,48 @@ def fetch(ref: str, out: str | Path, *, force: bool = False) -> FetchReport:
     reference, out = parse_reference(ref), Path(out)
     if reference.kind != "hub":
         raise UsageError(f"{ref!r} is a folder: fetch takes a dataset of the Hub, ORG/NAME[@VERSION].")
-    _ensure_place(out, None, force=force)
+    if out.is_dir() and not (out / CARD_FILE).exists() and not work_folder(out).exists():
+        ensure_place(out, name="", force=False)  # Before anything is downloaded.
     dataset = open_dataset(ref)
     assert dataset.ref.commit is not None
-    with (
-        taken_folder(out, lambda: _ensure_place(out, dataset, force=force)),
-        replaced_content(out, replaced_files) as staged,
-    ):
-        keep_texts(out, staged)
-        for path in sorted(dataset.path.rglob("*")):
-            target = staged / path.relative_to(dataset.path)
-            if path.is_file():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)  # From what the cache links to.
-        if reference.revision is None:
-            snapshots.keep(staged, dataset.version, dataset.digest)
+    if _holds(out, dataset):
+        log(f"{out} holds {dataset.name} {dataset.version} already; nothing to do.")
+    else:
+        with (
+            taken_folder(out, lambda: _ensure_place(out, dataset, force=force)),
+            replaced_content(out, replaced_files) as staged,
+        ):
+            keep_texts(out, staged)
+            for path in sorted(dataset.path.rglob("*")):
+                name = path.relative_to(dataset.path)
+                if path.is_file() and is_part(name.as_posix()):
+                    (staged / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, staged / name)  # From what the cache links to.
+            if reference.revision is None:
+                snapshots.keep(staged, dataset.version, dataset.digest)
     return FetchReport(
         path=out, name=dataset.name, version=dataset.version, commit=dataset.ref.commit, digest=dataset.digest
     )
 
 
-def _ensure_place(out: Path, dataset: OffsideDataset | None, *, force: bool) -> None:
-    """Refuse a folder that a dataset can't be fetched into.
+def _holds(out: Path, dataset: OffsideDataset) -> bool:
+    """Whether a folder holds a dataset already, what a kill left of that brought to its end."""
+    if not out.is_dir():
+        return False
+    finish_replacement(out)
+    try:
+        there = read_identity(out)
+    except CardError:
+        return False
+    return (there.name, there.version, there.digest) == (dataset.name, dataset.version, dataset.digest)
 
-    Args:
-        out: The folder.
-        dataset: What is to be fetched; null before that is known.
-        force: Whether a dataset that is there may be replaced.
+
+def _ensure_place(out: Path, dataset: OffsideDataset, *, force: bool) -> None:
+    """Refuse a folder that a dataset can't be fetched into.
 
     Raises:
         OutputExistsError: If so.
     """
-    if dataset is None:
-        if not force:
-            ensure_place(out, name="", force=False)
-        return
     ensure_place(out, name=dataset.name, force=force)
     there = {str(decision["id"]) for decision in read_decisions(dataset.path)}
     lost = [decision for decision in tombstones_in(out) if str(decision["id"]) not in there]

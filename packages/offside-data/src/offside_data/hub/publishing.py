@@ -17,7 +17,7 @@ from offside_data.dataset.card import Card, read_raw, split_front_matter
 from offside_data.dataset.card_block import CardIdentity
 from offside_data.dataset.card_text import CONTACT, HOME, write_sections
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.replacing import is_dataset_file
+from offside_data.dataset.storage import is_dataset_file
 from offside_data.dataset.versions import parse_version
 from offside_data.errors import CardError, HubError, ReleaseError, UsageError
 from offside_data.hub.benchmark import EVAL_FILE, eval_yaml
