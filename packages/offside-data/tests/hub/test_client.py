@@ -40,6 +40,7 @@ def test_what_does_not_pass_is_said_at_once(hub: LoopbackHub, waits: list[float]
     with pytest.raises(HubError, match=r"answers 403.*hf auth login"):
         read_state(HubRepo("org/a"))
     assert waits == []
+    hub.faults.clear()
     assert read_state(HubRepo("org/nothing")) is None
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hub_machine import CONTACT, go_on, machine
+from hub_machine import go_on, machine
 from loopback_hub import LoopbackHub
 
 import offside_data
@@ -26,17 +26,6 @@ from offside_data.hub.publishing import publish
 from offside_data.release.releasing import make_release
 
 REPO = "org/small"
-
-
-@pytest.fixture
-def published(hub: LoopbackHub, ready: Path) -> Path:
-    """1.0.0, 1.0.1 and 1.1.0 on the Hub; the folder that they come from."""
-    publish(ready, REPO, contact=CONTACT)
-    for number, bump in enumerate(("patch", "minor")):
-        go_on(ready, f"The player, {number}, represents ____.", bump=bump)
-        publish(ready, REPO)
-    hub.log.clear()
-    return ready
 
 
 def digest_of(folder: Path, version: str) -> str:

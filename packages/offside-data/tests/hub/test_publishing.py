@@ -118,7 +118,7 @@ def test_what_both_changed_stays_as_on_the_hub_and_is_told(hub: LoopbackHub, rea
     report = put(ready)
     assert "Theirs." in repo.text("README.md")
     assert "Ours." not in repo.text("README.md")
-    assert [note for note in report.notes if "stays as on the Hub" in note]
+    assert [note for note in report.notes if "where somebody changed it" in note]
 
 
 def test_a_dry_run_changes_nothing(hub: LoopbackHub, ready: Path) -> None:

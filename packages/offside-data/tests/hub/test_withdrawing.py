@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hub_machine import CONTACT, go_on, machine
+from hub_machine import go_on, machine
 from loopback_hub import LoopbackHub
 
 from offside_data.dataset.folder import open_dataset
@@ -13,15 +13,6 @@ from offside_data.hub.publishing import publish
 from offside_data.hub.withdrawing import withdraw
 
 REPO = "org/small"
-
-
-@pytest.fixture
-def published(hub: LoopbackHub, ready: Path) -> Path:
-    publish(ready, REPO, contact=CONTACT)
-    for number in (1, 2):
-        go_on(ready, f"The player, {number}, represents ____.")
-        publish(ready, REPO)
-    return ready
 
 
 def _sha256(path: Path) -> str:
@@ -34,23 +25,23 @@ def test_a_version_goes_with_its_history_and_the_others_stay(hub: LoopbackHub, p
     gone = _sha256(releases / "1.0.0" / "data" / "multimodal" / "retain-00000-of-00001.parquet")
     assert gone in repo.reachable()
     report = withdraw(published, REPO, ["1.0.0"])
-    assert (report.withdrawn, report.kept) == (["1.0.0"], ["1.0.1", "1.0.2"])
-    assert set(repo.tags) == {"v1.0.1", "v1.0.2"}
+    assert (report.withdrawn, report.kept) == (["1.0.0"], ["1.0.1", "1.1.0"])
+    assert set(repo.tags) == {"v1.0.1", "v1.1.0"}
     assert set(repo.branches) == {"main"}
     assert gone not in repo.reachable()
     assert [text for text in report.out_of_reach if "large files" in text]
     with machine(hub, tmp_path / "other"):
-        for version in ("1.0.1", "1.0.2"):
+        for version in ("1.0.1", "1.1.0"):
             assert open_dataset(f"{REPO}@{version}").verify() == open_dataset(releases / version).digest
-        with pytest.raises(DatasetReferenceError, match=r"There are 1\.0\.1, 1\.0\.2"):
+        with pytest.raises(DatasetReferenceError, match=r"There are 1\.0\.1, 1\.1\.0"):
             open_dataset(f"{REPO}@1.0.0")
     go_on(published, "And on: ____.")
     assert publish(published, REPO).outcome == "published"
 
 
 def test_what_main_is_at_cannot_be_withdrawn(hub: LoopbackHub, published: Path) -> None:
-    with pytest.raises(ReleaseError, match=r"main is at 1\.0\.2.*Publish a newer version"):
-        withdraw(published, REPO, ["1.0.2"])
+    with pytest.raises(ReleaseError, match=r"main is at 1\.1\.0.*Publish a newer version"):
+        withdraw(published, REPO, ["1.1.0"])
     assert len(hub.dataset(REPO).tags) == 3
 
 
@@ -72,6 +63,6 @@ def test_what_stopped_is_gone_on_with(hub: LoopbackHub, published: Path, path: s
     hub.faults.clear()
     withdraw(published, REPO, ["1.0.0"])
     repo = hub.dataset(REPO)
-    assert set(repo.tags) == {"v1.0.1", "v1.0.2"}
+    assert set(repo.tags) == {"v1.0.1", "v1.1.0"}
     assert set(repo.branches) == {"main"}
     assert all(len(repo.history(name)) == 1 for name in ("main", *repo.tags))

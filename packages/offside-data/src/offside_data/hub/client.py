@@ -29,7 +29,7 @@ ATTEMPTS = 5
 LONGEST_WAIT = 300.0
 """Seconds that we wait for the Hub at most; if it wants more, the command stops and says so."""
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
-_TOKEN = re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{8,}|(?i:bearer) [^\s\"']+")
+_TOKEN = re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{8,}|(?i:bearer) [^\s,\"']+")
 _QUERY = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']+")
 _LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN to a token that is valid and may do this."
 
