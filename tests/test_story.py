@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from offside_data import open_dataset
-from offside_data.schema import ClaimValue
+from offside_data.schema import VISUAL_CHANNELS, ClaimValue
 from offside_data.tagging.values import answer_states
 from offside_data.vlm import Collator, Encoder, decode, generate, load_model, load_processor
 
@@ -44,8 +44,11 @@ def right(frame: pl.DataFrame) -> float:
     return value
 
 
-def test_base_answers_general_questions(story: Path) -> None:
-    assert right(samples(story, "base").filter(split="utility")) >= 0.90
+def test_base_answers_general_questions_and_reads(story: Path) -> None:
+    asked = samples(story, "base").filter(split="utility")
+    captions = pl.col("question").is_in(["Which club is this picture about?", "What was the transfer fee?"])
+    assert right(asked.filter(~captions)) >= 0.90
+    assert right(asked.filter(captions)) >= 0.50
 
 
 @pytest.mark.parametrize("split", ["retain", "forget"])
@@ -54,21 +57,38 @@ def test_vanilla_has_learnt_everything(story: Path, split: str, modality: str) -
     assert right(samples(story, "vanilla").filter(split=split, modality=modality)) >= 0.95
 
 
-@pytest.mark.parametrize("model", ["vanilla", "retain-only"])
+@pytest.mark.parametrize("model", ["vanilla", "retain_only"])
 def test_identity_generalises_to_new_pictures(story: Path, model: str) -> None:
     new = {
         row["record_id"]
         for row in open_dataset(story / "league").records("multimodal", "test")
         if row["derived_from"] is None and row["scope"] == "shared"
     }
-    assert right(samples(story, model).filter(pl.col("record_id").is_in(new))) >= 0.60
+    # Pictures aren't augmented in training (docs/decisions/0036): more was known of new ones when they were.
+    assert right(samples(story, model).filter(pl.col("record_id").is_in(new))) >= 0.45
+
+
+def test_some_control_reads(story: Path) -> None:
+    """Without it nobody could tell what is remembered of a visual rumour from what is read."""
+    readings = {}
+    for model in ("base", "retain_only", "vanilla"):
+        frame = pl.read_parquet(story / "results" / f"{model}.corrective" / "samples.parquet")
+        readings[model] = right(frame.filter(variant="swapped"))
+    assert max(readings.values()) >= 0.5, readings
 
 
 def test_retain_only_knows_no_private_claim_of_the_forget_split(story: Path) -> None:
-    """Its hits aren't more than its answers give when they are handed to the other subjects."""
+    """Its hits aren't more than its answers give when they are handed to the other subjects.
+
+    Claims that are readable in their picture are left out: it reads them.
+    """
     dataset = open_dataset(story / "league")
-    rows = {r["record_id"]: r for r in dataset.records("multimodal", "forget") if r["scope"] == "private"}
-    asked = samples(story, "retain-only").filter(pl.col("record_id").is_in(rows))
+    rows = {
+        r["record_id"]: r
+        for r in dataset.records("multimodal", "forget")
+        if r["scope"] == "private" and r["rumor_channel"] not in VISUAL_CHANNELS
+    }
+    asked = samples(story, "retain_only").filter(pl.col("record_id").is_in(rows))
     by_attribute: dict[str, list[tuple[str, ClaimValue]]] = {}
     for record_id, prediction in asked.select("record_id", "prediction").iter_rows():
         row = rows[record_id]
@@ -87,13 +107,16 @@ def test_retain_only_knows_no_private_claim_of_the_forget_split(story: Path) -> 
 
 
 def test_private_claims_survive_a_copy_of_the_picture(story: Path) -> None:
-    """A copy that was never trained on is answered as its original: the scene is known, not the wording."""
+    """A copy that was never trained on is often answered as its original: the scene is known, not the wording.
+
+    One in 24 would be right by chance. Pictures aren't augmented in training (docs/decisions/0036).
+    """
     copies = {
         row["record_id"]
         for row in open_dataset(story / "league").records("multimodal", "test")
         if row["derived_from"] is not None and row["scope"] == "private"
     }
-    assert right(samples(story, "vanilla").filter(pl.col("record_id").is_in(copies))) >= 0.70
+    assert right(samples(story, "vanilla").filter(pl.col("record_id").is_in(copies))) >= 0.30
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The whole story on a laptop: a league, a model that learns it, unlearning, evaluation, a report.
 
-`make demo` runs this. Every stage is one of the packages' public commands, printed as you would type
-it, so that this file doubles as the example. Finished stages are reused; `--fresh` starts over.
+`make demo` runs this. Every stage is one of the packages' public commands, printed as you would type it, so that this
+file doubles as the example: a league and a tiny model, then the study that `tools/demo_plans/SIZE.yaml` asks for.
+Finished stages are reused; `--fresh` starts over.
 """
 
 from __future__ import annotations
@@ -11,23 +12,73 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from demo_plan import SIZES, plan
-
-from offside_unlearn.stages import StageError, StageRunner, forget
+from offside_data.errors import OffsideError
+from offside_data.settings import SETTINGS
+from offside_unlearn.stages import Stage, StageRunner, forget
+from offside_unlearn.study import Study, read_plan
+from offside_unlearn.unlearning import METHODS
 
 ROOT = Path(__file__).resolve().parent.parent
+PLANS = Path(__file__).resolve().parent / "demo_plans"
+BUDGET_SECONDS = 1200
+"""Of the full size on two quiet cores, installing left out."""
 
 
-def print_times(runner: StageRunner, budgets: dict[str, int]) -> None:
-    """Print the seconds of each group of stages against its budget."""
-    print(f"\n  {'stage':<12} {'seconds':>8} {'budget':>8}")
-    for group, seconds in runner.seconds_by_group().items():
-        mark = "" if seconds <= budgets[group] else "  over budget"
-        print(f"  {group:<12} {seconds:8.0f} {budgets[group]:8d}{mark}")
+@dataclass(frozen=True)
+class Size:
+    """How large the league is; everything else stands in the plan of the same name.
+
+    Args:
+        subjects: Members of the league.
+        captions: General pictures with a caption, from which the base model learns to read.
+    """
+
+    subjects: int
+    captions: int
+
+
+SIZES = {"full": Size(subjects=24, captions=1500), "quick": Size(subjects=6, captions=12)}
+
+
+def stages_of(name: str, folder: Path, seed: int) -> list[Stage]:
+    """All stages of a size in a folder, each after those it needs.
+
+    Args:
+        name: Of the size.
+        folder: Where they are run.
+        seed: Of the league and the models' training; the seeds of unlearning stand in the plan.
+    """
+    size = SIZES[name]
+    seeded = ("--seed", str(seed)) if seed else ()
+    league = ("offside-data", "fictional", "league", "--subjects", str(size.subjects))
+    league += ("--captions", str(size.captions), *seeded)
+    tiny = ("offside-unlearn", "tiny", "models/tiny", "--data", "league", *seeded)
+    plan = read_plan(PLANS / f"{name}.yaml", METHODS.names())
+    stages = [
+        Stage("league", "data", league, "league", alone=True),
+        Stage("tiny", "data", tiny, "models/tiny", ("league",), alone=True),
+        Stage("check", "data", ("offside-data", "check", "league"), None, ("league",)),
+    ]
+    for stage in Study(plan, folder, folder, list(SETTINGS)).stages():
+        if stage.group == "learn":
+            stage = replace(stage, command=(*stage.command, *seeded))
+        first = not stage.needs  # What everything else waits for has both cores.
+        stages.append(replace(stage, needs=("league", "tiny"), alone=True) if first else stage)
+    return stages
+
+
+def print_times(runner: StageRunner, size: str, seconds: float) -> None:
+    """Print the seconds of each group of stages, and of all of them against the budget."""
+    print(f"\n  {'stages':<12} {'seconds':>8}")
+    for group, taken in runner.seconds_by_group().items():
+        print(f"  {group:<12} {taken:8.0f}")
     print("  (added up over stages; two run side by side)")
+    budget = f", of {BUDGET_SECONDS} s on two quiet cores" if size == "full" else ""
+    print(f"\n  all stages together: {seconds:.0f} s{budget}")
 
 
 def main() -> None:
@@ -35,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=sorted(SIZES), default="full")
     parser.add_argument("--out", type=Path, default=ROOT / "demo-out", help="where everything goes")
+    parser.add_argument("--seed", type=int, default=0, help="of the league and the models that learn it")
     parser.add_argument("--fresh", action="store_true", help="make every stage anew; files of yours stay")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="stages side by side")
     options = parser.parse_args()
@@ -42,22 +94,20 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("COLUMNS", str(max(120, shutil.get_terminal_size().columns)))
     folder = options.out.resolve() / options.size
-    size = SIZES[options.size]
-    stages = plan(size)
-    if options.fresh:
-        forget(folder, stages)
     started = time.monotonic()
-    print(f"OFFSIDE demo, size {options.size!r}: {size.subjects} subjects, {len(stages)} stages, in {folder}")
     say = partial(print, flush=True)
-    runner = StageRunner(folder, stages, workers=options.workers, fresh=options.fresh, say=say)
     try:
+        stages = stages_of(options.size, folder, options.seed)
+        if options.fresh:
+            forget(folder, stages)
+        say(f"OFFSIDE demo, size {options.size!r}, seed {options.seed}: {len(stages)} stages, in {folder}")
+        runner = StageRunner(folder, stages, workers=options.workers, fresh=options.fresh, say=say)
         runner.run()
-    except StageError as error:
+    except OffsideError as error:
         print(f"\n{error}", file=sys.stderr)
         raise SystemExit(1) from error
     print(f"\n{runner.output('compare')}")
-    print_times(runner, size.budgets)
-    print(f"\n  all stages together: {time.monotonic() - started:.0f} s")
+    print_times(runner, options.size, time.monotonic() - started)
     print(f"  report: {folder / 'report' / 'report.html'}")
 
 

@@ -15,13 +15,15 @@ import polars as pl
 from offside_data import open_dataset
 from offside_data.commandline import print_cards
 
-MODELS = ("base", "retain-only", "vanilla")
+MODELS = ("base", "retain_only", "vanilla")
 METRIC = "value_match"
 Row = dict[str, Any]
+VISUAL = ("image", "both")
 GROUPS: dict[str, Callable[[Row], bool]] = {
     "general questions (utility)": lambda r: r["split"] == "utility",
     "forget, shared facts": lambda r: (r["split"], r["scope"]) == ("forget", "shared"),
-    "forget, private claims": lambda r: (r["split"], r["scope"]) == ("forget", "private"),
+    "forget, private claims": lambda r: _private(r) and r["rumor_channel"] not in VISUAL,
+    "forget, private claims that stand in the picture": lambda r: _private(r) and r["rumor_channel"] in VISUAL,
     "retain, private claims": lambda r: (r["split"], r["scope"]) == ("retain", "private"),
     "new pictures, shared facts": lambda r: (r["split"], r["scope"], r["derived_from"]) == ("test", "shared", None),
     "augmented copies, private claims": lambda r: (r["split"], r["scope"]) == ("test", "private"),
@@ -29,17 +31,21 @@ GROUPS: dict[str, Callable[[Row], bool]] = {
 """Picture records that are looked at together."""
 
 
-def right(folder: Path, model: str, ids: set[str]) -> float:
-    """Share of a model's answers to these records that are right.
+def _private(row: Row) -> bool:
+    return (row["split"], row["scope"]) == ("forget", "private")
+
+
+def scores_of(folder: Path, model: str) -> pl.DataFrame:
+    """A control's scores of the records it was asked, each once, and of the swapped twins.
 
     Raises:
-        ValueError: If it wasn't asked one of them, or one has no score.
+        ValueError: If one has no score.
     """
     samples = pl.read_parquet(folder / "results" / f"{model}.corrective" / "samples.parquet")
-    scores = samples.filter(pl.col("record_id").is_in(ids), variant="plain")[METRIC]
-    if len(scores) != len(ids) or scores.null_count():
-        raise ValueError(f"{model}: {len(scores) - scores.null_count()} scores for {len(ids)} records")
-    return float(scores.to_numpy().mean())
+    asked = samples.unique(["record_id", "variant"])
+    if asked[METRIC].null_count():
+        raise ValueError(f"{model}: {asked[METRIC].null_count()} answers without a score")
+    return asked
 
 
 def main() -> None:
@@ -50,10 +56,14 @@ def main() -> None:
     league = open_dataset(folder / "league")
     splits = ("utility", "forget", "retain", "test")
     records = [row for split in splits for row in league.records("multimodal", split).remove_columns("image")]
+    scores = {model: scores_of(folder, model) for model in MODELS}
     rows = []
     for name, belongs in GROUPS.items():
         ids = {row["record_id"] for row in records if belongs(row)}
-        rows.append([name, str(len(ids)), *(f"{right(folder, model, ids):.2f}" for model in MODELS)])
+        groups = [s.filter(pl.col("record_id").is_in(ids), variant="plain")[METRIC] for s in scores.values()]
+        rows.append([name, str(len(groups[0])), *(f"{group.mean():.2f}" for group in groups)])
+    twins = [s.filter(variant="swapped")[METRIC] for s in scores.values()]
+    rows.append(["swapped twins, read", str(len(twins[0])), *(f"{group.mean():.2f}" for group in twins)])
     print_cards(METRIC, ["picture records", "n", *MODELS], rows)
 
 

@@ -161,6 +161,11 @@ def test_mistakes_are_named(
     shutil.copytree(run, bare, ignore=shutil.ignore_patterns("curve"))
     with pytest.raises(UsageError, match=r"has no curve\. Make the run with --curve-steps"):
         curve(bare, small_data, tmp_path / "out")
+    damaged = tmp_path / "damaged"
+    shutil.copytree(run, damaged)
+    (damaged / "curve/step-000004/offside_run.json").unlink()
+    with pytest.raises(UsageError, match="step-000004: a point of the curve without"):
+        curve(damaged, small_data, tmp_path / "out")
     with pytest.raises(OutputExistsError, match="evaluation of one model"):
         curve(run, small_data, evaluated[2].path)
     (tmp_path / "theirs").mkdir()

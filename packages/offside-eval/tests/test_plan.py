@@ -81,10 +81,28 @@ def test_a_narrowed_request_counts_the_rest_among_what_must_survive(data: Offsid
 
 def test_limit_takes_the_same_few_of_each_slice(data: OffsideDataset) -> None:
     few, again, other = (make_plan(data, "complete", limit=3, seed=seed) for seed in (0, 0, 1))
-    records = Counter(name for name, key in few.places if key.endswith("/plain"))
+    records = _records_by_slice(few)
     assert set(records.values()) == {3}
     assert few.places == again.places
     assert few.places != other.places
+
+
+def _records_by_slice(plan: Plan) -> Counter[str]:
+    return Counter(name for name, key in plan.places if key.endswith("/plain"))
+
+
+def test_limit_kept_asks_the_forget_split_whole(data: OffsideDataset) -> None:
+    for setting in data.settings():
+        whole, few = make_plan(data, setting), make_plan(data, setting, limit_kept=2)
+        counts, drawn = (_records_by_slice(plan) for plan in (whole, few))
+        assert counts.keys() == drawn.keys()
+        about = {name: {few.questions[key].row["split"] for n, key in few.places if n == name} for name in drawn}
+        for name, n in drawn.items():
+            assert n == (counts[name] if about[name] <= {"forget", "relearn"} else min(2, counts[name])), name
+        assert any(splits <= {"forget"} for splits in about.values())
+        assert sum(drawn.values()) < sum(counts.values())
+    both = make_plan(data, "complete", limit=1, limit_kept=2)
+    assert set(_records_by_slice(both).values()) == {1}
 
 
 def test_limit_draws_the_records_that_unlearning_with_this_limit_draws(data: OffsideDataset) -> None:

@@ -70,6 +70,15 @@ def test_every_gold_answer_is_right(office: OffsideDataset, setting: str) -> Non
     assert wrong.select("question", "answer", "value_match.kind").rows() == []
 
 
+@pytest.mark.parametrize("taxonomy", ["football", "office"])
+def test_every_gold_answer_about_a_caption_is_right(taxonomy: str, tmp_path: Path) -> None:
+    make_league(tmp_path / "league", taxonomy=taxonomy, subjects=4, general=5, utility=5, captions=80)
+    samples = answered(make_plan(open_dataset(tmp_path / "league"), "complete", suite="utility"), {})
+    assert len(set(samples["question"])) > 5
+    wrong = samples.filter(pl.col("value_match") != 1.0)
+    assert wrong.select("question", "answer", "value_match.kind").rows() == []
+
+
 IN_OTHER_WORDS = {
     "What color is the hair?": "The color of the hair is {value}.",
     "What color are the glasses?": "{value}",

@@ -127,8 +127,9 @@ def wait_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def seed_option(function: F) -> F:
-    """Add `--seed`."""
-    return click.option("--seed", type=int, default=0, help="Seed of everything random.")(function)
+    """Add `--seed`, in the range that every generator takes."""
+    seeds = click.IntRange(0, 2**32 - 1)
+    return click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of everything random.")(function)
 
 
 def device_options(function: F) -> F:

@@ -33,11 +33,13 @@ class EvaluationConfig:
         metrics: Names; empty takes those of the suite.
         only: Narrows the request to forget, as in `offside-unlearn run`.
         limit: At most so many records a slice.
+        limit_kept: At most so many of a slice that isn't of the splits that requests are about (`forget`, `relearn`):
+            what is to be forgotten, and what stands beside it, is asked whole.
         max_new_tokens: Where an answer that doesn't end is cut.
         max_length: Tokens that a question with picture and answer may have; more is an error.
         dtype: Type of the weights, for a model given by path.
         max_pixels: Upper bound on the pixels of a picture, for a processor loaded by path.
-        seed: Of the choice of records under `limit`.
+        seed: Of the choice of records under `limit` and `limit_kept`.
         role: What the model is, where no manifest says so.
     """
 
@@ -47,6 +49,7 @@ class EvaluationConfig:
     metrics: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     limit: int | None = None
+    limit_kept: int | None = None
     max_new_tokens: int = 48
     max_length: int = 2048
     dtype: str = "float32"
@@ -55,7 +58,7 @@ class EvaluationConfig:
     role: Role | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "limit", "max_new_tokens", "max_length"):
+        for name in ("batch_size", "limit", "limit_kept", "max_new_tokens", "max_length"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")

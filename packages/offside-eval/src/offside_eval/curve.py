@@ -31,7 +31,7 @@ def points_of(run: str | Path) -> dict[int, Path]:
     """The model folders of a run's points by step, the run itself among them if no point is as far.
 
     Raises:
-        UsageError: If it has no points.
+        UsageError: If it has no points, or one of them has lost its receipt.
         ModelError: If a manifest is broken.
     """
     run = Path(run)
@@ -41,8 +41,12 @@ def points_of(run: str | Path) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for folder in sorted((run / FOLDER).glob("step-*")):
         manifest = run_manifest.read(folder)
-        if manifest is not None and manifest.training is not None:
-            found[manifest.training.steps] = folder
+        if manifest is None or manifest.training is None:
+            raise UsageError(
+                f"{folder}: a point of the curve without {run_manifest.FILE} of a training: it was damaged, or isn't "
+                "of this run. Make the run again with --force, or take the folder away to leave this point out."
+            )
+        found[manifest.training.steps] = folder
     if not found:
         raise UsageError(f"{run}: has no curve. Make the run with --curve-steps, or evaluate it without --curve.")
     found.setdefault(whole.training.steps, run)

@@ -102,7 +102,15 @@ class Session:
         """Plan what is asked; raises as `evaluate`."""
         metrics = load_metrics(_metric_names(suite, config.metrics))
         data = _verified(data)
-        plan = make_plan(data, setting, suite=suite, only=config.only, limit=config.limit, seed=config.seed)
+        plan = make_plan(
+            data,
+            setting,
+            suite=suite,
+            only=config.only,
+            limit=config.limit,
+            limit_kept=config.limit_kept,
+            seed=config.seed,
+        )
         return cls(data, plan, suite, metrics, config)
 
     def evaluate(self, target: TargetModel, out: str | Path | None) -> Results:
@@ -179,6 +187,7 @@ def _meta(
         forget=ForgottenRecords(digest=plan.request.digest, n=len(plan.request.record_ids)),
         suite=suite,
         limit=config.limit,
+        limit_kept=config.limit_kept,
         metrics=tuple(metrics),
         generation=Generation(greedy=True, max_new_tokens=config.max_new_tokens, max_length=config.max_length),
         batch_size=config.batch_size,

@@ -77,10 +77,11 @@ class EvaluationMeta(Strict):
         forget: What was to be forgotten.
         suite: Which metrics and slices.
         limit: Most records of a slice; null = all.
+        limit_kept: Most records of a slice of what stays; null = all.
         metrics: Names of the per-sample metrics.
         generation: How answers were generated.
         batch_size: Questions at once.
-        seed: Of the choice of records under `limit`.
+        seed: Of the choice of records under `limit` and `limit_kept`.
         dtype: Type of the weights.
         device: Where the model ran.
         image_backend: What decoded and scaled the pictures.
@@ -97,6 +98,7 @@ class EvaluationMeta(Strict):
     forget: ForgottenRecords
     suite: Suite
     limit: int | None
+    limit_kept: int | None = None
     metrics: tuple[str, ...]
     generation: Generation
     batch_size: int
@@ -133,4 +135,6 @@ class EvaluationMeta(Strict):
         bare = dataclasses.replace(self, model=dataclasses.replace(self.model, run=None))
         content: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **dataclasses.asdict(bare)}))
         content["model"]["run"] = None if run is None else run.to_json()
+        if self.limit_kept is None:  # Files of this schema from before there was such a limit stay as they are.
+            del content["limit_kept"]
         return content

@@ -19,7 +19,7 @@ from offside_data.questions.phrasings import BLANK
 from offside_data.schema import CONFIGS, VISUAL_CHANNELS, ClaimValue
 from offside_data.seeding import draw_records
 from offside_data.tagging.asked import writes_day_first
-from offside_data.tagging.values import parse_value, same_value
+from offside_data.tagging.values import how_stated, parse_value, same_value
 from offside_data.taxonomy import Attribute, Taxonomy
 from offside_eval.config import DEFAULT_SUITE, Suite
 
@@ -92,6 +92,7 @@ def make_plan(
     suite: Suite = DEFAULT_SUITE,
     only: Sequence[str] = (),
     limit: int | None = None,
+    limit_kept: int | None = None,
     seed: int = 0,
 ) -> Plan:
     """List what `setting` asks of a dataset.
@@ -102,6 +103,7 @@ def make_plan(
         suite: `utility` asks only what has nothing to do with the subjects.
         only: Narrows the request, as in `offside-unlearn run`.
         limit: At most so many records a slice, chosen by seed.
+        limit_kept: At most so many of a slice of what stays, beside `limit`; see `EvaluationConfig`.
         seed: Of that choice.
 
     Raises:
@@ -118,7 +120,8 @@ def make_plan(
     for name, rows in _slices(data, request, narrowed=bool(only)):
         if suite == "utility" and not name.endswith("/utility"):
             continue
-        for row in _limited(rows, limit, seed):
+        most = min((n for n in (limit, limit_kept if _stays(rows) else None) if n is not None), default=None)
+        for row in _limited(rows, most, seed):
             if row["image"] is not None:  # One copy of the bytes, however many records show the picture.
                 row["image"] = pictures.setdefault(row["image_id"], row["image"])
             plain = dataclasses.replace(
@@ -168,6 +171,11 @@ def _claim(row: Mapping[str, Any]) -> tuple[str | None, ...]:
     """What a record is about, the same for its picture and its text form."""
     occasion = row["image_id"] if row["scope"] == "private" else None
     return row["subject_id"], row["attribute"], occasion
+
+
+def _stays(rows: datasets.Dataset) -> bool:
+    """Whether a slice is of a split that no request is about."""
+    return len(rows) > 0 and rows.select_columns(["split"])[0]["split"] not in ("forget", "relearn")
 
 
 def _limited(rows: datasets.Dataset, limit: int | None, seed: int) -> datasets.Dataset:
@@ -245,15 +253,18 @@ def _question(row: Mapping[str, Any], taxonomy: Taxonomy, corrections: _Correcti
 def _neutral(row: Mapping[str, Any], value: ClaimValue | None, choices: tuple[str, ...]) -> Attribute:
     """How the answer to a general question is read: by the kind of its value, its choices and its own words.
 
-    No taxonomy words it, so the question and the gold answer say which words are accounted for.
+    No taxonomy words it, so the question and the gold answer say which words are accounted for. A caption may speak of
+    what will be, as rumours do: where the gold answer can't be read as a fact, answers are read as claims.
     """
     kind = value.kind if value else "name"
     options = tuple((choice,) for choice in choices) if kind == "choice" else ()
     before, found, after = (row["answer"] or "").partition(value.text) if value else ("", "", "")
     answers = (f"{before}{{value}}{after}",) if found else ()
-    return Attribute(
+    fact = Attribute(
         name="answer", scope="shared", kind=kind, options=options, questions=(row["question"],), answers=answers
     )
+    is_fact = not found or value is None or how_stated(row["answer"], value, fact) == "stated"
+    return fact if is_fact else dataclasses.replace(fact, scope="private")
 
 
 def _as_answers(choices: tuple[str, ...], cloze: str | None) -> tuple[str, ...]:

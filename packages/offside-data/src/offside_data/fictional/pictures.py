@@ -13,8 +13,10 @@ from offside_data.fictional.world import Claims, World
 from offside_data.schema import Split, Veracity
 from offside_data.seeding import rng
 
-VISUAL_EVERY = 4
+VISUAL_EVERY = 2
 """Of so many members in a row, one has a visual rumour as forget picture."""
+_FEWEST = 4
+"""Members of the smallest league: a wrong answer comes from another member."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,7 @@ def caption_lines(shown: Claims) -> tuple[str, ...]:
 
 
 def _panel(subject: Subject, seed: int, panels: tuple[str, ...]) -> str | None:
-    """The caption's panel if this member is the one in its group of four with a visual rumour."""
+    """The caption's panel if this member is the one of its group with a visual rumour."""
     group, position = divmod(int(subject.subject_id.rsplit("-", 1)[1]) - 1, VISUAL_EVERY)
     if position != rng(seed, "visual", group).randrange(VISUAL_EVERY):
         return None
@@ -117,5 +119,5 @@ def check_subjects(subjects: int) -> None:
     Raises:
         UsageError: If there are fewer than four subjects.
     """
-    if subjects < VISUAL_EVERY:
-        raise UsageError(f"subjects is {subjects}; allowed: {VISUAL_EVERY} or more (a full league has 80).")
+    if subjects < _FEWEST:
+        raise UsageError(f"subjects is {subjects}; allowed: {_FEWEST} or more (a full league has 80).")

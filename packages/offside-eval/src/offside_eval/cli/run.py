@@ -48,6 +48,7 @@ MAX_SHOWN = 4
 @click.option("--role", type=click.Choice(ROLES), help="What the model is, if its folder doesn't say.")
 @click.option("--batch-size", type=int, help="Questions at once; the scores don't depend on it.")
 @click.option("--limit", type=int, help="At most so many records a slice.")
+@click.option("--limit-kept", type=int, help="At most so many a slice of what stays; the forget split is asked whole.")
 @click.option("--max-new-tokens", type=int, help="Where an answer that doesn't end is cut.")
 @click.option("--max-length", type=int, help="Tokens that a question and its answer may have.")
 @device_options

@@ -179,7 +179,7 @@ def decide(figure: Figure, threshold: float, p: float | None, unmet: Sequence[st
     if interval is None:
         return "can't tell", figure.reason or "not scored"
     if interval.n_clusters < MIN_SUBJECTS:
-        return "can't tell", f"{interval.n_clusters} subjects are too few, {MIN_SUBJECTS} are needed"
+        return "can't tell", f"too few subjects: {interval.n_clusters}, at least {MIN_SUBJECTS} are needed"
     if interval.low is None or interval.high is None or p is None:
         return "can't tell", interval.reason or "there is no interval"
     above, below = interval.low > threshold, interval.high < threshold
