@@ -137,7 +137,8 @@ class HubRepo:
         elif isinstance(error, RepositoryNotFoundError):
             told += f". There is no {self.kind} {self.name}, or this token may not see it. {_LOG_IN}"
         elif status in (401, 403):
-            told += f". {'The token is missing, expired or wrong' if status == 401 else 'It may not'}. {_LOG_IN}"
+            what = "The token is missing, expired or wrong" if status == 401 else "This token has no right to that"
+            told += f". {what}. {_LOG_IN}"
         elif status in _PASSING:
             told += ". Try again later"
         message = f"{self.name}: can't {doing}: {told.rstrip('.')}."
