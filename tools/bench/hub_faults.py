@@ -1,6 +1,6 @@
 """What publish and fetch do when the Hub, the network or the disk fails: the table of docs/reliability.md.
 
-    python tools/bench/faults.py [--only NAME] [--json]
+    python tools/bench/hub_faults.py [--only NAME] [--json]
 
 Each fault is planted into a loopback Hub (`packages/offside-data/tests/loopback_hub.py`); the command is run, then run
 again without the fault, as a person would. It is an error if anything is doubled, lost or half-written after either, or
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import errno
 import io
 import json
@@ -265,7 +266,7 @@ def main() -> int:
     for outcome in run_all(asked.only):
         bad += bool(outcome.problems)
         if asked.json:
-            print(json.dumps(outcome.__dict__), flush=True)
+            print(json.dumps(dataclasses.asdict(outcome)), flush=True)
             continue
         first = outcome.first if not outcome.message else f"stopped: {outcome.message.splitlines()[0]}"
         first = first.replace("|", "\\|").replace("http://127.0.0.1", "http://HUB")
