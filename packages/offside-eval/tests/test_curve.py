@@ -24,7 +24,7 @@ from offside_eval.inference.saved import SavedBatches
 from offside_eval.results import ResultsError
 
 CONFIG = EvaluationConfig(limit=2, max_new_tokens=8, batch_size=8, device="cpu")
-FILES = ("samples.parquet", "aggregates.json", "results.json", "model_index.yaml")
+FILES = ("samples.parquet", "aggregates.json", "results.json", "model_index.yaml", "eval_results.yaml")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from offside_eval.inference.saved import SavedBatches
 from offside_eval.metrics import metric_names
 
 CONFIG = EvaluationConfig(limit=3, max_new_tokens=12, batch_size=4, device="cpu", role="vanilla")
-SCORES = ("samples.parquet", "aggregates.json", "results.json", "model_index.yaml")
+SCORES = ("samples.parquet", "aggregates.json", "results.json", "model_index.yaml", "eval_results.yaml")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

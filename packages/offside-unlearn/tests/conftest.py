@@ -6,12 +6,15 @@ import copy
 import io
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+# For the loopback Hub; last, so that nothing here is hidden by a name there.
+sys.path.append(str(Path(__file__).parents[2] / "offside-data" / "tests"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 

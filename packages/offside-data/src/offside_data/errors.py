@@ -109,6 +109,36 @@ class ReleaseError(OffsideError):
     """A dataset can't be released, or not under this number; the message lists what stands against it."""
 
 
+class HubError(OffsideError):
+    """The Hub refused something, or couldn't be asked.
+
+    Args:
+        message: What was asked for, what came back, what to do.
+        status: The HTTP status of the answer; null where there was none.
+        passing: Whether the same may succeed later.
+        wait: Seconds after which the Hub wants to be asked again, if it said so.
+
+    Attributes:
+        status, passing, wait: As given.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, passing: bool = False, wait: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.passing = passing
+        self.wait = wait
+
+
+class HubNotFoundError(HubError):
+    """There is no such repository, or the token may not see it."""
+
+
+class HubUnreachableError(HubError):
+    """The Hub can't be reached, or isn't to be: `HF_HUB_OFFLINE`."""
+
+
 class PluginError(UsageError):
     """A plugin name is unknown, defined twice, or its module breaks its contract."""
 

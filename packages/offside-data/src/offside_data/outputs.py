@@ -75,7 +75,7 @@ def others_in(folder: Path) -> list[str]:
         raise OutputExistsError(f"{folder} is a file; give a folder to write to.")
     names = sorted(os.listdir(folder)) if folder.is_dir() else []
     if (folder / WORK_FOLDER).is_dir():
-        means_nothing = is_passing if _written(folder) else lambda name: is_passing(name) or name == _WRITTEN
+        means_nothing = is_passing if written_files(folder) else lambda name: is_passing(name) or name == _WRITTEN
         if all(map(means_nothing, os.listdir(folder / WORK_FOLDER))):
             names.remove(WORK_FOLDER)
     return names
@@ -162,17 +162,17 @@ def whole_folder(folder: Path, *, force: bool = False) -> Iterator[Path]:
     """
     with (
         taken_folder(folder, lambda: ensure_free(folder, force=force)),
-        replaced_content(folder, _written) as staged,
+        replaced_content(folder, written_files) as staged,
     ):
         yield staged
         files = sorted(path.relative_to(staged).as_posix() for path in staged.rglob("*") if not path.is_dir())
-        theirs = [name for name in set(files) - set(_written(folder)) if os.path.lexists(folder / name)]
+        theirs = [name for name in set(files) - set(written_files(folder)) if os.path.lexists(folder / name)]
         if theirs:
             raise not_ours(folder, sorted(theirs), "what an earlier command wrote into a folder of its own")
         write_json(work_folder(staged, _WRITTEN), files)
 
 
-def _written(folder: Path) -> list[str]:
+def written_files(folder: Path) -> list[str]:
     """The files that an earlier call wrote into a folder, as far as they are there.
 
     The list is a text that anybody may have edited: it gives no right to anything outside the folder or in its working

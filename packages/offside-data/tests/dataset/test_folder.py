@@ -9,7 +9,7 @@ import pytest
 from raw_card import edit_block
 
 import offside_data
-from offside_data.dataset import folder as module
+from offside_data.dataset import arrow_rows
 from offside_data.dataset.folder import OffsideDataset, load, open_dataset
 from offside_data.errors import (
     CardError,
@@ -84,7 +84,7 @@ def test_large_splits_are_read_through_the_cache_of_datasets(
     small: OffsideDataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     expected = small.records("multimodal", "retain").to_list()
-    monkeypatch.setattr(module, "IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr(arrow_rows, "IN_MEMORY_BYTES", 10)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
     rows = open_dataset(small.path).records("multimodal", "retain")
     assert rows.cache_files

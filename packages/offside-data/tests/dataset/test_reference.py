@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from raw_card import edit_block
 
-from offside_data.dataset.folder import OffsideDataset
-from offside_data.dataset.reference import Reference, parse_reference, resolve
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.reference import Reference, local_folder, parse_reference
 from offside_data.errors import CardError, DatasetReferenceError
 
 # Each range with versions inside and outside, as npm's documentation and its test table have them.
@@ -133,14 +133,18 @@ def test_an_empty_reference_is_refused() -> None:
 
 
 def test_a_folder_resolves_to_what_its_card_says(small: OffsideDataset) -> None:
-    assert resolve(parse_reference(small.path)) == small.ref
+    assert open_dataset(small.path).ref == small.ref
+    assert open_dataset(str(small.path)).ref == small.ref
 
 
 def test_what_cannot_be_resolved(tmp_path: Path, fresh: OffsideDataset) -> None:
     with pytest.raises(DatasetReferenceError, match=r"no such dataset folder.*offside-data fictional"):
-        resolve(parse_reference(tmp_path / "gone"))
-    with pytest.raises(DatasetReferenceError, match=r"comes with a later release.*Give a folder"):
-        resolve(parse_reference("org/name@^1.0"))
+        open_dataset(tmp_path / "gone")
     edit_block(fresh.path, digest="md5:1")
     with pytest.raises(CardError, match=r"block `offside:`: key 'digest': must be sha256"):
-        resolve(parse_reference(fresh.path))
+        open_dataset(fresh.path)
+
+
+def test_what_is_published_is_not_changed_in_place() -> None:
+    with pytest.raises(DatasetReferenceError, match=r"never changes.*offside-data fetch org/name@\^1\.0 FOLDER"):
+        local_folder(parse_reference("org/name@^1.0"))

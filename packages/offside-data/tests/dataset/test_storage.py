@@ -12,7 +12,15 @@ import pytest
 from offside_data.dataset import storage
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.rows import frame_of
-from offside_data.dataset.storage import PartWriter, cut_by_picture, read_batches, read_table, unpacked_size, write_file
+from offside_data.dataset.storage import (
+    PartWriter,
+    cut_by_picture,
+    groups_by_picture,
+    read_batches,
+    read_table,
+    unpacked_size,
+    write_file,
+)
 from offside_data.errors import DatasetError
 from offside_data.schema import EncodedImage, Record, Source, record_features, subject_features
 
@@ -50,14 +58,35 @@ def test_groups_never_cut_a_picture_apart() -> None:
     assert starts([], 2) == []
 
 
+def groups(pictures: list[str | None], size: int) -> list[tuple[int, int]]:
+    frame = pl.DataFrame({"image_id": pictures}, schema={"image_id": pl.String})
+    return groups_by_picture(frame, size)
+
+
+def test_row_groups_have_a_largest_size() -> None:
+    assert groups(list("aaabbc"), 3) == [(0, 3), (3, 6)]
+    assert groups(list("aaabbc"), 5) == [(0, 5), (5, 6)]
+    assert groups(list("aaabbc"), 2) == [(0, 2), (2, 3), (3, 5), (5, 6)]
+    assert groups([None] * 5, 2) == [(0, 2), (2, 4), (4, 5)]
+    assert groups([], 2) == []
+
+
+def test_rows_of_any_features_are_cut_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "PICTURES_PER_GROUP", 4)
+    rows = [{"record_id": f"r{n}", "image_id": picture} for n, picture in enumerate("aaabbccccccd")]
+    write_file(tmp_path / "a.parquet", rows, record_features())
+    metadata = pq.ParquetFile(tmp_path / "a.parquet").metadata
+    assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [3, 2, 4, 3]
+    assert pq.read_table(tmp_path / "a.parquet")["record_id"].to_pylist() == [row["record_id"] for row in rows]
+
+
 def test_rows_without_a_picture_may_be_cut_anywhere() -> None:
     assert starts([None] * 5, 2) == [0, 2, 4]
 
 
 def test_a_shared_picture_is_stored_once(
-    tmp_path: Path, make_record: Callable[..., Record], make_png: Callable[..., bytes], monkeypatch: Any
+    tmp_path: Path, make_record: Callable[..., Record], make_png: Callable[..., bytes]
 ) -> None:
-    monkeypatch.setattr(storage, "ROWS_PER_GROUP", 100)
     pictures = [make_png(seed, 96) for seed in range(60)]  # 28 KB each: 1.6 MB, above the default limit.
     rows = picture_rows(make_record, pictures, 14)
     writer = write_part(tmp_path, rows, "multimodal")
@@ -65,7 +94,8 @@ def test_a_shared_picture_is_stored_once(
     unique = sum(map(len, pictures))
     assert path.stat().st_size <= 1.2 * unique
     assert writer.size > 14 * unique
-    assert pq.ParquetFile(path).num_row_groups == 8
+    metadata = pq.ParquetFile(path).metadata
+    assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [98] * 8 + [56]
     table = read_table([path], record_features())
     assert table.nbytes < 2 * unique
     assert unpacked_size(table) > 14 * unique
@@ -141,7 +171,7 @@ def test_batches_are_whole_row_groups_and_know_where_pictures_lie(
     make_png: Callable[..., bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(storage, "ROWS_PER_GROUP", 4)
+    monkeypatch.setattr(storage, "PICTURES_PER_GROUP", 6)
     pictures = [make_png(seed) for seed in range(6)]
     rows = picture_rows(make_record, pictures, 3)
     rows[5]["image"] = None

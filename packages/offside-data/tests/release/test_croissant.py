@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,39 @@ def test_the_head_comes_from_the_card(described: dict[str, Any], small: OffsideD
     assert described["description"] == "Four invented people. This dataset contains false claims on purpose."
     assert described["keywords"] == small.card.data["tags"]
     assert small.digest in described["citeAs"]
-    assert described["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    assert described["conformsTo"] == ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
+    assert described["sdVersion"] == small.version
+
+
+def test_origins_reach_down_to_a_value(described: dict[str, Any]) -> None:
+    fields = {field["@id"]: field for part in described["recordSet"] for field in part["field"]}
+    who = fields["multimodal/retain/agreed_value"]["annotation"]
+    assert who["equivalentProperty"] == "prov:wasAttributedTo"
+    told = {child["equivalentProperty"]: child["source"] for child in who["subField"]}
+    assert told["prov:generatedAtTime"]["extract"] == {"column": "annotations"}
+    assert told["prov:generatedAtTime"]["transform"] == {"jsonPath": "at"}
+    assert told["prov:wasAttributedTo"]["transform"] == {"jsonPath": "annotator"}
+    assert fields["text/forget/answer"]["annotation"]["equivalentProperty"] == "prov:hadPrimarySource"
+    assert "annotation" not in fields["subjects/name"]
+    assert described["prov:wasGeneratedBy"]["prov:label"] == "Release 0.1.0"
+    prohibited = [item["odrl:target"]["name"] for item in described["usageInfo"]["odrl:prohibition"]]
+    assert "models trained on the split `forget`" in prohibited
+
+
+def test_mlcroissant_understands_it(fresh: OffsideDataset) -> None:
+    import mlcroissant as mlc
+
+    write_croissant(fresh.path, fresh.card)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = mlc.Dataset(jsonld=str(fresh.path / CROISSANT_FILE)).metadata
+    assert read.ctx.is_v1_1()
+    assert not read.ctx.issues.errors
+    assert read.sd_version == fresh.version
+    part = next(part for part in read.record_sets if part.id == "multimodal/retain")
+    (origin,) = next(field for field in part.fields if field.id.endswith("/agreed_value")).annotations
+    assert origin.equivalentProperty == ["prov:wasAttributedTo"] or "wasAttributedTo" in str(origin.equivalentProperty)
+    assert read.to_json()["prov:wasGeneratedBy"]["prov:label"] == f"Release {fresh.version}"
 
 
 def test_what_was_written_can_be_read(fresh: OffsideDataset, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from offside_data.errors import OutputExistsError
 from offside_data.files import write_json, write_text
 from offside_data.outputs import not_ours, others_in
 from offside_data.progress import log
+from offside_eval.hub_results import eval_results_yaml
 from offside_eval.model_index import model_index_yaml
 from offside_eval.provenance import differences
 from offside_eval.results import AGGREGATES, META, SAMPLES, TIMING, Results
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from offside_eval.meta import EvaluationMeta
 
 PROGRESS = ".progress"
-MODEL_INDEX = "model_index.yaml"
+MODEL_INDEX, HUB_RESULTS = "model_index.yaml", "eval_results.yaml"
 _IDENTITY = "evaluation.json"
-_OURS = (SAMPLES, AGGREGATES, META, TIMING, MODEL_INDEX)
+_OURS = (SAMPLES, AGGREGATES, META, TIMING, MODEL_INDEX, HUB_RESULTS)
 """All files of a finished evaluation."""
 _TELLING = {"model", "dataset", "setting", "metrics"}
 """Keys by which our `results.json` is told from other people's."""
@@ -83,6 +84,7 @@ class OutputFolder:
         """Write the results, `results.json` last, and drop the progress."""
         write_json(self.folder / TIMING, timing)
         write_text(self.folder / MODEL_INDEX, model_index_yaml(results))
+        write_text(self.folder / HUB_RESULTS, eval_results_yaml(results))
         saved = results.save(self.folder)
         for name in _OURS:
             for partial in self.folder.glob(f".{name}.*.partial"):  # Of an earlier attempt that was killed.

@@ -6,6 +6,7 @@ aggregates.json    means with intervals per slice, scope and variant
 results.json       what was evaluated with what: written last, so that its presence means "finished"
 timing.json        seconds and answers a second; apart, so that everything else is byte-identical
 model_index.yaml   the same aggregates as `model-index` metadata for a model card
+eval_results.yaml  those that are the better the higher, as the Hub's `.eval_results/*.yaml`
 ```
 
 A metric `m` fills three columns: `m` (its value, null when not scored), `m.kind` (what sort of

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from offside_data.dataset.folder import folder_of
+from offside_data.dataset.folder import folder_of, own_folder
 from offside_data.dataset.journal import changing, state_of
 from offside_data.errors import OffsideError
 from offside_data.progress import log
@@ -36,7 +36,7 @@ def changes(*, when: str = "", unless: str = "") -> Callable[[Callable[P, Result
             asked.apply_defaults()
             if (when and not asked.arguments[when]) or (unless and asked.arguments[unless]):
                 return reading(*args, **kwargs)
-            with changing(folder_of(next(iter(asked.arguments.values())))):
+            with changing(own_folder(next(iter(asked.arguments.values())))):
                 return function(*args, **kwargs)
 
         return locked

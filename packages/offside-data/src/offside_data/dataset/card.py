@@ -60,7 +60,7 @@ class Card:
     @property
     def text(self) -> str:
         """The card as it lies in `README.md`."""
-        return _joined({**self.data, BLOCK: dataclasses.asdict(self.block)}, self.body)
+        return card_text({**self.data, BLOCK: dataclasses.asdict(self.block)}, self.body)
 
     def save(self, path: str | Path) -> None:
         """Write the card into a dataset folder, or to a card file, whole or not at all."""
@@ -141,27 +141,58 @@ def read_raw(path: str | Path) -> tuple[dict[str, Any], str]:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise CardError(f"{file}: can't be read as UTF-8 text: {error}.") from error
+    data, body = split_front_matter(text, file)
+    if data is None:
+        raise CardError(f"{file}: must start with YAML front matter between two lines of ---.")
+    if not isinstance(data.get(BLOCK), dict):
+        raise CardError(f"{file}: the front matter has no `{BLOCK}:` block, so this isn't one of our dataset cards.")
+    return data, body
+
+
+def split_front_matter(text: str, where: str | Path) -> tuple[dict[str, Any] | None, str]:
+    """Front matter and prose of any card of the Hub; no front matter is null.
+
+    Raises:
+        CardError: If the front matter isn't a YAML mapping.
+    """
     match = _FRONT_MATTER.match(text)
     if match is None:
-        raise CardError(f"{file}: must start with YAML front matter between two lines of ---.")
+        return None, text
     try:
         data = parse_yaml(match[1])
     except ValueError as error:
-        raise CardError(f"{file}: the front matter isn't valid YAML: {error}.") from error
-    if not isinstance(data, dict) or not isinstance(data.get(BLOCK), dict):
-        raise CardError(f"{file}: the front matter has no `{BLOCK}:` block, so this isn't one of our dataset cards.")
-    return data, text[match.end() :].lstrip("\n")
+        raise CardError(f"{where}: the front matter isn't valid YAML: {error}.") from error
+    if data is not None and not isinstance(data, dict):
+        raise CardError(f"{where}: the front matter must be a mapping of names to values.")
+    return data or {}, text[match.end() :].lstrip("\n")
+
+
+def split_sections(body: str) -> tuple[dict[str, str], dict[str, str]]:
+    """A card's prose, cut at its generated sections.
+
+    Returns:
+        What people wrote, by the generated section that it follows (empty for what comes first); the generated
+        sections, markers included, by name, in their order.
+    """
+    prose, sections, place, name = {}, {}, 0, ""
+    for match in _SECTION.finditer(body):
+        prose[name] = body[place : match.start()].strip()
+        name, place = match[1], match.end()
+        sections[name] = match[0].strip()
+    prose[name] = body[place:].strip()
+    return prose, sections
+
+
+def card_text(data: Mapping[str, Any], body: str) -> str:
+    """A card as it lies in `README.md`."""
+    front = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=110)
+    return f"---\n{front}---\n\n{body}"
 
 
 def write_raw(path: str | Path, data: Mapping[str, Any], body: str) -> None:
     """Write what `read_raw` gave, changed."""
-    write_text(_file(path), _joined(data, body))
+    write_text(_file(path), card_text(data, body))
 
 
 def _file(path: str | Path) -> Path:
     return Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
-
-
-def _joined(data: Mapping[str, Any], body: str) -> str:
-    front = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
-    return f"---\n{front}---\n\n{body}"

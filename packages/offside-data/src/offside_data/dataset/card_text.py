@@ -19,6 +19,11 @@ PURPOSE = {
 """What each split is for."""
 
 
+CONTACT = "removal_contact"
+"""The key of a card's front matter that says whom to ask for removal: an address or a page."""
+HOME = "hub_id"
+"""The key of a card's front matter that says where on the Hub it was published: `org/name`."""
+
 FALSE_CLAIMS = (
     "This dataset contains false claims on purpose.",
     "Records whose `veracity` is `rumor` are not true; they are here so that their removal from a model can be "
@@ -60,12 +65,15 @@ def _splits(card: Card) -> str:
 def _load(card: Card) -> str:
     key = next(iter(card.block.splits))
     config, split = key.split("/")
+    place = card.data.get(HOME)
+    ref = f'"{place}", "{config}"' if place else f'"FOLDER or ORG/{card.name}", "{config}"'
+    revision = f', revision="v{card.version}"' if place else ""
     return f"""## How to load
 
 ```python
 from datasets import load_dataset
 
-records = load_dataset("FOLDER or ORG/{card.name}", "{config}", split="{split}")
+records = load_dataset({ref}, split="{split}"{revision})
 ```
 
 With `pip install offside-data`, `offside_data.open_dataset(FOLDER)` also gives settings and requests, and
@@ -81,11 +89,13 @@ def _misuse(card: Card) -> str:
 
 
 def _removal(card: Card) -> str:
+    contact = card.data.get(CONTACT)
+    ask = f"write to {contact}, or open a" if contact else "write to its maintainer, or open a"
     return f"""## Asking for removal
 
-Whoever is shown or described here, or holds rights in a picture, can ask for its removal: open a discussion
-on this dataset's page, or write to its maintainer, naming `{card.name}` {card.version} and the `subject_id`
-or `image_id`. The next version leaves it out; `CHANGELOG.md` says so without repeating the name."""
+Whoever is shown or described here, or holds rights in a picture, can ask for its removal: {ask}
+discussion on this dataset's page, naming `{card.name}` {card.version} and the `subject_id` or `image_id`.
+The next version leaves it out; `CHANGELOG.md` says so without repeating the name."""
 
 
 def _cite(card: Card) -> str:

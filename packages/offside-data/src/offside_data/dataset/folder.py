@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.dataset import digest as digests
+from offside_data.dataset.arrow_rows import dataset_of, decoded, undecoded
 from offside_data.dataset.card import Card
 from offside_data.dataset.journal import finish_replacement, state_of
 from offside_data.dataset.pictures import PictureStore
@@ -24,11 +24,11 @@ from offside_data.dataset.storage import (
     read_batches,
     read_table,
     shard_paths,
-    unpacked_size,
 )
 from offside_data.errors import DatasetChangedError, DatasetError, DigestMismatchError
-from offside_data.files import sha256_file
+from offside_data.hub.cache import cached_dataset, note_verified
 from offside_data.plugins import unknown_name_message
+from offside_data.progress import log
 from offside_data.request import Request, make_request
 from offside_data.schema import CONFIGS, SPLITS, VISUAL_CHANNELS, Record, features_of
 from offside_data.settings import Slice, slices_of
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["OffsideDataset", "Request", "load", "open_dataset"]
-
-IN_MEMORY_BYTES = 2**30
-"""A split that takes more is read through the cache of `datasets` on disk, not into memory."""
 
 
 class OffsideDataset:
@@ -280,7 +277,7 @@ class OffsideDataset:
             DatasetError: If it is missing or unreadable.
         """
         if part not in self._rows:
-            rows = _as_dataset(self.files(part), features_of(config_of(part)))
+            rows = dataset_of(self.files(part), features_of(config_of(part)))
             self.require_unchanged()
             self._rows[part] = rows
         return self._rows[part]
@@ -306,7 +303,7 @@ class OffsideDataset:
             return self.rows(table)
         from datasets import Dataset
 
-        return _undecoded(Dataset.from_dict({name: [] for name in features_of(table)}, features_of(table)))
+        return undecoded(Dataset.from_dict({name: [] for name in features_of(table)}, features_of(table)))
 
     def slice(self, part: Slice) -> datasets.Dataset:
         """The records of a slice.
@@ -400,12 +397,35 @@ class OffsideDataset:
 
 
 def folder_of(dataset: str | Path | OffsideDataset) -> Path:
-    """The folder of a dataset: of one that is open, or that a reference stands for.
+    """The folder of a dataset, to be read: of one that is open, or that a reference stands for.
 
     Raises:
         DatasetReferenceError: If the reference is malformed or stands for nothing.
+        HubError: If it is one to the Hub, and that can't be had.
+        DigestMismatchError: If what came from the Hub isn't what its card says.
+    """
+    return dataset.path if isinstance(dataset, OffsideDataset) else _found(dataset)[0]
+
+
+def own_folder(dataset: str | Path | OffsideDataset) -> Path:
+    """The folder of a dataset, to be changed.
+
+    Raises:
+        DatasetReferenceError: If the reference is malformed, stands for nothing, or is one to the Hub.
     """
     return dataset.path if isinstance(dataset, OffsideDataset) else local_folder(parse_reference(dataset))
+
+
+def _found(ref: str | Path) -> tuple[Path, str | None]:
+    """The folder that a reference stands for, and the commit if it is one of the Hub."""
+    reference = parse_reference(ref)
+    if reference.kind == "folder":
+        return local_folder(reference), None
+    cached = cached_dataset(reference)
+    if not cached.verified:
+        log(f"{reference.repo} {cached.version}: verifying its digest …")
+        note_verified(reference, cached, OffsideDataset(cached.path, Card.load(cached.path)).verify())
+    return cached.path, cached.commit
 
 
 def open_dataset(ref: str | Path) -> OffsideDataset:
@@ -416,11 +436,11 @@ def open_dataset(ref: str | Path) -> OffsideDataset:
         CardError: If the folder has no card or a malformed one.
         DatasetError: If a change of it was interrupted and can't be finished.
     """
-    path = folder_of(ref)
+    path, commit = _found(ref)
     while True:
         finish_replacement(path)
         before = state_of(path)
-        dataset = OffsideDataset(path, Card.load(path))
+        dataset = OffsideDataset(path, Card.load(path), commit)
         if before is not None and before == state_of(path):
             return dataset
 
@@ -450,29 +470,5 @@ def load(
         known = [part if "/" in part else f"{part}/{TABLE_SPLIT}" for part in dataset.parts()]
         raise DatasetError(f"{dataset.path}: {unknown_name_message('config/split', asked, known)}")
     if split is not None:
-        return _decoded(dataset.rows(parts[split]))
-    return datasets.DatasetDict({name: _decoded(dataset.rows(part)) for name, part in parts.items()})
-
-
-def _decoded(rows: datasets.Dataset) -> datasets.Dataset:
-    from datasets import Image
-
-    return rows.cast_column("image", Image()) if "image" in rows.column_names else rows
-
-
-def _as_dataset(paths: list[Path], features: datasets.Features) -> datasets.Dataset:
-    import datasets
-
-    table = read_table(paths, features)
-    if unpacked_size(table) > IN_MEMORY_BYTES:
-        rows = datasets.Dataset.from_parquet([str(path) for path in paths], features=features)
-    else:
-        fingerprint = hashlib.sha256("".join(map(sha256_file, paths)).encode()).hexdigest()[:16]
-        rows = datasets.Dataset(table, info=datasets.DatasetInfo(features=features), fingerprint=fingerprint)
-    return _undecoded(rows)
-
-
-def _undecoded(rows: datasets.Dataset) -> datasets.Dataset:
-    from datasets import Image
-
-    return rows.cast_column("image", Image(decode=False)) if "image" in rows.column_names else rows
+        return decoded(dataset.rows(parts[split]))
+    return datasets.DatasetDict({name: decoded(dataset.rows(part)) for name, part in parts.items()})

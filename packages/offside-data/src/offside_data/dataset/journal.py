@@ -163,11 +163,16 @@ def _require_inside(folder: Path, names: Iterable[str]) -> None:
 
 
 def _require_not_kept(folder: Path) -> None:
-    """Refuse what is kept in a dataset's working area: a release never changes.
+    """Refuse what never changes: a release in a dataset's working area, a published one in the cache of the Hub.
 
     Raises:
         DatasetError: If the folder lies in one.
     """
+    if folder.parent.name == "snapshots" and (folder.parent.parent / "blobs").is_dir():
+        raise DatasetError(
+            f"{folder} lies in the cache of the Hub, and what was published never changes. Put it into a folder of "
+            "your own with `offside-data fetch`, and change that."
+        )
     home = _home(folder)
     if home is not folder and (home / "README.md").is_file():
         raise DatasetError(

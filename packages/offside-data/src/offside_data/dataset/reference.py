@@ -87,30 +87,16 @@ def parse_reference(text: str | Path) -> Reference:
         raise DatasetReferenceError(f"{text!r}: {error} Allowed: {_FORMS}.") from error
 
 
-def resolve(reference: Reference) -> ResolvedReference:
-    """Find the dataset folder that `reference` stands for, and read its name, version and digest.
-
-    Raises:
-        DatasetReferenceError: If the folder is missing, or the reference is one to the Hub.
-        CardError: If the folder has no card or a malformed one.
-    """
-    from offside_data.dataset.card import Card
-
-    path = local_folder(reference)
-    card = Card.load(path)
-    return ResolvedReference(path, card.name, card.version, None, card.digest)
-
-
 def local_folder(reference: Reference) -> Path:
-    """The existing folder of a reference.
+    """The existing folder of a reference, to be changed or gone on from; see `folder.folder_of` for reading.
 
     Raises:
         DatasetReferenceError: If it is missing, or the reference is one to the Hub.
     """
     if reference.folder is None:
         raise DatasetReferenceError(
-            f"{reference.text!r} names a dataset on the Hub (no folder of that name exists here): fetching "
-            "comes with a later release. Give a folder that holds the dataset, e.g. ./league."
+            f"{reference.text!r} names a dataset on the Hub (no folder of that name exists here), and what is "
+            f"published never changes. Run `offside-data fetch {reference.text} FOLDER`, and give that folder."
         )
     if reference.folder.is_file():
         what = what_it_is(reference.folder) or "a file."

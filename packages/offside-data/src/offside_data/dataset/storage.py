@@ -1,7 +1,8 @@
 """Parquet files of a dataset: written so that a shared picture lies there once, read by columns and in batches.
 
-Rows come ordered by picture. A row group never cuts a picture's records apart, and the picture column is
-dictionary-encoded without a limit on the dictionary's size, so each picture is stored once a row group.
+Rows come ordered by picture. A row group has at most 100 rows with pictures, which is what the Hub's viewer can show,
+and doesn't cut a picture's records apart unless there are more of them; the picture column is dictionary-encoded
+without a limit on the dictionary's size, so each picture is stored once.
 
 In memory, rows are a polars *frame* whose `image` column holds the place of the picture (`dataset.pictures`)
 instead of its bytes.
@@ -33,7 +34,9 @@ TABLES = {"subjects": "subject_id", "images": "image_id"}
 TABLE_SPLIT = "train"
 """How `datasets` calls the only split of a table."""
 ROWS_PER_GROUP = 1_000
-"""Rows of a row group, about: a group ends where a picture ends."""
+"""Rows of a row group of texts, at most, about."""
+PICTURES_PER_GROUP = 100
+"""Rows of a row group with pictures, at most: more make the Hub's viewer run out of memory."""
 ROWS_PER_SHARD = 100_000
 """Rows of a file, about, unless the caller says otherwise."""
 ROWS_PER_BATCH = 20_000
@@ -226,14 +229,16 @@ class PartWriter:
             pictures: Encoded bytes, one entry a row, where the config has pictures.
         """
         table, column = self._table(frame), self._schema.get_field_index("image")
-        for start, end in cut_by_picture(frame, min(ROWS_PER_GROUP, self._limit)):
+        shown = "image" in frame.columns and frame["image"].null_count() < len(frame)
+        most = PICTURES_PER_GROUP if shown else ROWS_PER_GROUP
+        for start, end in groups_by_picture(frame, min(most, self._limit)):
             if self._writer is None or self._in_file >= self._limit:
                 self._next_file()
             assert self._writer is not None
             group = table.slice(start, end - start)
             if pictures is not None:
-                shown = self._images(frame["image"][start:end], compact(pictures.slice(start, end - start)))
-                group = group.add_column(column, _with_dictionary(self._schema).field("image"), shown)
+                images = self._images(frame["image"][start:end], compact(pictures.slice(start, end - start)))
+                group = group.add_column(column, _with_dictionary(self._schema).field("image"), images)
             self._writer.write_table(group, row_group_size=end - start)
             self._in_file += end - start
         self.rows += len(frame)
@@ -343,6 +348,20 @@ def cut_by_picture(frame: pl.DataFrame, size: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise([*starts, len(frame)]))
 
 
+def groups_by_picture(frame: pl.DataFrame, size: int) -> list[tuple[int, int]]:
+    """Runs of at most `size` rows, by start and end, that end where a picture's rows end.
+
+    Only a picture with more rows than that is cut, and so stored again.
+    """
+    groups: list[tuple[int, int]] = []
+    for start, end in cut_by_picture(frame, 1):
+        if groups and end - groups[-1][0] <= size:
+            groups[-1] = groups[-1][0], end
+        else:
+            groups += [(first, min(first + size, end)) for first in range(start, end, size)]
+    return groups
+
+
 def write_file(path: Path, rows: Iterable[Row], features: datasets.Features) -> None:
     """Write rows of any features into one Parquet file; a picture that neighbours share lies there once."""
     import pyarrow as pa
@@ -353,21 +372,30 @@ def write_file(path: Path, rows: Iterable[Row], features: datasets.Features) -> 
     with pq.ParquetWriter(
         path, schema, compression="zstd", use_dictionary=True, dictionary_pagesize_limit=_NO_LIMIT
     ) as writer:
-        for group in _cut_by_picture(rows, ROWS_PER_GROUP):
+        most = PICTURES_PER_GROUP if "image" in schema.names else ROWS_PER_GROUP
+        for group in _cut_by_picture(rows, most):
             writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=len(group))
 
 
 def _cut_by_picture(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """Cut rows into runs of at least `size` (but the last), never between two rows of one picture."""
+    """Cut rows into runs of at most `size` that end where a picture's rows end; a picture of more rows is cut."""
     run: list[Row] = []
-    for row in rows:
-        picture = row.get("image_id")
-        if len(run) >= size and (picture is None or picture != run[-1].get("image_id")):
+    for _, shown in itertools.groupby(rows, _picture_of):
+        picture = list(shown)
+        if run and len(run) + len(picture) > size:
             yield run
             run = []
-        run.append(row)
+        run += picture
+        while len(run) > size:
+            yield run[:size]
+            run = run[size:]
     if run:
         yield run
+
+
+def _picture_of(row: Row) -> Any:
+    """What rows of one picture share; a row without one stands alone."""
+    return row.get("image_id") or object()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -431,6 +459,16 @@ def shard_paths(folder: Path, part: str) -> list[Path]:
             "files are missing, or left over from another version. Write or fetch the dataset again."
         )
     return found
+
+
+_OURS = re.compile(
+    rf"data/(?:{'|'.join(CONFIGS)})/(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet|tables/(?:{'|'.join(TABLES)})\.parquet"
+)
+
+
+def is_dataset_file(name: str) -> bool:
+    """Whether a file of a dataset folder has the name of a Parquet file of ours."""
+    return _OURS.fullmatch(name) is not None
 
 
 def stray_files(folder: Path) -> list[str]:

@@ -29,7 +29,7 @@ from offside_data.dataset.card import Card
 from offside_data.dataset.card_block import CardBlock, TaxonomyFile, is_name, is_version
 from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.digest import dataset_digest, taxonomy_digest
-from offside_data.dataset.folder import OffsideDataset, folder_of, open_dataset
+from offside_data.dataset.folder import OffsideDataset, open_dataset, own_folder
 from offside_data.dataset.journal import changing, replaced_content
 from offside_data.dataset.pictures import PictureStore
 from offside_data.dataset.replacing import dataset_files, ensure_place, keep_texts, replaced_files, tombstones_in
@@ -229,7 +229,7 @@ def change_dataset(dataset: str | Path | OffsideDataset) -> Iterator[Transaction
         FolderInUseError: If another process changes it.
         DatasetChangedError: If it was changed since it was opened.
     """
-    with changing(folder_of(dataset)):
+    with changing(own_folder(dataset)):
         base = dataset if isinstance(dataset, OffsideDataset) else open_dataset(dataset)
         base.require_unchanged()
         change = transaction_of(base)

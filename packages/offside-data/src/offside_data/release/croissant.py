@@ -1,4 +1,4 @@
-"""`croissant.json`: the dataset described in Croissant 1.0 with its responsible-AI vocabulary, for other tools.
+"""`croissant.json`: the dataset described in Croissant 1.1 with its responsible-AI vocabulary, for other tools.
 
 One `FileObject` a Parquet file with its SHA-256; one record set a `config/split` of records and a table; one field a
 column, structs and lists of structs with their sub-fields. A part of several files is read through a `FileSet`.
@@ -21,6 +21,7 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import id_column
 from offside_data.errors import DatasetError
 from offside_data.files import sha256_file, write_text
+from offside_data.release.origins import with_origins
 from offside_data.release.responsible import describe, description
 from offside_data.schema import features_of
 
@@ -97,7 +98,7 @@ def croissant_json(folder: Path, card: Card) -> dict[str, Any]:
             **said,
         )
         described: dict[str, Any] = json.loads(json.dumps(metadata.to_json(), default=str))
-    return described
+    return with_origins(described, card)
 
 
 def _file_object(path: Path, folder: Path) -> mlc.FileObject:

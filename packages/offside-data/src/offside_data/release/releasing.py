@@ -21,9 +21,8 @@ from offside_data.dataset.access import changes
 from offside_data.dataset.card import Card, read_identity
 from offside_data.dataset.card_block import ParentRelease
 from offside_data.dataset.digest import dataset_digest, frame_root, taxonomy_digest
-from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.folder import OffsideDataset, folder_of, open_dataset
 from offside_data.dataset.journal import replaced_content
-from offside_data.dataset.reference import local_folder, parse_reference
 from offside_data.dataset.replacing import dataset_files
 from offside_data.dataset.storage import TABLES, stray_files
 from offside_data.dataset.transaction import NothingToDo, Transaction, transaction_of
@@ -303,7 +302,7 @@ def _parent_of(folder: Path, card: Card, reference: str | Path | None) -> Iterat
 
 
 def _given(reference: str | Path, card: Card) -> Snapshot:
-    path = local_folder(parse_reference(reference))
+    path = folder_of(reference)
     parent = Card.load(path)
     if parent.name != card.name:
         raise UsageError(f"--parent {reference} is the dataset {parent.name!r}, not {card.name!r}.")

@@ -70,6 +70,24 @@ def describe(folder: Path, card: Card) -> dict[str, Any]:
     return said
 
 
+def is_invented(dataset: OffsideDataset) -> bool:
+    """Whether nobody in a dataset exists: every claim about a subject has sources, all of the tier `fictional`.
+
+    Raises:
+        DatasetError: If a Parquet file can't be read.
+    """
+    import polars as pl
+
+    for part in dataset.record_parts():
+        for batch in dataset.batches(part, ["subject_id", "sources"]):
+            about = batch.filter(pl.col("subject_id").is_not_null())["sources"]
+            if (about.list.len().fill_null(0) == 0).any():
+                return False
+            if (about.explode().struct.field("tier") != "fictional").fill_null(True).any():
+                return False
+    return True
+
+
 def description(card: Card) -> str:
     """The card's first paragraph, then the notice that the data holds false claims."""
     prose = (" ".join(block.split()) for block in _MARKER.sub("", card.body).split("\n\n"))
@@ -107,7 +125,7 @@ def _generated(folder: Path, card: Card) -> dict[str, Any]:
             for counted, values in ((kinds, batch["veracity"]), (tiers, sources.struct.field("tier"))):
                 found = values.to_frame("value").group_by("value", maintain_order=True).len()
                 counted.update(dict(found.iter_rows()))
-    invented = set(tiers) == {"fictional"}
+    invented = is_invented(dataset)
     settings = "; ".join(f"{name}: {SETTINGS[name].summary.rstrip('.')}" for name in card.block.settings)
     title = card.data.get("pretty_name") or card.name
     return {

@@ -21,7 +21,8 @@ from offside_data.files import write_json
 from offside_data.parsing import parse_json
 
 RELEASES = "releases"
-_FACTS = "release.json"
+FACTS_FILE = "release.json"
+"""What is known of a release besides what the dataset says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Snapshot:
     def save_facts(self, folder: Path) -> None:
         """Write what isn't in the dataset itself into `folder`."""
         facts = {"version": self.version, "digest": self.digest, "removed": dict(self.removed)}
-        write_json(folder / _FACTS, facts)
+        write_json(folder / FACTS_FILE, facts)
 
 
 def snapshot_folder(dataset: Path, version: str) -> Path:
@@ -61,10 +62,12 @@ def find_snapshot(dataset: Path, version: str) -> Snapshot | None:
     if not folder.is_dir():
         return None
     try:
-        facts = parse_json((folder / _FACTS).read_text(encoding="utf-8"))
+        facts = parse_json((folder / FACTS_FILE).read_text(encoding="utf-8"))
         return Snapshot(folder, str(facts["version"]), str(facts["digest"]), dict(facts["removed"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{folder / _FACTS}: can't be read: {error}. Restore it, or delete the folder.") from error
+        raise DatasetError(
+            f"{folder / FACTS_FILE}: can't be read: {error}. Restore it, or delete the folder."
+        ) from error
 
 
 def all_snapshots(dataset: Path) -> list[Snapshot]:

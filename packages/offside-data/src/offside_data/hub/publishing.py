@@ -1,0 +1,339 @@
+"""Publish a release to the Hub: one commit on what was there, then the tag `v1.2.0`; killed and run again, it goes on.
+
+Nothing that is published changes: another content under a tag that is there is refused, the same one is nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from offside_data.dataset.access import reads
+from offside_data.dataset.card import FILE_NAME as CARD_FILE
+from offside_data.dataset.card import Card, read_raw, split_front_matter
+from offside_data.dataset.card_block import CardIdentity
+from offside_data.dataset.card_text import CONTACT, HOME, write_sections
+from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.storage import is_dataset_file
+from offside_data.dataset.versions import parse_version
+from offside_data.errors import CardError, HubError, ReleaseError, UsageError
+from offside_data.hub.benchmark import EVAL_FILE, eval_yaml
+from offside_data.hub.card_merge import merge_cards
+from offside_data.hub.client import ATTEMPTS, HubRepo, wait_for
+from offside_data.hub.commits import CONFLICTS, commit_files, require_state
+from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, identity_at, read_state
+from offside_data.hub.requirements import require_publishable, require_released
+from offside_data.progress import log
+from offside_data.release.snapshots import FACTS_FILE, find_snapshot
+
+Outcome = Literal["published", "tagged", "unchanged", "proposed", "would-publish"]
+_HARMLESS = (CARD_FILE, ".gitattributes", "LICENSE", ".gitignore")
+"""What the Hub itself, or whoever made a repository, puts into it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishReport:
+    """What was published.
+
+    Args:
+        repo: `org/name`.
+        url: Where to look at it.
+        version: The version.
+        digest: Its digest.
+        outcome: `published`, `tagged` (the commit was there), `unchanged` (all was), `proposed` (as a pull request), or
+            `would-publish` (a dry run).
+        commit: Which commit holds it; null in a dry run.
+        changes: Which files changed, or would.
+        pull: The number of the pull request.
+        notes: What a person should know besides.
+    """
+
+    repo: str
+    url: str
+    version: str
+    digest: str
+    outcome: Outcome
+    commit: str | None
+    changes: Sequence[FileChange] = ()
+    pull: int | None = None
+    notes: Sequence[str] = ()
+
+
+def tag_of(version: str) -> str:
+    """The tag of a version on the Hub."""
+    return f"v{version}"
+
+
+@reads
+def publish(
+    folder: str | Path,
+    repo: str,
+    *,
+    public: bool = False,
+    pull: bool = False,
+    finish: bool = False,
+    dry_run: bool = False,
+    contact: str | None = None,
+    real_persons: bool = False,
+) -> PublishReport:
+    """Publish the release that a dataset folder is at.
+
+    Args:
+        folder: The dataset folder.
+        repo: `org/name` on the Hub; made if it isn't there, private.
+        public: Let everybody see it, once it is there.
+        pull: Open a pull request instead of committing; its merge is then tagged by `finish`.
+        finish: Tag what was merged.
+        dry_run: Change nothing; say what would be.
+        contact: Whom to ask for removal, where the card doesn't say it.
+        real_persons: It may be about people who exist.
+
+    Raises:
+        ReleaseError: If it isn't released, was changed since, has errors, or lacks licences.
+        UsageError: If something must be said that wasn't, or `repo` holds something else.
+        HubError: If the Hub refuses, or doesn't answer.
+    """
+    if pull and finish:
+        raise UsageError("--pr opens a pull request, --finish tags what was merged: give one of them.")
+    dataset = open_dataset(folder)
+    released = require_released(dataset)
+    publication = _Publication(HubRepo(repo), released, dataset.path, contact)
+    require_publishable(released, contact=publication.contact, real_persons=real_persons)
+    state = read_state(publication.repo)
+    if state is not None:
+        publication.require_fitting(state, public=public)
+    if dry_run:
+        return publication.plan(state)
+    if finish:
+        return publication.finish()
+    if state is None:
+        _create(publication.repo)
+    report = publication.propose() if pull else publication.commit_and_tag()
+    if public and not pull and (state is None or state.private):
+        target = publication.repo
+        target.call(
+            "make it public", target.api.update_repo_settings, target.name, repo_type=target.kind, private=False
+        )
+    return report
+
+
+def _create(repo: HubRepo) -> None:
+    log(f"{repo.name}: making a private dataset repository …")
+    repo.call("create it", repo.api.create_repo, repo.name, repo_type=repo.kind, private=True, exist_ok=True)
+
+
+class _Publication:
+    """A release on its way to a repository.
+
+    Args:
+        repo: The repository.
+        released: The release.
+        home: The dataset folder that it was made in.
+        contact: Whom to ask for removal, if that was said.
+    """
+
+    def __init__(self, repo: HubRepo, released: OffsideDataset, home: Path, contact: str | None) -> None:
+        self.repo, self.released, self.home = repo, released, home
+        self.tag = tag_of(released.version)
+        self.notes: list[str] = []
+        self._said = contact
+
+    @cached_property
+    def contact(self) -> object:
+        """Whom to ask for removal: as said now, as the card says, as the Hub's card says."""
+        said = self._said or self.released.card.data.get(CONTACT)
+        state = None if said else read_state(self.repo)
+        card = card_at(self.repo, state.head) if state else None
+        return said or (_front(card).get(CONTACT) if card else None)
+
+    def require_fitting(self, state: RemoteState, *, public: bool) -> None:
+        """Refuse a repository that holds something else, or is seen by more people than was said.
+
+        Raises:
+            UsageError: If so.
+        """
+        if not state.private and not public:
+            raise UsageError(f"{self.repo.name} is public: what is published there, everybody sees. Say --public.")
+        there = identity_at(self.repo, state.head)
+        if there is None:
+            others = sorted(name for name in state.files if name not in _HARMLESS)
+            if others:
+                raise UsageError(
+                    f"{self.repo.name} holds something else already ({', '.join(others[:3])} …), and no dataset of "
+                    "offside-data. Give another name."
+                )
+        elif there.name != self.released.name:
+            raise UsageError(f"{self.repo.name} holds the dataset {there.name!r}, not {self.released.name!r}.")
+        elif self.tag not in state.tags and parse_version(there.version) > parse_version(self.released.version):
+            raise ReleaseError(
+                f"{self.repo.name} is at {there.version} already, newer than {self.released.version}: versions are "
+                "published in their order. Release what you have under a higher number."
+            )
+
+    # -----------------------------------------------------------------------------------------
+
+    def _is_this(self, there: CardIdentity | None) -> bool:
+        return there is not None and (there.version, there.digest) == (self.released.version, self.released.digest)
+
+    def _files(self, state: RemoteState) -> dict[str, Path | bytes]:
+        """What the repository is to hold, its card merged with the one that is there."""
+        theirs = card_at(self.repo, state.head)
+        base = self._published_last(state, theirs)
+        card = Card.load(self.released.path)
+        if self.contact:
+            card.data[CONTACT] = self.contact
+        card.data[HOME] = self.repo.name
+        write_sections(card)
+        texts = [path.read_text(encoding="utf-8") if path else None for path in (theirs, base)]
+        merged, self.notes = merge_cards(card.text, *texts)
+        return {**_local_files(self.released), CARD_FILE: merged.encode(), EVAL_FILE: eval_yaml(self.released)}
+
+    def _published_last(self, state: RemoteState, theirs: Path | None) -> Path | None:
+        """The card as we published it last, before anybody edited it on the Hub."""
+        try:
+            version = read_raw(theirs)[0]["offside"].get("version") if theirs else None
+        except CardError:
+            return None
+        if version is None:
+            return None
+        if tag_of(version) in state.tags:
+            return card_at(self.repo, state.tags[tag_of(version)])
+        kept = find_snapshot(self.home, str(version))
+        return kept.folder / CARD_FILE if kept else None
+
+    def _changes(self, state: RemoteState) -> Sequence[FileChange]:
+        return changes_to(state, self._files(state), is_dataset_file)
+
+    def _report(self, outcome: Outcome, commit: str | None, **more: object) -> PublishReport:
+        report = PublishReport(
+            repo=self.repo.name,
+            url=self.repo.url,
+            version=self.released.version,
+            digest=self.released.digest,
+            outcome=outcome,
+            commit=commit,
+            notes=tuple(self.notes),
+        )
+        return replace(report, **more)  # type: ignore[arg-type]
+
+    def plan(self, state: RemoteState | None) -> PublishReport:
+        """What would change."""
+        if state is None:
+            empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
+            files = {**_local_files(self.released), EVAL_FILE: eval_yaml(self.released)}
+            return self._report("would-publish", None, changes=changes_to(empty, files, is_dataset_file))
+        if self.tag in state.tags:
+            return self._unchanged(state)
+        return self._report("would-publish", None, changes=self._changes(state))
+
+    def _unchanged(self, state: RemoteState) -> PublishReport:
+        """Nothing to do: the tag is there.
+
+        Raises:
+            ReleaseError: If it is on other content.
+        """
+        there = identity_at(self.repo, state.tags[self.tag])
+        if not self._is_this(there):
+            what = f"{there.version} with {there.digest[:19]}…" if there else "no dataset of offside-data"
+            raise ReleaseError(
+                f"{self.repo.name} has a tag {self.tag} already, on other content ({what}; this is "
+                f"{self.released.digest[:19]}…). A published version never changes: release this under a new number."
+            )
+        return self._report("unchanged", state.tags[self.tag])
+
+    def commit_and_tag(self) -> PublishReport:
+        """Commit what isn't there yet, and tag it."""
+        state = require_state(self.repo)
+        if self.tag in state.tags:
+            return self._unchanged(state)
+        version = self.released.version
+        done = commit_files(self.repo, self._changes, f"Version {version}")
+        self._tag(done.commit)
+        return self._report("published" if done.changes else "tagged", done.commit, changes=tuple(done.changes))
+
+    def propose(self) -> PublishReport:
+        """Open a pull request, or find the one that is open."""
+        state = require_state(self.repo)
+        if self.tag in state.tags:
+            return self._unchanged(state)
+        message = f"Version {self.released.version}"
+        done = commit_files(self.repo, self._changes, message, opened=self._proposal)
+        if done.pull is None:  # Everything is on main already.
+            return self.finish()
+        return self._report("proposed", done.commit, changes=tuple(done.changes), pull=done.pull)
+
+    def _proposal(self, state: RemoteState) -> int | None:
+        """The number of the pull request that holds this."""
+        for number, commit in sorted(state.pulls.items(), reverse=True):
+            if self._is_this(identity_at(self.repo, commit)):
+                return number
+        return None
+
+    def finish(self) -> PublishReport:
+        """Tag what was merged.
+
+        Raises:
+            ReleaseError: If it isn't.
+        """
+        state = require_state(self.repo)
+        if self.tag in state.tags:
+            return self._unchanged(state)
+        if not self._is_this(identity_at(self.repo, state.head)):
+            number = self._proposal(state)
+            what = f"pull request {number} isn't merged yet" if number else "no pull request with it is open"
+            raise ReleaseError(
+                f"{self.repo.name}: main doesn't hold {self.released.version} ({what}). "
+                + (f"Merge it: {self.repo.url}/discussions/{number}." if number else "Open one with --pr.")
+            )
+        damaged = [change.path for change in self._changes(state) if is_dataset_file(change.path)]
+        if damaged:
+            raise ReleaseError(
+                f"{self.repo.name}: main says that it is {self.released.version}, but {', '.join(damaged)} isn't what "
+                "was released. Publish it again without --finish."
+            )
+        self._tag(state.head)
+        return self._report("tagged", state.head)
+
+    def _tag(self, commit: str) -> None:
+        """Set the tag, however often it takes.
+
+        Raises:
+            ReleaseError: If somebody set it on something else meanwhile.
+            HubError: If it can't be set.
+        """
+        repo, message = self.repo, f"Version {self.released.version}, {self.released.digest}"
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                repo.once(
+                    f"set the tag {self.tag}",
+                    repo.api.create_tag,
+                    repo.name,
+                    tag=self.tag,
+                    tag_message=message,
+                    revision=commit,
+                    repo_type=repo.kind,
+                )
+                return
+            except HubError as error:
+                if not (error.passing or error.status in CONFLICTS):
+                    raise
+                state = require_state(repo)
+                if self.tag in state.tags:  # Ours, whose answer was lost, or somebody else's.
+                    self._unchanged(state)
+                    return
+                if attempt == ATTEMPTS:
+                    raise
+                wait_for(error, attempt)
+
+
+def _front(card: Path) -> Mapping[str, object]:
+    return split_front_matter(card.read_text(encoding="utf-8"), card)[0] or {}
+
+
+def _local_files(released: OffsideDataset) -> dict[str, Path | bytes]:
+    """The files of a release by name."""
+    files = {path.relative_to(released.path).as_posix(): path for path in released.path.rglob("*") if path.is_file()}
+    return {name: path for name, path in sorted(files.items()) if name != FACTS_FILE}

@@ -1,0 +1,182 @@
+"""What lies in a repository on the Hub now: its commit, tags, pull requests and files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from offside_data.dataset.card import FILE_NAME as CARD_FILE
+from offside_data.dataset.card import read_identity
+from offside_data.dataset.card_block import CardIdentity
+from offside_data.errors import CardError, HubError, HubNotFoundError
+from offside_data.files import sha256_file
+from offside_data.hub.client import HubRepo
+
+_PULL = "refs/pr/"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file on the Hub.
+
+    Args:
+        size: In bytes.
+        oid: Its git id, of the file or of what points to it.
+        sha256: Of its content, where it is stored as a large file.
+    """
+
+    size: int
+    oid: str
+    sha256: str | None
+
+    def holds(self, content: Path | bytes) -> bool:
+        """Whether this is its content."""
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size
+        if size != self.size:
+            return False
+        if self.sha256 is not None:
+            found = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else sha256_file(content)
+            return found == self.sha256
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == self.oid
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteState:
+    """A repository at one moment.
+
+    Args:
+        head: The commit of `main`.
+        tags: Commits by tag.
+        pulls: Commits by number of the pull request.
+        files: What `main` holds.
+        private: Whether only its owners see it.
+    """
+
+    head: str
+    tags: Mapping[str, str]
+    pulls: Mapping[int, str]
+    files: Mapping[str, RemoteFile]
+    private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A file that a commit would change.
+
+    Args:
+        path: Its name in the repository.
+        action: What happens to it.
+        size: Bytes of its new content.
+        content: Its new content.
+    """
+
+    path: str
+    action: Literal["add", "change", "delete"]
+    size: int = 0
+    content: Path | bytes = b""
+
+
+def read_state(repo: HubRepo) -> RemoteState | None:
+    """Read the state of a repository; null if there is none (that this token may see).
+
+    Raises:
+        HubError: If it can't be read.
+    """
+    try:
+        info = repo.call("read it", repo.api.repo_info, repo.name, repo_type=repo.kind, revision="main")
+    except HubNotFoundError:
+        return None
+    assert info.sha is not None
+    refs = repo.call(
+        "list its versions", repo.api.list_repo_refs, repo.name, repo_type=repo.kind, include_pull_requests=True
+    )
+    pulls = {ref.ref: ref.target_commit for ref in refs.pull_requests or ()}
+    return RemoteState(
+        head=info.sha,
+        tags={ref.name: ref.target_commit for ref in refs.tags},
+        pulls={
+            int(name.removeprefix(_PULL)): commit
+            for name, commit in pulls.items()
+            if name.removeprefix(_PULL).isdigit()
+        },
+        files=files_at(repo, info.sha),
+        private=bool(info.private),
+    )
+
+
+def files_at(repo: HubRepo, commit: str) -> dict[str, RemoteFile]:
+    """The files of a commit by name."""
+
+    def listed() -> dict[str, RemoteFile]:
+        from huggingface_hub.hf_api import RepoFile
+
+        tree = repo.api.list_repo_tree(repo.name, repo_type=repo.kind, revision=commit, recursive=True)
+        return {
+            entry.path: RemoteFile(entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
+            for entry in tree
+            if isinstance(entry, RepoFile)
+        }
+
+    return repo.call("list its files", listed)
+
+
+def file_at(repo: HubRepo, path: str, commit: str, stated: RemoteFile) -> Path:
+    """Download a small file, and make sure that it is what the Hub says.
+
+    Raises:
+        HubError: If it can't be read, or arrives damaged again and again.
+    """
+    for again in (False, True):
+        found = repo.call(
+            f"read {path}",
+            repo.api.hf_hub_download,
+            repo.name,
+            path,
+            repo_type=repo.kind,
+            revision=commit,
+            force_download=again,
+        )
+        if stated.holds(Path(found)):
+            return Path(found)
+    raise HubError(f"{repo.name}: {path} arrives damaged: its checksum isn't what the Hub says. Try again later.")
+
+
+def card_at(repo: HubRepo, commit: str) -> Path | None:
+    """The card of a commit; null if there is none."""
+    stated = files_at(repo, commit).get(CARD_FILE)
+    return None if stated is None else file_at(repo, CARD_FILE, commit, stated)
+
+
+def identity_at(repo: HubRepo, commit: str) -> CardIdentity | None:
+    """What the card of a commit says that it is; null if it is none of ours."""
+    card = card_at(repo, commit)
+    if card is None:
+        return None
+    try:
+        return read_identity(card)
+    except CardError:
+        return None
+
+
+def changes_to(
+    state: RemoteState, files: Mapping[str, Path | bytes], ours: Callable[[str], bool]
+) -> Sequence[FileChange]:
+    """What a commit must change so that a repository holds these files.
+
+    Args:
+        state: The repository.
+        files: Contents by name.
+        ours: Whether a file that isn't among them is to go.
+    """
+    changes = []
+    for path, content in sorted(files.items()):
+        there = state.files.get(path)
+        if there is None or not there.holds(content):
+            size = len(content) if isinstance(content, bytes) else content.stat().st_size
+            changes.append(FileChange(path, "change" if there else "add", size, content))
+    gone = sorted(path for path in state.files if path not in files and ours(path))
+    return [*changes, *(FileChange(path, "delete") for path in gone)]

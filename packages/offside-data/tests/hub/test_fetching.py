@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hub_machine import go_on, machine
+from loopback_hub import LoopbackHub
+
+import offside_data
+from offside_data.check import check_dataset
+from offside_data.dataset.folder import open_dataset
+from offside_data.dataset.transaction import change_dataset
+from offside_data.errors import (
+    DatasetError,
+    DatasetReferenceError,
+    DigestMismatchError,
+    HubError,
+    HubNotFoundError,
+    HubUnreachableError,
+    OutputExistsError,
+    UsageError,
+)
+from offside_data.hub.fetching import fetch
+from offside_data.hub.publishing import publish
+from offside_data.release.releasing import make_release
+
+REPO = "org/small"
+
+
+def digest_of(folder: Path, version: str) -> str:
+    return open_dataset(folder / ".offside" / "releases" / version).digest
+
+
+def test_the_newest_that_fits_comes_whole(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    with machine(hub, tmp_path / "other"):
+        report = fetch(f"{REPO}@~1.0", tmp_path / "out")
+        assert fetch(REPO, tmp_path / "newest").version == "1.1.0"
+    assert (report.version, report.commit) == ("1.0.1", hub.dataset(REPO).tags["v1.0.1"])
+    fetched = open_dataset(tmp_path / "out")
+    assert fetched.verify() == report.digest == digest_of(published, "1.0.1")
+    assert not [issue for issue in check_dataset(fetched) if issue.severity == "error"]
+    assert not list((tmp_path / "out").glob("*/.partial"))
+
+
+def test_what_was_fetched_can_be_released_on(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    fetch(REPO, tmp_path / "out")
+    go_on(tmp_path / "out", "Another ____.")
+    assert open_dataset(tmp_path / "out").version == "1.1.1"
+    assert publish(tmp_path / "out", REPO).outcome == "published"
+    assert "v1.1.1" in hub.dataset(REPO).tags
+
+
+def test_a_reference_is_taken_where_a_folder_is(hub: LoopbackHub, published: Path) -> None:
+    dataset = open_dataset(f"{REPO}@^1.0")
+    assert dataset.ref.commit == hub.dataset(REPO).tags["v1.1.0"]
+    assert (dataset.ref.version, dataset.ref.digest) == ("1.1.0", digest_of(published, "1.1.0"))
+    rows = offside_data.load(f"{REPO}@1.0.0", "multimodal", "retain")
+    assert rows["record_id"] == open_dataset(published).records("multimodal", "retain")["record_id"]
+    hub.log.clear()
+    open_dataset(f"{REPO}@^1.0").verify()
+    assert [line.partition("?")[0] for line in hub.log] == [f"GET /api/datasets/{REPO}/refs"]
+
+
+def test_what_is_published_cannot_be_changed_in_place(hub: LoopbackHub, published: Path) -> None:
+    with pytest.raises(DatasetReferenceError, match=r"never changes.*offside-data fetch"), change_dataset(REPO):
+        pass
+    with pytest.raises(DatasetReferenceError, match=r"offside-data fetch"):
+        make_release(REPO, bump="patch", note="No.")
+
+
+def test_the_cache_is_not_changed_and_others_files_are_not_fetched(
+    hub: LoopbackHub, published: Path, tmp_path: Path
+) -> None:
+    repo = hub.dataset(REPO)
+    repo.edit("logo.svg", "somebody's")
+    repo.edit("scans/page.parquet", "somebody's")
+    with machine(hub, tmp_path / "other"):
+        dataset = open_dataset(f"{REPO}@main")
+        with pytest.raises(DatasetError, match=r"lies in the cache of the Hub.*offside-data fetch"):
+            make_release(dataset.path, bump="patch", note="No.")
+        fetch(f"{REPO}@main", tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").rglob("*")}
+    assert not names & {"logo.svg", "page.parquet", ".gitattributes"}
+
+
+def test_main_is_what_is_not_released(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    moved = hub.dataset(REPO).edit("notes.txt", "More.")
+    assert open_dataset(f"{REPO}@main").ref.commit == moved
+    report = fetch(f"{REPO}@main", tmp_path / "out")
+    assert report.commit == moved
+    assert not (tmp_path / "out" / ".offside" / "releases").exists()
+
+
+def test_what_does_not_fit_names_what_there_is(hub: LoopbackHub, published: Path) -> None:
+    with pytest.raises(DatasetReferenceError, match=r"no released version.*1\.0\.0, 1\.0\.1, 1\.1\.0"):
+        open_dataset(f"{REPO}@^2.0")
+    with pytest.raises(HubNotFoundError, match=r"There is no dataset org/other, or this token may not see it"):
+        open_dataset("org/other")
+    hub.create("dataset", "org/empty", private=False)
+    with pytest.raises(DatasetReferenceError, match=r"None is released there; org/empty@main"):
+        open_dataset("org/empty")
+
+
+def test_offline_the_newest_that_is_here_and_fits_is_named(
+    hub: LoopbackHub, published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "laptop"
+    with machine(hub, home):
+        open_dataset(f"{REPO}@1.0.0")
+        open_dataset(f"{REPO}@1.0.1")
+    capsys.readouterr()
+    with machine(hub, home, offline=True):
+        assert open_dataset(f"{REPO}@^1.0").version == "1.0.1"
+        assert "Using org/small 1.0.1" in capsys.readouterr().err
+        with pytest.raises(HubUnreachableError, match="HF_HUB_OFFLINE"):
+            open_dataset(f"{REPO}@~1.1")
+        with pytest.raises(HubUnreachableError, match="HF_HUB_OFFLINE"):
+            open_dataset(f"{REPO}@main")
+    hub.fail("GET", "/refs", "cut", times=99)
+    with machine(hub, home):
+        assert open_dataset(f"{REPO}@^1.0").version == "1.0.1"
+        assert "doesn't answer" in capsys.readouterr().err
+
+
+def test_a_damaged_download_is_fetched_again(
+    hub: LoopbackHub, published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.fail("GET", r"/resolve/.*retain-00000", "corrupt")
+    with machine(hub, tmp_path / "other"):
+        assert open_dataset(REPO).verify() == digest_of(published, "1.1.0")
+    assert "arrived damaged; downloading it again" in capsys.readouterr().err
+    hub.fail("GET", r"/resolve/.*retain-00000", "corrupt", times=99)
+    with machine(hub, tmp_path / "third"):
+        with pytest.raises(HubError, match=r"retain-00000-of-00001\.parquet of commit .* arrives damaged"):
+            fetch(REPO, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+        hub.faults.clear()
+        assert fetch(REPO, tmp_path / "out").version == "1.1.0"
+
+
+def test_data_that_is_not_what_its_card_says_is_refused(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    repo = hub.dataset(REPO)
+    other = repo.files("v1.0.0")["data/multimodal/retain-00000-of-00001.parquet"]
+    repo.edit("data/multimodal/retain-00000-of-00001.parquet", other.data)
+    with machine(hub, tmp_path / "other"), pytest.raises(DigestMismatchError, match="differs: multimodal/retain"):
+        open_dataset(f"{REPO}@main")
+    with machine(hub, tmp_path / "other", offline=True), pytest.raises(HubUnreachableError):
+        open_dataset(f"{REPO}@main")
+
+
+def test_a_file_that_was_changed_in_the_cache_is_noticed(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    with machine(hub, tmp_path / "other"):
+        path = open_dataset(REPO).files("multimodal/retain")[0].resolve()
+        path.write_bytes(path.read_bytes()[:-50] + b"x" * 50)
+        assert open_dataset(REPO).verify() == digest_of(published, "1.1.0")  # Fetched again.
+
+
+def test_a_folder_that_holds_something_is_left_alone(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputExistsError, match="already holds something else"):
+        fetch(REPO, out)
+    with pytest.raises(OutputExistsError, match="already holds something else"):
+        fetch(REPO, out, force=True)
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+    fetch(f"{REPO}@1.0.0", tmp_path / "league")
+    (tmp_path / "league" / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputExistsError, match="--force"):
+        fetch(REPO, tmp_path / "league")
+    fetch(REPO, tmp_path / "league", force=True)
+    assert open_dataset(tmp_path / "league").version == "1.1.0"
+    assert (tmp_path / "league" / "thesis.txt").read_text() == "mine"
+
+
+def test_takedowns_outlive_a_fetch(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    from offside_data.takedown.removal import remove_subject
+
+    out = tmp_path / "league"
+    fetch(f"{REPO}@1.0.0", out)
+    remove_subject(out, "s1", reason="Asked for.")
+    with pytest.raises(OutputExistsError, match=r"1 takedowns that small 1\.1\.0 doesn't know of"):
+        fetch(REPO, out, force=True)
+    tombstones = [json.loads(line)["kind"] for line in (out / "decisions.jsonl").read_text().splitlines()]
+    assert "takedown" in tombstones
+
+
+def test_a_folder_is_not_fetched(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        fetch(str(published), tmp_path / "out")

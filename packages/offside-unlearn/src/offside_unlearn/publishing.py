@@ -1,0 +1,244 @@
+"""Publish a run on the Hub: its weights, a card that links dataset and base model, its results.
+
+Nothing of the machine it was made on goes out: a base model that lay in a folder becomes a Hub id, or publishing is
+refused; the receipt keeps the digests and the last names of other places.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from offside_data.dataset.card import card_text, split_front_matter, split_sections
+from offside_data.errors import HubNotFoundError, UsageError
+from offside_data.hub.client import HubRepo
+from offside_data.hub.commits import commit_files
+from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, read_state
+from offside_data.outputs import written_files
+from offside_data.progress import log
+from offside_data.run_manifest import FILE, ModelReference, RunManifest
+from offside_unlearn import manifest as manifests
+from offside_unlearn.runs import Run
+
+CARD = "README.md"
+ADAPTER_CONFIG = "adapter_config.json"
+RESULTS_FOLDER = ".eval_results"
+_BASE_KEY = "base_model_name_or_path"
+_SECTION = "run"
+_HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRun:
+    """What was published.
+
+    Args:
+        repo: `org/name`.
+        url: Where to look at it.
+        outcome: `published`, `unchanged` (all was there) or `would-publish`.
+        commit: Which commit holds it; null in a dry run.
+        changes: Which files changed, or would.
+    """
+
+    repo: str
+    url: str
+    outcome: Literal["published", "unchanged", "would-publish"]
+    commit: str | None
+    changes: Sequence[FileChange] = ()
+
+
+def publish_run(
+    run: str | Path,
+    repo: str,
+    *,
+    data: str,
+    base: str | None = None,
+    results: Sequence[str | Path] = (),
+    public: bool = False,
+    dry_run: bool = False,
+) -> PublishedRun:
+    """Publish a run folder. Run again, it publishes what differs; killed, it goes on.
+
+    Args:
+        run: The run folder: an adapter or a whole model.
+        repo: `org/name` on the Hub; made if it isn't there, private.
+        data: The dataset's `org/name` on the Hub.
+        base: The base model's `org/name`, where the run has it from a folder.
+        results: Results folders of `offside-eval run` with this model.
+        public: Let everybody see it, once it is there.
+        dry_run: Change nothing; say what would be.
+
+    Raises:
+        FileNotFoundError: If `run` is no run folder.
+        UsageError: If the base model or the dataset is no Hub id, or `results` are of another model.
+        HubError: If the Hub refuses, or doesn't answer.
+    """
+    opened = Run.open(run)
+    _require_id(data, "--data", "the dataset")
+    manifest = _without_places(opened.manifest, base)
+    files = _files(opened, manifest, data, results)
+    target = HubRepo(repo, "model")
+    state = read_state(target)
+    if state is not None and not state.private and not public:
+        raise UsageError(f"{repo} is public: what is published there, everybody sees. Say --public.")
+    card = _Card(manifest, data, repo, results)
+
+    def changes(now: RemoteState) -> Sequence[FileChange]:
+        theirs = card_at(target, now.head)
+        text = card.text(theirs.read_text(encoding="utf-8") if theirs else None)
+        return changes_to(now, {**files, CARD: text.encode()}, lambda name: False)
+
+    if dry_run:
+        empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
+        planned = changes(state) if state else changes_to(empty, {**files, CARD: card.text(None).encode()}, bool)
+        return PublishedRun(repo=repo, url=target.url, outcome="would-publish", commit=None, changes=planned)
+    if state is None:
+        log(f"{repo}: making a private model repository …")
+        target.call("create it", target.api.create_repo, repo, repo_type="model", private=True, exist_ok=True)
+    done = commit_files(target, changes, manifest.title)
+    if public and done.state.private:
+        target.call("make it public", target.api.update_repo_settings, repo, repo_type="model", private=False)
+    outcome: Literal["published", "unchanged"] = "published" if done.changes else "unchanged"
+    return PublishedRun(repo=repo, url=target.url, outcome=outcome, commit=done.commit, changes=tuple(done.changes))
+
+
+def _require_id(text: str, option: str, what: str) -> None:
+    if not _HUB_ID.fullmatch(text) or Path(text).exists():
+        raise UsageError(f"{option} {text!r} must be {what}'s name on the Hub, ORG/NAME, not a folder.")
+
+
+# ---------------------------------------------------------------------------------------------
+# What goes out
+
+
+def _without_places(manifest: RunManifest, base: str | None) -> RunManifest:
+    """The receipt with Hub ids and last names for places on this machine.
+
+    Raises:
+        UsageError: If the base model of an adapter lies in a folder and no Hub id is given for it.
+    """
+    named = manifest.base_model
+    if named is not None and _is_place(named.path):
+        if base is None and manifest.adapter is not None:
+            raise UsageError(
+                f"the adapter sits on the model {named.path}, a folder of this machine that nobody else has. Give the "
+                "same model's name on the Hub with --base ORG/NAME; publish it first if it is one of yours."
+            )
+        named = ModelReference(path=base or Path(named.path).name, digest=named.digest)
+    elif base is not None and named is not None and base != named.path:
+        raise UsageError(f"--base {base}: the run says that its base model is {named.path}.")
+    if base is not None:
+        _require_id(base, "--base", "the base model")
+        target = HubRepo(base, "model")
+        if read_state(target) is None:
+            raise HubNotFoundError(f"--base {base}: there is no such model on the Hub, or this token may not see it.")
+    known = {named.digest: named.path} if named else {}
+    parents = tuple(
+        dataclasses.replace(parent, path=known.get(parent.digest) or _last_name(parent.path))
+        for parent in manifest.parents
+    )
+    merged = manifest.merged_from
+    training = manifest.training
+    if training is not None and training.reference is not None:
+        training = dataclasses.replace(training, reference=_last_name(training.reference))
+    return dataclasses.replace(
+        manifest,
+        base_model=named,
+        parents=parents,
+        training=training,
+        merged_from=dataclasses.replace(merged, path=_last_name(merged.path)) if merged else None,
+    )
+
+
+def _is_place(path: str) -> bool:
+    return not _HUB_ID.fullmatch(path) or Path(path).exists()
+
+
+def _last_name(path: str) -> str:
+    return Path(path).name if _is_place(path) else path
+
+
+def _files(run: Run, manifest: RunManifest, data: str, results: Sequence[str | Path]) -> dict[str, Path | bytes]:
+    """Everything but the card: what the run itself wrote at the top of its folder, never what lies beside it."""
+    files: dict[str, Path | bytes] = {
+        name: run.path / name for name in written_files(run.path) if "/" not in name and name not in (CARD, FILE)
+    }
+    files[FILE] = (json.dumps(manifest.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    if ADAPTER_CONFIG in files and manifest.base_model is not None:
+        config = json.loads((run.path / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        files[ADAPTER_CONFIG] = (json.dumps({**config, _BASE_KEY: manifest.base_model.path}, indent=2) + "\n").encode()
+    for folder in results:
+        _require_same_model(folder, run)
+        name = re.sub(r"[^\w.-]+", "-", Path(folder).name)
+        entries = _read_results(folder, "eval_results.yaml")
+        for entry in entries:
+            entry["dataset"]["id"] = data
+        files[f"{RESULTS_FOLDER}/{name}.yaml"] = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True).encode()
+    return files
+
+
+def _require_same_model(folder: str | Path, run: Run) -> None:
+    """Refuse the results of another model.
+
+    Raises:
+        UsageError: If they are.
+    """
+    asked = _read_results(folder, "results.json")["model"].get("run") or {}
+    if asked.get("request") != run.manifest.request:
+        raise UsageError(f"--results {folder} are of another model than {run.path}.")
+
+
+def _read_results(folder: str | Path, name: str) -> Any:
+    """A text of a results folder.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    try:
+        return yaml.safe_load((Path(folder) / name).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"--results {folder}: {name} can't be read ({error}). Give a folder that `offside-eval run` wrote; "
+            "evaluate again if an older version did."
+        ) from error
+
+
+class _Card:
+    """The model card: ours between markers, and what people wrote around it on the Hub.
+
+    Args:
+        manifest: The receipt as it goes out.
+        data: The dataset on the Hub.
+        repo: Where it goes.
+        results: Results folders.
+    """
+
+    def __init__(self, manifest: RunManifest, data: str, repo: str, results: Sequence[str | Path]) -> None:
+        front, body = split_front_matter(manifests.model_card(manifest).replace('"this folder"', f'"{repo}"'), CARD)
+        self._front: dict[str, Any] = {**(front or {}), "datasets": [data]}
+        if manifest.base_model is not None and _is_place(manifest.base_model.path):
+            del self._front["base_model"]  # A folder's name means nothing there.
+        index = [model for folder in results for model in _read_results(folder, "model_index.yaml")["model-index"]]
+        if index:
+            found = [result for model in index for result in model["results"]]
+            self._front["model-index"] = [{"name": repo.partition("/")[2], "results": found}]
+        self._section = f"<!-- offside:begin {_SECTION} -->\n{body.strip()}\n<!-- offside:end {_SECTION} -->"
+
+    def text(self, theirs: str | None) -> str:
+        """The card, with what stands on the Hub around our section."""
+        front, body = split_front_matter(theirs or "", f"{CARD} on the Hub")
+        prose, sections = split_sections(body)
+        before, after = prose.get("", ""), prose.get(_SECTION, "") if _SECTION in sections else ""
+        parts = [part for part in (before, self._section, after) if part]
+        merged = {**(front or {}), **self._front}
+        text = card_text(merged, "\n\n".join(parts) + "\n")
+        if theirs is not None and (front, prose) == (merged, {"": before, _SECTION: after}):
+            return theirs if sections.get(_SECTION) == self._section else text
+        return text
