@@ -48,6 +48,10 @@ def scores_of(folder: Path, model: str) -> pl.DataFrame:
     return asked
 
 
+def _share(scores: pl.Series) -> str:
+    return f"{float(scores.to_numpy().mean()):.2f}"
+
+
 def main() -> None:
     """Read the command line and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -61,9 +65,9 @@ def main() -> None:
     for name, belongs in GROUPS.items():
         ids = {row["record_id"] for row in records if belongs(row)}
         groups = [s.filter(pl.col("record_id").is_in(ids), variant="plain")[METRIC] for s in scores.values()]
-        rows.append([name, str(len(groups[0])), *(f"{group.mean():.2f}" for group in groups)])
+        rows.append([name, str(len(groups[0])), *map(_share, groups)])
     twins = [s.filter(variant="swapped")[METRIC] for s in scores.values()]
-    rows.append(["swapped twins, read", str(len(twins[0])), *(f"{group.mean():.2f}" for group in twins)])
+    rows.append(["swapped twins, read", str(len(twins[0])), *map(_share, twins)])
     print_cards(METRIC, ["picture records", "n", *MODELS], rows)
 
 
