@@ -17,6 +17,8 @@ import pytest
 import requests
 from chromium import Chromium, browser
 from faulty_proxy import FaultyProxy
+from hub_machine import CONTACT, machine
+from loopback_hub import LoopbackHub
 from test_pull import judged
 
 from offside_data.annotation.adjudicate import adjudicate
@@ -30,6 +32,8 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.undo import undo
 from offside_data.edit import edit_rows
 from offside_data.errors import AnnotationError
+from offside_data.hub.fetching import fetch
+from offside_data.hub.publishing import publish
 from offside_data.release.releasing import make_release
 
 ROOT = Path(__file__).parents[4]
@@ -163,6 +167,47 @@ def test_the_whole_line(
         if path.is_file() and path.name != "annotators.json":
             assert b"bruno" not in path.read_bytes().lower()
     assert [d.about for d in diagnose(folder) if d.ok is False] == []
+
+
+def test_from_the_labelling_page_to_another_machine(
+    named: None, admin: AnnotationServer, people: dict[str, int], fictional: Path, results: Any, tmp_path: Path
+) -> None:  # fmt: skip
+    """The whole loop with both services: pushed, annotated, pulled, agreed, decided, released, published, fetched."""
+    records = {r.record_id: r for r in open_dataset(fictional).iter_records()}
+    project = number_of(push(fictional, FORGET).target)
+    tasks = [(task["id"], records[task["data"]["record_id"]]) for task in tasks_of(admin, project)]
+    assert len(tasks) == 4 * 14
+    # Planted: all say what the league says, but dora takes two of the rumours for facts.
+    wrong = [number for number, record in tasks if record.veracity == "rumor"][:2]
+    for number, record in tasks:
+        for name, user in people.items():
+            if name == "dora" and number in wrong:
+                told = results(veracity="fact", scope="private")
+            else:
+                channel = {"rumor_channel": record.rumor_channel} if record.veracity == "rumor" else {}
+                told = results(veracity=record.veracity, scope=record.scope, **channel)
+            say(admin, number, user, told)
+    assert pull(fictional).new == 3 * len(tasks)
+    figures = agreement(fictional)
+    by_pair = {(p.first, p.second): p.kappa.value for p in figures.pairs if p.control == "veracity"}
+    # Of 56, 32 are facts and 24 rumours; dora says 34 and 22.
+    by_chance = (32 * 34 + 24 * 22) / 56**2
+    assert by_pair["a1", "a3"] == pytest.approx((54 / 56 - by_chance) / (1 - by_chance))
+    assert by_pair["a1", "a2"] == 1.0
+    assert {found.record_id for found in figures.disagreements} == {r.record_id for n, r in tasks if n in wrong}
+    assert adjudicate(fictional).decided == len(tasks)
+    make_release(fictional, bump="major", note="Annotated by three.")
+    released = open_dataset(fictional)
+    assert {r.record_id: r.veracity for r in released.iter_records()} == {i: r.veracity for i, r in records.items()}
+    with LoopbackHub() as hub:
+        with machine(hub, tmp_path / "here"):
+            publish(fictional, "org/league", contact=CONTACT)
+        with machine(hub, tmp_path / "there"):
+            fetch("org/league@^1.0", tmp_path / "fetched")
+    fetched = open_dataset(tmp_path / "fetched")
+    fetched.verify()
+    assert (fetched.digest, fetched.version) == (released.digest, "1.0.0")
+    assert not list((tmp_path / "fetched").rglob("annotators.json"))
 
 
 def test_incremental_pulls_see_new_changed_and_skipped_ones(
