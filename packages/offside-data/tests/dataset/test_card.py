@@ -126,7 +126,7 @@ def test_front_matter_may_hold_a_rule_of_dashes(card: Card, tmp_path: Path) -> N
     [
         ("# No front matter", "must start with YAML front matter"),
         ("---\na: [\n---\n", "isn't valid YAML"),
-        ("---\n- a\n---\n", "no `offside:` block"),
+        ("---\n- a\n---\n", "must be a mapping"),
         ("---\nlicense: mit\n---\n", "no `offside:` block"),
         ("---\noffside: 3\n---\n", "no `offside:` block"),
     ],
