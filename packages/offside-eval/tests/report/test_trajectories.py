@@ -84,3 +84,19 @@ def test_without_curves_there_is_no_such_section(make_results: Make, tmp_path: P
     results = [make_results("vanilla", role="vanilla"), make_results("npo", role="unlearned", method="npo")]
     page = write_report(tmp_path / "out", results).read_text(encoding="utf-8")
     assert 'id="trajectories"' not in page
+
+
+def test_no_table_counts_what_a_run_was_stopped_by(
+    make_results: Make, with_meta: Callable[..., Results], tmp_path: Path
+) -> None:
+    vanilla, retain = make_results("vanilla", role="vanilla"), make_results("retain", role="retain_only")
+    point = make_results("npo", role="unlearned", method="npo")
+    private = point.samples.filter(slice="forget", scope="private", variant="plain")["record_id"].to_list()
+    part = {"forget": private[:3], "retain": [], "seed": 0}
+    model = point.meta.to_json()["model"]
+    watched = with_meta(point, model=model | {"run": model["run"] | {"validation": part}})
+    write_report(tmp_path / "out", compare([vanilla, retain, watched]))
+    with (tmp_path / "out/tables/aggregates.csv").open(encoding="utf-8") as stream:
+        rows = [r for r in csv.DictReader(stream) if r["metric"] == "value_match" and r["slice"] == "forget"]
+    counted = {r["model"]: int(r["n_scored"]) for r in rows if r["scope"] == "private" and r["variant"] == "plain"}
+    assert counted == dict.fromkeys(("runs/vanilla", "runs/retain", "runs/npo"), len(private) - 3)
