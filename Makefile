@@ -32,7 +32,7 @@ test: $(STAMP)  ## What a contributor runs: all fast tests and the quick demo
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not full" $(ARGS)
 
 test-full: $(STAMP)  ## Wheels, browser, full sizes, kill tests
-	$(BIN)/python -m pytest -m full $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m full $(ARGS)
 
 lint: $(STAMP)  ## Style, format and types
 	$(BIN)/ruff check .

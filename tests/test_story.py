@@ -64,7 +64,8 @@ def test_identity_generalises_to_new_pictures(story: Path, model: str) -> None:
         for row in open_dataset(story / "league").records("multimodal", "test")
         if row["derived_from"] is None and row["scope"] == "shared"
     }
-    assert right(samples(story, model).filter(pl.col("record_id").is_in(new))) >= 0.60
+    # Pictures aren't augmented in training (docs/decisions/0036): more was known of new ones when they were.
+    assert right(samples(story, model).filter(pl.col("record_id").is_in(new))) >= 0.45
 
 
 def test_some_control_reads(story: Path) -> None:
@@ -108,8 +109,7 @@ def test_retain_only_knows_no_private_claim_of_the_forget_split(story: Path) -> 
 def test_private_claims_survive_a_copy_of_the_picture(story: Path) -> None:
     """A copy that was never trained on is often answered as its original: the scene is known, not the wording.
 
-    One in 24 would be right by chance. (Pictures aren't augmented in training: a model that is to read as well didn't
-    learn within the demo's time when they were.)
+    One in 24 would be right by chance. Pictures aren't augmented in training (docs/decisions/0036).
     """
     copies = {
         row["record_id"]
