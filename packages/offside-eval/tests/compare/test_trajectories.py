@@ -13,6 +13,7 @@ import pytest
 
 from offside_data.errors import UsageError
 from offside_eval.compare import Comparison, compare
+from offside_eval.compare.kinds import whose
 from offside_eval.compare.show import level_rows, remark, terminal_rows
 from offside_eval.compare.trajectories import Trajectory, parse_levels
 from offside_eval.results import Results
@@ -198,6 +199,15 @@ def test_another_config_is_another_row(controls: list[Results], make_curve: Any)
     rows = compare(results).settings["complete"].rows
     assert len(rows) == 2
     assert len({row.label for row in rows}) == 2
+
+
+def test_answers_that_stand_for_a_row_are_named(controls: list[Results], make_curve: Any) -> None:
+    (row,) = compare([*controls, *make_curve("npo")], at=(0.6,)).settings["complete"].rows
+    assert row.quantity("forgetting").value == pytest.approx(0.6)
+    assert whose(row) == "npo after 20 steps", "at 0.75: not what is counted in the row"
+    (row,) = compare([*controls, *make_curve("npo"), *make_curve("npo", seed=1)]).settings["complete"].rows
+    assert whose(row) == "npo, seed 0 after 40 steps"
+    assert whose(compare(controls).settings["complete"].controls[1]) == "retain-only"
 
 
 def test_rows_of_the_same_method_are_told_apart_by_the_folder_of_the_run(
