@@ -201,6 +201,20 @@ def test_another_config_is_another_row(controls: list[Results], make_curve: Any)
     assert len({row.label for row in rows}) == 2
 
 
+def test_a_row_never_shows_vanillas_numbers(controls: list[Results], make_curve: Any) -> None:
+    """Neither where nothing was forgotten, nor where the models lack the score."""
+    (row,) = compare([*controls, *make_curve("npo", ((5, 0.0, 0.75), (10, 0.0, 0.5)))]).settings["complete"].rows
+    assert (row.reached, row.model.steps, row.fell_short) == (0.0, 10, True)
+    assert row.quantity("keeping").value == pytest.approx(0.5)
+    unscored = [
+        replace(r, samples=r.samples.with_columns(value_match=pl.lit(None, pl.Float64))) for r in make_curve("npo")
+    ]
+    (row,) = compare([*controls, *unscored]).settings["complete"].rows
+    assert (row.reached, row.model.steps, row.fell_short) == (None, 40, True)
+    assert row.quantity("keeping").value is None
+    assert "this model has no value_match" in row.figure("forgetting").reason
+
+
 def test_answers_that_stand_for_a_row_are_named(controls: list[Results], make_curve: Any) -> None:
     (row,) = compare([*controls, *make_curve("npo")], at=(0.6,)).settings["complete"].rows
     assert row.quantity("forgetting").value == pytest.approx(0.6)
