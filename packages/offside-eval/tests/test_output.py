@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +30,41 @@ def test_a_kill_before_the_beginning_leaves_the_folder_free(meta: EvaluationMeta
     (tmp_path / PROGRESS / ".evaluation.json.1.partial").write_text("{")
     OutputFolder(tmp_path, meta).begin()
     assert [p.name for p in (tmp_path / PROGRESS).iterdir()] == ["evaluation.json"]
+
+
+def test_two_at_once_are_refused(meta: EvaluationMeta, tmp_path: Path) -> None:
+    """By another process; one that begins in the same moment sees a free folder as well."""
+    first, second = (OutputFolder(tmp_path / "out", meta) for _ in range(2))
+    forced = OutputFolder(tmp_path / "out", replace(meta, setting="selective"), force=True)
+    with first.alone():
+        first.begin()
+        (tmp_path / "out" / PROGRESS / "answering-000000.json").write_text("[]")
+        for other in (second, forced, OutputFolder(tmp_path / "out", meta)):
+            with ThreadPoolExecutor(1) as elsewhere, pytest.raises(OutputExistsError, match="another process"):
+                elsewhere.submit(other.alone().__enter__).result()
+        assert (tmp_path / "out" / PROGRESS / "answering-000000.json").exists()
+    other = OutputFolder(tmp_path / "out", meta)
+    with other.alone():
+        assert other.finished() is None
+
+
+def test_what_another_one_made_meanwhile_is_looked_at_again(meta: EvaluationMeta, tmp_path: Path) -> None:
+    late = OutputFolder(tmp_path / "out", replace(meta, setting="selective"))
+    with (first := OutputFolder(tmp_path / "out", meta)).alone():
+        first.begin()
+    with pytest.raises(OutputExistsError, match="setting"), late.alone():
+        pass
+
+
+def test_a_kill_while_the_folder_is_held_leaves_it_free(meta: EvaluationMeta, tmp_path: Path) -> None:
+    progress = tmp_path / "out" / PROGRESS
+    progress.mkdir(parents=True)
+    for name in ("lock", "lock.json", "answering-000000.json"):
+        (progress / name).write_text("")
+    with (output := OutputFolder(tmp_path / "out", meta)).alone():
+        output.begin()
+        assert sorted(path.name for path in progress.iterdir()) == ["evaluation.json", "lock", "lock.json"]
+    assert [path.name for path in progress.iterdir()] == ["evaluation.json"]
 
 
 def test_what_others_keep_there_is_not_touched(meta: EvaluationMeta, tmp_path: Path) -> None:

@@ -51,6 +51,25 @@ def test_a_damaged_table_is_named(make_results: Callable[..., Results], tmp_path
         Results.load(place)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda s: s.drop("slice"), "lacks the columns slice"),
+        (lambda s: s.drop("value_match", "value_match.kind"), "lacks the columns value_match, value_match.kind"),
+        (lambda s: s.with_columns(value_match=pl.lit(float("nan"))), "value_match holds values that aren't finite"),
+        (lambda s: s.with_columns(value_match=pl.lit("yes")), "value_match holds String"),
+    ],
+)
+def test_a_table_that_is_none_of_ours_is_named(make_results: Callable[..., Results], tmp_path, change, said) -> None:
+    place = tmp_path / "out"
+    results = make_results("a", role="vanilla").save(place)
+    results.samples.drop("held_out", "n_choices").write_parquet(place / "samples.parquet")
+    Results.load(place)  # From before there were these columns.
+    change(results.samples).write_parquet(place / "samples.parquet")
+    with pytest.raises(ResultsError, match=rf"samples.parquet: {said}.*Evaluate the model again"):
+        Results.load(place)
+
+
 def test_a_curve_without_points_is_refused(tmp_path) -> None:
     (tmp_path / "curve.json").write_text('{"schema": 1, "setting": "complete", "points": []}')
     with pytest.raises(ResultsError, match="lists no points"):

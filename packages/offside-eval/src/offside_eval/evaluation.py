@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -138,18 +139,21 @@ class Session:
             self._items = engine.encode(self.plan.questions.values(), needs)
             _warn_of_long_answers(self._items, config.max_new_tokens)
         prepared = time.monotonic()
-        if output:
-            output.begin()
-        answers = engine.ask(self._items, needs)
-        asked = time.monotonic()
-        held_out = target.run.validation.record_ids if target.run and target.run.validation else ()
-        samples = samples_frame(sample_rows(self.plan, answers, self.metrics, held_out), names)
-        setting = self.plan.request.setting.name
-        found = aggregate(counted(samples), names, setting=setting)
-        results = Results(samples, found, meta)
-        if output:
-            seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
-            results = output.finish(results, _timing(seconds, answers))
+        with output.alone() if output else contextlib.nullcontext():
+            finished = output.finished() if output else None  # By another process meanwhile.
+            if finished is not None:
+                return finished
+            if output:
+                output.begin()
+            answers = engine.ask(self._items, needs)
+            asked = time.monotonic()
+            held_out = target.run.validation.record_ids if target.run and target.run.validation else ()
+            samples = samples_frame(sample_rows(self.plan, answers, self.metrics, held_out), names)
+            setting = self.plan.request.setting.name
+            results = Results(samples, aggregate(counted(samples), names, setting=setting), meta)
+            if output:
+                seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
+                results = output.finish(results, _timing(seconds, answers))
         return results
 
 

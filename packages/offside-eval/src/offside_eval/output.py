@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_data.errors import OutputExistsError
+from offside_data.dataset.lock import LOCK_FILES, held
+from offside_data.errors import FolderInUseError, OutputExistsError
 from offside_data.files import write_json, write_text
 from offside_data.outputs import not_ours, others_in
 from offside_data.progress import log
@@ -55,11 +57,33 @@ class OutputFolder:
             self._require_ours()
         self._state = "free" if force else self._look()
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder: two processes would read each other's batches. What it holds is looked at again.
+
+        Raises:
+            OutputExistsError: If another process is at work in it, or made something else in it meanwhile.
+        """
+        with contextlib.ExitStack() as stack:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(held(self.folder, self._progress))
+            except FolderInUseError as error:
+                raise OutputExistsError(
+                    f"{self.folder}: another process is making this evaluation. Wait for it, or choose another output "
+                    "folder."
+                ) from error
+            if not self._force:
+                self._state = self._look()
+            yield
+
     def finished(self) -> Results | None:
         """The results, if this very evaluation is finished."""
         if self._state != "finished":
             return None
-        self._drop_progress()  # Killed between its last two steps.
+        if self._progress.is_dir():  # Killed between its last two steps, unless somebody is just taking them.
+            with contextlib.suppress(FolderInUseError), held(self.folder, self._progress):
+                self._drop_progress()
         return Results.load(self.folder)
 
     def saved(self) -> SavedBatches:
@@ -73,8 +97,7 @@ class OutputFolder:
         if self._state == "interrupted":
             log(f"{self.folder}: going on with an interrupted evaluation.")
             return
-        if self._force:
-            self._drop_progress()
+        self._drop_progress()  # Batches of nobody, e.g. of an evaluation that was killed while it cleared up.
         write_json(self._progress / _IDENTITY, self._meta.to_json())  # First: else a kill leaves a folder of nobody.
         if self._force:
             for name in _OURS:
@@ -103,6 +126,12 @@ class OutputFolder:
         for pattern in (_IDENTITY, f".{_IDENTITY}.*.partial", "*-??????.json", ".*-??????.json.*.partial"):
             yield from self._progress.glob(pattern)
 
+    def _is_ours(self) -> bool:
+        """Whether nothing but ours is in the folder of the progress."""
+        if self._progress.is_symlink() or not self._progress.is_dir():
+            return False
+        return set(os.listdir(self._progress)) <= {*LOCK_FILES, *(path.name for path in self._saved_files())}
+
     def _require_ours(self) -> None:
         there = others_in(self.folder)
         stated = _read(self.folder / META) or _read(self._progress / _IDENTITY) or {}
@@ -120,10 +149,7 @@ class OutputFolder:
             self._require_same(begun, "an interrupted evaluation")
             return "interrupted"
         there = others_in(self.folder)
-        if there == [PROGRESS]:
-            self._drop_progress()  # Killed before it had begun.
-            there = others_in(self.folder)
-        if there:
+        if there and not (there == [PROGRESS] and self._is_ours()):  # Else it was killed before it had begun.
             raise not_ours(self.folder, there, "an evaluation")
         return "free"
 

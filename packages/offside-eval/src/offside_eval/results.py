@@ -16,6 +16,7 @@ answer it was) and `m.skipped` (why it wasn't scored, null when it was).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,8 @@ the row: on `swapped` the value now shown; `states_old` says there whether the o
 aggregate and no comparison.
 `n_choices` is null where no choices were weighed; guessing among them is right once in `n_choices`.
 """
+_NEWER_COLUMNS = ("n_choices", "held_out")
+"""Columns that files of this schema from before there were such don't have."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,9 @@ class Results:
             samples = pl.read_parquet(path / SAMPLES)
         except pl.exceptions.PolarsError as error:
             raise ResultsError(f"{path / SAMPLES}: damaged: {error}. Evaluate the model again.") from error
+        damage = _damage(samples, meta.metrics)
+        if damage:
+            raise ResultsError(f"{path / SAMPLES}: {damage}. Evaluate the model again.")
         return cls(samples, aggregates, meta, path)
 
     def save(self, path: str | Path) -> Results:
@@ -139,6 +145,22 @@ class Results:
         write_json(path / AGGREGATES, [dataclasses.asdict(entry) for entry in self.aggregates])
         write_json(path / META, self.meta.to_json())
         return Results(self.samples, self.aggregates, self.meta, path)
+
+
+def _damage(samples: pl.DataFrame, metrics: Sequence[str]) -> str | None:
+    """What is wrong with a table of samples; null if nothing is."""
+    import polars as pl
+
+    of_metrics = [column for m in metrics for column in (m, f"{m}.kind", f"{m}.skipped")]
+    lacks = [c for c in (*SAMPLE_COLUMNS, *of_metrics) if c not in samples.columns and c not in _NEWER_COLUMNS]
+    if lacks:
+        return f"lacks the columns {', '.join(lacks)}"
+    for metric in metrics:
+        if samples.schema[metric] != pl.Float64:
+            return f"{metric} holds {samples.schema[metric]}, not Float64"
+        if not samples[metric].drop_nulls().is_finite().all():
+            return f"{metric} holds values that aren't finite"
+    return None
 
 
 def counted(samples: pl.DataFrame) -> pl.DataFrame:

@@ -62,6 +62,17 @@ def test_different_datasets_are_refused(make_results: Make, with_meta: Make) -> 
         compare([vanilla, a, other])
 
 
+def test_so_are_controls_of_another_dataset_that_were_asked_in_another_setting(
+    make_results: Make, with_meta: Make
+) -> None:
+    vanilla, a, _ = two(make_results)
+    control = make_results("vanilla", role="vanilla", setting="corrective")
+    older = with_meta(control, dataset=vanilla.meta.to_json()["dataset"] | {"digest": "sha256:older"})
+    with pytest.raises(MismatchError, match=r"different datasets:\n  .*\n  .*"):
+        compare([older, a])
+    assert any("sha256:older" in note for note in compare([older, a], allow_mismatch=True).notes)
+
+
 def test_two_different_vanilla_models_need_a_choice(make_results: Make) -> None:
     results = [*two(make_results), make_results("vanilla2", role="vanilla")]
     with pytest.raises(UsageError, match="2 different vanilla models"):
@@ -84,6 +95,8 @@ def test_differences_of_set_up_and_plain_checkpoints_are_noted(make_results: Mak
         [with_meta(vanilla, dtype="float16"), with_meta(a, dtype="float32"), with_meta(b, role="unknown")]
     ).notes
     assert any("differ in dtype: float16; float32" in note for note in notes)
+    kept = compare([with_meta(vanilla, limit_kept=5), a]).notes
+    assert any("differ in limit_kept: 5; None" in note for note in kept)
     assert any("no run manifest" in note for note in notes)
 
 

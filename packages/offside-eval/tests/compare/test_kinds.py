@@ -24,7 +24,7 @@ def test_each_models_answers_to_the_forgotten_claims_by_kind(make_results: Calla
     assert kinds_of(npo, setting, "value_match") == {"correct": 6, "wrong_value": 12, "empty": 6}
     columns, told = kind_rows([npo, vanilla], setting, "value_match")
     assert columns == ["correct", "wrong_value", "empty"]
-    assert told == [(npo, ["25%", "50%", "25%"]), (vanilla, ["100%", "0%", "0%"])]
+    assert told == [("npo", ["25%", "50%", "25%"]), ("vanilla", ["100%", "0%", "0%"])]
 
 
 def test_a_score_without_kinds_shows_none(make_results: Callable[..., Results]) -> None:

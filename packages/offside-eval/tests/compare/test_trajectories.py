@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from offside_data.errors import UsageError
 from offside_eval.compare import Comparison, compare
+from offside_eval.compare.kinds import whose
 from offside_eval.compare.show import level_rows, remark, terminal_rows
 from offside_eval.compare.trajectories import Trajectory, parse_levels
 from offside_eval.results import Results
@@ -196,6 +199,64 @@ def test_another_config_is_another_row(controls: list[Results], make_curve: Any)
     rows = compare(results).settings["complete"].rows
     assert len(rows) == 2
     assert len({row.label for row in rows}) == 2
+
+
+def test_a_row_never_shows_vanillas_numbers(controls: list[Results], make_curve: Any) -> None:
+    """Neither where nothing was forgotten, nor where the models lack the score."""
+    (row,) = compare([*controls, *make_curve("npo", ((5, 0.0, 0.75), (10, 0.0, 0.5)))]).settings["complete"].rows
+    assert (row.reached, row.model.steps, row.fell_short) == (0.0, 10, True)
+    assert row.quantity("keeping").value == pytest.approx(0.5)
+    unscored = [
+        replace(r, samples=r.samples.with_columns(value_match=pl.lit(None, pl.Float64))) for r in make_curve("npo")
+    ]
+    (row,) = compare([*controls, *unscored]).settings["complete"].rows
+    assert (row.reached, row.model.steps, row.fell_short) == (None, 40, True)
+    assert row.quantity("keeping").value is None
+    assert "this model has no value_match" in row.figure("forgetting").reason
+
+
+def test_answers_that_stand_for_a_row_are_named(controls: list[Results], make_curve: Any) -> None:
+    (row,) = compare([*controls, *make_curve("npo")], at=(0.6,)).settings["complete"].rows
+    assert row.quantity("forgetting").value == pytest.approx(0.6)
+    assert whose(row) == "npo after 20 steps", "at 0.75: not what is counted in the row"
+    (row,) = compare([*controls, *make_curve("npo"), *make_curve("npo", seed=1)]).settings["complete"].rows
+    assert whose(row) == "npo, seed 0 after 40 steps"
+    assert whose(compare(controls).settings["complete"].controls[1]) == "retain-only"
+
+
+def test_rows_of_the_same_method_are_told_apart_by_the_folder_of_the_run(
+    controls: list[Results], make_model: Make, make_results: Make, with_meta: Callable[..., Results]
+) -> None:
+    def curve(run: str, rate: float) -> list[Results]:
+        """Two points and the run itself, as they lie on disk."""
+        made = []
+        for steps, folder in ((5, f"{run}/curve/step-000005"), (10, run)):
+            request = {"method": "npo", "request": run, "steps": steps, "config": {"learning_rate": rate}}
+            point = {"curve": [5, 10]} if folder == run else {"point_of": run}
+            found = make_model(folder, "unlearned", forgot=steps / 10, kept=0.9, **request, **point)
+            made.append(with_meta(found, model=found.meta.to_json()["model"] | {"path": folder}))
+        return made
+
+    slow, fast = curve("runs/slow/seed-0", 1e-5), curve("runs/fast/seed-0", 1e-3)
+    labels = {row.label for row in compare([*controls, *slow, *fast]).settings["complete"].rows}
+    assert labels == {"npo (slow/seed-0)", "npo (fast/seed-0)"}
+
+
+def test_a_run_that_was_made_twice_is_two_trajectories(
+    controls: list[Results], make_curve: Any, tmp_path: Path
+) -> None:
+    """As another machine makes it: the same request and seed, other weights, and stopped at another step."""
+    here, there = make_curve("npo", POINTS[:2]), make_curve("npo", [(n, f - 0.25, k) for n, f, k in POINTS])
+    for place, results in (("here", here), ("there", there)):
+        for i, found in enumerate(results):
+            model = found.meta.model
+            run = replace(model, digest=f"{model.digest}-{place}", path=f"runs/npo/curve/step-{i}")
+            results[i] = replace(found, meta=replace(found.meta, model=run), path=tmp_path / place / f"step-{i}")
+    for order in ([*here, *there], [*there, *here]):
+        setting = compare([*controls, *order]).settings["complete"]
+        found = {c.label: [[row.model.steps for row in run.points[1:]] for run in c.runs] for c in setting.candidates}
+        assert found == {"npo (here)": [[5, 10]], "npo (there)": [[5, 10, 20, 40]]}
+        assert {row.seeds for row in setting.rows} == {(0,)}, "the same seed twice is no second seed"
 
 
 def test_single_models_that_differ_in_the_seed_make_one_row(controls: list[Results], make_model: Make) -> None:

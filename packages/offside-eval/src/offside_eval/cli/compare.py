@@ -23,7 +23,7 @@ def command(as_json: bool, **options: Any) -> None:
     levels that all of them reached.
     """
     from offside_eval.compare.kinds import kind_rows
-    from offside_eval.compare.show import level_rows, name, terminal_rows, text, view_lines
+    from offside_eval.compare.show import level_rows, terminal_rows, text, view_lines
     from offside_eval.findings import look_for
 
     comparison = comparison_of(**options)
@@ -38,7 +38,7 @@ def command(as_json: bool, **options: Any) -> None:
             click.echo(line)
         kinds, shares = kind_rows([*setting.rows, *setting.controls], setting, comparison.metric)
         if shares:
-            told = [[name(row), *cells] for row, cells in shares]
+            told = [[whose, *cells] for whose, cells in shares]
             print_cards(f"{setting.name}: the answers to the private claims to be forgotten", ["model", *kinds], told)
         click.echo()
         for level in setting.levels:

@@ -14,7 +14,9 @@ class MismatchError(UsageError):
 
 
 def check_comparable(results: Sequence[Results], models: ModelSet, *, allow: bool) -> list[str]:
-    """Compare the digests of what was forgotten, and of the datasets, within each setting.
+    """Compare the digests of what was forgotten in each setting, and of the datasets.
+
+    The datasets of all settings: a control answers for those that it wasn't evaluated in, too.
 
     Args:
         results: All results.
@@ -30,8 +32,8 @@ def check_comparable(results: Sequence[Results], models: ModelSet, *, allow: boo
         asked = {name_of(r): forget_digest(m, r, models) for m, r in group if m.role in COMPARED}
         forgot = {place: digest for place, digest in asked.items() if digest is not None}
         problems += _differing(forgot, f"{setting}: models were unlearned on different forget records")
-        data = {name_of(r): r.meta.dataset.digest for _, r in group}
-        problems += _differing(data, f"{setting}: models were evaluated on different datasets")
+    data = {name_of(r): r.meta.dataset.digest for r in results}
+    problems += _differing(data, "models were evaluated on different datasets")
     if problems and not allow:
         raise MismatchError(
             "\n".join(problems) + "\nTheir numbers don't mean the same. Leave some results out, or pass "
@@ -82,8 +84,8 @@ def notes_on(results: Sequence[Results], models: ModelSet) -> list[str]:
                     f"asks to be forgotten ({r.forget_digest[:19]}…)."
                 )
     notes += _doses(models)
-    for key in ("generation", "dtype", "image_backend", "suite"):
-        seen = {str(r.meta.to_json()[key]) for r in results}
+    for key in ("generation", "dtype", "image_backend", "suite", "limit", "limit_kept"):
+        seen = {str(r.meta.to_json().get(key)) for r in results}
         if len(seen) > 1:
             notes.append(f"The evaluations differ in {key}: {'; '.join(sorted(seen))}.")
     return notes

@@ -8,6 +8,7 @@ from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.measures import forgotten
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import KEY
+from offside_eval.compare.show import name
 from offside_eval.metrics.value_match import KINDS
 
 
@@ -26,14 +27,25 @@ def kinds_of(row: ModelRow, setting: SettingComparison, metric: str) -> dict[str
 
 def kind_rows(
     rows: Sequence[ModelRow], setting: SettingComparison, metric: str
-) -> tuple[list[str], list[tuple[ModelRow, list[str]]]]:
-    """A column for each kind that occurs, and each model's share of answers in it; nothing where there are no kinds."""
+) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """A column for each kind that occurs, and each model's share of answers in it; nothing where there are no kinds.
+
+    Answers are not read between two points: where a row is, they are those of the one beyond, after so many steps.
+    """
     counted = [(row, kinds_of(row, setting, metric)) for row in rows]
     columns = [kind for kind in KINDS if any(kind in kinds for _, kinds in counted)]
     columns += sorted({kind for _, kinds in counted for kind in kinds} - set(columns))
     told = [
-        (row, [f"{kinds.get(kind, 0) / sum(kinds.values()):.0%}" for kind in columns])
+        (whose(row), [f"{kinds.get(kind, 0) / sum(kinds.values()):.0%}" for kind in columns])
         for row, kinds in counted
         if kinds
     ]
     return columns, told
+
+
+def whose(row: ModelRow) -> str:
+    """The model whose answers stand for a row; of several seeds the first one's."""
+    if not row.on_curve:
+        return name(row)
+    seed = f", seed {row.seeds[0]}" if len(row.seeds) > 1 else ""
+    return f"{name(row)}{seed} after {row.model.steps} steps"

@@ -53,6 +53,12 @@ class Model:
         return self.results[0].meta.model.path
 
     @property
+    def run_folder(self) -> Path:
+        """Folder of the run that made it; that of a curve's point lies two folders above."""
+        path = Path(self.path)
+        return path.parents[1] if path.parent.name == "curve" else path
+
+    @property
     def steps(self) -> int | None:
         """Optimizer steps of the training that made it: the budget of a relearning attack."""
         return self.run.training.steps if self.run and self.run.training else None
@@ -93,7 +99,7 @@ def without_held_out(results: Sequence[Results]) -> tuple[list[Results], int]:
     """Leave out what any of the runs was stopped by: from all results alike, so that all are about the same records.
 
     Returns:
-        The results without these records, and how many records that are.
+        The results without these records and without the aggregates that counted them, and how many records that are.
     """
     import polars as pl
 
@@ -102,7 +108,7 @@ def without_held_out(results: Sequence[Results]) -> tuple[list[Results], int]:
     if not ids:
         return list(results), 0
     counted = ~pl.col("record_id").is_in(list(ids))
-    return [replace(r, samples=r.samples.filter(counted)) for r in results], len(ids)
+    return [replace(r, samples=r.samples.filter(counted), aggregates=[]) for r in results], len(ids)
 
 
 def name_of(results: Results) -> str:

@@ -78,20 +78,46 @@ def _is_trajectory(group: _Group) -> bool:
 def _groups(compared: Sequence[tuple[Model, Results]]) -> list[_Group]:
     """What belongs into one row: the points of a trajectory, and models that differ in the seed alone.
 
-    Two models with the same seed are two rows all the same, unless they are points of trajectories.
+    Two models with the same seed are two rows all the same, unless they are points of one trajectory.
     """
     groups: dict[tuple[str, int], _Group] = {}
+    remade = _remade([model for model, _ in compared])
     for model, r in compared:
         if model.run is None:
             groups[model.digest, len(groups)] = [(model, r)]
             continue
         key, nth = recipe(model.run), 0
-        if not on_curve(model):
-            seed = seed_of(model.run)
-            while any(seed_of(other.run) == seed for other, _ in groups.get((key, nth), ())):
-                nth += 1
+        while any(_again((model, r), other, remade) for other in groups.get((key, nth), ())):
+            nth += 1
         groups.setdefault((key, nth), []).append((model, r))
     return list(groups.values())
+
+
+def _remade(models: Sequence[Model]) -> set[str]:
+    """Requests of runs that were made more than once: after the same steps there are other weights."""
+    often = Counter((model.run.request, model.steps) for model in models if model.run is not None and on_curve(model))
+    return {request for (request, _), n in often.items() if n > 1}
+
+
+def _again(one: tuple[Model, Results], other: tuple[Model, Results], remade: set[str]) -> bool:
+    """Whether a model is of the same seed as another, and yet no point of the same trajectory."""
+    (model, r), (second, s) = one, other
+    if seed_of(model.run) != seed_of(second.run):
+        return False
+    if not on_curve(model) or not on_curve(second):
+        return not on_curve(model)
+    return model.run is not None and model.run.request in remade and _place(model, r) != _place(second, s)
+
+
+def _place(model: Model, r: Results) -> tuple[Path, Path | None]:
+    """Where the run of a model lay, and the results of its points."""
+    return model.run_folder, r.path and r.path.resolve().parent
+
+
+def _results_folder(model: Model) -> Path | None:
+    """The results of a model; of a curve's point those of the curve."""
+    path = model.results[0].path
+    return path.parent if path is not None and on_curve(model) else path
 
 
 def _candidate(label: str, group: _Group, models: ModelSet, metric: str) -> Candidate:
@@ -144,7 +170,7 @@ def _evaluations(name: str, models: ModelSet) -> Iterator[tuple[Model, Results]]
 
 
 def _labels(compared: Sequence[Model], models: ModelSet) -> list[str]:
-    """A short name each: the method, `METHOD + relearn`; with the folder's name where that isn't unique."""
+    """A short name each: the method, `METHOD + relearn`; with the run's folder where that isn't unique."""
 
     def short(model: Model) -> str:
         if model.role == "relearned":
@@ -154,11 +180,23 @@ def _labels(compared: Sequence[Model], models: ModelSet) -> list[str]:
         return model.method or Path(model.path).name
 
     labels = [short(m) for m in compared]
-    often = Counter(labels)
-    return [
-        label if often[label] == 1 else f"{label} ({Path(model.path).name})"
-        for label, model in zip(labels, compared, strict=True)
-    ]
+    for label in [label for label, n in Counter(labels).items() if n > 1]:
+        alike = [i for i, other in enumerate(labels) if other == label]
+        for i, folder in zip(alike, _told_apart([compared[i] for i in alike]), strict=True):
+            labels[i] = f"{label} ({folder})"
+    return labels
+
+
+def _told_apart(models: Sequence[Model]) -> list[str]:
+    """The end of each model's folder, as long as it takes; of runs in one and the same folder that of its results."""
+    runs = [model.run_folder.parts for model in models]
+    results = [found.parts if (found := _results_folder(model)) else () for model in models]
+    for folders in (runs, results):
+        for n in range(1, max(map(len, folders)) + 1):
+            ends = ["/".join(parts[-n:]) for parts in folders]
+            if len(set(ends)) == len(ends):
+                return ends
+    return [f"{runs[i][-1]}, {i + 1}" for i in range(len(models))]
 
 
 def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric: str) -> tuple[ModelRow, float | None]:

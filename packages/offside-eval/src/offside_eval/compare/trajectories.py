@@ -90,8 +90,14 @@ class Trajectory:
 
     @property
     def reached(self) -> float | None:
-        """The most that was forgotten; null if forgetting can't be computed."""
-        return self.envelope[-1].quantity("forgetting").value if self.envelope else None
+        """The most that was forgotten; null if forgetting can't be computed of any of its models."""
+        known = any(row.quantity("forgetting").value is not None for row in self.points if not row.is_control)
+        return self.envelope[-1].quantity("forgetting").value if known else None
+
+    @property
+    def farthest(self) -> ModelRow:
+        """The model that forgot most; the last one where none forgot anything, for vanilla isn't one of them."""
+        return next((row for row in reversed(self.envelope) if not row.is_control), self.points[-1])
 
     def around(self, level: float) -> tuple[ModelRow, ModelRow] | None:
         """The neighbours between which a level is first reached; null if it isn't."""
@@ -233,7 +239,7 @@ class Candidate:
         """
         numbers = None if level is None else self.at(level)
         if level is None or numbers is None:
-            ends = [run.envelope[-1] if run.envelope else run.points[-1] for run in self.runs]
+            ends = [run.farthest for run in self.runs]
             return _row(self, ends, together([dict(end.quantities) for end in ends]), None)
         found = [run.around(level) for run in self.runs]
         ends = [pair[1] for pair in found if pair is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from offside_eval.compare import Candidate, Comparison, ModelRow, Trajectory
+from offside_eval.compare import Candidate, Comparison, ModelRow, SettingComparison, Trajectory
 from offside_eval.compare.by_scope import PREFIX, in_words
 from offside_eval.compare.show import name
 from offside_eval.statistics import Interval
@@ -183,16 +183,17 @@ def scatters(comparison: Comparison) -> list[Scatter]:
 def trades(comparison: Comparison) -> list[Trade]:
     """A chart a setting and set that had to survive, scope by scope, where there are trajectories.
 
-    Sets are those asked as the forgotten records were (with pictures or without), and the general questions.
+    Sets are those asked as the forgotten records were (with pictures or without), the general questions, and those that
+    suffered most where methods are ranked.
     """
     known, found = styles(comparison), []
     for setting in comparison.settings.values():
         rows = [row for c in setting.candidates for run in c.runs for row in run.points]
         keys = dict.fromkeys(key for row in rows for key in row.quantities if key.startswith(PREFIX))
-        asked = _asked_in(rows)
+        asked, worst = _asked_in(rows), _worst_sets(setting)
         for key in keys:
             config, split, *_ = key.removeprefix(PREFIX).split("/")
-            if config not in asked and split != "utility":
+            if config not in asked and split != "utility" and key not in worst:
                 continue
             paths = [
                 path
@@ -214,6 +215,11 @@ def _asked_in(rows: Sequence[ModelRow]) -> set[str]:
         if row.results is not None
         for config in row.results.samples.filter(row.results.samples["slice"] == "forget")["config"].unique()
     }
+
+
+def _worst_sets(setting: SettingComparison) -> set[str]:
+    """The sets that the rows of trajectories are ranked by."""
+    return {f"{PREFIX}{row.quantity('keeping').of}" for row in setting.rows if row.on_curve}
 
 
 def _path(candidate: Candidate, nth: int, run: Trajectory, key: str, known: Mapping[str, Style]) -> Track | None:

@@ -24,6 +24,7 @@ class Leader:
         compared: How many unlearned models there are.
         views: What the model stopped doing and what it still does, in words; empty with one view only.
         forgot: Name of the quantity that leads: the least forgotten view.
+        keeps_most: The ranked model that keeps most; it needn't be the one with the best balance.
     """
 
     setting: str
@@ -34,6 +35,7 @@ class Leader:
     compared: int
     views: str = ""
     forgot: str = "forgetting"
+    keeps_most: ModelRow | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,13 @@ def _leader(setting: SettingComparison) -> Leader:
     collapsed = [name(r) for r in compared if r.collapsed]
     best = ranked[0] if ranked else None
     words, forgot = (told(best), leading(best)) if best else ("", "forgetting")
-    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(compared), words, forgot)
+    most = max(ranked, key=_kept, default=None)
+    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(compared), words, forgot, most)
+
+
+def _kept(row: ModelRow) -> float:
+    value = row.quantity("keeping").value
+    return float("-inf") if value is None else value
 
 
 def _lead(ranked: Sequence[ModelRow]) -> str:
@@ -90,9 +98,17 @@ def _sentence(leader: Leader) -> str:
     kept = leader.row.figure("keeping")
     where = f" (least of {kept.of})" if kept.of else ""
     if leader.row.level is not None:
+        place = (
+            f"{leader.setting}: at forgetting {leader.row.level:g} (0 as vanilla, 1 as retain-only) {name(leader.row)}"
+        )
+        kept_most = leader.keeps_most
+        if kept_most is None or _kept(kept_most) <= _kept(leader.row):
+            return f"{place} keeps most: {number(kept.value)} of what had to survive{where}. {leader.lead}{lost}"
+        # At the same forgetting by generation, methods differ in what they still prefer or expect.
         return (
-            f"{leader.setting}: at forgetting {leader.row.level:g} (0 as vanilla, 1 as retain-only) {name(leader.row)} "
-            f"keeps most: {number(kept.value)} of what had to survive{where}. {leader.lead}{lost}"
+            f"{place} strikes the best balance: it forgot {_forgot(leader.row)} and kept {number(kept.value)} of what "
+            f"had to survive{where}; {name(kept_most)} kept most, {number(_kept(kept_most))}, and forgot "
+            f"{_forgot(kept_most)}. {leader.lead}{lost}"
         )
     words = f"; it {leader.views}" if leader.views else ""
     return (

@@ -51,7 +51,7 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
         kinds, shares = kind_rows(all_rows, setting, comparison.metric)
         if shares:
             lines += ["", "Answers to the private claims to be forgotten:", ""]
-            lines += _table(["model", *kinds], [[name(row), *cells] for row, cells in shares])
+            lines += _table(["model", *kinds], [[whose, *cells] for whose, cells in shares])
     if comparison.notes:
         lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
     lines += [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.files import whole_file
+from offside_eval.aggregate import aggregate
 from offside_eval.compare import Comparison, Figure
 from offside_eval.findings import Finding
 from offside_eval.report.cases import Case
@@ -93,7 +94,9 @@ def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:
 def _aggregates(comparison: Comparison) -> Iterable[dict[str, Any]]:
     for model in comparison.models.members:
         for results in model.results:
-            for entry in results.aggregates:
+            # Those of the folder may count records by which another run was stopped.
+            entries = results.aggregates or aggregate(results.samples, results.metrics, setting=results.setting)
+            for entry in entries:
                 kinds = "; ".join(f"{kind}: {n}" for kind, n in entry.kinds.items())
                 yield {"model": model.path, "model_role": model.role} | dataclasses.asdict(entry) | {"kinds": kinds}
 
