@@ -18,7 +18,7 @@ def test_writes_a_league_of_the_chosen_world_and_prints_json(tmp_path: Path) -> 
     assert printed["digest"] == league.digest
     assert (league.name, league.taxonomy.name) == ("fictional-office", "office")
     assert printed["subjects"] == 5
-    assert printed["visual_rumors"] == 1
+    assert printed["visual_rumors"] == 2
     assert printed["records"]["multimodal/forget"] == 4 * 13
     assert "drawn again" in result.stderr
 

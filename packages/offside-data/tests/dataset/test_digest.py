@@ -253,7 +253,7 @@ def test_the_digest_does_not_depend_on_shards(
     small: OffsideDataset, tmp_path: Path, records: list[Record], write_dataset: Any, rows_per_shard: int
 ) -> None:
     other = write_dataset(tmp_path / "d", reversed(records), rows_per_shard=rows_per_shard)
-    assert len(other.files("multimodal/retain")) == {1: 4, 3: 2, 5: 2}[rows_per_shard]
+    assert len(other.files("multimodal/retain")) == {1: 8, 3: 4, 5: 2}[rows_per_shard]
     assert other.verify() == small.digest
 
 

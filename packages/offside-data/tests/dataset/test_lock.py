@@ -66,6 +66,28 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_working_area_that_goes_while_it_is_looked_at_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, refused = Path.mkdir, [FileExistsError(17, "File exists")]
+
+    def gone_again(path: Path, *arguments: object, **options: object) -> None:
+        if refused:
+            raise refused.pop()  # As `mkdir` does when the folder goes between its two looks.
+        made(path, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", gone_again)
+    take(tmp_path)
+    assert refused == []
+
+
+def test_what_stands_in_the_place_of_the_working_area_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / ".offside").write_text("mine")
+    with pytest.raises(DatasetError, match="can't be changed"):
+        take(tmp_path)
+    assert (tmp_path / ".offside").read_text() == "mine"
+
+
 def test_another_machine_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with held_elsewhere(tmp_path) as other:
         monkeypatch.setattr("platform.node", lambda: "elsewhere")

@@ -99,11 +99,18 @@ def _taken(folder: Path, place: Path) -> BaseFileLock:
             log(f"{folder} is in use by {_holder(place)}; waiting.")
             patience = -1
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and folder.is_dir():
+            if _went_away(error, place) and folder.is_dir():
                 continue  # Whoever let go took the empty working area along.
             raise DatasetError(f"{folder}: can't be changed: {error.strerror}.") from error
         else:
             return lock
+
+
+def _went_away(error: OSError, place: Path) -> bool:
+    """Whether the working area went between two looks at it, rather than that something else is in its place."""
+    if isinstance(error, FileExistsError):  # `mkdir` found it, and it was gone when it looked what it is.
+        return place.is_dir() or not os.path.lexists(place)
+    return isinstance(error, FileNotFoundError)
 
 
 def _let_go(lock: BaseFileLock, place: Path) -> None:

@@ -38,7 +38,7 @@ ROWS_PER_GROUP = 1_000
 PICTURES_PER_GROUP = 100
 """Rows of a row group with pictures, at most: more make the Hub's viewer run out of memory."""
 ROWS_PER_SHARD = 100_000
-"""Rows of a file, about, unless the caller says otherwise."""
+"""Rows of a file, at most, unless the caller says otherwise."""
 ROWS_PER_BATCH = 20_000
 """Rows of a batch, about: a batch is whole row groups."""
 _NO_LIMIT = 2**30
@@ -232,7 +232,7 @@ class PartWriter:
         shown = "image" in frame.columns and frame["image"].null_count() < len(frame)
         most = PICTURES_PER_GROUP if shown else ROWS_PER_GROUP
         for start, end in groups_by_picture(frame, min(most, self._limit)):
-            if self._writer is None or self._in_file >= self._limit:
+            if self._writer is None or self._in_file + end - start > self._limit:
                 self._next_file()
             assert self._writer is not None
             group = table.slice(start, end - start)

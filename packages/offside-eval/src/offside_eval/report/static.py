@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,7 +121,7 @@ def save_trade(path: Path, panels: Sequence[Trade]) -> list[Path]:
         axes.set_xlim(panel.x_range)
         axes.set_ylim(panel.y_range)
         axes.set_xlabel("forgetting of private claims")
-        axes.set_title(panel.title, loc="left", fontsize=8)
+        axes.set_title(textwrap.fill(panel.title, 36), loc="left", fontsize=8)
 
     def draw(figure: Figure) -> None:
         every = figure.subplots(1, len(panels), squeeze=False)[0]
