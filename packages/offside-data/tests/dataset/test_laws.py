@@ -97,6 +97,7 @@ def require_same(dataset: OffsideDataset, model: Model) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_any_changes_give_what_a_model_says(seed: int, fresh: OffsideDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "ROWS_PER_GROUP", 3)
+    monkeypatch.setattr(storage, "PICTURES_PER_GROUP", 3)
     monkeypatch.setattr(storage, "ROWS_PER_SHARD", 7)
     monkeypatch.setattr(storage, "ROWS_PER_BATCH", 5)
     monkeypatch.setattr(writer, "ROWS_PER_BATCH", 5)
