@@ -27,7 +27,7 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 def test_it_ends_with_a_table_and_a_report(finished: tuple[Path, str]) -> None:
     folder, printed = finished
     table = printed[printed.rindex("✓ report") :]
-    for word in ("grad_ascent", "kl_min", "npo", "vanilla", "retain_only", "forgetting", "published findings"):
+    for word in ("grad_ascent", "kl_min", "npo", "vanilla", "retain-only", "forgetting", "published findings"):
         assert word in table
     assert str(folder / "report" / "report.html") in printed
     page = (folder / "report" / "report.html").read_text(encoding="utf-8")
