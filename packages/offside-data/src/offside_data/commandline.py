@@ -186,6 +186,12 @@ _LEGIBLE = 20
 """Columns of a table are at least as wide as this, if their text is."""
 
 
+def print_file_changes(changes: Sequence[Mapping[str, Any]]) -> None:
+    """Print what a commit does to files (`path`, `action`, `bytes`) on stdout; nothing if it does nothing."""
+    if changes:
+        print_cards("", ["file", "", "bytes"], [[c["path"], c["action"], f"{c['bytes']:,}"] for c in changes])
+
+
 def print_cards(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a list on stdout: a table where it fits the terminal, otherwise a card for each row.
 

@@ -102,6 +102,15 @@ def test_beside_another_process_nothing_is_changed_and_everything_is_read(here: 
             shutil.rmtree(here / "out", ignore_errors=True)
 
 
+def test_annotations_do_not_land_in_a_folder_in_use(here: Path) -> None:
+    (here / "export.json").write_text("[]")
+    before = contents(here)
+    with held_elsewhere(here / "used") as other:
+        code, output = run("annotate", ["pull", "used", "--from-file", "export.json"])
+        assert (code, f"used is in use by process {other.pid}" in output) == (1, True), output
+        assert contents(here) == before
+
+
 @pytest.mark.parametrize("name", FILLING)
 def test_two_do_not_fill_a_folder_together(here: Path, name: str) -> None:
     assert run(name, FILLING[name])[0] == 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json
+from offside_data.commandline import json_option, print_file_changes, print_json
 from offside_data.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,13 +75,12 @@ def command(
 def _show(report: PublishReport, *, as_json: bool) -> None:
     from offside_data.progress import log
 
-    changes = [{"path": c.path, "action": c.action, "bytes": c.size} for c in report.changes]
+    changes = [change.told() for change in report.changes]
     told = {name: getattr(report, name) for name in ("repo", "url", "version", "digest", "outcome", "commit", "pull")}
     if as_json:
         print_json({**told, "changes": changes, "notes": list(report.notes)})
         return
-    if changes:
-        print_cards("", ["file", "", "bytes"], [[str(c["path"]), str(c["action"]), f"{c['bytes']:,}"] for c in changes])
+    print_file_changes(changes)
     click.echo(_SAYS[report.outcome].format(**told))
     if report.commit:
         click.echo(f"commit {report.commit}")

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from offside_data.dataset.card import FILE_NAME as CARD_FILE
 from offside_data.dataset.card import read_identity
@@ -78,6 +78,10 @@ class FileChange:
     action: Literal["add", "change", "delete"]
     size: int = 0
     content: Path | bytes = b""
+
+    def told(self) -> dict[str, Any]:
+        """For people and programs: its path, what happens to it, and its bytes."""
+        return {"path": self.path, "action": self.action, "bytes": self.size}
 
 
 def read_state(repo: HubRepo) -> RemoteState | None:

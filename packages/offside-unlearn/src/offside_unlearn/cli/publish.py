@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_cards, print_json
+from offside_data.commandline import json_option, print_file_changes, print_json
 
 _SAYS = {
     "published": "published {repo}",
@@ -46,13 +46,12 @@ def command(
     from offside_unlearn.publishing import publish_run
 
     report = publish_run(run, repo, data=data, base=base, results=results, public=public, dry_run=dry_run)
-    changes = [{"path": c.path, "action": c.action, "bytes": c.size} for c in report.changes]
+    changes = [change.told() for change in report.changes]
     told = {"repo": report.repo, "url": report.url, "outcome": report.outcome, "commit": report.commit}
     if as_json:
         print_json({**told, "changes": changes})
         return
-    if changes:
-        print_cards("", ["file", "", "bytes"], [[str(c["path"]), str(c["action"]), f"{c['bytes']:,}"] for c in changes])
+    print_file_changes(changes)
     click.echo(_SAYS[report.outcome].format(**told))
     if report.commit:
         click.echo(f"commit {report.commit}")
