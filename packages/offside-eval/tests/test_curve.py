@@ -13,13 +13,14 @@ import torch
 
 from offside_data.dataset.folder import open_dataset
 from offside_data.errors import ModelError, OutputExistsError, UsageError
+from offside_data.run_curve import points_of
 from offside_data.seeding import draw_records
 from offside_data.vlm import load_model
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_data.vlm.models import swap_adapter
 from offside_eval import EvaluationConfig, Results, evaluate
 from offside_eval.compare.models import load_all
-from offside_eval.curve import evaluate_curve, points_of
+from offside_eval.curve import evaluate_curve
 from offside_eval.inference.saved import SavedBatches
 from offside_eval.results import ResultsError
 
@@ -70,10 +71,6 @@ def curve(run: Path, data: Path, out: Path, **options: Any) -> dict[int, Results
 @pytest.fixture(scope="module")
 def evaluated(run: Path, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Results]:
     return curve(run, small_data, tmp_path_factory.mktemp("out") / "curve")
-
-
-def test_the_points_are_those_of_the_folder_and_the_run_itself(run: Path) -> None:
-    assert points_of(run) == {2: run / "curve/step-000002", 4: run / "curve/step-000004", 6: run}
 
 
 def test_every_point_is_evaluated_as_it_would_be_alone(

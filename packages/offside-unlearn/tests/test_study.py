@@ -99,6 +99,13 @@ def test_relearning_stands_beside_the_same_of_retain_only(tmp_path: Path) -> Non
     assert "grad_ascent.complete.seed-0.relearned" not in made
 
 
+def test_relearning_starts_at_a_point_and_the_model_before_is_the_same(tmp_path: Path) -> None:
+    made = commands(tmp_path, relearn={**PLAN["relearn"], "point": "forgetting=0.8"})
+    for name in ("npo.complete.seed-0.relearned", "evaluate npo.complete.seed-0.before"):
+        assert "--point forgetting=0.8" in made[name]
+    assert "--point" not in made["retain_only.seed-0.relearned"]
+
+
 def test_everything_is_compared_and_reported(tmp_path: Path) -> None:
     made = commands(tmp_path)
     places = [line.split()[2] for name, line in made.items() if name.startswith("evaluate ")]
@@ -165,6 +172,12 @@ def test_mistakes_are_named(changes: dict[str, Any], message: str, tmp_path: Pat
         ({"controls": {"vanilla": {"start": "tiny", "splits": ["retan"]}}}, "controls: vanilla: unknown split"),
         ({"controls": {"vanilla": {"start": "t", "splits": ["retain"], "options": {"epoch": 1}}}}, "unknown option"),
         ({"relearn": {"methods": ["npo"], "curve_steps": [0]}}, "relearn: curve_steps start at 1"),
+        ({"relearn": {"methods": ["npo"], "point": "3"}}, "relearn: point: 3 is none of the study's curve_steps"),
+        ({"relearn": {"methods": ["npo"], "point": "keeping=1"}}, "relearn: --point takes a number of steps"),
+        (
+            {"relearn": {"methods": ["npo"], "point": "forgetting=0.9"}, "until": None},
+            "relearn: point: forgetting=0.9: what a point had forgotten is looked at where the study says until",
+        ),
     ],
 )
 def test_what_a_command_would_refuse_is_found_before_any_runs(

@@ -132,6 +132,15 @@ def seed_option(function: F) -> F:
     return click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of everything random.")(function)
 
 
+def point_option(function: F) -> F:
+    """Add `--point`, which takes a run's curve at one of its points; see `run_curve.find_point`."""
+    return click.option(
+        "--point",
+        metavar="STEPS|forgetting=LEVEL",
+        help="Take a point of the run's curve instead of its end: by steps, or the first that had forgotten so much.",
+    )(function)
+
+
 def device_options(function: F) -> F:
     """Add `--device`, `--dtype` and `--max-pixels`, shared by all commands that run a model."""
     function = click.option("--max-pixels", type=int, default=None, help="Upper bound on the pixels of a picture.")(

@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_data import run_manifest
-from offside_data.errors import OutputExistsError, UsageError
+from offside_data.errors import OutputExistsError
 from offside_data.files import write_json
 from offside_data.progress import log
+from offside_data.run_curve import point_name, points_of
 from offside_eval.config import CURVE_SUITE, EvaluationConfig, Suite
 from offside_eval.evaluation import Session
 from offside_eval.model import Shelf, TargetModel
@@ -22,35 +22,7 @@ from offside_eval.results import CURVE, META, Results
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
 
-FOLDER = "curve"
-"""Folder of a run that holds its points."""
 SCHEMA = 1
-
-
-def points_of(run: str | Path) -> dict[int, Path]:
-    """The model folders of a run's points by step, the run itself among them if no point is as far.
-
-    Raises:
-        UsageError: If it has no points, or one of them has lost its receipt.
-        ModelError: If a manifest is broken.
-    """
-    run = Path(run)
-    whole = run_manifest.read(run) if run.is_dir() else None
-    if whole is None or whole.training is None:
-        raise UsageError(f"{run}: no {run_manifest.FILE} of a training, so it has no curve. Give the folder of a run.")
-    found: dict[int, Path] = {}
-    for folder in sorted((run / FOLDER).glob("step-*")):
-        manifest = run_manifest.read(folder)
-        if manifest is None or manifest.training is None:
-            raise UsageError(
-                f"{folder}: a point of the curve without {run_manifest.FILE} of a training: it was damaged, or isn't "
-                "of this run. Make the run again with --force, or take the folder away to leave this point out."
-            )
-        found[manifest.training.steps] = folder
-    if not found:
-        raise UsageError(f"{run}: has no curve. Make the run with --curve-steps, or evaluate it without --curve.")
-    found.setdefault(whole.training.steps, run)
-    return dict(sorted(found.items()))
 
 
 def evaluate_curve(
@@ -89,14 +61,10 @@ def evaluate_curve(
         log(f"step {step}, {len(results) + 1} of {len(points)} points")
         target = TargetModel.of(folder, processor, config, shelf=shelf)
         processor = target.processor
-        results[step] = session.evaluate(target, out / _name(step))
-    listed = [{"steps": step, "results": _name(step)} for step in points]
+        results[step] = session.evaluate(target, out / point_name(step))
+    listed = [{"steps": step, "results": point_name(step)} for step in points]
     write_json(out / CURVE, {"schema": SCHEMA, "setting": setting, "points": listed})
     return results
-
-
-def _name(step: int) -> str:
-    return f"step-{step:06d}"
 
 
 def _require_ours(out: Path) -> None:

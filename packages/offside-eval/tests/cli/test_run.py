@@ -49,6 +49,9 @@ def test_results_go_to_stdout_and_the_rest_to_stderr(command: list[str], tmp_pat
         (["--only", "colour=red"], "--only takes"),
         (["--batch-size", "0"], "batch_size must be at least 1"),
         (["--curve"], "so it has no curve"),
+        (["--point", "5"], "so it has no curve"),
+        (["--point", "five"], "--point takes a number of steps, or forgetting=LEVEL"),
+        (["--point", "5", "--curve"], "--curve evaluates every point of the run, --point a single one"),
     ],
 )
 def test_wrong_usage_exits_2_without_a_traceback(

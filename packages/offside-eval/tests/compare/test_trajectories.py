@@ -160,6 +160,35 @@ def test_seeds_make_one_row(controls: list[Results], make_curve: Any) -> None:
     assert made[0] == made[1]
 
 
+def test_between_a_sound_point_and_a_wreck_the_numbers_decide(controls: list[Results], make_curve: Any) -> None:
+    """A wreck is one at its own level and between wrecks, whatever the dose adds to the width of its interval."""
+    points = ((5, 0.25, 0.875), (10, 0.5, 0.75), (20, 0.75, 0.0), (40, 1.0, 0.0))
+    setting = compare([*controls, *make_curve("npo", points)]).settings["complete"]
+    (candidate,) = setting.candidates
+    kept = {level: candidate.row(level) for level in (0.5, 0.55, 0.74, 0.75, 0.9)}
+    assert [level for level, row in kept.items() if row.collapsed] == [0.75, 0.9]
+    assert kept[0.55].quantity("keeping/multimodal/retain").value == pytest.approx(0.6)
+    # Just before the wreck next to nothing is left, and the interval says so as soon as it can.
+    assert kept[0.74].figure("keeping/multimodal/retain").value == pytest.approx(0.03)
+
+
+def test_a_row_can_be_read_where_something_first_holds(controls: list[Results], make_curve: Any) -> None:
+    worse = tuple((steps, forgot - 0.125, kept) for steps, forgot, kept in POINTS)
+    setting = compare([*controls, *make_curve("npo"), *make_curve("npo", worse, seed=1)]).settings["complete"]
+    (candidate,) = setting.candidates
+    asked: list[float | None] = []
+
+    def lost_half(row: Any) -> bool:
+        asked.append(row.level)
+        return row.quantity("keeping/multimodal/retain").value <= 0.6
+
+    row = candidate.first_where(lost_half)
+    assert row.level == pytest.approx(0.625)
+    assert asked == pytest.approx([0.125, 0.25, 0.375, 0.5, 0.625]), "the points of both seeds, in their order"
+    nowhere = candidate.first_where(lambda _: False)
+    assert (nowhere.level, nowhere.fell_short, nowhere.reached) == (None, True, pytest.approx(0.875))
+
+
 def test_a_level_counts_only_if_every_seed_reaches_it(controls: list[Results], make_curve: Any) -> None:
     results = [*controls, *make_curve("npo"), *make_curve("npo", POINTS[:2], seed=1)]
     setting = compare(results).settings["complete"]
@@ -192,6 +221,22 @@ def test_what_comes_back_is_that_of_a_model_that_had_forgotten_as_much(
     assert cells[0][-1].endswith("from 1.00")
     (document,) = setting.to_dict()["at_forgetting"][0]["models"]
     assert (document["relearned"]["from_forgetting"], document["relearned"]["steps"]) == (pytest.approx(0.5), 7)
+
+
+def test_of_several_seeds_each_came_back_from_a_point_of_its_own(
+    controls: list[Results], make_model: Make, make_curve: Any
+) -> None:
+    results = [*controls]
+    for seed, place in ((0, 1), (1, 2)):  # The points that forgot 0.5 and 0.75.
+        curve = make_curve("npo", seed=seed)
+        start = curve[place].meta.model
+        made = {"parents": [{"path": start.path, "digest": start.digest, "role": "unlearned"}], "steps": 7}
+        more = {"method": "npo", "request": f"sha256:back-{seed}", "seeds": {"seed": seed}}
+        results += [*curve, make_model(f"back-{seed}", "relearned", forgot=0.25, **more, **made)]
+    (candidate,) = compare(results).settings["complete"].candidates
+    (back,) = candidate.relearned
+    assert back.row.seeds == (0, 1)
+    assert back.forgetting == pytest.approx(0.625)
 
 
 def test_another_config_is_another_row(controls: list[Results], make_curve: Any) -> None:

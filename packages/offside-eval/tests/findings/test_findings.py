@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from offside_data.run_manifest import RunManifest
 from offside_eval.compare import compare
 from offside_eval.compare.quantities import Figure, Quantity, mean_of, unscored
 from offside_eval.findings import FINDINGS, MIN_SUBJECTS, Finding, Precondition, corrected, decide, look_for
@@ -147,6 +148,31 @@ def test_models_that_forgot_are_judged_without_those_that_did_not(made_up: Modul
     assert finding.verdict == "seen"
     assert finding.models == ["kl_min"]
     assert [words.partition(" is ")[0] for words in finding.left_out] == ["forgetting of npo"]
+
+
+@pytest.mark.parametrize("worst", [0.1, 0.97])
+def test_a_trajectory_is_judged_where_it_has_forgotten_not_where_the_table_ranks_it(
+    made_up: ModuleType, worst: float
+) -> None:
+    points = ((5, 0.5, 0.95), (10, 0.18, 0.6), (20, 0.02, worst), (40, 0.0, 0.02))
+    results = [made_up.evaluate(model, "complete", subjects=50) for model in (made_up.VANILLA, made_up.RETAIN_ONLY)]
+    for steps, knows, kept in points:
+        rates = {"forget": knows, "visual": knows, "retain": kept, "test": kept, "utility": kept}
+        found = made_up.evaluate(unlearned(made_up, "grad_ascent", rates), "complete", subjects=50)
+        model = found.meta.model
+        content = model.run.to_json() | {"steps": steps, "request": "sha256:curve", "point_of": "sha256:curve"}
+        run = RunManifest.from_json(content, "point")
+        model = replace(model, digest=f"{model.digest}-{steps}", path=f"{model.path}/{steps}", run=run)
+        results.append(replace(found, meta=replace(found.meta, model=model)))
+    comparison = compare(results, at=(0.5, 0.8))
+    (row,) = comparison.settings["complete"].rows
+    assert row.level == 0.8
+    finding = {f.name: f for f in look_for(comparison)}["ascent_wrecks"]
+    assert finding.verdict == ("seen" if worst == 0.1 else "not seen"), finding.why
+    assert finding.figure.value == pytest.approx(1 - worst, abs=0.06)
+    (judged,) = finding.models
+    assert judged.startswith("grad_ascent (at forgetting 1.0")
+    assert finding.left_out == []
 
 
 def test_a_precondition_on_the_number_itself_and_on_its_interval() -> None:

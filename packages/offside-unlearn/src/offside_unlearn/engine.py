@@ -18,6 +18,7 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.outputs import whole_folder
 from offside_data.progress import log
+from offside_data.run_curve import FOLDER, point_name
 from offside_data.run_manifest import RunManifest
 from offside_data.vlm import image_backend, save_processor
 from offside_unlearn import manifest as manifests
@@ -29,9 +30,6 @@ from offside_unlearn.start import Start, Trainable, check_tune, make_trainable
 from offside_unlearn.trainer import Objective, Schedule, TrainConfig, train
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.validation import Watch
-
-CURVE = "curve"
-"""Folder inside a run that holds the model after fewer steps, each a run folder of its own."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +120,9 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     log(f"{training.plan.steps} steps, {job.config.accumulation} micro-batches each")
 
     def keep(model: Any, step: int) -> None:
-        name = f"step-{step:06d}"
-        with whole_folder(work.folder / CURVE / name, force=True) as folder:
-            _save_weights(model, processor, job.start.base["path"], folder, job.out / CURVE / name)
+        name = point_name(step)
+        with whole_folder(work.folder / FOLDER / name, force=True) as folder:
+            _save_weights(model, processor, job.start.base["path"], folder, job.out / FOLDER / name)
 
     watch = training.watch
     if watch is not None:
@@ -142,7 +140,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
 
     def fill(folder: Path) -> RunManifest:
         _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)
-        for extra in (work.folder / "reference.parquet", work.folder / CURVE):
+        for extra in (work.folder / "reference.parquet", work.folder / FOLDER):
             if extra.is_dir():
                 shutil.copytree(extra, folder / extra.name)
             elif extra.is_file():
@@ -162,7 +160,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             "loss_history": manifests.thin(history),
         }
         manifest = manifests.complete(identity, facts)
-        _describe_curve(folder / CURVE, manifest, history)
+        _describe_curve(folder / FOLDER, manifest, history)
         return manifest
 
     return work.finish(fill)

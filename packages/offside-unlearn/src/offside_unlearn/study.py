@@ -17,6 +17,7 @@ from typing import Any
 from offside_data.config import parse_assignments, read_yaml
 from offside_data.errors import UsageError
 from offside_data.plugins import unknown_name_message
+from offside_data.run_curve import parse_point
 from offside_data.schema import SPLITS
 from offside_data.strict import Strict
 from offside_data.strict import read as read_strictly
@@ -52,6 +53,8 @@ class PlannedRelearning(Strict):
         methods: Whose models; empty = all of the study.
         settings: In which they were unlearned; empty = all of the study.
         curve_steps: After how many steps the model is evaluated besides.
+        point: Of which point of a run's curve, as `--point`: `forgetting=LEVEL` or steps; null = its end. What has
+            collapsed by the end of a run can't show that anything comes back.
         options: As `--set`.
         arguments: Further options of `offside-unlearn relearn`.
     """
@@ -59,6 +62,7 @@ class PlannedRelearning(Strict):
     methods: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     curve_steps: tuple[int, ...] = ()
+    point: str | None = None
     options: Values = field(default_factory=dict)
     arguments: Values = field(default_factory=dict)
 
@@ -198,8 +202,19 @@ def check_options(plan: StudyPlan) -> None:
     if plan.relearn is not None:
         with _told_where("relearn"):
             build_configs(_typed(plan.relearn.options), RelearnConfig, LoraOptions)
+            _check_point(plan, plan.relearn.point)
             if any(step < 1 for step in plan.relearn.curve_steps):
                 raise UsageError("curve_steps start at 1; the model before is evaluated besides.")
+
+
+def _check_point(plan: StudyPlan, point: str | None) -> None:
+    if point is None:
+        return
+    wanted = parse_point(point)
+    if isinstance(wanted, int) and wanted not in plan.curve_steps:
+        raise UsageError(f"point: {wanted} is none of the study's curve_steps.")
+    if isinstance(wanted, float) and plan.until is None:
+        raise UsageError(f"point: {point}: what a point had forgotten is looked at where the study says until.")
 
 
 def _typed(options: Values) -> dict[str, str]:
@@ -319,25 +334,28 @@ class Study:
         ]
         for start in starts:
             if start.split(".")[1] != "corrective":  # Else it was evaluated in this setting as it is.
-                yield self._evaluate(f"{start}.before", f"runs/{start}", "corrective", (start,))
-            yield from self._relearn(f"{start}.relearned", f"runs/{start}", start.rpartition("-")[2], (start,))
+                yield self._evaluate(f"{start}.before", f"runs/{start}", "corrective", (start,), point=again.point)
+            seed = start.rpartition("-")[2]
+            yield from self._relearn(f"{start}.relearned", f"runs/{start}", seed, (start,), point=again.point)
         if "retain_only" in plan.controls:
             for seed in plan.seeds:
                 name = f"retain_only.seed-{seed}.relearned"
                 yield from self._relearn(name, self._control("retain_only"), str(seed), self._needs("retain_only"))
 
-    def _relearn(self, name: str, start: str, seed: str, needs: tuple[str, ...]) -> Iterator[Stage]:
+    def _relearn(
+        self, name: str, start: str, seed: str, needs: tuple[str, ...], *, point: str | None = None
+    ) -> Iterator[Stage]:
         again, out = self._plan.relearn, f"runs/{name}"
         assert again is not None  # as in `_relearned`
         command = ("offside-unlearn", "relearn", out, "--model", start, "--data", self._data, "--seed", seed)
-        options = (*_sets(again.options), *_flags({**self._plan.device, **again.arguments}))
+        options = (*_sets(again.options), *_flags({"point": point, **self._plan.device, **again.arguments}))
         yield Stage(name, "relearn", (*command, *_curve(again.curve_steps), *options), out, needs, resumes=True)
         yield self._evaluate(name, out, "corrective", (name,), curve=bool(again.curve_steps))
 
-    def _evaluate(self, name: str, model: str, setting: str, needs: tuple[str, ...], *, curve: bool = False) -> Stage:
+    def _evaluate(self, name: str, model: str, setting: str, needs: tuple[str, ...], **more: Scalar) -> Stage:
         out = f"results/{name}"
         # The same suite for all, so that every model is asked what the points of the curves are.
-        options = _flags({"suite": "light", **self._plan.device, **self._plan.evaluate, "curve": curve})
+        options = _flags({"suite": "light", **self._plan.device, **self._plan.evaluate, **more})
         command = ("offside-eval", "run", out, "--model", model, "--data", self._data, "--setting", setting, *options)
         return Stage(f"evaluate {name}", "evaluate", command, out, needs, resumes=True)
 

@@ -53,6 +53,10 @@ def test_the_whole_line(tiny: Path, league: OffsideDataset, tmp_path: Path) -> N
     relearnt = call("relearn", tmp_path / "re", "--model", tmp_path / "npo", *data, "--curve-steps", "0,1", *QUICK)
     assert relearnt.exit_code == 0, relearnt.stderr
     assert (tmp_path / "re" / "curve" / "step-000001" / "offside_run.json").is_file()
+    further = call("relearn", tmp_path / "re2", "--model", tmp_path / "re", *data, "--point", "1", *QUICK, "--json")
+    assert further.exit_code == 0, further.stderr
+    parent = json.loads(further.stdout)["manifest"]["parents"][-1]
+    assert parent["path"] == str(tmp_path / "re" / "curve" / "step-000001")
     merged = call("merge", tmp_path / "re", tmp_path / "merged", "--json")
     assert merged.exit_code == 0, merged.stderr
     assert json.loads(merged.stdout)["manifest"]["merged_from"]["path"] == str(tmp_path / "re")

@@ -15,10 +15,12 @@ from offside_data.commandline import (
     device_options,
     force_option,
     json_option,
+    point_option,
     print_cards,
     print_json,
     seed_option,
 )
+from offside_data.errors import UsageError
 from offside_eval.config import CURVE_SUITE, DEFAULT_SUITE, HEADLINE_METRIC, ROLES, EvaluationConfig, Suite
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ MAX_SHOWN = 4
     f"general questions. [default: {DEFAULT_SUITE}; {CURVE_SUITE} with --curve]",
 )
 @click.option("--curve", is_flag=True, help="Evaluate every point of the run MODEL, each into a folder in OUT.")
+@point_option
 @click.option("--metrics", metavar="A,B", help="Only these metrics, e.g. value_match,bleu:paper.")
 @click.option("--only", multiple=True, help="Narrow the request: subject=ID, attribute=NAME or file=PATH.")
 @click.option("--role", type=click.Choice(ROLES), help="What the model is, if its folder doesn't say.")
@@ -62,6 +65,7 @@ def command(
     setting: str,
     suite: Suite | None,
     curve: bool,
+    point: str | None,
     as_json: bool,
     **options: object,
 ) -> None:
@@ -70,12 +74,16 @@ def command(
     Started again after an interruption, it goes on where it was; a finished OUT is reused.
     """
     from offside_data.config import build
+    from offside_data.run_curve import find_point
     from offside_eval.evaluation import evaluate
 
     config = build(EvaluationConfig, options)
+    if curve and point is not None:
+        raise UsageError("--curve evaluates every point of the run, --point a single one: give one of them.")
     if curve:
         _curve(out, model, data, setting, suite or CURVE_SUITE, config, as_json=as_json)
         return
+    model = model if point is None else str(find_point(model, point))
     results = evaluate(model, None, data, setting, suite or DEFAULT_SUITE, config=config, out=out)
     if as_json:
         print_json(_document(results))

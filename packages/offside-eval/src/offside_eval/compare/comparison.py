@@ -38,6 +38,10 @@ class SettingComparison:
         """The unlearned models that didn't collapse, best balance of forgetting and keeping first."""
         return [r for r in self.rows if not (r.collapsed or r.fell_short) and r.role != "relearned"]
 
+    def candidate(self, row: ModelRow) -> Candidate | None:
+        """The trajectories that a row is read off, if it is."""
+        return next((c for c in self.candidates if row.on_curve and c.label == row.label), None)
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {

@@ -23,6 +23,7 @@ recovered, …                       after relearning: see `relearning`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from offside_data.schema import VISUAL_CHANNELS
@@ -190,25 +191,27 @@ def _broken(scores: ScoreTable) -> dict[str, Quantity]:
     return {name: scores.mean(plain, column=name) for name in ("degenerate", "cut")}
 
 
-def collapse(scores: ScoreTable, found: dict[str, Quantity]) -> tuple[str, ...]:
+def collapse(found: Mapping[str, Quantity]) -> tuple[str, ...]:
     """Why a model counts as collapsed: its forgetting is damage; empty if it doesn't.
 
     The whole interval of retain or utility keeping lies below one half, or over 30 % of the answers are
     degenerate.
-    """
-    import polars as pl
 
+    Args:
+        found: Its numbers: of one model, or read between two points of a curve.
+    """
     reasons = []
-    for name in scores.slices("keep"):
-        splits = scores.rows.filter(pl.col("slice") == f"keep:{name}")["split"].unique().to_list()
-        interval = found[f"keeping/{name}"].figure().interval
-        if interval is None or interval.high is None or splits[0] not in ("retain", "utility"):
+    kept = {name.removeprefix("keeping/"): q for name, q in found.items() if name.startswith("keeping/")}
+    for name, quantity in kept.items():
+        config, split, *scope = name.split("/")
+        interval = quantity.figure().interval if split in ("retain", "utility") else None
+        if interval is None or interval.high is None or (scope and f"{config}/{split}" in kept):
             continue
         if interval.high < COLLAPSED_KEEPING:
             reasons.append(
                 f"keeping on {name} is {interval.value:.2f}, at most {interval.high:.2f} (below {COLLAPSED_KEEPING})"
             )
-    share = found["degenerate"].value
+    share = found["degenerate"].value if "degenerate" in found else None
     if share is not None and share > COLLAPSED_DEGENERATE:
         reasons.append(f"{share:.0%} of the answers are degenerate (over {COLLAPSED_DEGENERATE:.0%})")
     return tuple(reasons)

@@ -27,6 +27,7 @@ class ModelRow:
         p_forgot: Holm-corrected p-value that it answers the forgotten claims just as vanilla does.
         parent: Label of the model that a relearned one came from.
         seeds: Of the runs behind the row. With one, its intervals are about these weights only.
+        members: The models behind a row over several seeds, one a seed; empty where it is of `model` alone.
         on_curve: Whether the row is read off a trajectory: then `model` and `results` are of the point just beyond.
         level: Forgetting at which it is read; null if it didn't get there, and stands where it got farthest.
         reached: The most forgetting that every one of its trajectories reached.
@@ -41,6 +42,7 @@ class ModelRow:
     p_forgot: float | None = None
     parent: str | None = None
     seeds: tuple[int | None, ...] = ()
+    members: tuple[Model, ...] = ()
     on_curve: bool = False
     level: float | None = None
     reached: float | None = None

@@ -155,6 +155,7 @@ def _over_seeds(label: str, group: _Group, models: ModelSet, metric: str) -> tup
         quantities=together([dict(row.quantities) for row in rows]),
         collapsed=tuple(reasons),
         seeds=tuple(seed_of(row.model.run) for row in rows),
+        members=tuple(row.model for row in rows),
     )
     return row, max(p_values, default=None)
 
@@ -214,7 +215,7 @@ def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric
         found |= bounce_back(scores)
     found |= corrections(scores)
     of = None if parent is None else parent.role if parent.role in CONTROLS else parent.method or parent.path
-    row = ModelRow(label, model, r, r.setting, found, collapse(scores, found), parent=of)
+    row = ModelRow(label, model, r, r.setting, found, collapse(found), parent=of)
     attacked = model.role == "relearned"
     return row, None if attacked else scores.p_same(forgotten(), "self", "vanilla")
 

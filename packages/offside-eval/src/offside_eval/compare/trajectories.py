@@ -16,7 +16,7 @@ doesn't get to a level says how far it got.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ import numpy as np
 
 from offside_data.errors import UsageError
 from offside_eval.compare.extremes import with_extremes
+from offside_eval.compare.measures import collapse
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import Model
 from offside_eval.compare.quantities import Quantity, combine
@@ -217,16 +218,15 @@ class Candidate:
             rows: Of relearned models.
             parents: The model that each was made from, by digest.
         """
-        ends = {run.request: run for run in self.runs}
+        by_request = {run.request: run for run in self.runs}
         found = []
         for row in rows:
-            parent = parents.get(row.model.digest)
-            run = ends.get(parent.run.request) if parent is not None and parent.run is not None else None
-            if run is None or parent is None:
-                continue
-            # Over several seeds, each was relearned from where its own run ended.
-            starts = [r.points[-1] for r in self.runs] if len(row.seeds) > 1 else run.after(parent.steps)
-            forgot = [start.quantity("forgetting").value for start in starts]
+            forgot = []
+            for model in row.members or (row.model,):
+                parent = parents.get(model.digest)
+                run = by_request.get(parent.run.request) if parent is not None and parent.run is not None else None
+                starts = run.after(parent.steps) if run is not None and parent is not None else []
+                forgot += [start.quantity("forgetting").value for start in starts] or [None]
             known = [value for value in forgot if value is not None]
             if known and len(known) == len(forgot):
                 found.append(Relearned(sum(known) / len(known), row))
@@ -237,20 +237,36 @@ class Candidate:
 
         The row's model and answers are those of the point just beyond the level, of the first seed.
         """
-        numbers = None if level is None else self.at(level)
-        if level is None or numbers is None:
+        found = [None if level is None else run.around(level) for run in self.runs]
+        pairs = [pair for pair in found if pair is not None]
+        if level is None or len(pairs) < len(self.runs):
             ends = [run.farthest for run in self.runs]
             return _row(self, ends, together([dict(end.quantities) for end in ends]), None)
-        found = [run.around(level) for run in self.runs]
-        ends = [pair[1] for pair in found if pair is not None]
-        # A method that is on its way to collapse isn't there yet: what it kept at this level says how far it is.
-        before = [pair[0] for pair in found if pair is not None]
-        whole = [end if start.collapsed else _sound(end) for start, end in zip(before, ends, strict=True)]
-        return _row(self, whole, numbers, level)
+        numbers = [of_run for run in self.runs if (of_run := run.at(level)) is not None]
+        ends = [
+            replace(after, collapsed=_collapsed(before, after, level, of_run))
+            for (before, after), of_run in zip(pairs, numbers, strict=True)
+        ]
+        return _row(self, ends, together(numbers), level)
+
+    def first_where(self, holds: Callable[[ModelRow], bool]) -> ModelRow:
+        """The row at the least forgetting where something holds; the farthest one if it holds nowhere.
+
+        Looked at is the forgetting at which a seed has a point: between points nothing new is known.
+        """
+        points = {point.quantity("forgetting").value or 0.0 for run in self.runs for point in run.envelope}
+        for level in sorted(level for level in points if 0 < level <= (self.reached or 0.0)):
+            if holds(row := self.row(level)):
+                return row
+        return self.row(None)
 
 
-def _sound(row: ModelRow) -> ModelRow:
-    return replace(row, collapsed=())
+def _collapsed(before: ModelRow, after: ModelRow, level: float, numbers: Mapping[str, Quantity]) -> tuple[str, ...]:
+    """Why a run counts as collapsed at a level: a wreck is one, and so is what lies between two.
+
+    Between a sound point and a wreck, the numbers that are read there decide.
+    """
+    return after.collapsed if before.collapsed or level >= _forgetting(after) else collapse(numbers)
 
 
 def _row(

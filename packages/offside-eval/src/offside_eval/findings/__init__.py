@@ -223,6 +223,27 @@ def _decided(name: str, module: ModuleType, evidence: Evidence, p: float | None)
     )
 
 
+def where_met(
+    comparison: Comparison, rows: Iterable[ModelRow], preconditions: Sequence[Precondition]
+) -> list[ModelRow]:
+    """Each row at the least forgetting of its trajectory where the preconditions hold; the farthest if they never do.
+
+    Tables read methods at the forgetting that all of them reached, where the bound of a precondition on forgetting
+    itself may lie too low: a verdict asks for models that have forgotten, and a trajectory holds them.
+    """
+    found = []
+    for row in rows:
+        candidate = comparison.settings[row.setting].candidate(row)
+        met = None if candidate is None else candidate.first_where(lambda r: not any(p.unmet(r) for p in preconditions))
+        found.append(met or row)
+    return found
+
+
+def shown(row: ModelRow) -> str:
+    """A row's label, with the forgetting at which it is read."""
+    return row.label if row.level is None else f"{row.label} (at forgetting {row.level:.2f})"
+
+
 def weigh(
     rows: Sequence[ModelRow], preconditions: Sequence[Precondition], effect: Callable[[ModelRow], Quantity]
 ) -> Evidence:
@@ -240,7 +261,7 @@ def weigh(
     words = [said for each in unmet for said in each]
     chosen = held or rows
     average_effect = average([effect(row) for row in chosen])
-    labels = [row.label for row in chosen]
+    labels = [shown(row) for row in chosen]
     return Evidence(average_effect, labels, left_out=words) if held else Evidence(average_effect, labels, unmet=words)
 
 

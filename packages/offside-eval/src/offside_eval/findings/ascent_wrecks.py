@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from offside_eval.compare import Comparison
 from offside_eval.compare.quantities import combine, unscored
-from offside_eval.findings import FORGOT, OFFSIDE, Evidence, weigh
+from offside_eval.findings import FORGOT, OFFSIDE, Evidence, shown, weigh, where_met
 
 ORDER = 1
 PAPER = OFFSIDE
@@ -17,7 +17,8 @@ PRECONDITIONS = (FORGOT,)
 RULE = (
     "Seen if the whole interval lies above one half, the line at which a model counts as collapsed; not "
     "seen if it lies below. Models unlearned with grad_ascent in the complete setting, or else in the "
-    "first setting that has one; only those that have forgotten, for after too few steps nothing is lost."
+    "first setting that has one; only those that have forgotten, for after too few steps nothing is lost; "
+    "trajectories are read where that first holds."
 )
 
 
@@ -27,9 +28,10 @@ def look(comparison: Comparison) -> Evidence:
     rows = next((rows for rows in by_setting if rows), [])
     if not rows:
         return Evidence(unscored("no model unlearned with grad_ascent is among the results"))
+    rows = where_met(comparison, rows, PRECONDITIONS)
     evidence = weigh(rows, PRECONDITIONS, lambda row: combine(lambda v: 1 - v[0], row.quantity("keeping")))
     details = [
-        (f"{row.label}: keeping of {name.removeprefix('keeping/')}", quantity)
+        (f"{shown(row)}: keeping of {name.removeprefix('keeping/')}", quantity)
         for row in rows
         for name, quantity in row.quantities.items()
         if name.startswith("keeping/")

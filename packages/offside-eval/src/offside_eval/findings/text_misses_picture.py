@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from offside_eval.compare import Comparison
 from offside_eval.compare.quantities import difference, unscored
-from offside_eval.findings import OFFSIDE, Evidence, Precondition, standing, weigh, why_none
+from offside_eval.findings import OFFSIDE, Evidence, Precondition, shown, standing, weigh, where_met, why_none
 
 ORDER = 4
 PAPER = OFFSIDE
@@ -17,19 +17,20 @@ _TEXT, _PICTURE = "forgetting/text/private", "forgetting/multimodal/private"
 PRECONDITIONS = (Precondition(quantity=_TEXT, what="forgetting on text questions", at_least=0.8),)
 RULE = (
     "Seen if the whole interval lies above one tenth, not seen if it lies below. Unimodal setting, "
-    "private claims, averaged over the models that have forgotten the text form and did not collapse."
+    "private claims, averaged over the models that have forgotten the text form and did not collapse; "
+    "trajectories are read where that first holds."
 )
 
 
 def look(comparison: Comparison) -> Evidence:
     """Compute the effect."""
     candidates = comparison.rows("unimodal", role="unlearned")
-    rows = standing(candidates)
+    rows = standing(where_met(comparison, candidates, PRECONDITIONS))
     if not rows:
         return Evidence(unscored(why_none(candidates, "model unlearned in the unimodal setting")))
     evidence = weigh(rows, PRECONDITIONS, lambda row: difference(row.quantity(_TEXT), row.quantity(_PICTURE)))
     details = [
-        (f"{row.label}: forgetting on {side}", row.quantity(name))
+        (f"{shown(row)}: forgetting on {side}", row.quantity(name))
         for row in rows
         for side, name in (("text", _TEXT), ("pictures", _PICTURE))
     ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.quantities import difference, unscored
-from offside_eval.findings import OFFSIDE, Evidence, Precondition, standing, weigh, why_none
+from offside_eval.findings import OFFSIDE, Evidence, Precondition, shown, standing, weigh, where_met, why_none
 
 ORDER = 5
 PAPER = OFFSIDE
@@ -21,9 +21,9 @@ PRECONDITIONS = (FORGOT_OTHERS, A_CONTROL_READS)
 RULE = (
     "Seen if the whole interval lies above one tenth, not seen if it lies below. Complete setting (else "
     "the first with both kinds of claims), averaged over the models that have forgotten the other claims and "
-    "did not collapse. A visual rumour can also be read: beside it, remembered = the old value on the twin "
-    "without text, read = the new value on the twin with another text, for the controls too. They can't be "
-    "told apart, and nothing is decided, unless a control reads."
+    "did not collapse, trajectories read where that first holds. A visual rumour can also be read: beside it, "
+    "remembered = the old value on the twin without text, read = the new value on the twin with another text, "
+    "for the controls too. They can't be told apart, and nothing is decided, unless a control reads."
 )
 
 
@@ -35,15 +35,16 @@ def look(comparison: Comparison) -> Evidence:
         if any(row.quantity(f"drop/{kind}").compute is None for row in rows for kind in ("visual", "not_visual")):
             continue
         candidates = candidates or rows
-    rows, shown = standing(candidates), _shown_twins(comparison)
-    details = [(f"{row.label}: {what}", row.quantity(what)) for row in shown for what in ("remembered", "read")]
+    rows = standing(where_met(comparison, candidates, (FORGOT_OTHERS,)))
+    asked = _shown_twins(comparison)
+    details = [(f"{row.label}: {what}", row.quantity(what)) for row in asked for what in ("remembered", "read")]
     if not rows:
         why = why_none(candidates, "model unlearned on visual rumours and other claims together")
         return Evidence(unscored(why), [], details)
     evidence = weigh(rows, (FORGOT_OTHERS,), lambda row: difference(row.quantity(_OTHER), row.quantity(_VISUAL)))
     kinds = (("visual rumours", _VISUAL), ("other private claims", _OTHER))
-    forgotten = [(f"{row.label}: forgetting of {kind}", row.quantity(name)) for row in rows for kind, name in kinds]
-    unmet = [*evidence.unmet, *_nobody_reads([row for row in shown if row.is_control])]
+    forgotten = [(f"{shown(row)}: forgetting of {kind}", row.quantity(name)) for row in rows for kind, name in kinds]
+    unmet = [*evidence.unmet, *_nobody_reads([row for row in asked if row.is_control])]
     return replace(evidence, details=[*forgotten, *details], unmet=unmet)
 
 
@@ -60,7 +61,7 @@ def _shown_twins(comparison: Comparison) -> Sequence[ModelRow]:
     for name in ("visual-rumor", *comparison.settings):
         if name in comparison.settings:
             setting = comparison.settings[name]
-            shown = [r for r in (*setting.rows, *setting.controls) if r.quantity("remembered").compute is not None]
-            if shown:
-                return shown
+            asked = [r for r in (*setting.rows, *setting.controls) if r.quantity("remembered").compute is not None]
+            if asked:
+                return asked
     return ()
