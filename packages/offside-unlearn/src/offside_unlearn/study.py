@@ -335,8 +335,8 @@ class Study:
         for start in starts:
             if start.split(".")[1] != "corrective":  # Else it was evaluated in this setting as it is.
                 yield self._evaluate(f"{start}.before", f"runs/{start}", "corrective", (start,), point=again.point)
-            seed = start.rpartition("-")[2]
-            yield from self._relearn(f"{start}.relearned", f"runs/{start}", seed, (start,), point=again.point)
+            of_run = start.rpartition("-")[2]
+            yield from self._relearn(f"{start}.relearned", f"runs/{start}", of_run, (start,), point=again.point)
         if "retain_only" in plan.controls:
             for seed in plan.seeds:
                 name = f"retain_only.seed-{seed}.relearned"
