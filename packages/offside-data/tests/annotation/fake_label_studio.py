@@ -90,6 +90,12 @@ class FakeLabelStudio:
         self.tasks[task]["updated_at"] = _now()
         return said
 
+    def unannotate(self, task: int, annotation: int, *, quietly: bool = False) -> None:
+        """Delete an annotation; quietly as the server deletes many at once: the task isn't touched."""
+        self.tasks[task]["annotations"] = [a for a in self.tasks[task]["annotations"] if a["id"] != annotation]
+        if not quietly:
+            self.tasks[task]["updated_at"] = _now()
+
     def by_record(self) -> dict[str, list[int]]:
         """Numbers of the tasks of each record."""
         found: dict[str, list[int]] = {}
@@ -157,6 +163,12 @@ class FakeLabelStudio:
             r"POST /api/projects/(\d+)/import": self._import,
             r"GET /api/projects/(\d+)/imports/(\d+)": lambda q, c, p, i: (200, self.imports[i]),
             "GET /api/tasks": self._list,
+            r"DELETE /api/projects/(\d+)/": lambda q, c, p: (204 if self.projects.pop(p, None) else 404, None),
+            r"GET /api/tasks/(\d+)/": lambda q, c, t: (200, self.tasks[t]) if t in self.tasks else (404, None),
+            r"GET /api/tasks/(\d+)/annotations/": lambda q, c, t: (
+                200,
+                [{name: said[name] for name in said if name != "unique_id"} for said in self.tasks[t]["annotations"]],
+            ),
             r"PATCH /api/tasks/(\d+)/": lambda q, c, t: (200, self.tasks[t].update(c)),
             r"DELETE /api/tasks/(\d+)/": lambda q, c, t: (204 if self.tasks.pop(t, None) else 404, None),
             "GET /api/predictions/": lambda q, c: (200, self.tasks[int(q["task"])]["predictions"]),
@@ -227,7 +239,7 @@ class FakeLabelStudio:
         since = condition["value"] if condition["type"] == "Datetime" else ""
         tasks = [
             task for task in self.tasks.values()
-            if task["project"] == project and task["annotations"] and task["updated_at"] >= since
+            if task["project"] == project and (since or task["annotations"]) and task["updated_at"] >= since
         ]  # fmt: skip
         number = next(self._number)
         self.exports[number] = {"content": json.dumps(tasks).encode(), "looks": 0}

@@ -36,7 +36,7 @@ def test_names_go_from_comments(tmp_path: Path) -> None:
     keys.pseudonym(person("1", "ana@example.com", name="Ana Curator"))
     keys.pseudonym(person("2", "bo@example.com", name="Bo"))
     told = "Ask ana curator, ANA@example.com; Bob stays, Analyse, too."
-    assert keys.without_names(told) == "Ask a1, a1; Bob stays, Analyse, too."
+    assert keys.scrubber()(told) == "Ask a1, a1; Bob stays, Analyse, too."
 
 
 def test_a_key_that_is_not_readable_is_not_replaced(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_every_annotation_lands_once(annotated: Path, studio: FakeLabelStudio) -
 def test_only_what_is_new_is_asked_for(
     annotated: Path, studio: FakeLabelStudio, results: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offside_data.annotation.pull._OVERLAP", __import__("datetime").timedelta(0))
+    monkeypatch.setattr("offside_data.annotation.exports._OVERLAP", __import__("datetime").timedelta(0))
     pull(annotated)
     task = max(studio.tasks)
     studio.annotate(task, 1, results(veracity="fact"))
