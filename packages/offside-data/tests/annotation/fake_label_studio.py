@@ -28,6 +28,8 @@ class FakeLabelStudio:
 
     Attributes:
         background: Whether imports are done in the background and answered by an id.
+        stuck: Whether nothing that is done in the background is ever finished.
+        failing: Whether imports fail in the background.
         dropping: How many tasks of the next import get lost.
         legacy: Whether legacy tokens are taken.
         asked: Every request, as `METHOD PATH`.
@@ -41,6 +43,7 @@ class FakeLabelStudio:
         self.imports: dict[int, dict[str, Any]] = {}
         self.stores: list[dict[str, Any]] = []
         self.background, self.dropping, self.legacy = False, 0, True
+        self.stuck = self.failing = False
         self.access: set[str] = set()
         self.asked: list[str] = []
         self._number = itertools.count(1)
@@ -179,7 +182,9 @@ class FakeLabelStudio:
             r"DELETE /api/dm/views/(\d+)/": lambda q, c, v: (204, self.views.pop(v) and None),
             r"POST /api/projects/(\d+)/exports/": self._export,
             r"GET /api/projects/(\d+)/exports/(\d+)": self._exported,
-            r"GET /api/projects/(\d+)/exports/(\d+)/download": lambda q, c, p, e: (200, self.exports[e]["content"]),
+            r"GET /api/projects/(\d+)/exports/(\d+)/download": lambda q, c, p, e: (
+                (200, self.exports[e]["content"]) if e in self.exports else (404, None)
+            ),
             r"DELETE /api/projects/(\d+)/exports/(\d+)": lambda q, c, p, e: (
                 204 if self.exports.pop(e, None) else 404,
                 None,
@@ -200,10 +205,14 @@ class FakeLabelStudio:
     def _import(self, query: Any, content: Any, project: int) -> tuple[int, Any]:
         kept = content[: len(content) - self.dropping]
         self.dropping = 0
+        number = next(self._number)
+        if self.stuck or self.failing:
+            told = {"status": "failed", "error": "no space left"} if self.failing else {"status": "in_progress"}
+            self.imports[number] = told
+            return 201, {"import": number}
         self.add_tasks(project, kept)
         if not self.background:
             return 201, {"task_count": len(kept)}
-        number = next(self._number)
         self.imports[number] = {"status": "completed", "task_count": len(kept)}
         return 201, {"import": number}
 
@@ -249,7 +258,8 @@ class FakeLabelStudio:
         if number not in self.exports:
             return 404, {"detail": "Not found."}
         self.exports[number]["looks"] += 1
-        return 200, {"status": "completed" if self.exports[number]["looks"] > 1 else "in_progress"}
+        done = self.exports[number]["looks"] > 1 and not self.stuck
+        return 200, {"status": "completed" if done else "in_progress"}
 
 
 def _now() -> str:

@@ -129,7 +129,7 @@ def test_a_project_whose_making_was_cut_off(
 ) -> None:
     proxy.fail("POST /api/projects/$", fault)  # type: ignore[arg-type]
     if fault == "cut before":
-        with pytest.raises(AnnotationError, match="the project wasn't made. Run the command again"):
+        with pytest.raises(AnnotationError, match=r"the project wasn't made\. Run the command again"):
             push(fresh.path, FORGET)
     assert push(fresh.path, FORGET).sent == 8
     assert len(studio.projects) == 1

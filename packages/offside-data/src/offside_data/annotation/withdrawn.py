@@ -17,7 +17,7 @@ SEEN = "seen.json"
 _RECORD, _IDS = "record", "annotations"
 
 SeenTasks = Mapping[str, Mapping[str, Any]]
-"""By number of a task: its `record`, and of its `annotations` the number on the server by id: not every call tells ids."""
+"""By number of a task: its `record`, and its `annotations`, the number of each by id: not every call tells the ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
