@@ -30,6 +30,7 @@ from fake_label_studio import PERSONAL, TOKEN, FakeLabelStudio  # noqa: E402
 from fault_outcomes import Outcome, ended  # noqa: E402
 from faulty_proxy import FaultyProxy  # noqa: E402
 
+from offside_data.annotation import project  # noqa: E402
 from offside_data.annotation.answers import judgements_of  # noqa: E402
 from offside_data.annotation.interface import label_config, result_of  # noqa: E402
 from offside_data.annotation.project import mark_of  # noqa: E402
@@ -87,7 +88,7 @@ class Place:
                 process.kill()
 
         self.proxy.on_request = kill
-        if process.wait(300) != -9:
+        if process.wait() != -9:
             raise RuntimeError(f"{command} ended before it was killed")
         raise KilledError("(killed)")
 
@@ -166,8 +167,8 @@ def _other_push(place: Place) -> None:
 
 def _by_hand(place: Place) -> None:
     _other_push(place)
-    (project,) = place.studio.projects.values()
-    project["label_config"] = "<View><Text name='claim' value='$claim'/></View>"
+    (made,) = place.studio.projects.values()
+    made["label_config"] = "<View><Text name='claim' value='$claim'/></View>"
 
 
 def _dies(place: Place) -> None:
@@ -235,9 +236,9 @@ def cases() -> list[Case]:
 def _doubles(place: Place) -> None:
     """The same tasks are there already when ours arrive, after we looked."""
     _other_push(place)
-    (project,) = place.studio.projects
+    (number,) = place.studio.projects
     copies = [{"data": t["data"], "meta": t["meta"]} for t in place.studio.tasks.values()]
-    place.studio.add_tasks(project, copies)
+    place.studio.add_tasks(number, copies)
 
 
 class _Clock:
@@ -261,12 +262,16 @@ def run_case(case: Case, source: Path, folder: Path) -> Outcome:
     place.environment |= {"LABEL_STUDIO_URL": place.proxy.url, "LABEL_STUDIO_API_KEY": TOKEN}
     problems: list[str] = []
     with contextlib.redirect_stderr(io.StringIO()), mock.patch.object(time, "sleep", clock.sleep):
-        if case.command == "pull":
-            _other_push(place)
-            _annotated(studio)
-        case.plant(place)
-        told = ""
-        with mock.patch.dict(os.environ, place.environment), mock.patch.object(time, "monotonic", clock.now):
+        with mock.patch.dict(os.environ, place.environment):
+            if case.command == "pull":
+                _other_push(place)
+                _annotated(studio)
+            case.plant(place)
+        with (
+            mock.patch.dict(os.environ, place.environment),
+            mock.patch.object(time, "monotonic", clock.now),
+            mock.patch.object(project, "_POLL", 30.0),
+        ):
             first, told = ended(lambda: case.run(place) if case.run else place.run(case.command))
             waited = clock.slept
         problems += _problems(case, place, done=first == "finished")

@@ -264,6 +264,12 @@ class AnnotationProject:
             touched = _condition("updated_at", "greater_or_equal", "Datetime", since)
             conditions = {"conjunction": "and", "items": [touched]}
         told = {"project": self.number, "data": {"title": _TITLE, "filters": conditions}}
+        try:
+            return self._begun(told)
+        except LostAnswerError as lost:
+            raise AnnotationError(f"{lost} Nothing was pulled; run the command again.") from None
+
+    def _begun(self, told: Mapping[str, Any]) -> Export:
         view = self.server.made("/api/dm/views/", told)
         bare = {"predictions": {"only_id": True}, "drafts": {"only_id": True}, "include_annotation_history": False}
         asked = {"title": _TITLE, "task_filter_options": {"view": view}, "serialization_options": bare}

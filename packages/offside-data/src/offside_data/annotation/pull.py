@@ -6,7 +6,6 @@ with it. Annotations, the key of the pseudonyms and the mark up to which everyth
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,7 +79,7 @@ def pull(
     seen = seen_tasks(_read_json(area / SEEN).get(found.address))
     since = "" if everything else str(_read_json(area / _PULLED).get(found.address, ""))
     export = found.begin_export(since)
-    write_json(area / _PENDING, {"project": found.address, **dataclasses.asdict(export)}, durable=True)
+    write_json(area / _PENDING, {"project": found.address, "export": export.number, "view": export.view}, durable=True)
     content = _snapshot(found, export)
     if content is None:
         raise AnnotationError(f"{found.address}: the snapshot {export.number} is gone. Run the command again.")
@@ -96,7 +95,7 @@ def pull(
 def _pending(area: Path, project: AnnotationProject) -> Export | None:
     """The snapshot that an earlier pull began and didn't end."""
     left = _read_json(area / _PENDING)
-    number, view = left.get("number", left.get("export")), left.get("view", 0)
+    number, view = left.get("export"), left.get("view", 0)
     if left.get("project") != project.address or type(number) is not int or type(view) is not int:
         return None
     return Export(number=number, view=view)

@@ -37,6 +37,7 @@ _TIMEOUT = (10.0, 300.0)
 _PASSING = (429, 502, 503, 504)
 _SAID = 300
 """Characters of what the server says that a message quotes; it may echo whole tasks with their pictures."""
+_AGAIN = "Run the command again when the server is back: it goes on from what is there."
 _MOST_PAGE = 1_000
 _PAGE = re.compile(r"/(projects|user|organization|api)(/|$)|\s")
 """Within an address, what shows that it was copied from a page of the server."""
@@ -233,6 +234,8 @@ class AnnotationServer:
                 return call()
             except (LostAnswerError, RefusedError) as error:
                 if attempt == _TRIES - 1:
+                    if isinstance(error, LostAnswerError):
+                        raise LostAnswerError(f"{error} {_AGAIN}") from None
                     raise
                 self.wait(error, attempt)
         raise AssertionError("the last try either returns or raises")
