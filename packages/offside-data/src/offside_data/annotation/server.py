@@ -39,7 +39,7 @@ _SAID = 300
 """Characters of what the server says that a message quotes; it may echo whole tasks with their pictures."""
 _AGAIN = "Run the command again when the server is back: it goes on from what is there."
 _MOST_PAGE = 1_000
-_PAGE = re.compile(r"/(projects|user|organization|api)(/|$)|\s")
+_PAGE = re.compile(r"/(projects|user|organization|api)(/|$)")
 """Within an address, what shows that it was copied from a page of the server."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -85,7 +85,9 @@ class AnnotationServer:
     def __init__(self, url: str, token: str) -> None:
         try:
             parts = urlsplit(url)
-            fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+            fine = (
+                parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"\s", url)
+            )
         except ValueError:  # A port that is none, half an IPv6 address.
             fine = False
         if not fine or parts.username or parts.password or parts.query or parts.fragment or _PAGE.search(parts.path):
@@ -395,7 +397,7 @@ def connect(url: str | None = None, environment: Mapping[str, str] | None = None
         UsageError: If one of them is missing, or can't be one.
     """
     variables = os.environ if environment is None else environment
-    address, token = url or variables.get(URL_VARIABLE, ""), variables.get(TOKEN_VARIABLE, "").strip()
+    address, token = (url or variables.get(URL_VARIABLE, "")).strip(), variables.get(TOKEN_VARIABLE, "").strip()
     if not address:
         raise UsageError(
             f"which server? Give --url http://localhost:8080, or set {URL_VARIABLE}. Without a server: "
