@@ -270,7 +270,7 @@ def run_case(case: Case, source: Path, folder: Path) -> Outcome:
         with (
             mock.patch.dict(os.environ, place.environment),
             mock.patch.object(time, "monotonic", clock.now),
-            mock.patch.object(project, "_POLL", 30.0),
+            mock.patch.object(project, "_POLL", 30.0 if studio.stuck else 0.5),
         ):
             first, told = ended(lambda: case.run(place) if case.run else place.run(case.command))
             waited = clock.slept

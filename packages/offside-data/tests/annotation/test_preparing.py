@@ -82,7 +82,7 @@ def test_what_nobody_changed_follows_the_taxonomy(
     push(fresh.path, FORGET)
     (project,) = studio.projects.values()
     now = project["label_config"]
-    old = project["label_config"] = now.replace("Corrected value", "Right value")
+    old = project["label_config"] = now.replace('value="Comment"', 'value="Remark"')
     project["description"] = f"Ours. {mark_of('small')} {interface_mark(old)} Mind the gap."
     push(fresh.path, FORGET)
     assert project["label_config"] == now
