@@ -155,7 +155,7 @@ def merged(
     by_id = {said.id: said for said in judgements_of(annotations)}
     for said in new:
         known = by_id.get(said.id)
-        if known is not None and said.annotator == NOBODY:
+        if known is not None and (said.annotator == NOBODY or not current):  # A file has numbers of users only.
             said = dataclasses.replace(said, annotator=known.annotator)
         if known is None or (said.at, current) >= (known.at, known.withdrawn):
             by_id[said.id] = said
