@@ -179,7 +179,7 @@ class FakeLabelStudio:
             r"DELETE /api/predictions/(\d+)/": self._unpredict,
             "GET /api/dm/views/": lambda q, c: (200, list(self.views.values())),
             "POST /api/dm/views/": self._view,
-            r"DELETE /api/dm/views/(\d+)/": lambda q, c, v: (204, self.views.pop(v) and None),
+            r"DELETE /api/dm/views/(\d+)/": lambda q, c, v: (204 if self.views.pop(v, None) else 404, None),
             r"POST /api/projects/(\d+)/exports/": self._export,
             r"GET /api/projects/(\d+)/exports/(\d+)": self._exported,
             r"GET /api/projects/(\d+)/exports/(\d+)/download": lambda q, c, p, e: (

@@ -22,6 +22,8 @@ from offside_data.files import write_text
 from offside_data.progress import log
 
 _MARK = re.compile(r" ?\[interface:[0-9a-f]*\]")
+_BLANK = re.compile(r"(<View\s*/>|<View>\s*</View>)?")
+"""The interface of a project for which nobody has chosen one yet."""
 _LONGEST_TITLE = 50
 
 
@@ -105,12 +107,13 @@ def state_of_interface(told: Mapping[str, Any], config: str) -> tuple[bool, list
         config: The interface as it would be made now.
 
     Returns:
-        Whether it is one that we made, and what it lacks.
+        Whether it is one that we made, or nobody has, and what it lacks.
     """
     there = str(told.get("label_config") or "")
     if there.strip() == config.strip():
         return True, []
-    return interface_mark(there) in str(told.get("description") or ""), missing_of(there)
+    nobodys = _BLANK.fullmatch(there.strip()) is not None
+    return nobodys or interface_mark(there) in str(told.get("description") or ""), missing_of(there)
 
 
 def _set_interface(project: AnnotationProject, config: str, folder: Path, replace: bool) -> None:
