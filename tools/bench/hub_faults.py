@@ -1,8 +1,9 @@
-"""What publish and fetch do when the Hub, the network or the disk fails: the table of docs/reliability.md.
+"""What a command does when a service, the network or the disk fails: the tables of docs/reliability.md.
 
-    python tools/bench/hub_faults.py [--only NAME] [--json]
+    python tools/bench/hub_faults.py [--service hub|annotation] [--only NAME] [--json]
 
-Each fault is planted into a loopback Hub (`packages/offside-data/tests/loopback_hub.py`); the command is run, then run
+Each fault is planted into a loopback Hub (`packages/offside-data/tests/loopback_hub.py`), or into what stands in for
+Label Studio (`annotation_faults.py`); the command is run, then run
 again without the fault, as a person would. It is an error if anything is doubled, lost or half-written after either, or
 if the second run doesn't complete the work.
 """
@@ -15,6 +16,7 @@ import dataclasses
 import errno
 import io
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -28,11 +30,12 @@ from unittest import mock
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "packages" / "offside-data" / "tests"))
 
+from annotation_faults import run_all as run_annotation  # noqa: E402
+from fault_outcomes import Outcome, ended  # noqa: E402
 from hub_machine import CONTACT, machine, make_publishable  # noqa: E402
 from loopback_hub import Fault, LoopbackHub  # noqa: E402
 
 from offside_data.dataset.folder import open_dataset  # noqa: E402
-from offside_data.errors import OffsideError  # noqa: E402
 from offside_data.fictional.league import make_league  # noqa: E402
 from offside_data.hub.fetching import fetch  # noqa: E402
 from offside_data.hub.publishing import publish  # noqa: E402
@@ -137,29 +140,6 @@ def cases() -> list[Case]:
     return [*put, *get]
 
 
-@dataclass
-class Outcome:
-    """What happened.
-
-    Args:
-        command: What was run.
-        fault: What went wrong.
-        first: How the first run ended.
-        second: How the second run ended.
-        waited: Seconds that it would have waited.
-        message: What it said when it stopped.
-        problems: What is doubled, lost or half-written; nothing should be.
-    """
-
-    command: str
-    fault: str
-    first: str
-    second: str
-    waited: float
-    message: str
-    problems: list[str]
-
-
 def run_case(case: Case, released: Path, work: Path) -> Outcome:
     """Plant a fault, run the command, run it again."""
     waits: list[float] = []
@@ -178,11 +158,11 @@ def run_case(case: Case, released: Path, work: Path) -> Outcome:
         work_out = work / "out"
         told = {"token": case.token} if case.token else {}
         with machine(hub, work / "user", **told), _disk(full=case.disk):
-            first, message = _ended(lambda: _run(case, released, work_out))
+            first, message = ended(lambda: _run(case, released, work_out))
         problems += _problems(case, hub, released, work_out, done=first == "finished")
         hub.faults.clear()
         with machine(hub, work / "user"):
-            second, said = _ended(lambda: _run(case, released, work_out))
+            second, said = ended(lambda: _run(case, released, work_out))
             problems += _problems(case, hub, released, work_out, done=second == "finished")
         if (first == "finished") != case.ends:
             problems.append(f"the first run {first}: {message}")
@@ -196,14 +176,6 @@ def _run(case: Case, released: Path, out: Path) -> None:
         publish(released, REPO, contact=CONTACT, pull=case.pull)
     elif not out.exists():
         fetch(REPO, out)
-
-
-def _ended(work: Callable[[], None]) -> tuple[str, str]:
-    try:
-        work()
-    except (OffsideError, OSError) as error:
-        return "stopped", str(error)
-    return "finished", ""
 
 
 @contextlib.contextmanager
@@ -258,18 +230,25 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="Cases whose name holds this.")
+    parser.add_argument("--service", choices=["hub", "annotation"], help="Only of one; default: of both.")
     parser.add_argument("--json", action="store_true", help="Print JSON, a line a case.")
     asked = parser.parse_args()
+    services = {"hub": run_all, "annotation": run_annotation}
+    return max(_print(run(asked.only), asked.json) for name, run in services.items() if asked.service in (None, name))
+
+
+def _print(outcomes: Iterator[Outcome], as_json: bool) -> int:
+    """Print one table; 1 if something is amiss."""
     bad = 0
-    if not asked.json:
+    if not as_json:
         print("| command | what goes wrong | first run | waits (s) | second run |\n| --- | --- | --- | ---: | --- |")
-    for outcome in run_all(asked.only):
+    for outcome in outcomes:
         bad += bool(outcome.problems)
-        if asked.json:
+        if as_json:
             print(json.dumps(dataclasses.asdict(outcome)), flush=True)
             continue
         first = outcome.first if not outcome.message else f"stopped: {outcome.message.splitlines()[0]}"
-        first = first.replace("|", "\\|").replace("http://127.0.0.1", "http://HUB")
+        first = re.sub(r"http://127\.0\.0\.1(:\d+)?", "http://SERVER", first.replace("|", "\\|"))
         print(
             f"| {outcome.command} | {outcome.fault} | {first} | {outcome.waited:.0f} | {outcome.second} |", flush=True
         )

@@ -28,6 +28,8 @@ class FakeLabelStudio:
 
     Attributes:
         background: Whether imports are done in the background and answered by an id.
+        stuck: Whether nothing that is done in the background is ever finished.
+        failing: Whether imports fail in the background.
         dropping: How many tasks of the next import get lost.
         legacy: Whether legacy tokens are taken.
         asked: Every request, as `METHOD PATH`.
@@ -41,6 +43,7 @@ class FakeLabelStudio:
         self.imports: dict[int, dict[str, Any]] = {}
         self.stores: list[dict[str, Any]] = []
         self.background, self.dropping, self.legacy = False, 0, True
+        self.stuck = self.failing = False
         self.access: set[str] = set()
         self.asked: list[str] = []
         self._number = itertools.count(1)
@@ -89,6 +92,12 @@ class FakeLabelStudio:
         self.tasks[task]["annotations"].append(said)
         self.tasks[task]["updated_at"] = _now()
         return said
+
+    def unannotate(self, task: int, annotation: int, *, quietly: bool = False) -> None:
+        """Delete an annotation; quietly as the server deletes many at once: the task isn't touched."""
+        self.tasks[task]["annotations"] = [a for a in self.tasks[task]["annotations"] if a["id"] != annotation]
+        if not quietly:
+            self.tasks[task]["updated_at"] = _now()
 
     def by_record(self) -> dict[str, list[int]]:
         """Numbers of the tasks of each record."""
@@ -157,6 +166,12 @@ class FakeLabelStudio:
             r"POST /api/projects/(\d+)/import": self._import,
             r"GET /api/projects/(\d+)/imports/(\d+)": lambda q, c, p, i: (200, self.imports[i]),
             "GET /api/tasks": self._list,
+            r"DELETE /api/projects/(\d+)/": lambda q, c, p: (204 if self.projects.pop(p, None) else 404, None),
+            r"GET /api/tasks/(\d+)/": lambda q, c, t: (200, self.tasks[t]) if t in self.tasks else (404, None),
+            r"GET /api/tasks/(\d+)/annotations/": lambda q, c, t: (
+                200,
+                [{name: said[name] for name in said if name != "unique_id"} for said in self.tasks[t]["annotations"]],
+            ),
             r"PATCH /api/tasks/(\d+)/": lambda q, c, t: (200, self.tasks[t].update(c)),
             r"DELETE /api/tasks/(\d+)/": lambda q, c, t: (204 if self.tasks.pop(t, None) else 404, None),
             "GET /api/predictions/": lambda q, c: (200, self.tasks[int(q["task"])]["predictions"]),
@@ -164,10 +179,12 @@ class FakeLabelStudio:
             r"DELETE /api/predictions/(\d+)/": self._unpredict,
             "GET /api/dm/views/": lambda q, c: (200, list(self.views.values())),
             "POST /api/dm/views/": self._view,
-            r"DELETE /api/dm/views/(\d+)/": lambda q, c, v: (204, self.views.pop(v) and None),
+            r"DELETE /api/dm/views/(\d+)/": lambda q, c, v: (204 if self.views.pop(v, None) else 404, None),
             r"POST /api/projects/(\d+)/exports/": self._export,
             r"GET /api/projects/(\d+)/exports/(\d+)": self._exported,
-            r"GET /api/projects/(\d+)/exports/(\d+)/download": lambda q, c, p, e: (200, self.exports[e]["content"]),
+            r"GET /api/projects/(\d+)/exports/(\d+)/download": lambda q, c, p, e: (
+                (200, self.exports[e]["content"]) if e in self.exports else (404, None)
+            ),
             r"DELETE /api/projects/(\d+)/exports/(\d+)": lambda q, c, p, e: (
                 204 if self.exports.pop(e, None) else 404,
                 None,
@@ -188,10 +205,14 @@ class FakeLabelStudio:
     def _import(self, query: Any, content: Any, project: int) -> tuple[int, Any]:
         kept = content[: len(content) - self.dropping]
         self.dropping = 0
+        number = next(self._number)
+        if self.stuck or self.failing:
+            told = {"status": "failed", "error": "no space left"} if self.failing else {"status": "in_progress"}
+            self.imports[number] = told
+            return 201, {"import": number}
         self.add_tasks(project, kept)
         if not self.background:
             return 201, {"task_count": len(kept)}
-        number = next(self._number)
         self.imports[number] = {"status": "completed", "task_count": len(kept)}
         return 201, {"import": number}
 
@@ -227,7 +248,7 @@ class FakeLabelStudio:
         since = condition["value"] if condition["type"] == "Datetime" else ""
         tasks = [
             task for task in self.tasks.values()
-            if task["project"] == project and task["annotations"] and task["updated_at"] >= since
+            if task["project"] == project and (since or task["annotations"]) and task["updated_at"] >= since
         ]  # fmt: skip
         number = next(self._number)
         self.exports[number] = {"content": json.dumps(tasks).encode(), "looks": 0}
@@ -237,7 +258,8 @@ class FakeLabelStudio:
         if number not in self.exports:
             return 404, {"detail": "Not found."}
         self.exports[number]["looks"] += 1
-        return 200, {"status": "completed" if self.exports[number]["looks"] > 1 else "in_progress"}
+        done = self.exports[number]["looks"] > 1 and not self.stuck
+        return 200, {"status": "completed" if done else "in_progress"}
 
 
 def _now() -> str:

@@ -25,10 +25,12 @@ class FaultyProxy:
     Attributes:
         asked: Every request, as `METHOD PATH`.
         on_request: Called with each before it is passed on.
+        retry_after: What statuses ask to wait.
     """
 
     def __init__(self, target: str) -> None:
         self.asked: list[str] = []
+        self.retry_after = "0"
         self.on_request: Callable[[str], None] = lambda request: None
         self._faults: list[tuple[str, Fault, bytes]] = []
         self._target = urlsplit(target)
@@ -46,7 +48,7 @@ class FaultyProxy:
                 if fault == "cut before":
                     return self._cut()
                 if isinstance(fault, int):
-                    return self._send(fault, said, {"Retry-After": "0"})
+                    return self._send(fault, said, {"Retry-After": proxy.retry_after})
                 status, content, headers = proxy._passed(self, body)
                 if fault == "cut after":
                     return self._cut()

@@ -141,3 +141,20 @@ def test_weights_that_are_none(told: str) -> None:
 def test_nothing_to_decide(fresh: OffsideDataset) -> None:
     with pytest.raises(UsageError, match="nothing is annotated"):
         adjudicate(fresh.path)
+
+
+@pytest.mark.parametrize(
+    ("policy", "settings", "message"),
+    [
+        ("reviewer", {"reviewer": "bruno"}, r"nothing is annotated by bruno\. Annotators are a1, a2, a3"),
+        ("weighted", {"weights": "a1:2,a9:1"}, "nothing is annotated by a9"),
+        ("weighted", {"weights": "a1:0,a2:0"}, "all weights are 0"),
+        ("weighted", {"weights": "a1:1,a1:2"}, "a1 has two weights"),
+        ("weighted", {"weights": "a1:nan"}, "numbers from 0 on"),
+    ],
+)
+def test_whoever_is_named_must_be_there(planted: Path, policy: str, settings: dict[str, str], message: str) -> None:
+    before = open_dataset(planted).digest
+    with pytest.raises(UsageError, match=message):
+        adjudicate(planted, policy=policy, settings=settings)
+    assert open_dataset(planted).digest == before

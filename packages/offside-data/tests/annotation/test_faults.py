@@ -21,6 +21,7 @@ from offside_data.annotation.pull import pull
 from offside_data.annotation.push import PushOptions, push
 from offside_data.annotation.server import AnnotationServer, connect, token_kind
 from offside_data.dataset.folder import OffsideDataset
+from offside_data.edit import edit_rows
 from offside_data.errors import AnnotationError, UsageError
 
 FORGET = PushOptions(where=("split=forget", "config=multimodal"))
@@ -283,3 +284,122 @@ def test_the_extra_is_named_where_it_is_missing(
     monkeypatch.setitem(sys.modules, "requests", None)
     with pytest.raises(UsageError, match=r"pip install 'offside-data\[annotation\]'"):
         push(fresh.path, FORGET)
+
+
+# ---------------------------------------------------------------------------------------------
+# What servers answer, and what meets
+
+
+@pytest.mark.parametrize("at", [259, 270, 290, 299])
+def test_a_token_is_never_shown_in_part(fresh: OffsideDataset, proxy: FaultyProxy, at: int) -> None:
+    """The message is cut where the token that the server repeats isn't over."""
+    proxy.fail(IMPORT, 400, said=b"x" * at + TOKEN.encode() + b"y" * 99)
+    with pytest.raises(AnnotationError) as caught:
+        push(fresh.path, FORGET)
+    assert TOKEN[:8] not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", [b"[]", b"{}", b"null", b"7", b'"x"', b'[{"a": 1}]', b'{"tasks": 3}', b"\xff", b""])
+@pytest.mark.parametrize("command", [pull, lambda path: push(path, FORGET)])
+def test_a_server_that_answers_anything(fresh: OffsideDataset, proxy: FaultyProxy, said: bytes, command: Any) -> None:
+    proxy.fail(".", *[200] * 50, said=said)
+    with pytest.raises((AnnotationError, UsageError)):
+        command(fresh.path)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_import_that_is_put_off_is_sent_again(
+    studio: FakeLabelStudio, proxy: FaultyProxy, fresh: OffsideDataset, status: int
+) -> None:
+    proxy.fail(IMPORT, status, status)
+    assert push(fresh.path, FORGET).sent == 8
+    assert tasks_of(studio) == [1] * 8
+
+
+def test_who_asks_to_wait_for_an_hour_is_not_waited_for(proxy: FaultyProxy, fresh: OffsideDataset) -> None:
+    proxy.retry_after = "3600"
+    proxy.fail("GET", 429)
+    with pytest.raises(AnnotationError, match=r"asks to wait 3,600 s: run the command again after that"):
+        push(fresh.path, FORGET)
+
+
+def test_a_server_that_has_moved(proxy: FaultyProxy, fresh: OffsideDataset) -> None:
+    """A request that is sent on arrives as a GET."""
+    proxy.fail("POST /api/projects/$", 301)
+    with pytest.raises(AnnotationError, match="sends us on to"):
+        push(fresh.path, FORGET)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://host:99999", "http://[::1", "http://host:8080/projects/3/data", "http://host/?token=x", "http://a b"],
+)
+def test_more_addresses_that_cannot_be_one(url: str) -> None:
+    with pytest.raises(UsageError, match="must be like http://localhost:8080"):
+        AnnotationServer(url, TOKEN)
+
+
+def test_doubles_of_a_killed_push_go_with_the_next_one(
+    studio: FakeLabelStudio, fresh: OffsideDataset, results: Any
+) -> None:
+    push(fresh.path, FORGET)
+    (project,) = studio.projects
+    there = list(studio.tasks.values())
+    doubles = studio.add_tasks(project, [{"data": t["data"], "meta": t["meta"]} for t in there])
+    studio.annotate(doubles[0], 2, results(veracity="fact"))
+    assert push(fresh.path, FORGET).sent == 0
+    assert tasks_of(studio) == [1] * 8
+    assert doubles[0] in studio.tasks
+
+
+def test_a_double_that_is_annotated_meanwhile_stays(
+    studio: FakeLabelStudio, proxy: FaultyProxy, fresh: OffsideDataset, results: Any
+) -> None:
+    push(fresh.path, FORGET)
+    (project,) = studio.projects
+    first = studio.tasks[min(studio.tasks)]
+    (double,) = studio.add_tasks(project, [{"data": first["data"], "meta": first["meta"]}])
+
+    def annotate(request: str) -> None:
+        if request == f"GET /api/tasks/{double}/":
+            studio.annotate(double, 2, results(veracity="fact"))
+
+    proxy.on_request = annotate
+    push(fresh.path, FORGET)
+    assert double in studio.tasks
+
+
+def test_an_update_that_is_cut_off_is_done_again(
+    studio: FakeLabelStudio, proxy: FaultyProxy, fresh: OffsideDataset
+) -> None:
+    push(fresh.path, FORGET)
+    name = next(iter(studio.by_record()))
+    edit_rows(fresh.path, [{"record_id": name, "question": "Which club, then?"}], reason="x")
+    proxy.fail("POST /api/predictions/", "cut before")
+    updating = PushOptions(where=FORGET.where, update=True)
+    with pytest.raises(AnnotationError):
+        push(fresh.path, updating)
+    assert push(fresh.path, updating).updated == 1
+    (task,) = studio.by_record()[name]
+    assert studio.tasks[task]["data"]["question"] == "Which club, then?"
+    assert len(studio.tasks[task]["predictions"]) == 1
+
+
+def test_two_pulls_at_the_same_time(
+    studio: FakeLabelStudio, proxy: FaultyProxy, fresh: OffsideDataset, results: Any
+) -> None:
+    """The other one ends while ours waits for its snapshot: it takes ours not away, nothing comes twice."""
+    push(fresh.path, FORGET)
+    for task in studio.tasks:
+        studio.annotate(task, 2, results(veracity="fact"))
+    news: list[int] = []
+
+    def meet(request: str) -> None:
+        if request.endswith("/exports/") and not news:
+            news.append(0)
+            news.append(pull(fresh.path, url=studio.url).new)
+
+    proxy.on_request = meet
+    assert (pull(fresh.path).new, news) == (0, [0, 8])
+    assert sum(map(len, judged(fresh.path).values())) == 8
+    assert (studio.views, studio.exports) == ({}, {})

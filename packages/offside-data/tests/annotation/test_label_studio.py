@@ -214,7 +214,7 @@ def test_incremental_pulls_see_new_changed_and_skipped_ones(
     named: None, admin: AnnotationServer, people: dict[str, int], fresh: OffsideDataset, results: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("offside_data.annotation.pull._OVERLAP", __import__("datetime").timedelta(0))
+    monkeypatch.setattr("offside_data.annotation.exports._OVERLAP", __import__("datetime").timedelta(0))
     project = number_of(push(fresh.path, FORGET).target)
     first, second, third, *_ = tasks_of(admin, project)
     say(admin, first["id"], people["bruno"], results(veracity="fact"))

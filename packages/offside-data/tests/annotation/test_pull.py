@@ -70,7 +70,7 @@ def test_every_annotation_lands_once(annotated: Path, studio: FakeLabelStudio) -
 def test_only_what_is_new_is_asked_for(
     annotated: Path, studio: FakeLabelStudio, results: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offside_data.annotation.pull._OVERLAP", __import__("datetime").timedelta(0))
+    monkeypatch.setattr("offside_data.annotation.exports._OVERLAP", __import__("datetime").timedelta(0))
     pull(annotated)
     task = max(studio.tasks)
     studio.annotate(task, 1, results(veracity="fact"))
@@ -192,3 +192,69 @@ def test_killed_at_any_move_it_is_all_or_nothing(
         assert sum(len(said) for said in found.values()) in (0, 24)
     assert moves > 3
     assert sum(len(said) for said in judged(annotated).values()) == 24
+
+
+def test_people_who_are_met_later_are_not_named_before(annotated: Path, studio: FakeLabelStudio, results: Any) -> None:
+    """A comment names somebody whose annotation stands further down, and somebody who makes none."""
+    first = studio.tasks[min(studio.tasks)]
+    first["annotations"][0]["result"] += results(comment="Dora Tester and Ana Curator disagree")
+    pull(annotated)
+    (said,) = [j for found in judged(annotated).values() for j in found if "comment" in j.answers]
+    assert said.answers["comment"] == "a3 and somebody disagree"
+
+
+def test_what_a_control_of_others_says_names_nobody(annotated: Path, studio: FakeLabelStudio) -> None:
+    first = studio.tasks[min(studio.tasks)]
+    theirs = {"from_name": "who", "to_name": "claim", "type": "textarea", "value": {"text": ["bruno@example.com", 1]}}
+    first["annotations"][0]["result"].append(theirs)
+    pull(annotated)
+    (said,) = [j for found in judged(annotated).values() for j in found if j.unknown]
+    assert said.unknown == {"who": {"text": ["a1", 1]}}
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"id": 1, "veracity": "fact", "record_id": "r1"}, "Their data has no key of ours"),
+        ({"data": {"key": "r1:h", "dataset": "other"}}, "They are of the dataset other"),
+        ({"data": [], "meta": 3}, "none of its 1 tasks is of the dataset small"),
+    ],
+)
+def test_a_file_of_something_else(fresh: OffsideDataset, tmp_path: Path, task: Any, message: str) -> None:
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps([task]), encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        pull_from_file(fresh.path, file)
+    file.write_text("[]", encoding="utf-8")
+    assert pull_from_file(fresh.path, file).new == 0
+
+
+def test_odd_things_in_a_file_do_no_harm(annotated: Path, studio: FakeLabelStudio, tmp_path: Path) -> None:
+    tasks = json.loads(json.dumps(list(studio.tasks.values())))
+    first = tasks[0]
+    comment = {
+        "from_name": "comment",
+        "to_name": "claim",
+        "type": "textarea",
+        "value": {"text": ["a\x00b\x1b[2Jc\ud800"]},
+    }
+    first["annotations"][0]["result"] = [comment, 7, {"value": None}]
+    first["annotations"] += [None, {"result": "x"}, {"result": [], "completed_by": {}, "updated_at": 5}]
+    for odd in ("r:h:\u00b2", "r:h:-1", ":::", 7, None):
+        tasks.append({"id": "x", "meta": {"offside_key": odd}, "data": {"dataset": "small"}, "annotations": [{}]})
+    tasks += [{"annotations": {"a": 1}}, {**tasks[1], "annotations": "none"}, {}]
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(tasks), encoding="utf-8")
+    assert pull_from_file(annotated, file).new == 25
+    (said,) = [j for found in judged(annotated).values() for j in found if "comment" in j.answers]
+    assert said.answers["comment"] == "a b [2Jc?"
+    assert [i for i in check_dataset(open_dataset(annotated)) if i.severity == "error"] == []
+
+
+@pytest.mark.parametrize("left", ['{"project": "x"', '{"project": "P"}', '{"project": "P", "export": "7"}', "[]"])
+def test_a_damaged_note_of_a_snapshot_is_passed_over(annotated: Path, studio: FakeLabelStudio, left: str) -> None:
+    (project,) = studio.projects
+    place = annotated / ".offside/annotation/pending.json"
+    place.parent.mkdir(parents=True)
+    place.write_text(left.replace("P", f"{studio.url}/projects/{project}"), encoding="utf-8")
+    assert pull(annotated).new == 24

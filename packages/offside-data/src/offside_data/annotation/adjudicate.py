@@ -113,6 +113,7 @@ def adjudicate(
             f"{dataset.path}: nothing is annotated. Send records with `annotate push`, bring answers home with "
             "`annotate pull`."
         )
+    _require_known(getattr(options, "named", ()), dataset, records)
     agreed: dict[str, dict[str, str]] = {}
     left: list[Open] = []
     for control in COMPARED:
@@ -128,6 +129,19 @@ def adjudicate(
         why = reason or _why(policy, options, votes)
         done = edit_rows(dataset.path, rows, dry_run=dry_run, reason=why, by=by, command="annotate adjudicate")
     return AdjudicationReport(policy=policy, decided=len(agreed), edit=done, open=left, refused=refused)
+
+
+def _require_known(named: Sequence[str], dataset: OffsideDataset, chosen: Mapping[str, TaskRecord]) -> None:
+    """Whoever an option names must have annotated something of the dataset."""
+    known = {said.annotator for record in chosen.values() for said in record.judgements}
+    if not set(named) <= known:  # Perhaps other records than the chosen ones.
+        known |= {said.annotator for record in chosen_records(dataset) for said in record.judgements}
+    strangers = sorted(set(named) - known)
+    if strangers:
+        raise UsageError(
+            f"{dataset.path}: nothing is annotated by {', '.join(strangers)}. Annotators are "
+            f"{', '.join(sorted(known))}."
+        )
 
 
 def _why(policy: str, options: Any, votes: Mapping[str, Mapping[str, Mapping[str, str]]]) -> str:

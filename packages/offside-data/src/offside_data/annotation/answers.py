@@ -2,13 +2,16 @@
 
 A record's `annotations` have three texts each: a pseudonym, when, and what was said, as JSON:
 `{"answers": {"veracity": "rumor"}, "id": "…", "round": 1, "shown": "…"}`, with `"skipped": true` where the annotator
-had no answer, and `"unknown"` for what the interface doesn't offer.
+had no answer, `"unknown"` for what the interface doesn't offer, and `"withdrawn": true` for what was deleted on the
+server after it was pulled: it stays, and counts no more.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +21,9 @@ from offside_data.schema import Annotation
 
 Answer = str | tuple[str, ...]
 """A choice or a text; several choices where a control takes several."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+NOBODY = "a?"
+"""Stands for users whom the server has no more: it doesn't say who they were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,7 @@ class RecordJudgement:
         round: 1 for the first round, one more for each further one.
         skipped: Whether the annotator skipped the task, or cancelled it.
         unknown: By control, or by whatever the server names, what the interface doesn't offer.
+        withdrawn: Whether it was deleted where it was made.
     """
 
     annotator: str
@@ -43,12 +50,14 @@ class RecordJudgement:
     round: int = 1
     skipped: bool = False
     unknown: Mapping[str, Any] = field(default_factory=dict)
+    withdrawn: bool = False
 
     def to_annotation(self) -> Annotation:
         """As a record holds it."""
         told: dict[str, Any] = {"answers": dict(self.answers), "id": self.id, "round": self.round, "shown": self.shown}
         told |= {"skipped": True} if self.skipped else {}
         told |= {"unknown": dict(self.unknown)} if self.unknown else {}
+        told |= {"withdrawn": True} if self.withdrawn else {}
         return Annotation(annotator=self.annotator, value=as_text(told), at=self.at)
 
     @classmethod
@@ -68,6 +77,7 @@ class RecordJudgement:
                 round=int(told["round"]),
                 skipped=bool(told.get("skipped")),
                 unknown=told.get("unknown") or {},
+                withdrawn=bool(told.get("withdrawn")),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
@@ -99,7 +109,7 @@ def read_results(results: Iterable[Any]) -> tuple[dict[str, Answer], dict[str, A
         if control is None or not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
             unknown[name] = result["value"]
         elif not control.choices:
-            text = " ".join(" ".join(texts).split())
+            text = " ".join(_CONTROL.sub(" ", " ".join(texts)).split())
             answers |= {name: text} if text else {}
         else:
             offered = [choice for choice in control.choices if choice in texts]
@@ -110,21 +120,48 @@ def read_results(results: Iterable[Any]) -> tuple[dict[str, Answer], dict[str, A
     return answers, unknown
 
 
+def annotation_id(server: str, task: object, said: Mapping[str, Any]) -> str:
+    """What tells an annotation, as Label Studio writes it, from all others.
+
+    Args:
+        server: Where it was made.
+        task: The task's number.
+        said: The annotation.
+    """
+    return str(said.get("unique_id") or f"{server}#{task}#{said.get('id')}")
+
+
 def judgements_of(annotations: Iterable[Mapping[str, str]] | None) -> list[RecordJudgement]:
     """What annotators said of a record, as far as we wrote it, oldest first."""
     found = (RecordJudgement.from_annotation(annotation) for annotation in annotations or ())
     return sorted((said for said in found if said is not None), key=lambda said: (said.at, said.annotator, said.id))
 
 
-def merged(annotations: Sequence[Mapping[str, str]] | None, new: Iterable[RecordJudgement]) -> list[dict[str, str]]:
+def merged(
+    annotations: Sequence[Mapping[str, str]] | None,
+    new: Iterable[RecordJudgement],
+    gone: Collection[str] = (),
+    *,
+    current: bool = True,
+) -> list[dict[str, str]]:
     """A record's annotations with new ones; one that is there already, by its id, is replaced where it is another.
 
     Args:
         annotations: Those of the record, ours and others'.
-        new: What was pulled.
+        new: What was pulled. What is older than what the record has doesn't replace it.
+        gone: Ids of those that were deleted where they were made.
+        current: Whether what is new is what a server has now; an old file brings nothing back that was withdrawn.
     """
-    by_id = {said.id: said.to_annotation() for said in judgements_of(annotations)}
-    by_id |= {said.id: said.to_annotation() for said in new}
+    by_id = {said.id: said for said in judgements_of(annotations)}
+    for said in new:
+        known = by_id.get(said.id)
+        if known is not None and (said.annotator == NOBODY or not current):  # A file has numbers of users only.
+            said = dataclasses.replace(said, annotator=known.annotator)
+        if known is None or (said.at, current) >= (known.at, known.withdrawn):
+            by_id[said.id] = said
+    for name in by_id.keys() & set(gone):
+        by_id[name] = dataclasses.replace(by_id[name], withdrawn=True)
     others = [dict(a) for a in annotations or () if RecordJudgement.from_annotation(a) is None]
-    ours = [{"annotator": a.annotator, "value": a.value, "at": a.at} for a in by_id.values()]
+    told = (said.to_annotation() for said in by_id.values())
+    ours = [{"annotator": a.annotator, "value": a.value, "at": a.at} for a in told]
     return [*others, *sorted(ours, key=lambda a: (a["at"], a["annotator"], a["value"]))]

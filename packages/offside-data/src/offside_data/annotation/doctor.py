@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from offside_data.annotation.interface import label_config
+from offside_data.annotation.preparing import state_of_interface
 from offside_data.annotation.project import AnnotationProject, find_project
 from offside_data.annotation.server import AnnotationServer, RefusedError, connect
 from offside_data.dataset.folder import open_dataset
@@ -43,11 +45,11 @@ def diagnose(folder: str | Path, *, url: str | None = None, project: int | None 
     Raises:
         DatasetReferenceError: If there is no such dataset.
     """
-    name = open_dataset(folder).name
-    return list(_diagnoses(name, url, project))
+    dataset = open_dataset(folder)
+    return list(_diagnoses(dataset.name, label_config(dataset.taxonomy), url, project))
 
 
-def _diagnoses(name: str, url: str | None, project: int | None) -> Iterator[Diagnosis]:
+def _diagnoses(name: str, config: str, url: str | None, project: int | None) -> Iterator[Diagnosis]:
     try:
         server = connect(url)
     except UsageError as error:
@@ -79,6 +81,7 @@ def _diagnoses(name: str, url: str | None, project: int | None) -> Iterator[Diag
         yield Diagnosis(about="project", ok=None, told="there is none yet; `annotate push` makes it")
         return
     yield Diagnosis(about="project", ok=True, told=f"{found.address}: {found.task_count():,} tasks")
+    yield _interface(found, config)
     yield _picture(found)
 
 
@@ -89,7 +92,7 @@ def _version(told: Any) -> str:
 def _legacy(server: AnnotationServer) -> Diagnosis:
     """Whether the organization takes legacy tokens: where they are turned off, they stop working at once."""
     try:
-        told = server.get("/api/jwt/settings")
+        told = server.one("/api/jwt/settings")
     except RefusedError as refused:
         return Diagnosis(
             about="legacy tokens", ok=None, told=f"whether they are taken, this user may not see ({refused.status})"
@@ -102,9 +105,23 @@ def _legacy(server: AnnotationServer) -> Diagnosis:
     )
 
 
+def _interface(project: AnnotationProject, config: str) -> Diagnosis:
+    """Whether the labelling interface asks all that is to be asked."""
+    told = project.server.one(f"{project.path}/")
+    ours, missing = state_of_interface(told, config)
+    if missing and not ours:
+        lacks = "; ".join(missing)
+        return Diagnosis(
+            about="interface", ok=False, told=f"{lacks}. `annotate push --replace-interface` puts ours there"
+        )
+    if ours:
+        return Diagnosis(about="interface", ok=True, told="as we made it")
+    return Diagnosis(about="interface", ok=True, told="changed by a person; it asks all that is needed")
+
+
 def _picture(project: AnnotationProject) -> Diagnosis:
     """Whether the server shows a picture of the project to its user."""
-    tasks = project.server.get(
+    tasks = project.server.one(
         "/api/tasks", project=project.number, page=1, page_size=_MOST, fields="task_only", include="id,data"
     )
     for task in tasks.get("tasks", ()):

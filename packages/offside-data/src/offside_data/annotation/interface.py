@@ -72,6 +72,8 @@ CONTROLS = (
 BY_NAME = {control.name: control for control in CONTROLS}
 VARIABLES = ("image", "heading", "question", "claim", "proposed", "hint")
 """What the interface shows of a task's data: every task must have all."""
+_DATA = (*VARIABLES, "key", "record_id", "dataset", "round")
+"""What tasks have that an interface could show."""
 
 
 def label_config(taxonomy: Taxonomy) -> str:
@@ -143,3 +145,33 @@ def result_of(name: str, answers: Iterable[str]) -> dict[str, typing.Any]:
     control = BY_NAME[name]
     value = {"choices" if control.choices else "text": list(answers)}
     return {"from_name": name, "to_name": control.about, "type": control.kind, "value": value}
+
+
+def missing_of(config: str) -> list[str]:
+    """What an interface lacks that a person changed: controls and choices of ours, or data that it shows.
+
+    Args:
+        config: XML.
+
+    Returns:
+        A line for each; none if every task can be shown and all be asked.
+    """
+    try:
+        root = ElementTree.fromstring(config)
+    except (ElementTree.ParseError, ValueError) as error:
+        return [f"it isn't XML: {error}"]
+    named = {element.get("name"): element for element in root.iter() if element.get("name")}
+    found = []
+    for control in CONTROLS:
+        element = named.get(control.name)
+        tag = "Choices" if control.choices else "TextArea"
+        if element is None or element.tag != tag or element.get("toName") != control.about:
+            found.append(f'<{tag} name="{control.name}" toName="{control.about}"> isn\'t there')
+            continue
+        offered = {choice.get("alias") or choice.get("value") for choice in element.iter("Choice")}
+        lacking = [choice for choice in control.choices if choice not in offered]
+        if lacking:
+            found.append(f'<Choices name="{control.name}"> doesn\'t offer {", ".join(lacking)}')
+    found += [f'nothing is named "{name}"' for name in sorted({c.about for c in CONTROLS} - set(named))]
+    shown = {value[1:] for element in root.iter() for value in element.attrib.values() if value.startswith("$")}
+    return found + [f"it shows ${name}, which tasks don't have" for name in sorted(shown - set(_DATA))]

@@ -23,6 +23,7 @@ class PushOptions:
         server_root: The same folder as the server sees it, where that is another path.
         overlap: How many annotators are to see each task.
         update: Also make tasks that nobody has annotated what their records are now.
+        replace_interface: Whether a labelling interface that a person changed on the server is replaced by ours.
         project: Number of the project, if it isn't to be found by its mark.
     """
 
@@ -35,6 +36,7 @@ class PushOptions:
     server_root: str | None = None
     overlap: int = 2
     update: bool = False
+    replace_interface: bool = False
     project: int | None = None
 
     def __post_init__(self) -> None:

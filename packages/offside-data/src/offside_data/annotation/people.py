@@ -10,7 +10,8 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,12 @@ from offside_data.files import write_json
 from offside_data.parsing import parse_json
 
 _KEYS = "annotators.json"
-_SHORTEST = 4
-"""Letters of a name from which on it is taken out of comments."""
+_SHORTEST, _EXACT = 3, 4
+"""Letters of a name from which on it is taken out of texts, and from which on however it is capitalized."""
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
+"""Names in scripts that write no space around them (or add endings): two letters are a name, wherever they stand."""
+_SOMEBODY = "somebody"
+"""Stands for users of the server who have no pseudonym."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +40,14 @@ class Annotator:
         user: Number of the user there.
         email: Address, if it is known.
         name: Name, if it is known.
+        joined: When they became a user of the server, if it is known: tells a changed address from another user.
     """
 
     server: str
     user: str
     email: str = ""
     name: str = ""
+    joined: str = ""
 
 
 class KeyFile:
@@ -59,26 +66,46 @@ class KeyFile:
         self.changed = False
 
     def pseudonym(self, person: Annotator) -> str:
-        """The pseudonym of an annotator: the one that the same address, or the same user of the server, had before."""
-        for pseudonym, known in self._known.items():
-            if _same(known, person):
-                news = {f: getattr(person, f) for f in ("email", "name") if getattr(person, f)}
-                updated = dataclasses.replace(known, **news)
-                self.changed = self.changed or updated != known
-                self._known[pseudonym] = updated
-                return pseudonym
-        number = 1 + max((int(name[1:]) for name in self._known if name[1:].isdigit()), default=0)
+        """The pseudonym of an annotator: the one that the same user of the server, or the same address, had before."""
+        found = self._known_as(person)
+        if found is not None:
+            known = self._known[found]
+            news = {f: getattr(person, f) for f in ("email", "name", "joined") if getattr(person, f)}
+            updated = dataclasses.replace(known, **news)
+            self.changed = self.changed or updated != known
+            self._known[found] = updated
+            return found
+        number = 1 + max((int(name[1:]) for name in self._known if name[1:].isdecimal()), default=0)
         self._known[f"a{number}"] = person
         self.changed = True
         return f"a{number}"
 
-    def without_names(self, text: str) -> str:
-        """A free text with annotators' addresses and names replaced by their pseudonyms."""
-        for pseudonym, person in self._known.items():
-            for told in (person.email, person.name):
-                if len(told) >= _SHORTEST:
-                    text = re.sub(rf"(?<!\w){re.escape(told)}(?!\w)", pseudonym, text, flags=re.IGNORECASE)
-        return text
+    def _known_as(self, person: Annotator) -> str | None:
+        for same in (_same_user, _same_address):
+            for pseudonym, known in self._known.items():
+                if same(known, person):
+                    return pseudonym
+        return None
+
+    def scrubber(self, others: Iterable[Annotator] = ()) -> Callable[[str], str]:
+        """What replaces addresses and names in a free text, by their pseudonyms.
+
+        Args:
+            others: People who may have no pseudonym.
+        """
+        people = [(name, person) for name, person in self._known.items()]
+        people += [(self._known_as(person) or _SOMEBODY, person) for person in others]
+        told = {_composed(text): name for name, person in reversed(people) for text in (person.email, person.name)}
+        rules = [(rule, told[text]) for text in sorted(told, key=len, reverse=True) for rule in _rules(text)]
+
+        def scrub(text: str) -> str:
+            composed = _composed(text)
+            found = composed
+            for rule, name in rules:
+                found = rule.sub(name, found)
+            return text if found == composed else found
+
+        return scrub
 
     def write_into(self, folder: Path) -> None:
         """Write it into a dataset folder, or what is staged for one."""
@@ -99,14 +126,35 @@ def people_of(users: Iterable[Any], server: str) -> dict[str, Annotator]:
                 user=str(user["id"]),
                 email=str(user.get("email") or ""),
                 name=" ".join(filter(None, names)),
+                joined=str(user.get("date_joined") or ""),
             )
     return found
 
 
-def _same(known: Annotator, person: Annotator) -> bool:
+def _same_user(known: Annotator, person: Annotator) -> bool:
+    """Whether they are one user of one server, whatever their address is by now."""
+    at = (known.server, known.user, known.joined) == (person.server, person.user, person.joined)
+    return at and bool(person.joined)
+
+
+def _same_address(known: Annotator, person: Annotator) -> bool:
     if known.email and person.email:
-        return known.email.casefold() == person.email.casefold()
+        return _composed(known.email).casefold() == _composed(person.email).casefold()
     return (known.server, known.user) == (person.server, person.user)
+
+
+def _composed(text: str) -> str:
+    """A text with letters and accents in one piece each."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _rules(text: str) -> list[re.Pattern[str]]:
+    """What finds a name or an address in a text; nothing where it is too short for that."""
+    if _UNSPACED.search(text):
+        return [re.compile(re.escape(text), re.IGNORECASE)]
+    if len(text) < _SHORTEST:
+        return []
+    return [re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", re.IGNORECASE if len(text) >= _EXACT else 0)]
 
 
 def _read(path: Path) -> dict[str, Annotator]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -51,6 +51,19 @@ class KnownTask:
     annotated: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A snapshot on the server.
+
+    Args:
+        number: Its number there.
+        view: Number of the tab that chose its tasks; 0 if it isn't known.
+    """
+
+    number: int
+    view: int = 0
+
+
 class AnnotationProject:
     """A project on a server.
 
@@ -74,24 +87,29 @@ class AnnotationProject:
 
     def task_count(self) -> int:
         """How many tasks there are, ours and others."""
-        return int(self.server.get(f"{self.path}/").get("task_number") or 0)
+        return int(self.server.one(f"{self.path}/").get("task_number") or 0)
 
     def known(self) -> dict[str, list[KnownTask]]:
         """The tasks of ours by key, each once unless something went wrong, oldest first; others are left out."""
         found: dict[str, list[KnownTask]] = defaultdict(list)
-        wanted = {
-            "project": self.number,
-            "fields": "task_only",
-            "include": "id,meta,total_annotations,cancelled_annotations",
-        }
-        for task in self.server.pages("/api/tasks", "tasks", **wanted):
-            meta = task.get("meta") if isinstance(task.get("meta"), Mapping) else {}
-            key = meta.get("offside_key")
-            if isinstance(key, str) and parse_key(key) is not None:
-                annotated = bool(task.get("total_annotations") or task.get("cancelled_annotations"))
+        for task in self._tasks("id,meta,total_annotations,cancelled_annotations"):
+            meta = task.get("meta")
+            key = meta.get("offside_key") if isinstance(meta, Mapping) else None
+            if isinstance(meta, Mapping) and isinstance(key, str) and parse_key(key) is not None:
                 sent = str(meta.get("offside_sent"))
-                found[key].append(KnownTask(id=task["id"], key=key, sent=sent, annotated=annotated))
+                found[key].append(KnownTask(id=task["id"], key=key, sent=sent, annotated=_count(task) > 0))
         return {key: sorted(tasks, key=lambda task: task.id) for key, tasks in found.items()}
+
+    def annotation_counts(self) -> dict[str, int]:
+        """How many annotations each task has, ours and others', skipped ones included, by the task's number."""
+        return {str(task["id"]): _count(task) for task in self._tasks("id,total_annotations,cancelled_annotations")}
+
+    def annotation_numbers(self, task: int) -> set[int]:
+        """The numbers of a task's annotations; their unique ids this call doesn't tell."""
+        return {int(said.get("id") or 0) for said in self.server.listed(f"/api/tasks/{task}/annotations/")}
+
+    def _tasks(self, include: str) -> Iterator[Mapping[str, Any]]:
+        return self.server.pages("/api/tasks", "tasks", project=self.number, fields="task_only", include=include)
 
     # -----------------------------------------------------------------------------------------
     # Sending
@@ -106,19 +124,20 @@ class AnnotationProject:
             AnnotationError: If the server refuses them, or some don't arrive.
         """
         waiting, failure = dict(tasks), ""
-        for _ in range(_ROUNDS):
+        for attempt in range(_ROUNDS):
             sent = 0
             try:
                 for batch in _batches(waiting.values()):
                     self._import(batch)
                     sent += len(batch)
                     log(f"sent {sent:,} of {len(waiting):,} tasks")
-            except LostAnswerError as lost:
+            except (LostAnswerError, RefusedError) as lost:
                 failure = str(lost)
-                log(f"{lost} Looking what arrived.")
+                self.server.wait(lost, attempt)
+                log("Looking what arrived.")
                 self._settle()
             known = self.known()
-            self._drop_doubles(known, tasks)
+            self.drop_doubles(known)
             waiting = {key: task for key, task in tasks.items() if key not in known}
             if not waiting:
                 return
@@ -129,7 +148,7 @@ class AnnotationProject:
         )
 
     def _import(self, tasks: Sequence[Mapping[str, Any]]) -> None:
-        told = self.server.post(f"{self.path}/import", tasks)
+        told = self.server.sent(f"{self.path}/import", tasks)
         number = told.get("import")
         if "task_count" not in told and number is not None:  # Done in the background: only an id is told.
             told = self._finished(f"{self.path}/imports/{number}", "import")
@@ -144,12 +163,15 @@ class AnnotationProject:
         """
         begin = time.monotonic()
         while time.monotonic() - begin < _LONGEST_POLL:
-            told: Mapping[str, Any] = self.server.get(path)
+            told = self.server.one(path)
             if told.get("status") == "completed":
                 return told
             if told.get("status") == "failed":
-                why = str(told.get("error") or told.get("traceback") or "it doesn't say why")[:300]
-                raise AnnotationError(self.server.scrubbed(f"{self.address}: the {what} failed on the server: {why}"))
+                why = self.server.scrubbed(str(told.get("error") or told.get("traceback") or "it doesn't say why"))
+                raise AnnotationError(
+                    f"{self.address}: the {what} failed on the server: {' '.join(why.split())[:300]} Run the command "
+                    "again; if it stays so, look at the server's log."
+                )
             time.sleep(_POLL)
         raise AnnotationError(
             f"{self.address}: the {what} isn't done after {_LONGEST_POLL:.0f} s. Look at the server, then run the "
@@ -164,21 +186,44 @@ class AnnotationProject:
             same, before = (same + 1, now) if now == before else (0, now)
             time.sleep(_SETTLING)
 
-    def _drop_doubles(self, known: Mapping[str, Sequence[KnownTask]], sent: Iterable[str]) -> None:
-        """Take out tasks that are there twice because a request arrived that was given up; never one with answers."""
-        for key in sent:
-            tasks = known.get(key, ())
+    def drop_doubles(self, known: Mapping[str, Sequence[KnownTask]]) -> int:
+        """Take out tasks that are there twice, because a request arrived that was given up, or two pushes met.
+
+        Never one with answers.
+
+        Returns:
+            How many went.
+        """
+        dropped = 0
+        for tasks in known.values():
             spare = [task for task in tasks if not task.annotated]
             for task in spare[1:] if len(spare) == len(tasks) else spare:
-                self.server.delete(f"/api/tasks/{task.id}/")
+                dropped += self._drop(task)
+        return dropped
+
+    def _drop(self, task: KnownTask) -> bool:
+        path = f"/api/tasks/{task.id}/"
+        try:
+            now = self.server.one(path)  # It may have got an answer meanwhile.
+        except RefusedError as refused:
+            if refused.status != 404:
+                raise
+            return False
+        if now.get("annotations") or _count(now):
+            return False
+        self.server.delete(path)
+        return True
 
     def replace(self, task: KnownTask, content: Mapping[str, Any]) -> None:
-        """Make a task that nobody has annotated what it is now."""
-        self.server.patch(f"/api/tasks/{task.id}/", {"data": content["data"], "meta": content["meta"]})
-        for prediction in self.server.get("/api/predictions/", task=task.id):
-            self.server.delete(f"/api/predictions/{prediction['id']}/")
+        """Make a task that nobody has annotated what it is now.
+
+        Its mark changes last: were this stopped before, the next push would do all of it again.
+        """
+        for prediction in self.server.listed("/api/predictions/", task=task.id):
+            self.server.delete(f"/api/predictions/{prediction.get('id')}/")
         for prediction in content.get("predictions", ()):
             self.server.post("/api/predictions/", {**prediction, "task": task.id})
+        self.server.patch(f"/api/tasks/{task.id}/", {"data": content["data"], "meta": content["meta"]})
 
     def serve_local(self, folder: str, address: str) -> None:
         """Let the server show pictures of a folder of its own, and make sure that it does.
@@ -190,7 +235,7 @@ class AnnotationProject:
         Raises:
             AnnotationError: If it doesn't show the picture; says what to look at.
         """
-        stores = self.server.get("/api/storages/localfiles/", project=self.number)
+        stores = self.server.listed("/api/storages/localfiles/", project=self.number)
         if not any(str(store.get("path")).rstrip("/") == folder.rstrip("/") for store in stores):
             told = {"project": self.number, "path": folder, "use_blob_urls": True, "title": "offside-data pictures"}
             try:
@@ -206,8 +251,8 @@ class AnnotationProject:
     # -----------------------------------------------------------------------------------------
     # Fetching
 
-    def begin_export(self, since: str = "") -> int:
-        """Have the server make a snapshot of the annotated tasks, with skipped ones; gives its number.
+    def begin_export(self, since: str = "") -> Export:
+        """Have the server make a snapshot of the annotated tasks, with skipped ones.
 
         Args:
             since: Only of tasks that were touched since then, an ISO timestamp.
@@ -218,11 +263,17 @@ class AnnotationProject:
         if since:
             touched = _condition("updated_at", "greater_or_equal", "Datetime", since)
             conditions = {"conjunction": "and", "items": [touched]}
-        view = {"project": self.number, "data": {"title": _TITLE, "filters": conditions}}
-        filters = {"view": self.server.post("/api/dm/views/", view)["id"]}
+        told = {"project": self.number, "data": {"title": _TITLE, "filters": conditions}}
+        try:
+            return self._begun(told)
+        except LostAnswerError as lost:
+            raise AnnotationError(f"{lost} Nothing was pulled; run the command again.") from None
+
+    def _begun(self, told: Mapping[str, Any]) -> Export:
+        view = self.server.made("/api/dm/views/", told)
         bare = {"predictions": {"only_id": True}, "drafts": {"only_id": True}, "include_annotation_history": False}
-        asked = {"title": _TITLE, "task_filter_options": filters, "serialization_options": bare}
-        return int(self.server.post(f"{self.path}/exports/", asked)["id"])
+        asked = {"title": _TITLE, "task_filter_options": {"view": view}, "serialization_options": bare}
+        return Export(number=self.server.made(f"{self.path}/exports/", asked), view=view)
 
     def export(self, number: int) -> bytes:
         """A snapshot, once it is made.
@@ -234,12 +285,16 @@ class AnnotationProject:
         self._finished(f"{self.path}/exports/{number}", "export")
         return self.server.raw(f"{self.path}/exports/{number}/download", exportType="JSON")
 
-    def end_export(self, number: int) -> None:
-        """Let the server forget a snapshot, and the tabs that snapshots were made by, those of killed pulls too."""
-        self.server.delete(f"{self.path}/exports/{number}")
-        for view in self.server.get("/api/dm/views/", project=self.number):
-            if (view.get("data") or {}).get("title") == _TITLE:
-                self.server.delete(f"/api/dm/views/{view['id']}/")
+    def end_export(self, export: Export) -> None:
+        """Let the server forget a snapshot and its tab; those of other pulls, which may be under way, stay."""
+        self.server.delete(f"{self.path}/exports/{export.number}")
+        if export.view:
+            self.server.delete(f"/api/dm/views/{export.view}/")
+
+
+def _count(task: Mapping[str, Any]) -> int:
+    """Annotations of a task as the server lists it, skipped ones included."""
+    return int(task.get("total_annotations") or 0) + int(task.get("cancelled_annotations") or 0)
 
 
 def _condition(name: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
@@ -269,6 +324,15 @@ def mark_of(dataset: str) -> str:
     return f"[offside-data:{dataset}]"
 
 
+def marked_projects(server: AnnotationServer, dataset: str) -> list[Mapping[str, Any]]:
+    """Every project with the mark of a dataset.
+
+    Raises:
+        AnnotationError: If the server can't be asked.
+    """
+    return [p for p in server.pages("/api/projects/", "results") if mark_of(dataset) in (p.get("description") or "")]
+
+
 def find_project(server: AnnotationServer, dataset: str, number: int | None = None) -> AnnotationProject | None:
     """The project of a dataset.
 
@@ -285,7 +349,7 @@ def find_project(server: AnnotationServer, dataset: str, number: int | None = No
     """
     if number is not None:
         try:
-            told = server.get(f"/api/projects/{number}/")
+            told = server.one(f"/api/projects/{number}/")
         except RefusedError as refused:
             if refused.status != 404:
                 raise
@@ -296,52 +360,10 @@ def find_project(server: AnnotationServer, dataset: str, number: int | None = No
                 f"it all the same, put {mark_of(dataset)} into its description; its other tasks stay as they are."
             )
         return AnnotationProject(server, number)
-    marked = [p for p in server.pages("/api/projects/", "results") if mark_of(dataset) in (p.get("description") or "")]
+    marked = marked_projects(server, dataset)
     if len(marked) > 1:
-        told = ", ".join(f"{project['id']} ({project['title']})" for project in marked)
-        raise UsageError(f"{server.url}: several projects are of the dataset {dataset}: {told}. Name one by --project.")
-    return AnnotationProject(server, int(marked[0]["id"])) if marked else None
-
-
-def ensure_project(
-    server: AnnotationServer, dataset: str, config: str, *, number: int | None = None, overlap: int = 1
-) -> tuple[AnnotationProject, bool]:
-    """The project of a dataset with this interface; made where there is none. Projects of others are never touched.
-
-    Args:
-        server: The server.
-        dataset: The dataset's name.
-        config: The interface.
-        number: The project's number, if it is known.
-        overlap: How many annotators are to see each task of a new project.
-
-    Returns:
-        The project, and whether it was made now.
-
-    Raises:
-        UsageError: As `find_project`.
-        AnnotationError: If the server refuses the interface, because annotations that it has wouldn't fit it.
-    """
-    found = find_project(server, dataset, number)
-    if found is None:
-        told = server.post(
-            "/api/projects/",
-            {
-                "title": f"{dataset} (offside-data)"[:50],
-                "description": f"Claims of the dataset {dataset}. {mark_of(dataset)} The project is found by it.",
-                "label_config": config,
-                "maximum_annotations": overlap,
-                "show_annotation_history": False,
-            },
+        several = ", ".join(f"{project['id']} ({project.get('title')})" for project in marked)
+        raise UsageError(
+            f"{server.url}: several projects are of the dataset {dataset}: {several}. Name one by --project."
         )
-        return AnnotationProject(server, int(told["id"])), True
-    told = server.get(f"{found.path}/")
-    if told.get("label_config") != config:
-        try:
-            server.patch(f"{found.path}/", {"label_config": config})
-        except RefusedError as refused:
-            raise AnnotationError(
-                f"{refused} The interface was made by another version, or of another taxonomy, and annotations that "
-                "are there wouldn't fit the new one: pull them, then push into a new project (rename the old mark)."
-            ) from refused
-    return found, False
+    return AnnotationProject(server, int(marked[0]["id"])) if marked else None

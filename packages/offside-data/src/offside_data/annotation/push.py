@@ -18,7 +18,8 @@ from offside_data.annotation.images import (
 )
 from offside_data.annotation.interface import label_config
 from offside_data.annotation.options import PushOptions as PushOptions
-from offside_data.annotation.project import AnnotationProject, ensure_project
+from offside_data.annotation.preparing import ensure_project
+from offside_data.annotation.project import AnnotationProject
 from offside_data.annotation.server import AnnotationServer, connect
 from offside_data.annotation.tasks import Task, chosen_records, make_task, parse_key, problems_of, told_before
 from offside_data.annotation.uploads import uploaded
@@ -72,9 +73,18 @@ def push(folder: str | Path, options: PushOptions, *, url: str | None = None) ->
     dataset = open_dataset(folder)
     tasks = _tasks(dataset, options)
     project, made = ensure_project(
-        server, dataset.name, label_config(dataset.taxonomy), number=options.project, overlap=options.overlap
+        server,
+        dataset.name,
+        label_config(dataset.taxonomy),
+        folder=dataset.path,
+        number=options.project,
+        overlap=options.overlap,
+        replace=options.replace_interface,
     )
     known = {} if made or not project.task_count() else project.known()
+    doubles = project.drop_doubles(known)
+    if doubles:
+        log(f"{doubles:,} tasks were there twice, of a push that was interrupted or met another; one of each stays.")
     new = {task.key: task for task in tasks if task.key not in known}
     changed = [task for task in tasks if task.key in known and known[task.key][0].sent != task.meta["offside_sent"]]
     outdated = _outdated(tasks, known)
@@ -123,18 +133,26 @@ def push_to_file(folder: str | Path, file: str | Path, options: PushOptions) -> 
     if options.pictures == "upload":
         raise UsageError("--pictures upload needs a server; use base64 or local with --to-file.")
     require_apart(path, dataset.path, "dataset")
-    interface = path.with_suffix(".xml")
+    interface, config = path.with_suffix(".xml"), label_config(dataset.taxonomy)
     for place in (path, interface):
-        if place.exists():
+        if place.exists() and not (place == interface and _holds(place, config)):
             raise OutputExistsError(f"{place} is there already. Give another file, or delete it.")
     tasks = _tasks(dataset, options)
     pictures = _addresses(dataset, tasks, options, None, None)
     content = [_content(task, pictures, dataset) for task in tasks]
     with whole_file(interface) as partial:
-        partial.write_text(label_config(dataset.taxonomy), encoding="utf-8", newline="\n")
+        partial.write_text(config, encoding="utf-8", newline="\n")
     with whole_file(path) as partial:
         partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")
     return PushReport(chosen=len(tasks), sent=len(tasks), updated=0, there=0, changed=0, target=str(path))
+
+
+def _holds(place: Path, text: str) -> bool:
+    """Whether a file is what an earlier run wrote that was stopped half-way."""
+    try:
+        return place.read_bytes() == text.encode()
+    except OSError:
+        return False
 
 
 def _tasks(dataset: OffsideDataset, options: PushOptions) -> list[Task]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,13 +30,17 @@ TokenKind = Literal["legacy", "personal"]
 _TRIES = 4
 _WAIT = 1.0
 """Seconds before the second try; twice as many before each further one."""
-_LONGEST_WAIT = 30.0
+_LONGEST_WAIT = 300.0
+"""Seconds; who asks for more is asked again by the next run."""
 _TIMEOUT = (10.0, 300.0)
 """Seconds to connect, and between two pieces of an answer: a large project takes its time to export."""
 _PASSING = (429, 502, 503, 504)
 _SAID = 300
 """Characters of what the server says that a message quotes; it may echo whole tasks with their pictures."""
+_AGAIN = "Run the command again when the server is back: it goes on from what is there."
 _MOST_PAGE = 1_000
+_PAGE = re.compile(r"/(projects|user|organization|api)(/|$)")
+"""Within an address, what shows that it was copied from a page of the server."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -78,9 +83,18 @@ class AnnotationServer:
     """
 
     def __init__(self, url: str, token: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-            raise UsageError("the server's address must be like http://localhost:8080, without user or password.")
+        try:
+            parts = urlsplit(url)
+            fine = (
+                parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"\s", url)
+            )
+        except ValueError:  # A port that is none, half an IPv6 address.
+            fine = False
+        if not fine or parts.username or parts.password or parts.query or parts.fragment or _PAGE.search(parts.path):
+            raise UsageError(
+                "the server's address must be like http://localhost:8080, without user or password, and not that of "
+                "one of its pages."
+            )
         self.url = url.rstrip("/")
         self.kind = token_kind(token)
         self._token, self._access = token, ""
@@ -104,13 +118,32 @@ class AnnotationServer:
         """
         return self._again(lambda: self._json(self._call("GET", path, params=query)))
 
+    def one(self, path: str, **query: Any) -> Mapping[str, Any]:
+        """The same, of a path that is one thing.
+
+        Raises:
+            AnnotationError: If it can't be had, or isn't one.
+        """
+        return self._mapping(self.get(path, **query), "GET", path)
+
+    def listed(self, path: str, **query: Any) -> list[Mapping[str, Any]]:
+        """The same, of a path that is a list of things.
+
+        Raises:
+            AnnotationError: If it can't be had, or isn't one.
+        """
+        told = self.get(path, **query)
+        if not isinstance(told, list) or not all(isinstance(item, Mapping) for item in told):
+            raise self._odd("GET", path)
+        return told
+
     def raw(self, path: str, **query: Any) -> bytes:
-        """The same as it comes.
+        """The same as it comes, from wherever the server sends us on to.
 
         Raises:
             AnnotationError: If it can't be had.
         """
-        content: bytes = self._again(lambda: self._call("GET", path, params=query).content)
+        content: bytes = self._again(lambda: self._call("GET", path, params=query, allow_redirects=True).content)
         return content
 
     def post(self, path: str, content: Any, **query: Any) -> Any:
@@ -121,6 +154,25 @@ class AnnotationServer:
             AnnotationError: If the server refuses.
         """
         return self._json(self._call("POST", path, json=content, params=query))
+
+    def sent(self, path: str, content: Any) -> Mapping[str, Any]:
+        """The same; what the server says of it.
+
+        Raises:
+            LostAnswerError, AnnotationError: As `post`, or if it says nothing of the kind.
+        """
+        return self._mapping(self.post(path, content), "POST", path)
+
+    def made(self, path: str, content: Any) -> int:
+        """Send JSON that makes something, once; gives its number.
+
+        Raises:
+            LostAnswerError, AnnotationError: As `post`, or if no number is told.
+        """
+        number = self.sent(path, content).get("id")
+        if type(number) is not int:
+            raise self._odd("POST", path)
+        return number
 
     def upload(self, path: str, files: Sequence[tuple[str, bytes]], **query: Any) -> Any:
         """Send files, once.
@@ -165,11 +217,15 @@ class AnnotationServer:
         page, seen = 1, 0
         while True:
             told = self.get(path, page=page, page_size=_MOST_PAGE, **query)
-            items = told if isinstance(told, list) else told.get(key, [])
+            items = told if isinstance(told, list) else self._mapping(told, "GET", path).get(key)
+            if not isinstance(items, list) or not all(
+                isinstance(i, Mapping) and type(i.get("id")) is int for i in items
+            ):
+                raise self._odd("GET", path)
             yield from items
             seen, page = seen + len(items), page + 1
             total = None if isinstance(told, list) else told.get("total", told.get("count"))
-            if not items or total is None or seen >= total:
+            if not items or type(total) is not int or seen >= total:
                 return
 
     # -----------------------------------------------------------------------------------------
@@ -179,15 +235,30 @@ class AnnotationServer:
             try:
                 return call()
             except (LostAnswerError, RefusedError) as error:
-                passing = isinstance(error, LostAnswerError) or error.status in _PASSING
-                if not passing or attempt == _TRIES - 1:
+                if attempt == _TRIES - 1:
+                    if isinstance(error, LostAnswerError):
+                        raise LostAnswerError(f"{error} {_AGAIN}") from None
                     raise
-                wait = _WAIT * 2**attempt
-                if isinstance(error, RefusedError) and error.retry_after:
-                    wait = error.retry_after
-                log(f"{error} Trying again in {wait:.0f} s.")
-                time.sleep(min(wait, _LONGEST_WAIT))
+                self.wait(error, attempt)
         raise AssertionError("the last try either returns or raises")
+
+    def wait(self, error: LostAnswerError | RefusedError, attempt: int) -> None:
+        """Wait before something is tried again; raises the error where it wouldn't help.
+
+        Args:
+            error: Why it failed.
+            attempt: How often it had failed before.
+
+        Raises:
+            LostAnswerError, RefusedError: The error.
+        """
+        seconds = _WAIT * 2**attempt
+        if isinstance(error, RefusedError):
+            if error.status not in _PASSING or error.retry_after > _LONGEST_WAIT:
+                raise error
+            seconds = error.retry_after or seconds
+        log(f"{error} Trying again in {seconds:.0f} s.")
+        time.sleep(seconds)
 
     def _call(self, method: str, path: str, **options: Any) -> requests.Response:
         if self.kind == "personal" and not self._access:
@@ -196,7 +267,7 @@ class AnnotationServer:
         if answer.status_code == 401 and self.kind == "personal":  # It lasts five minutes only.
             self._exchange()
             answer = self._send(method, path, self._authorization(), **options)
-        if answer.status_code >= 400:
+        if answer.status_code >= 300:
             raise self._refused(method, path, answer)
         return answer
 
@@ -206,9 +277,9 @@ class AnnotationServer:
     def _exchange(self) -> None:
         """Get an access token for the personal one."""
         answer = self._send("POST", "/api/token/refresh", "", json={"refresh": self._token})
-        if answer.status_code >= 400:
+        if answer.status_code >= 300:
             raise self._refused("POST", "/api/token/refresh", answer)
-        self._access = str(self._json(answer).get("access", ""))
+        self._access = str(self._mapping(self._json(answer), "POST", "/api/token/refresh").get("access", ""))
 
     def _send(self, method: str, path: str, authorization: str, **options: Any) -> requests.Response:
         requests = _require_requests()
@@ -218,8 +289,10 @@ class AnnotationServer:
                 request.headers["Authorization"] = authorization
             return request
 
+        # A request that is sent on arrives as another one: a POST as a GET.
+        options = {"allow_redirects": False, "timeout": _TIMEOUT, **options}
         try:
-            return self._session.request(method, self.url + path, auth=authorize, timeout=_TIMEOUT, **options)
+            return self._session.request(method, self.url + path, auth=authorize, **options)
         except requests.exceptions.ConnectTimeout as error:
             raise self._unreachable(error) from None
         except requests.exceptions.ConnectionError as error:
@@ -242,7 +315,7 @@ class AnnotationServer:
 
     def _refused(self, method: str, path: str, answer: requests.Response) -> AnnotationError:
         status, text = answer.status_code, answer.text
-        said = " ".join(text.split())
+        said = self.scrubbed(" ".join(text.split()))  # Before it is cut, else half a token would stay.
         said = "" if said.startswith("<") else said[:_SAID] + ("…" if len(said) > _SAID else "")
         message = f"{self.url}: {method} {path} was refused ({status}){f': {said}' if said else ''}."
         if status == 401:
@@ -251,10 +324,16 @@ class AnnotationServer:
             message += " The user of this token may not do that; ask an administrator of the server."
         elif status == 404:
             message += " There is nothing of that name, or this user may not see it."
+        elif status < 400:
+            place = urlsplit(answer.headers.get("Location", ""))
+            message += f" It sends us on to {place.scheme}://{place.netloc}{place.path}: give its address as it is now."
         elif status == 413:
             message += " The request is too large for the server: use --pictures local or upload."
         after = answer.headers.get("Retry-After", "")
-        return RefusedError(self.scrubbed(message), status, text, float(after) if after.isdigit() else 0.0)
+        wait = float(after) if after.isascii() and after.isdigit() else 0.0
+        if wait > _LONGEST_WAIT:
+            message += f" It asks to wait {wait:,.0f} s: run the command again after that."
+        return RefusedError(self.scrubbed(message), status, text, wait)
 
     def _why_unauthorized(self, text: str) -> str:
         if "legacy token" in text.lower():
@@ -276,6 +355,17 @@ class AnnotationServer:
                 f"{self.url}: {answer.request.method} {urlsplit(str(answer.request.url)).path} gave no JSON. Is this "
                 "the address of a Label Studio server, without anything behind it?"
             ) from None
+
+    def _mapping(self, told: Any, method: str, path: str) -> Mapping[str, Any]:
+        if not isinstance(told, Mapping):
+            raise self._odd(method, path)
+        return told
+
+    def _odd(self, method: str, path: str) -> AnnotationError:
+        return AnnotationError(
+            f"{self.url}: {method} {path} gave something that Label Studio never gives. Is this the address of a Label "
+            "Studio server, without anything behind it?"
+        )
 
     def scrubbed(self, text: str) -> str:
         """A text without the token and what it was exchanged for."""
@@ -307,7 +397,7 @@ def connect(url: str | None = None, environment: Mapping[str, str] | None = None
         UsageError: If one of them is missing, or can't be one.
     """
     variables = os.environ if environment is None else environment
-    address, token = url or variables.get(URL_VARIABLE, ""), variables.get(TOKEN_VARIABLE, "").strip()
+    address, token = (url or variables.get(URL_VARIABLE, "")).strip(), variables.get(TOKEN_VARIABLE, "").strip()
     if not address:
         raise UsageError(
             f"which server? Give --url http://localhost:8080, or set {URL_VARIABLE}. Without a server: "

@@ -8,6 +8,7 @@ themselves: a pull would make every record another one.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ _READ = (
     *("record_id", "subject_id", "image_id", "image", "modality", "split", "attribute", "scope", "veracity"),
     *("rumor_channel", "question", "answer", "corrects", "value", "sources", "suspect", "annotations"),
 )
+_ROUND = re.compile("[1-9][0-9]{0,5}")
 _JUDGED = ("subject_id", "image_id", "attribute", "question", "answer")
 _HOW = {
     "date": "YYYY-MM-DD",
@@ -67,8 +69,8 @@ class TaskRecord:
 
     @property
     def judgements(self) -> list[RecordJudgement]:
-        """What annotators said of it so far, oldest first."""
-        return judgements_of(self.row["annotations"])
+        """What annotators said of it so far, oldest first; what was withdrawn is left out."""
+        return [said for said in judgements_of(self.row["annotations"]) if not said.withdrawn]
 
     def proposals(self) -> dict[str, tuple[str, ...]]:
         """What the dataset says, by control."""
@@ -214,7 +216,7 @@ def parse_key(key: object) -> tuple[str, str, int] | None:
     if len(parts) not in (2, 3) or not all(parts):
         return None
     round_ = parts[2] if len(parts) == 3 else "1"
-    return (parts[0], parts[1], int(round_)) if round_.isdigit() else None
+    return (parts[0], parts[1], int(round_)) if _ROUND.fullmatch(round_) else None
 
 
 def told_before(judgements: Iterable[RecordJudgement]) -> str:

@@ -67,7 +67,7 @@ def _upload(project: AnnotationProject, files: Sequence[tuple[str, bytes]]) -> N
 def _there(project: AnnotationProject) -> dict[str, str]:
     """Addresses of a project's files by the name that they were uploaded under; the server puts a code before it."""
     found = {}
-    for upload in project.server.get(f"{project.path}/file-uploads", all="true"):
+    for upload in project.server.listed(f"{project.path}/file-uploads", all="true"):
         file = str(upload.get("file") or "")
         _, _, name = PurePosixPath(file).name.partition("-")
         found[name] = "/data/" + file.lstrip("/").removeprefix("data/")

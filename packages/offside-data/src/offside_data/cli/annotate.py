@@ -68,6 +68,11 @@ def command() -> None:
     "--update", is_flag=True, help="Also send what changed; tasks that nobody has annotated are changed themselves."
 )
 @click.option(
+    "--replace-interface",
+    is_flag=True,
+    help="Replace a labelling interface that a person changed on the server; a copy is kept.",
+)
+@click.option(
     "--to-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the tasks to a .json file instead."
 )
 @_server_options
@@ -102,24 +107,35 @@ def _print_push(report: PushReport) -> None:
     "--from-file", type=click.Path(path_type=Path, dir_okay=False), help="Take them from a JSON export instead."
 )
 @click.option("--all", "everything", is_flag=True, help="Also what was pulled before, e.g. after an `undo`.")
+@click.option(
+    "--withdraw-deleted",
+    is_flag=True,
+    help="Let annotations count no more whose tasks were deleted on the server; deleted annotations never do.",
+)
 @_server_options
 @wait_option
 @json_option
 def pull(
-    dataset: Path, from_file: Path | None, everything: bool, url: str | None, project: int | None, as_json: bool
+    dataset: Path,
+    from_file: Path | None,
+    everything: bool,
+    withdraw_deleted: bool,
+    url: str | None,
+    project: int | None,
+    as_json: bool,
 ) -> None:
     """Bring annotations into the records of the folder DATASET, under pseudonyms.
 
-    Only what is new since the last pull is asked for. Names and addresses of annotators stay in a key file in
-    .offside/annotation/, which is never published. One decision says which records got annotations; `undo` takes it
-    back.
+    Only what is new since the last pull is asked for. What was deleted on the server stays, as withdrawn. Names and
+    addresses of annotators stay in a key file in .offside/annotation/, which is never published. One decision says
+    which records got annotations; `undo` takes it back.
     """
     from offside_data.annotation.pull import pull, pull_from_file
 
     if from_file is not None:
         report = pull_from_file(dataset, from_file)
     else:
-        report = pull(dataset, url=url, project=project, everything=everything)
+        report = pull(dataset, url=url, project=project, everything=everything, withdraw_deleted=withdraw_deleted)
     if as_json:
         print_json(report.to_json())
         return
@@ -128,9 +144,11 @@ def pull(
     if len(report.remarks) > SHOWN:
         log(f"and {len(report.remarks) - SHOWN:,} more; --json lists them.")
     foreign = f" {report.foreign:,} tasks of others were left alone." if report.foreign else ""
+    withdrawn = f" {report.withdrawn:,} were deleted on the server and count no more." if report.withdrawn > 0 else ""
     click.echo(
         f"{report.annotations:,} annotations in {report.tasks:,} tasks ({report.skipped:,} skipped) by "
-        f"{', '.join(report.annotators) or 'nobody'}; {report.new:,} new ones in {report.records:,} records.{foreign}"
+        f"{', '.join(report.annotators) or 'nobody'}; {report.new:,} new ones in {report.records:,} records."
+        f"{withdrawn}{foreign}"
     )
     if report.decision is not None:
         click.echo(f"Decision {report.decision['id']}.")

@@ -2,7 +2,8 @@
 
 A policy is a module with a docstring (its first line says what the policy does) that defines
 
-* `Options`: a frozen dataclass of its options; `--set key=value` fills it in;
+* `Options`: a frozen dataclass of its options; `--set key=value` fills it in. A property `named` of it, if there is
+  one, gives the pseudonyms that they name, which must be annotators of the dataset;
 * `decide(ballots, options) -> list[str | None]`: of the answers to one thing about many records, by pseudonym, what is
   agreed on each; null where nothing is.
 

@@ -22,6 +22,11 @@ class Options:
         if not self.reviewer:
             raise ValueError("who is the reviewer? Give --set reviewer=a1; `annotate agreement` lists the pseudonyms.")
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The reviewer."""
+        return (self.reviewer,)
+
 
 def decide(ballots: Sequence[Ballot], options: Options) -> list[str | None]:
     """What the reviewer says."""

@@ -31,14 +31,19 @@ class Options:
             raise ValueError(f"share must be at least 0.5 and below 1, got {self.share}.")
         given_weights(self.weights)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Who has a weight."""
+        return tuple(given_weights(self.weights))
+
 
 def given_weights(told: Sequence[str]) -> dict[str, float]:
     """Weights by pseudonym.
 
     Raises:
-        ValueError: If one isn't written `a1:2`, or is no number from 0 on.
+        ValueError: If one isn't written `a1:2`, or is no number from 0 on, or somebody has two.
     """
-    found = {}
+    found: dict[str, float] = {}
     for item in told:
         name, sign, number = item.partition(":")
         try:
@@ -47,7 +52,11 @@ def given_weights(told: Sequence[str]) -> dict[str, float]:
             weight = -1.0
         if not sign or not name.strip() or not 0 <= weight < math.inf:
             raise ValueError(f"weights are written a1:2,a2:0.5, numbers from 0 on; got {item!r}.")
+        if name.strip() in found:
+            raise ValueError(f"{name.strip()} has two weights.")
         found[name.strip()] = weight
+    if found and not any(found.values()):
+        raise ValueError("all weights are 0: nobody would decide anything.")
     return found
 
 
