@@ -15,6 +15,7 @@ import dataclasses
 import errno
 import io
 import json
+import resource
 import shutil
 import sys
 import tempfile
@@ -38,6 +39,7 @@ from offside_data.hub.fetching import fetch  # noqa: E402
 from offside_data.hub.publishing import publish  # noqa: E402
 
 REPO = "org/league"
+_ROOM = 2_048
 ALWAYS = 999
 """More often than anything is tried."""
 
@@ -52,7 +54,7 @@ class Case:
         faults: What is planted.
         ends: Whether the command ends well all the same.
         first: What is done before it, given the Hub.
-        disk: Whether our own disk is full.
+        disk: Which of our own disks is full: that of the Hub's cache, or that of the folder.
         token: Another token than a valid one.
         pull: Whether a pull request is opened.
         stays: Whether the second run stops, too: a person must decide.
@@ -63,7 +65,7 @@ class Case:
     faults: tuple[Fault, ...] = ()
     ends: bool = True
     first: Callable[[LoopbackHub], Any] | None = None
-    disk: bool = False
+    disk: Literal["", "cache", "folder"] = ""
     token: str | None = None
     pull: bool = False
     stays: bool = False
@@ -76,6 +78,11 @@ def _fault(method: str, path: str, kind: Any, **options: Any) -> tuple[Fault, ..
 def _tag_elsewhere(hub: LoopbackHub) -> None:
     repo = hub.create("dataset", REPO, private=True)
     repo.tags["v1.0.0"] = repo.branches["main"]
+
+
+def _page_begun(hub: LoopbackHub) -> None:
+    """Somebody wrote a page there, which publish reads through its cache."""
+    hub.create("dataset", REPO, private=True).edit("README.md", "# Soon\n\n" + "Here.\n" * 1_000)
 
 
 _LATER = {"Retry-After": "2"}
@@ -117,6 +124,7 @@ def cases() -> list[Case]:
         Case("the token has expired", "publish", token=_EXPIRED, ends=False),
         Case("the token expires at the commit", "publish", _fault("POST", _COMMIT, "status", status=401), ends=False),
         Case("no right to write", "publish", _fault("POST", _COMMIT, "status", status=403), ends=False),
+        Case("the cache's disk is full", "publish", first=_page_begun, disk="cache", ends=False),
     ]
     get = [
         Case(
@@ -132,7 +140,8 @@ def cases() -> list[Case]:
         Case("a corrupted download", "fetch", _fault("GET", _FILE, "corrupt")),
         Case("corrupted for good", "fetch", _fault("GET", _FILE, "corrupt", times=ALWAYS), ends=False),
         Case("the token has expired", "fetch", token=_EXPIRED, ends=False),
-        Case("the disk is full", "fetch", disk=True, ends=False),
+        Case("the cache's disk is full", "fetch", disk="cache", ends=False),
+        Case("the folder's disk is full", "fetch", disk="folder", ends=False),
     ]
     return [*put, *get]
 
@@ -177,7 +186,7 @@ def run_case(case: Case, released: Path, work: Path) -> Outcome:
         hub.faults += case.faults
         work_out = work / "out"
         told = {"token": case.token} if case.token else {}
-        with machine(hub, work / "user", **told), _disk(full=case.disk):
+        with machine(hub, work / "user", **told), _disk(case.disk):
             first, message = _ended(lambda: _run(case, released, work_out))
         problems += _problems(case, hub, released, work_out, done=first == "finished")
         hub.faults.clear()
@@ -207,9 +216,17 @@ def _ended(work: Callable[[], None]) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def _disk(*, full: bool) -> Iterator[None]:
+def _disk(full: str) -> Iterator[None]:
     if not full:
         yield
+        return
+    if full == "cache":  # The system itself refuses: no file of ours may grow beyond this.
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_ROOM, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         return
     error = OSError(errno.ENOSPC, "No space left on device")
     with mock.patch("shutil.copyfile", side_effect=error):

@@ -20,7 +20,7 @@ from offside_data.dataset.card import card_text, split_front_matter, split_secti
 from offside_data.errors import HubNotFoundError, UsageError
 from offside_data.hub.client import HubRepo
 from offside_data.hub.commits import commit_files
-from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, read_state
+from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, read_card, read_state
 from offside_data.outputs import written_files
 from offside_data.progress import log
 from offside_data.run_manifest import FILE, ModelReference, RunManifest
@@ -92,7 +92,7 @@ def publish_run(
 
     def changes(now: RemoteState) -> Sequence[FileChange]:
         theirs = card_at(target, now.head)
-        text = card.text(theirs.read_text(encoding="utf-8") if theirs else None)
+        text = card.text(read_card(theirs, target) if theirs else None)
         return changes_to(now, {**files, CARD: text.encode()}, lambda name: False)
 
     if dry_run:
@@ -234,7 +234,7 @@ class _Card:
     def text(self, theirs: str | None) -> str:
         """The card, with what stands on the Hub around our section."""
         front, body = split_front_matter(theirs or "", f"{CARD} on the Hub")
-        prose, sections = split_sections(body)
+        prose, sections = split_sections(body, (_SECTION,))
         before, after = prose.get("", ""), prose.get(_SECTION, "") if _SECTION in sections else ""
         parts = [part for part in (before, self._section, after) if part]
         merged = {**(front or {}), **self._front}

@@ -155,6 +155,18 @@ def card_at(repo: HubRepo, commit: str) -> Path | None:
     return None if stated is None else file_at(repo, CARD_FILE, commit, stated)
 
 
+def read_card(card: Path, repo: HubRepo) -> str:
+    """The text of a card that was downloaded.
+
+    Raises:
+        CardError: If it is none.
+    """
+    try:
+        return card.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CardError(f"{CARD_FILE} of {repo.name} on the Hub isn't UTF-8 text: {error}.") from None
+
+
 def identity_at(repo: HubRepo, commit: str) -> CardIdentity | None:
     """What the card of a commit says that it is; null if it is none of ours."""
     card = card_at(repo, commit)
