@@ -76,11 +76,14 @@ def publish_run(
         dry_run: Change nothing; say what would be.
 
     Raises:
-        FileNotFoundError: If `run` is no run folder.
-        UsageError: If the base model or the dataset is no Hub id, or `results` are of another model.
+        UsageError: If `run` is no finished run, the base model or the dataset is no Hub id, or `results` are of
+            another model.
         HubError: If the Hub refuses, or doesn't answer.
     """
-    opened = Run.open(run)
+    try:
+        opened = Run.open(run)
+    except FileNotFoundError as error:
+        raise UsageError(f"{error} One that was stopped is gone on with by its own command; then publish it.") from None
     _require_id(data, "--data", "the dataset")
     manifest = _without_places(opened.manifest, base)
     files = _files(opened, manifest, data, results)
