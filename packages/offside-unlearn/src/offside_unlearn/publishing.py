@@ -20,7 +20,7 @@ from offside_data.dataset.card import card_text, split_front_matter, split_secti
 from offside_data.errors import HubNotFoundError, UsageError
 from offside_data.hub.client import HubRepo
 from offside_data.hub.commits import commit_files
-from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, read_card, read_state
+from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, others_in, read_card, read_state
 from offside_data.outputs import written_files
 from offside_data.progress import log
 from offside_data.run_manifest import FILE, ModelReference, RunManifest
@@ -77,7 +77,7 @@ def publish_run(
 
     Raises:
         UsageError: If `run` is no finished run, the base model or the dataset is no Hub id, or `results` are of
-            another model.
+            another model, or `repo` holds something else.
         HubError: If the Hub refuses, or doesn't answer.
     """
     try:
@@ -91,6 +91,11 @@ def publish_run(
     state = read_state(target)
     if state is not None and not state.private and not public:
         raise UsageError(f"{repo} is public: what is published there, everybody sees. Say --public.")
+    if state is not None and FILE not in state.files and (others := others_in(state)):
+        raise UsageError(
+            f"{repo} holds something else already ({', '.join(others[:3])} …), and no run of offside-unlearn. Give "
+            "another name."
+        )
     card = _Card(manifest, data, repo, results)
 
     def changes(now: RemoteState) -> Sequence[FileChange]:

@@ -24,14 +24,21 @@ from offside_data.hub.benchmark import EVAL_FILE, eval_yaml
 from offside_data.hub.card_merge import merge_cards
 from offside_data.hub.client import ATTEMPTS, HubRepo, wait_for
 from offside_data.hub.commits import CONFLICTS, commit_files, require_state
-from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, identity_at, read_card, read_state
+from offside_data.hub.remote import (
+    FileChange,
+    RemoteState,
+    card_at,
+    changes_to,
+    identity_at,
+    others_in,
+    read_card,
+    read_state,
+)
 from offside_data.hub.requirements import require_publishable, require_released
 from offside_data.progress import log
 from offside_data.release.snapshots import FACTS_FILE, find_snapshot
 
 Outcome = Literal["published", "tagged", "unchanged", "proposed", "would-publish", "would-tag"]
-_HARMLESS = (CARD_FILE, ".gitattributes", "LICENSE", ".gitignore")
-"""What the Hub itself, or whoever made a repository, puts into it."""
 _MEND = f"Mend {CARD_FILE} on the Hub's page, then run this again."
 
 
@@ -170,7 +177,7 @@ class _Publication:
             raise UsageError(f"{self.repo.name} is public: what is published there, everybody sees. Say --public.")
         there = identity_at(self.repo, state.head)
         if there is None:
-            others = sorted(name for name in state.files if name not in _HARMLESS)
+            others = others_in(state)
             ours = [tag for tag, commit in state.tags.items() if self._is_ours(identity_at(self.repo, commit))]
             if ours and CARD_FILE in state.files:
                 self._front(self.repo_card(state))

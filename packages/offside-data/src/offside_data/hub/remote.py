@@ -16,6 +16,8 @@ from offside_data.files import sha256_file
 from offside_data.hub.client import HubRepo
 
 _PULL = "refs/pr/"
+_HARMLESS = (CARD_FILE, ".gitattributes", "LICENSE", ".gitignore")
+"""What the Hub itself, or whoever made a repository, puts into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,11 @@ def identity_at(repo: HubRepo, commit: str) -> CardIdentity | None:
         return read_identity(card)
     except CardError:
         return None
+
+
+def others_in(state: RemoteState) -> list[str]:
+    """What `main` holds besides a page and what the Hub puts there."""
+    return sorted(name for name in state.files if name not in _HARMLESS)
 
 
 def changes_to(
