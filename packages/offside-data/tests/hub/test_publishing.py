@@ -135,7 +135,7 @@ def test_what_both_changed_stays_as_on_the_hub_and_is_told(hub: LoopbackHub, rea
 def test_a_card_that_somebody_broke_is_said(hub: LoopbackHub, ready: Path, old: str, new: str, said: str) -> None:
     put(ready)
     repo = hub.dataset(REPO)
-    moved = repo.edit("README.md", repo.text("README.md").replace(old, new, 1).encode("latin-1"))
+    moved = repo.edit("README.md", repo.text("README.md").encode().replace(old.encode(), new.encode("latin-1"), 1))
     go_on(ready, "The player represents ____ now.")
     with pytest.raises(UsageError, match=f"(?s){said}.*Mend README.md on the Hub's page"):
         put(ready)

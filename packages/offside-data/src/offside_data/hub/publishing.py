@@ -348,7 +348,7 @@ class _Publication:
                 f"{self.repo.name}: main doesn't hold {self.released.version} ({what}). "
                 + (f"Merge it: {self.repo.url}/discussions/{number}." if number else "Open one with --pr.")
             )
-        damaged = [change.path for change in self._changes(state) if change.path != CARD_FILE]
+        damaged = [change.path for change in self._changes(state) if change.path not in (CARD_FILE, EVAL_FILE)]
         if not self._states_this(state):
             damaged.append(CARD_FILE)
         if damaged:
