@@ -3,9 +3,8 @@
     python tools/bench/hub_faults.py [--service hub|annotation] [--only NAME] [--json]
 
 Each fault is planted into a loopback Hub (`packages/offside-data/tests/loopback_hub.py`), or into what stands in for
-Label Studio (`annotation_faults.py`); the command is run, then run
-again without the fault, as a person would. It is an error if anything is doubled, lost or half-written after either, or
-if the second run doesn't complete the work.
+Label Studio (`annotation_faults.py`); the command is run, then run again without the fault, as a person would. It is an
+error if anything is doubled, lost or half-written after either, or if the second run doesn't complete the work.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import errno
 import io
 import json
 import re
+import resource
 import shutil
 import sys
 import tempfile
@@ -41,6 +41,8 @@ from offside_data.hub.fetching import fetch  # noqa: E402
 from offside_data.hub.publishing import publish  # noqa: E402
 
 REPO = "org/league"
+_ROOM = 2_048
+"""Bytes that a file may have where the cache's disk is full."""
 ALWAYS = 999
 """More often than anything is tried."""
 
@@ -55,7 +57,7 @@ class Case:
         faults: What is planted.
         ends: Whether the command ends well all the same.
         first: What is done before it, given the Hub.
-        disk: Whether our own disk is full.
+        disk: Which of our own disks is full: that of the Hub's cache, or that of the folder.
         token: Another token than a valid one.
         pull: Whether a pull request is opened.
         stays: Whether the second run stops, too: a person must decide.
@@ -66,7 +68,7 @@ class Case:
     faults: tuple[Fault, ...] = ()
     ends: bool = True
     first: Callable[[LoopbackHub], Any] | None = None
-    disk: bool = False
+    disk: Literal["", "cache", "folder"] = ""
     token: str | None = None
     pull: bool = False
     stays: bool = False
@@ -79,6 +81,11 @@ def _fault(method: str, path: str, kind: Any, **options: Any) -> tuple[Fault, ..
 def _tag_elsewhere(hub: LoopbackHub) -> None:
     repo = hub.create("dataset", REPO, private=True)
     repo.tags["v1.0.0"] = repo.branches["main"]
+
+
+def _page_begun(hub: LoopbackHub) -> None:
+    """Somebody wrote a page there, which publish reads through its cache."""
+    hub.create("dataset", REPO, private=True).edit("README.md", "# Soon\n\n" + "Here.\n" * 1_000)
 
 
 _LATER = {"Retry-After": "2"}
@@ -120,6 +127,7 @@ def cases() -> list[Case]:
         Case("the token has expired", "publish", token=_EXPIRED, ends=False),
         Case("the token expires at the commit", "publish", _fault("POST", _COMMIT, "status", status=401), ends=False),
         Case("no right to write", "publish", _fault("POST", _COMMIT, "status", status=403), ends=False),
+        Case("the cache's disk is full", "publish", first=_page_begun, disk="cache", ends=False),
     ]
     get = [
         Case(
@@ -135,7 +143,8 @@ def cases() -> list[Case]:
         Case("a corrupted download", "fetch", _fault("GET", _FILE, "corrupt")),
         Case("corrupted for good", "fetch", _fault("GET", _FILE, "corrupt", times=ALWAYS), ends=False),
         Case("the token has expired", "fetch", token=_EXPIRED, ends=False),
-        Case("the disk is full", "fetch", disk=True, ends=False),
+        Case("the cache's disk is full", "fetch", disk="cache", ends=False),
+        Case("the folder's disk is full", "fetch", disk="folder", ends=False),
     ]
     return [*put, *get]
 
@@ -157,7 +166,7 @@ def run_case(case: Case, released: Path, work: Path) -> Outcome:
         hub.faults += case.faults
         work_out = work / "out"
         told = {"token": case.token} if case.token else {}
-        with machine(hub, work / "user", **told), _disk(full=case.disk):
+        with machine(hub, work / "user", **told), _disk(case.disk):
             first, message = ended(lambda: _run(case, released, work_out))
         problems += _problems(case, hub, released, work_out, done=first == "finished")
         hub.faults.clear()
@@ -168,6 +177,7 @@ def run_case(case: Case, released: Path, work: Path) -> Outcome:
             problems.append(f"the first run {first}: {message}")
         if (second == "finished") == case.stays:
             problems.append(f"the second run {second}: {said}")
+    message = message.replace(str(work / "user"), "HOME")
     return Outcome(case.command, case.name, first, second, sum(waits), message, problems)
 
 
@@ -179,9 +189,17 @@ def _run(case: Case, released: Path, out: Path) -> None:
 
 
 @contextlib.contextmanager
-def _disk(*, full: bool) -> Iterator[None]:
+def _disk(full: str) -> Iterator[None]:
     if not full:
         yield
+        return
+    if full == "cache":  # The system itself refuses: no file of ours may grow beyond this.
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_ROOM, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         return
     error = OSError(errno.ENOSPC, "No space left on device")
     with mock.patch("shutil.copyfile", side_effect=error):

@@ -48,7 +48,10 @@ class RefusedError(Exception):
 
 @dataclass
 class Repo:
-    """A repository; `blobs` are the files that were uploaded, of all repositories."""
+    """A repository; `blobs` are the files that were uploaded, of all repositories.
+
+    `ended` says how pull requests ended; their refs stay, as on the Hub.
+    """
 
     kind: str
     name: str
@@ -58,6 +61,7 @@ class Repo:
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     pulls: dict[str, str] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         first = {".gitattributes": Blob(b"*.parquet filter=lfs\n")}
@@ -109,7 +113,12 @@ class Repo:
         files = {**self.commits[head].files, **{n: b for n, b in opened.files.items() if before.get(n) != b}}
         files = {name: blob for name, blob in files.items() if name in opened.files or name not in before}
         self.branches["main"] = self.add_commit(files, head, opened.title, "a maintainer")
+        self.ended[f"refs/pr/{number}"] = "merged"
         return self.branches["main"]
+
+    def close(self, number: int) -> None:
+        """Close a pull request without merging it."""
+        self.ended[f"refs/pr/{number}"] = "closed"
 
     def commit(self, revision: str, lines: Iterable[bytes], author: str, *, pull: bool) -> tuple[str, str | None]:
         """Carry out a commit as it is sent, line by line.

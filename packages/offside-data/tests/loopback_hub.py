@@ -351,6 +351,32 @@ class _Handler(BaseHTTPRequestHandler):
         repo.branches[name] = repo.find(json.loads(body or b"{}").get("startingPoint", "main"))
         return 201, {}, {}
 
+    def _commits(self, repo: Repo, rest: str, _body: bytes) -> tuple[int, Any, Mapping[str, str]]:
+        told = []
+        sha: str | None = repo.find(urllib.parse.unquote(rest))
+        while sha:
+            commit = repo.commits[sha]
+            named = {"id": sha, "title": commit.title, "message": "", "authors": [{"user": commit.author}]}
+            told.append({**named, "date": commit.date})
+            sha = commit.parent
+        return 200, told, {}
+
+    def _discussions(self, repo: Repo, rest: str, _body: bytes) -> tuple[int, Any, Mapping[str, str]]:
+        commit = repo.commits[repo.find(f"refs/pr/{rest}")]
+        told = {
+            "num": int(rest),
+            "title": commit.title,
+            "author": {"name": commit.author},
+            "createdAt": commit.date,
+            "status": repo.ended.get(f"refs/pr/{rest}", "open"),
+            "isPullRequest": True,
+            "repo": {"name": repo.name, "type": repo.kind},
+            "changes": {"base": "refs/heads/main"},
+            "filesWithConflicts": [],
+            "events": [],
+        }
+        return 200, told, {}
+
     def _super_squash(self, repo: Repo, rest: str, body: bytes) -> tuple[int, Any, Mapping[str, str]]:
         name = urllib.parse.unquote(rest)
         if name not in repo.branches:

@@ -152,3 +152,16 @@ def test_a_dry_run_lists_and_a_lost_answer_doubles_nothing(hub: LoopbackHub, run
     repo = hub.model(REPO)
     assert len(repo.history()) == 2
     assert not repo.private
+
+
+def test_what_is_no_finished_run_is_refused(hub: LoopbackHub, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no offside_run\.json, so it is no run. One that was stopped"):
+        publish_run(tmp_path, "org/model", data="org/small")
+
+
+def test_a_model_of_somebody_else_is_left_alone(hub: LoopbackHub, run: Path) -> None:
+    repo = hub.create("model", REPO, private=True)
+    repo.edit("adapter_model.safetensors", b"another model's")
+    with pytest.raises(UsageError, match=r"holds something else already \(adapter_model\.safetensors .*another name"):
+        publish_run(run, REPO, data="org/league", base="org/vanilla")
+    assert repo.files()["adapter_model.safetensors"].data == b"another model's"

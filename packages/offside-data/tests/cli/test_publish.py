@@ -41,6 +41,7 @@ def test_out_and_back_again(small: OffsideDataset, tmp_path: Path, monkeypatch: 
         code, out, _ = call("publish", folder, REPO, "--withdraw", "1.0.0")
         assert code == 0
         assert out.startswith("withdrew 1.0.0 from org/small\nstill there: 1.0.1\n")
+        assert "1.0.0 isn't there: withdrawn already" in call("publish", folder, REPO, "--withdraw", "1.0.0")[1]
         assert call("publish", folder, REPO, "--withdraw", "1.0.0", "--pr")[0] == 2
         with machine(hub, tmp_path / "other"):
             code, out, err = call("fetch", f"{REPO}@^1.0", tmp_path / "out", "--json")

@@ -241,3 +241,11 @@ def test_a_good_card_has_no_issues(card: Card) -> None:
 def test_what_the_hub_wants_is_only_warned_about(card: Card, key: str) -> None:
     del card.data[key]
     assert [(f.severity, f.code, f.where) for f in card.validate()] == [("warning", "card-incomplete", key)]
+
+
+def test_prose_behind_a_lost_marker_stays(card: Card) -> None:
+    card.body = card.body.replace("<!-- offside:end load -->\n", "Mine.\n", 1)
+    for _ in range(2):
+        write_sections(card)
+    assert "Mine." in card.body
+    assert {*SECTION_NAMES} <= {*card.section_names()}

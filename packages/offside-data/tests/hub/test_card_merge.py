@@ -63,3 +63,38 @@ def test_a_page_that_was_there_before_comes_first() -> None:
     assert merged.index("# Soon") < merged.index("Prose.")
     with pytest.raises(CardError, match=r"README\.md on the Hub: the front matter isn't valid YAML"):
         merge_cards(card("1.0.0"), "---\na: [\n---\n", None)
+
+
+BEGIN, END = "<!-- offside:begin load -->\n", "<!-- offside:end load -->\n"
+
+
+@pytest.mark.parametrize("marker", [BEGIN, END])
+def test_a_marker_that_was_lost_takes_no_prose_with_it(marker: str) -> None:
+    theirs = card("1.0.0", "Prose.", "More.").replace(marker, "Theirs.\n\n")
+    merged, notes = merge_cards(card("1.1.0", "Prose.", "More."), theirs, card("1.0.0", "Prose.", "More."))
+    again, _ = merge_cards(card("1.2.0", "Prose.", "More."), merged, card("1.1.0", "Prose.", "More."))
+    for text, version in ((merged, "1.1.0"), (again, "1.2.0")):
+        assert [text.count(part) for part in ("Theirs.", "More.", "Load ", BEGIN, END)] == [1] * 5, text
+        assert f"Load {version}." in text
+    assert [note for note in notes if "lost a marker" in note]
+
+
+def test_prose_around_a_section_that_is_there_twice_stays() -> None:
+    section = f"{BEGIN}Load 1.0.0.\n{END}"
+    theirs = card("1.0.0", "Prose.", f"Between.\n\n{section}\nAfter.")
+    merged, _ = merge_cards(card("1.1.0"), theirs, card("1.0.0"))
+    assert [merged.count(part) for part in ("Between.", "After.", "Load 1.1.0.", BEGIN)] == [1] * 4
+
+
+def test_a_section_of_somebodys_own_is_prose() -> None:
+    own = "<!-- offside:begin thanks -->\nThanks to Orla.\n<!-- offside:end thanks -->"
+    merged, notes = merge_cards(card("1.1.0"), card("1.0.0", tail=own), card("1.0.0"))
+    assert own in merged
+    assert notes == []
+
+
+def test_what_was_written_into_a_generated_section_is_told() -> None:
+    theirs = card("1.0.0").replace("Load 1.0.0.", "Load 1.0.0, please.")
+    merged, notes = merge_cards(card("1.1.0"), theirs, card("1.0.0"))
+    assert "please" not in merged
+    assert [note for note in notes if "section 'load' is generated anew" in note]

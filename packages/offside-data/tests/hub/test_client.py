@@ -55,6 +55,7 @@ def test_no_network_is_said(hub: LoopbackHub, waits: list[float]) -> None:
 def test_tokens_and_signed_addresses_are_taken_out(hub: LoopbackHub) -> None:
     told = scrubbed(f"no {TOKEN} in 'https://host/a/b?X-Amz-Signature=abc&x=1' nor Bearer abc.def, hf_ABCDEFGH12345")
     assert told == "no *** in 'https://host/a/b' nor ***, ***"
+    assert scrubbed("https://orla:secret@hub.example.org/a") == "https://hub.example.org/a"
     assert HubRepo("org/a").api.endpoint == hub.url
     handlers = logging.getLogger("huggingface_hub").handlers
     record = logging.LogRecord("huggingface_hub", 30, "", 0, "PUT %s with %s", ("https://h/x?sig=1", TOKEN), None)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -189,3 +190,21 @@ def test_takedowns_outlive_a_fetch(hub: LoopbackHub, published: Path, tmp_path: 
 def test_a_folder_is_not_fetched(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder"):
         fetch(str(published), tmp_path / "out")
+    for ref in ("datasets/org/small", "https://hub.example.org/datasets/org/small", " org/small"):
+        with pytest.raises(UsageError, match=r"isn't the name of one on the Hub: fetch takes .* ORG/NAME"):
+            fetch(ref, tmp_path / "out")
+
+
+def test_a_cache_that_can_only_be_read_is_enough(
+    hub: LoopbackHub,
+    published: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("offside_data.hub.cache.write_json", refuse)
+    assert fetch(f"{REPO}@1.0.0", tmp_path / "out").digest == digest_of(published, "1.0.0")
+    assert "can't be written (Read-only file system), so this is verified anew" in capsys.readouterr().err

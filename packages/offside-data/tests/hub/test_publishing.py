@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -65,6 +66,7 @@ def test_the_next_version_goes_on_top(hub: LoopbackHub, ready: Path) -> None:
 def test_a_commit_without_its_tag_is_tagged_only(hub: LoopbackHub, ready: Path) -> None:
     first = put(ready)
     hub.dataset(REPO).tags.clear()
+    assert put(ready, dry_run=True).outcome == "would-tag"
     again = put(ready)
     assert (again.outcome, again.commit, again.changes) == ("tagged", first.commit, ())
     assert hub.dataset(REPO).tags == {"v1.0.0": first.commit}
@@ -121,6 +123,36 @@ def test_what_both_changed_stays_as_on_the_hub_and_is_told(hub: LoopbackHub, rea
     assert [note for note in report.notes if "where somebody changed it" in note]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("license: cc0-1.0", "license: [cc0-1.0", r"README\.md of org/small on the Hub: .* isn't valid YAML"),
+        ("offside:", "other:", r"README\.md of org/small on the Hub doesn't say any more which dataset it is"),
+        ("  version: 1.0.0", "  version: ../../..", r"doesn't say any more which dataset it is"),
+        ("invented", "invent\xe9", r"isn't UTF-8 text"),
+    ],
+)
+def test_a_card_that_somebody_broke_is_said(hub: LoopbackHub, ready: Path, old: str, new: str, said: str) -> None:
+    put(ready)
+    repo = hub.dataset(REPO)
+    moved = repo.edit("README.md", repo.text("README.md").encode().replace(old.encode(), new.encode("latin-1"), 1))
+    go_on(ready, "The player represents ____ now.")
+    with pytest.raises(UsageError, match=f"(?s){said}.*Mend README.md on the Hub's page"):
+        put(ready)
+    assert repo.branches["main"] == moved
+
+
+def test_a_card_of_another_editor_is_merged(hub: LoopbackHub, ready: Path) -> None:
+    put(ready)
+    repo = hub.dataset(REPO)
+    edited = f"\ufeff{repo.text('README.md')}\nAsk Orla.\n".replace("\n", "\r\n")
+    repo.edit("README.md", edited)
+    go_on(ready, "The player represents ____ now.")
+    put(ready)
+    card = repo.text("README.md")
+    assert [card.count(part) for part in ("Ask Orla.", "## How to load", "\r", "\ufeff")] == [1, 1, 0, 0]
+
+
 def test_a_dry_run_changes_nothing(hub: LoopbackHub, ready: Path) -> None:
     report = put(ready, dry_run=True)
     assert report.outcome == "would-publish"
@@ -159,6 +191,41 @@ def test_a_pull_request_and_its_end(hub: LoopbackHub, ready: Path) -> None:
     assert put(ready, finish=True).outcome == "tagged"
     assert repo.tags["v1.0.1"] == merged
     assert put(ready, finish=True).outcome == "unchanged"
+
+
+def test_a_pull_request_that_was_closed_is_opened_anew(hub: LoopbackHub, ready: Path) -> None:
+    put(ready, pull=True)
+    repo = hub.dataset(REPO)
+    repo.close(1)
+    with pytest.raises(ReleaseError, match="no pull request with it is open"):
+        put(ready, finish=True)
+    assert put(ready, pull=True).pull == 2
+
+
+def test_what_was_changed_in_the_merge_is_not_tagged(hub: LoopbackHub, ready: Path) -> None:
+    put(ready, pull=True)
+    repo = hub.dataset(REPO)
+    repo.merge(1)
+    repo.edit("taxonomy.yaml", repo.text("taxonomy.yaml").replace("club", "klub"))
+    for dry_run in (True, False):
+        with pytest.raises(ReleaseError, match=r"taxonomy\.yaml isn't what was released"):
+            put(ready, finish=True, dry_run=dry_run)
+    assert not repo.tags
+    put(ready)
+    assert open_dataset(f"{REPO}@1.0.0").verify() == open_dataset(ready).digest
+    repo.tags.clear()
+    repo.edit("README.md", re.sub(r"records: \d+", "records: 9999", repo.text("README.md"), count=1))
+    with pytest.raises(ReleaseError, match=r"but README\.md isn't what was released"):
+        put(ready, finish=True)
+
+
+def test_finish_opens_what_is_to_be_public(hub: LoopbackHub, ready: Path) -> None:
+    put(ready, pull=True)
+    hub.dataset(REPO).merge(1)
+    assert put(ready, finish=True, dry_run=True).outcome == "would-tag"
+    assert hub.dataset(REPO).private
+    assert put(ready, finish=True, public=True).outcome == "tagged"
+    assert not hub.dataset(REPO).private
 
 
 def test_what_is_not_released_is_refused(hub: LoopbackHub, ready: Path, small: OffsideDataset) -> None:

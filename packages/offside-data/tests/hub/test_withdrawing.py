@@ -66,3 +66,24 @@ def test_what_stopped_is_gone_on_with(hub: LoopbackHub, published: Path, path: s
     assert set(repo.tags) == {"v1.0.1", "v1.1.0"}
     assert set(repo.branches) == {"main"}
     assert all(len(repo.history(name)) == 1 for name in ("main", *repo.tags))
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_what_a_stopped_one_kept_goes_too(hub: LoopbackHub, published: Path, tagged: bool) -> None:
+    """An earlier withdrawal was killed while it moved the tag of a version that is to go now."""
+    repo = hub.dataset(REPO)
+    repo.branches["offside-keep-v1.0.1"] = repo.tags["v1.0.1"]
+    if not tagged:
+        del repo.tags["v1.0.1"]
+    withdraw(published, REPO, ["1.0.1"])
+    assert set(repo.tags) == {"v1.0.0", "v1.1.0"}
+    assert set(repo.branches) == {"main"}
+
+
+def test_again_it_changes_nothing_and_says_that_it_is_gone(hub: LoopbackHub, published: Path) -> None:
+    repo = hub.dataset(REPO)
+    withdraw(published, REPO, ["1.0.0", "1.0.0"])
+    tags, main = dict(repo.tags), repo.branches["main"]
+    report = withdraw(published, REPO, ["1.0.0"])
+    assert (report.withdrawn, report.absent, report.kept) == ([], ["1.0.0"], ["1.0.1", "1.1.0"])
+    assert (repo.tags, repo.branches) == (tags, {"main": main})

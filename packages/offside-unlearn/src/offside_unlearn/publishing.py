@@ -20,7 +20,7 @@ from offside_data.dataset.card import card_text, split_front_matter, split_secti
 from offside_data.errors import HubNotFoundError, UsageError
 from offside_data.hub.client import HubRepo
 from offside_data.hub.commits import commit_files
-from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, read_state
+from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, others_in, read_card, read_state
 from offside_data.outputs import written_files
 from offside_data.progress import log
 from offside_data.run_manifest import FILE, ModelReference, RunManifest
@@ -76,11 +76,14 @@ def publish_run(
         dry_run: Change nothing; say what would be.
 
     Raises:
-        FileNotFoundError: If `run` is no run folder.
-        UsageError: If the base model or the dataset is no Hub id, or `results` are of another model.
+        UsageError: If `run` is no finished run, the base model or the dataset is no Hub id, or `results` are of
+            another model, or `repo` holds something else.
         HubError: If the Hub refuses, or doesn't answer.
     """
-    opened = Run.open(run)
+    try:
+        opened = Run.open(run)
+    except FileNotFoundError as error:
+        raise UsageError(f"{error} One that was stopped is gone on with by its own command; then publish it.") from None
     _require_id(data, "--data", "the dataset")
     manifest = _without_places(opened.manifest, base)
     files = _files(opened, manifest, data, results)
@@ -88,11 +91,16 @@ def publish_run(
     state = read_state(target)
     if state is not None and not state.private and not public:
         raise UsageError(f"{repo} is public: what is published there, everybody sees. Say --public.")
+    if state is not None and FILE not in state.files and (others := others_in(state)):
+        raise UsageError(
+            f"{repo} holds something else already ({', '.join(others[:3])} …), and no run of offside-unlearn. Give "
+            "another name."
+        )
     card = _Card(manifest, data, repo, results)
 
     def changes(now: RemoteState) -> Sequence[FileChange]:
         theirs = card_at(target, now.head)
-        text = card.text(theirs.read_text(encoding="utf-8") if theirs else None)
+        text = card.text(read_card(theirs, target) if theirs else None)
         return changes_to(now, {**files, CARD: text.encode()}, lambda name: False)
 
     if dry_run:
@@ -234,7 +242,7 @@ class _Card:
     def text(self, theirs: str | None) -> str:
         """The card, with what stands on the Hub around our section."""
         front, body = split_front_matter(theirs or "", f"{CARD} on the Hub")
-        prose, sections = split_sections(body)
+        prose, sections = split_sections(body, (_SECTION,))
         before, after = prose.get("", ""), prose.get(_SECTION, "") if _SECTION in sections else ""
         parts = [part for part in (before, self._section, after) if part]
         merged = {**(front or {}), **self._front}

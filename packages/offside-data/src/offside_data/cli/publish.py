@@ -19,6 +19,7 @@ _SAYS = {
     "unchanged": "{repo} {version} is published already, with this content; nothing to do",
     "proposed": "pull request {pull} holds {repo} {version}; when it is merged: publish … --finish",
     "would-publish": "would publish {repo} {version}; nothing was changed",
+    "would-tag": "would tag {repo} {version}, which is there already; nothing was changed",
 }
 
 
@@ -99,12 +100,16 @@ def _withdraw(dataset: Path, repo: str, versions: tuple[str, ...], *, dry_run: b
                 "repo": report.repo,
                 "withdrawn": list(report.withdrawn),
                 "kept": list(report.kept),
+                "absent": list(report.absent),
                 "out_of_reach": list(report.out_of_reach),
                 "dry_run": dry_run,
             }
         )
         return
     done = "would withdraw" if dry_run else "withdrew"
-    click.echo(f"{done} {', '.join(report.withdrawn) or 'nothing: no such version is there'} from {report.repo}")
+    if report.withdrawn:
+        click.echo(f"{done} {', '.join(report.withdrawn)} from {report.repo}")
+    for version in report.absent:
+        click.echo(f"{version} isn't there: withdrawn already, or never published")
     click.echo(f"still there: {', '.join(report.kept) or 'no version'}")
     click.echo("out of reach from here:\n" + "\n".join(f"* {text}" for text in report.out_of_reach))

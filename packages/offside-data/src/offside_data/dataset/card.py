@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,10 @@ FILE_NAME = "README.md"
 BLOCK = "offside"
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)^---\n?", re.DOTALL | re.MULTILINE)
-_SECTION = re.compile(r"<!-- offside:begin ([\w-]+) -->\n.*?<!-- offside:end \1 -->\n?", re.DOTALL)
+_SECTION = re.compile(  # Never over another one's beginning: with an end marker lost, what people wrote lies between.
+    r"<!-- offside:begin ([\w-]+) -->\n(?:(?!<!-- offside:begin ).)*?<!-- offside:end \1 -->\n?", re.DOTALL
+)
+_MARKER = re.compile(r"^[ \t]*<!-- offside:(?:begin|end) ([\w-]+) -->[ \t]*\n?", re.MULTILINE)
 
 
 @dataclass
@@ -93,7 +96,7 @@ class Card:
 
     def section_names(self) -> list[str]:
         """Names of the generated sections in the prose."""
-        return [m[1] for m in _SECTION.finditer(self.body)]
+        return section_names(self.body)
 
     def stated_sizes(self) -> dict[tuple[Any, Any], Any]:
         """How many rows `dataset_info` says that there are, by name of config and split, whatever stands there."""
@@ -167,20 +170,45 @@ def split_front_matter(text: str, where: str | Path) -> tuple[dict[str, Any] | N
     return data or {}, text[match.end() :].lstrip("\n")
 
 
-def split_sections(body: str) -> tuple[dict[str, str], dict[str, str]]:
+def section_names(body: str) -> list[str]:
+    """Names of the generated sections in a card's prose."""
+    return [match[1] for match in _SECTION.finditer(body)]
+
+
+def split_sections(body: str, names: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
     """A card's prose, cut at its generated sections.
+
+    Args:
+        body: The prose.
+        names: Which sections are generated; others are somebody's own text.
 
     Returns:
         What people wrote, by the generated section that it follows (empty for what comes first); the generated
-        sections, markers included, by name, in their order.
+        sections, markers included, by name, in their order. Of one that is there twice the last counts.
     """
-    prose, sections, place, name = {}, {}, 0, ""
+    pieces: list[tuple[str, str]] = []
+    sections: dict[str, str] = {}
+    place, name = 0, ""
     for match in _SECTION.finditer(body):
-        prose[name] = body[place : match.start()].strip()
-        name, place = match[1], match.end()
-        sections[name] = match[0].strip()
-    prose[name] = body[place:].strip()
+        if match[1] in names:
+            pieces.append((name, body[place : match.start()].strip()))
+            name, place = match[1], match.end()
+            sections[name] = match[0].strip()
+    pieces.append((name, body[place:].strip()))
+    prose: dict[str, str] = {}
+    for name, text in pieces:
+        prose[name] = "\n\n".join(part for part in (prose.get(name), text) if part)
     return prose, sections
+
+
+def without_markers(text: str, names: Collection[str]) -> str:
+    """A text without the beginnings and ends of generated sections of these names, whose other half is gone."""
+    return _MARKER.sub(lambda match: "" if match[1] in names else match[0], text).strip()
+
+
+def generated_text(section: str) -> str:
+    """What stands between the markers of a section."""
+    return _MARKER.sub("", section).strip()
 
 
 def card_text(data: Mapping[str, Any], body: str) -> str:

@@ -83,9 +83,12 @@ def note_verified(reference: Reference, cached: Cached, digest: str) -> None:
     assert reference.repo is not None
     notes = _notes_folder(HubRepo(reference.repo))
     note = {"version": cached.version, "digest": digest, "files": _stamps(cached.path)}
-    write_json(notes / f"{cached.commit}.json", note)
-    if reference.revision is not None:
-        write_json(notes / _MAIN, {"commit": cached.commit})
+    try:
+        write_json(notes / f"{cached.commit}.json", note)
+        if reference.revision is not None:
+            write_json(notes / _MAIN, {"commit": cached.commit})
+    except OSError as error:  # A cache that others keep, or a full disk: it is good to be read all the same.
+        log(f"{reference.repo}: {notes} can't be written ({error.strerror}), so this is verified anew each time.")
 
 
 def is_part(name: str) -> bool:

@@ -6,7 +6,9 @@ written or logged.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 import time
 from collections.abc import Callable
@@ -29,8 +31,10 @@ ATTEMPTS = 5
 LONGEST_WAIT = 300.0
 """Seconds that we wait for the Hub at most; if it wants more, the command stops and says so."""
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 _TOKEN = re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{8,}|(?i:bearer) [^\s,\"']+")
 _QUERY = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']+")
+_USER = re.compile(r"(https?://)[^\s/@\"']+@")
 _LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN to a token that is valid and may do this."
 
 
@@ -68,7 +72,7 @@ class HubRepo:
     @property
     def url(self) -> str:
         """Its page."""
-        return f"{self.api.endpoint}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
+        return f"{scrubbed(self.api.endpoint)}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
 
     def once(self, doing: str, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """Call the client once.
@@ -106,7 +110,7 @@ class HubRepo:
             raise self._unreachable(doing, error) from None
         except OSError as error:
             if error.errno is not None:
-                raise  # Of this machine: its disk, its rights.
+                raise self._of_this_machine(doing, error) from None
             raise self._unreachable(doing, error) from None  # A download that came short.
 
     def call(self, doing: str, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
@@ -122,8 +126,21 @@ class HubRepo:
 
     def _unreachable(self, doing: str, error: BaseException) -> HubUnreachableError:
         why = scrubbed(f"{type(error).__name__}: {error}".strip().rstrip(":"))
-        message = f"{self.name}: can't {doing}: the Hub ({self.api.endpoint}) doesn't answer ({why}). Try again later."
+        place = scrubbed(self.api.endpoint)
+        message = f"{self.name}: can't {doing}: the Hub ({place}) doesn't answer ({why}). Try again later."
         return HubUnreachableError(message, passing=True)
+
+    def _of_this_machine(self, doing: str, error: OSError) -> Exception:
+        """What its disk or its rights don't allow, with the place, which the client leaves out."""
+        from huggingface_hub import constants
+
+        cache = constants.HF_HUB_CACHE
+        if error.errno not in _DISK or not str(error.filename or cache).startswith(cache):
+            return error
+        return HubError(
+            f"{self.name}: can't {doing}: the cache {cache} can't be written ({os.strerror(error.errno or 0)}). Make "
+            "room there or get the right to write, or name another place with HF_HOME; then run this again."
+        )
 
     def _refused(self, doing: str, error: HfHubHTTPError) -> HubError:
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
@@ -189,7 +206,7 @@ def scrubbed(text: str) -> str:
     token = get_token()
     if token:
         text = text.replace(token, "***")
-    return _QUERY.sub(r"\1", _TOKEN.sub("***", text))
+    return _USER.sub(r"\1", _QUERY.sub(r"\1", _TOKEN.sub("***", text)))
 
 
 class _Scrub(logging.Filter):

@@ -59,7 +59,8 @@ def fetch(ref: str, out: str | Path, *, force: bool = False) -> FetchReport:
     """
     reference, out = parse_reference(ref), Path(out)
     if reference.kind != "hub":
-        raise UsageError(f"{ref!r} is a folder: fetch takes a dataset of the Hub, ORG/NAME[@VERSION].")
+        what = "is a folder" if Path(ref).is_dir() else "isn't the name of one on the Hub"
+        raise UsageError(f"{ref!r} {what}: fetch takes a dataset of the Hub, ORG/NAME[@VERSION].")
     if out.is_dir() and not (out / CARD_FILE).exists() and not work_folder(out).exists():
         ensure_place(out, name="", force=False)  # Before anything is downloaded.
     dataset = open_dataset(ref)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from offside_data.dataset.access import reads
+from offside_data.dataset.card import BLOCK, Card, read_identity, split_front_matter
 from offside_data.dataset.card import FILE_NAME as CARD_FILE
-from offside_data.dataset.card import Card, read_raw, split_front_matter
 from offside_data.dataset.card_block import CardIdentity
 from offside_data.dataset.card_text import CONTACT, HOME, write_sections
 from offside_data.dataset.folder import OffsideDataset, open_dataset
@@ -24,14 +24,22 @@ from offside_data.hub.benchmark import EVAL_FILE, eval_yaml
 from offside_data.hub.card_merge import merge_cards
 from offside_data.hub.client import ATTEMPTS, HubRepo, wait_for
 from offside_data.hub.commits import CONFLICTS, commit_files, require_state
-from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, identity_at, read_state
+from offside_data.hub.remote import (
+    FileChange,
+    RemoteState,
+    card_at,
+    changes_to,
+    identity_at,
+    others_in,
+    read_card,
+    read_state,
+)
 from offside_data.hub.requirements import require_publishable, require_released
 from offside_data.progress import log
 from offside_data.release.snapshots import FACTS_FILE, find_snapshot
 
-Outcome = Literal["published", "tagged", "unchanged", "proposed", "would-publish"]
-_HARMLESS = (CARD_FILE, ".gitattributes", "LICENSE", ".gitignore")
-"""What the Hub itself, or whoever made a repository, puts into it."""
+Outcome = Literal["published", "tagged", "unchanged", "proposed", "would-publish", "would-tag"]
+_MEND = f"Mend {CARD_FILE} on the Hub's page, then run this again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +52,7 @@ class PublishReport:
         version: The version.
         digest: Its digest.
         outcome: `published`, `tagged` (the commit was there), `unchanged` (all was), `proposed` (as a pull request), or
-            `would-publish` (a dry run).
+            `would-publish` or, where the commit is there, `would-tag` (a dry run).
         commit: Which commit holds it; null in a dry run.
         changes: Which files changed, or would.
         pull: The number of the pull request.
@@ -106,12 +114,10 @@ def publish(
     if state is not None:
         publication.require_fitting(state, public=public)
     if dry_run:
-        return publication.plan(state)
-    if finish:
-        return publication.finish()
-    if state is None:
+        return publication.plan(state, finish=finish)
+    if state is None and not finish:
         _create(publication.repo)
-    report = publication.propose() if pull else publication.commit_and_tag()
+    report = publication.finish() if finish else publication.propose() if pull else publication.commit_and_tag()
     if public and not pull and (state is None or state.private):
         target = publication.repo
         target.call(
@@ -147,7 +153,19 @@ class _Publication:
         said = self._said or self.released.card.data.get(CONTACT)
         state = None if said else read_state(self.repo)
         card = card_at(self.repo, state.head) if state else None
-        return said or (_front(card).get(CONTACT) if card else None)
+        return said or (self._front(card).get(CONTACT) if card else None)
+
+    def _front(self, card: Path) -> Mapping[str, object]:
+        """The front matter of the card on the Hub.
+
+        Raises:
+            UsageError: If it can't be read: somebody broke it there.
+        """
+        try:
+            text = read_card(card, self.repo)
+            return split_front_matter(text, f"{CARD_FILE} of {self.repo.name} on the Hub")[0] or {}
+        except CardError as error:
+            raise UsageError(f"{error} {_MEND}") from None
 
     def require_fitting(self, state: RemoteState, *, public: bool) -> None:
         """Refuse a repository that holds something else, or is seen by more people than was said.
@@ -159,7 +177,14 @@ class _Publication:
             raise UsageError(f"{self.repo.name} is public: what is published there, everybody sees. Say --public.")
         there = identity_at(self.repo, state.head)
         if there is None:
-            others = sorted(name for name in state.files if name not in _HARMLESS)
+            others = others_in(state)
+            ours = [tag for tag, commit in state.tags.items() if self._is_ours(identity_at(self.repo, commit))]
+            if ours and CARD_FILE in state.files:
+                self._front(self.repo_card(state))
+                raise UsageError(
+                    f"{CARD_FILE} of {self.repo.name} on the Hub doesn't say any more which dataset it is: the block "
+                    f"`{BLOCK}:` of its front matter is gone or malformed. It is whole at the tag {ours[-1]}. {_MEND}"
+                )
             if others:
                 raise UsageError(
                     f"{self.repo.name} holds something else already ({', '.join(others[:3])} …), and no dataset of "
@@ -175,6 +200,15 @@ class _Publication:
 
     # -----------------------------------------------------------------------------------------
 
+    def repo_card(self, state: RemoteState) -> Path:
+        """The card on main, which is there."""
+        card = card_at(self.repo, state.head)
+        assert card is not None
+        return card
+
+    def _is_ours(self, there: CardIdentity | None) -> bool:
+        return there is not None and there.name == self.released.name
+
     def _is_this(self, there: CardIdentity | None) -> bool:
         return there is not None and (there.version, there.digest) == (self.released.version, self.released.digest)
 
@@ -187,21 +221,21 @@ class _Publication:
             card.data[CONTACT] = self.contact
         card.data[HOME] = self.repo.name
         write_sections(card)
-        texts = [path.read_text(encoding="utf-8") if path else None for path in (theirs, base)]
+        texts = [read_card(path, self.repo) if path else None for path in (theirs, base)]
         merged, self.notes = merge_cards(card.text, *texts)
         return {**_local_files(self.released), CARD_FILE: merged.encode(), EVAL_FILE: eval_yaml(self.released)}
 
     def _published_last(self, state: RemoteState, theirs: Path | None) -> Path | None:
         """The card as we published it last, before anybody edited it on the Hub."""
         try:
-            version = read_raw(theirs)[0]["offside"].get("version") if theirs else None
+            version = read_identity(theirs).version if theirs else None
         except CardError:
             return None
         if version is None:
             return None
         if tag_of(version) in state.tags:
             return card_at(self.repo, state.tags[tag_of(version)])
-        kept = find_snapshot(self.home, str(version))
+        kept = find_snapshot(self.home, version)
         return kept.folder / CARD_FILE if kept else None
 
     def _changes(self, state: RemoteState) -> Sequence[FileChange]:
@@ -219,15 +253,24 @@ class _Publication:
         )
         return replace(report, **more)  # type: ignore[arg-type]
 
-    def plan(self, state: RemoteState | None) -> PublishReport:
-        """What would change."""
+    def plan(self, state: RemoteState | None, *, finish: bool) -> PublishReport:
+        """What would change.
+
+        Raises:
+            ReleaseError: If `finish` would refuse.
+        """
+        if finish:
+            state = require_state(self.repo)
+            if self.tag not in state.tags:
+                self._require_merged(state)
         if state is None:
             empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
             files = {**_local_files(self.released), EVAL_FILE: eval_yaml(self.released)}
             return self._report("would-publish", None, changes=changes_to(empty, files, is_dataset_file))
         if self.tag in state.tags:
             return self._unchanged(state)
-        return self._report("would-publish", None, changes=self._changes(state))
+        changes = () if finish else self._changes(state)
+        return self._report("would-publish" if changes else "would-tag", None, changes=changes)
 
     def _unchanged(self, state: RemoteState) -> PublishReport:
         """Nothing to do: the tag is there.
@@ -266,11 +309,18 @@ class _Publication:
         return self._report("proposed", done.commit, changes=tuple(done.changes), pull=done.pull)
 
     def _proposal(self, state: RemoteState) -> int | None:
-        """The number of the pull request that holds this."""
+        """The number of the open pull request that holds this; the Hub keeps the refs of closed ones, too."""
         for number, commit in sorted(state.pulls.items(), reverse=True):
-            if self._is_this(identity_at(self.repo, commit)):
+            if self._is_this(identity_at(self.repo, commit)) and self._is_open(number):
                 return number
         return None
+
+    def _is_open(self, number: int) -> bool:
+        repo = self.repo
+        asked = repo.call(
+            "read a pull request", repo.api.get_discussion_details, repo.name, number, repo_type=repo.kind
+        )
+        return asked.status in ("open", "draft")
 
     def finish(self) -> PublishReport:
         """Tag what was merged.
@@ -281,6 +331,16 @@ class _Publication:
         state = require_state(self.repo)
         if self.tag in state.tags:
             return self._unchanged(state)
+        self._require_merged(state)
+        self._tag(state.head)
+        return self._report("tagged", state.head)
+
+    def _require_merged(self, state: RemoteState) -> None:
+        """Refuse what isn't what was released, or isn't there.
+
+        Raises:
+            ReleaseError: If so.
+        """
         if not self._is_this(identity_at(self.repo, state.head)):
             number = self._proposal(state)
             what = f"pull request {number} isn't merged yet" if number else "no pull request with it is open"
@@ -288,14 +348,21 @@ class _Publication:
                 f"{self.repo.name}: main doesn't hold {self.released.version} ({what}). "
                 + (f"Merge it: {self.repo.url}/discussions/{number}." if number else "Open one with --pr.")
             )
-        damaged = [change.path for change in self._changes(state) if is_dataset_file(change.path)]
+        damaged = [change.path for change in self._changes(state) if change.path not in (CARD_FILE, EVAL_FILE)]
+        if not self._states_this(state):
+            damaged.append(CARD_FILE)
         if damaged:
             raise ReleaseError(
                 f"{self.repo.name}: main says that it is {self.released.version}, but {', '.join(damaged)} isn't what "
                 "was released. Publish it again without --finish."
             )
-        self._tag(state.head)
-        return self._report("tagged", state.head)
+
+    def _states_this(self, state: RemoteState) -> bool:
+        """Whether the card on main says of the data what ours says; its prose may be another."""
+        try:
+            return Card.load(self.repo_card(state)).block == self.released.card.block
+        except CardError:
+            return False
 
     def _tag(self, commit: str) -> None:
         """Set the tag, however often it takes.
@@ -327,10 +394,6 @@ class _Publication:
                 if attempt == ATTEMPTS:
                     raise
                 wait_for(error, attempt)
-
-
-def _front(card: Path) -> Mapping[str, object]:
-    return split_front_matter(card.read_text(encoding="utf-8"), card)[0] or {}
 
 
 def _local_files(released: OffsideDataset) -> dict[str, Path | bytes]:

@@ -16,6 +16,8 @@ from offside_data.files import sha256_file
 from offside_data.hub.client import HubRepo
 
 _PULL = "refs/pr/"
+_HARMLESS = (CARD_FILE, ".gitattributes", "LICENSE", ".gitignore")
+"""What the Hub itself, or whoever made a repository, puts into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,18 @@ def card_at(repo: HubRepo, commit: str) -> Path | None:
     return None if stated is None else file_at(repo, CARD_FILE, commit, stated)
 
 
+def read_card(card: Path, repo: HubRepo) -> str:
+    """The text of a card that was downloaded.
+
+    Raises:
+        CardError: If it is none.
+    """
+    try:
+        return card.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CardError(f"{CARD_FILE} of {repo.name} on the Hub isn't UTF-8 text: {error}.") from None
+
+
 def identity_at(repo: HubRepo, commit: str) -> CardIdentity | None:
     """What the card of a commit says that it is; null if it is none of ours."""
     card = card_at(repo, commit)
@@ -164,6 +178,11 @@ def identity_at(repo: HubRepo, commit: str) -> CardIdentity | None:
         return read_identity(card)
     except CardError:
         return None
+
+
+def others_in(state: RemoteState) -> list[str]:
+    """What `main` holds besides a page and what the Hub puts there."""
+    return sorted(name for name in state.files if name not in _HARMLESS)
 
 
 def changes_to(

@@ -6,7 +6,7 @@ its own without history, and its tag is set anew on that: its content, and so it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,12 +35,14 @@ class WithdrawReport:
         repo: `org/name`.
         withdrawn: Versions whose tags went.
         kept: Versions that are still there.
+        absent: Versions that were asked for and weren't there, withdrawn before or never published.
         out_of_reach: Where they may still be, as sentences.
     """
 
     repo: str
     withdrawn: Sequence[str]
     kept: Sequence[str]
+    absent: Sequence[str]
     out_of_reach: Sequence[str]
 
 
@@ -76,11 +78,18 @@ def withdraw(folder: str | Path, repo: str, versions: Sequence[str], *, dry_run:
             f"{repo}: main is at {there.version}, so withdrawing its tag would hide nothing. Publish a newer version "
             "without what must go, then withdraw this one."
         )
-    gone = [version for version in versions if tag_of(version) in state.tags]
-    kept = sorted((tag[1:] for tag in state.tags if _is_version(tag) and tag[1:] not in versions), key=parse_version)
+    versions = list(dict.fromkeys(versions))
+    there_now = [version for version in versions if tag_of(version) in state.tags]
+    kept = [tag for tag in state.tags if _is_version(tag) and tag[1:] not in versions]
     if not dry_run:
-        _carry_out(target, [tag_of(version) for version in gone], [tag_of(version) for version in kept])
-    return WithdrawReport(repo=repo, withdrawn=gone, kept=kept, out_of_reach=_out_of_reach(state))
+        kept = _carry_out(target, [tag_of(version) for version in versions], {*state.tags}, kept)
+    return WithdrawReport(
+        repo=repo,
+        withdrawn=there_now,
+        kept=sorted((tag[1:] for tag in kept), key=parse_version),
+        absent=[version for version in versions if version not in there_now],
+        out_of_reach=_out_of_reach(state),
+    )
 
 
 def _is_version(tag: str) -> bool:
@@ -90,17 +99,37 @@ def _is_version(tag: str) -> bool:
         return False
 
 
-def _carry_out(repo: HubRepo, gone: Sequence[str], kept: Sequence[str]) -> None:
+def _carry_out(repo: HubRepo, asked: Sequence[str], tags: Collection[str], kept: Sequence[str]) -> list[str]:
+    """Take tags away, and give what stays commits without history; the tags that are there after that.
+
+    What has none already is left alone: who pinned its commit finds it.
+    """
     api = repo.api
-    for tag in gone:
+    for tag in [tag for tag in asked if tag in tags]:
         log(f"{repo.name}: deleting the tag {tag} …")
         _unless_missing(lambda: repo.call("delete a tag", api.delete_tag, repo.name, tag=tag, repo_type=repo.kind))  # noqa: B023
     branches = {ref.name for ref in _refs(repo).branches}
     left = {name.removeprefix(_KEEP) for name in branches if name.startswith(_KEEP)}
-    for tag in dict.fromkeys([*kept, *sorted(left - {*gone})]):
-        _set_anew(repo, tag)
-    log(f"{repo.name}: squashing main …")
-    repo.call("squash its history", api.super_squash_history, repo.name, branch="main", repo_type=repo.kind)
+    for tag in sorted(left & {*asked}):  # Of an earlier withdrawal that stopped: it holds what is to go.
+        _unless_missing(
+            lambda: repo.call("clear up", api.delete_branch, repo.name, branch=f"{_KEEP}{tag}", repo_type=repo.kind)  # noqa: B023
+        )
+    left -= {*asked}
+    remaining = list(dict.fromkeys([*kept, *sorted(left)]))
+    for tag in remaining:
+        if tag in left or _has_history(repo, tag):
+            _set_anew(repo, tag)
+    if _has_history(repo, "main"):
+        log(f"{repo.name}: squashing main …")
+        repo.call("squash its history", api.super_squash_history, repo.name, branch="main", repo_type=repo.kind)
+    return remaining
+
+
+def _has_history(repo: HubRepo, revision: str) -> bool:
+    commits = repo.call(
+        "list its commits", repo.api.list_repo_commits, repo.name, revision=revision, repo_type=repo.kind
+    )
+    return len(commits) > 1
 
 
 def _refs(repo: HubRepo) -> GitRefs:
