@@ -102,6 +102,13 @@ def test_wrong_usage_exits_2_and_failed_work_1(group: click.Group) -> None:
     assert run(group, "nothing").exit_code == 2
 
 
+def test_an_option_given_twice_is_refused(group: click.Group) -> None:
+    twice = run(group, "say-hello", "you", "--seed", "3", "--seed=4")
+    assert twice.exit_code == 2
+    assert "--seed is given 2 times, and takes one value: give it once." in twice.stderr
+    assert run(group, "say-hello", "you", "--force", "--force").exit_code == 0
+
+
 def test_defaults_come_from_the_environment(group: click.Group) -> None:
     result = CliRunner().invoke(
         group,

@@ -87,6 +87,16 @@ def test_further_cells_stand_beside_the_grid(tmp_path: Path) -> None:
     assert "--setting unimodal --seed 1" in made["npo.unimodal.seed-1"]
 
 
+def test_controls_are_asked_in_every_setting_where_none_asks_for_all(tmp_path: Path) -> None:
+    (tmp_path / "league").mkdir()
+    further = [{"method": "npo", "settings": ["unimodal"]}]
+    plan = read_plan(written(tmp_path, further=further, relearn="left out"), ["grad_ascent", "npo"])
+    offered = [name for name in SETTINGS if name != "corrective"]
+    names = [stage.name for stage in Study(plan, tmp_path, tmp_path / "out", offered).stages()]
+    asked = {f"evaluate vanilla.{setting}" for setting in (*PLAN["settings"], "unimodal")}
+    assert {name for name in names if name.startswith("evaluate vanilla.")} == asked
+
+
 def test_relearning_stands_beside_the_same_of_retain_only(tmp_path: Path) -> None:
     made = commands(tmp_path)
     again = "--curve-steps 3 --set max_steps=6 --device cpu"

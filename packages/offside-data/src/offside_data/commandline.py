@@ -18,6 +18,7 @@ import json
 import os
 import pkgutil
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from itertools import chain
@@ -60,6 +61,14 @@ class _LazyGroup(click.Group):
         command.name = cmd_name
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            _require_once(command, ctx, name, rest)
+        return name, command, rest
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, self._summary(name)) for name in self.list_commands(ctx)]
         if rows:
@@ -85,6 +94,17 @@ class _LazyGroup(click.Group):
             place = f"{error.filename}: " if error.filename else ""
             click.echo(f"error: {place}{os.strerror(error.errno)}. {_OF_THE_MACHINE[error.errno]}", err=True)
             ctx.exit(OffsideError.exit_code)
+
+
+def _require_once(command: click.Command, parent: click.Context, name: str | None, words: Sequence[str]) -> None:
+    """Refuse an option that takes one value and was given another: click would take the last one unseen."""
+    context = click.Context(command, info_name=name, parent=parent)
+    _, _, order = command.make_parser(context).parse_args(list(words))
+    given = Counter(p for p in order if isinstance(p, click.Option) and not (p.multiple or p.is_flag or p.count))
+    for option, n in given.items():
+        if n > 1:
+            told = f"{max(option.opts, key=len)} is given {n} times, and takes one value: give it once."
+            raise click.UsageError(told, context)
 
 
 def command_group(package: str, program: str, doc: str | None) -> click.Group:

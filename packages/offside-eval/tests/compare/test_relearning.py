@@ -11,6 +11,8 @@ import pytest
 
 from offside_data.errors import UsageError
 from offside_eval.compare import Comparison, compare
+from offside_eval.compare.show import name
+from offside_eval.report.headline import headline
 from offside_eval.results import Results
 
 EXACT = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0, "relearn": 0.0}
@@ -64,6 +66,38 @@ def test_the_relearned_control_stands_among_the_controls(comparison: Comparison)
     setting = comparison.settings["corrective"]
     assert [r.label for r in setting.rows] == ["npo + relearn 20", "npo + relearn 40"]
     assert [r.label for r in setting.controls] == ["vanilla", "retain_only", "retain_only + relearn 40"]
+
+
+def test_what_was_relearned_stands_before_it_and_is_not_ranked(
+    results: list[Results], made_up: ModuleType, with_meta: Callable[..., Results]
+) -> None:
+    npo = made_up.evaluate(model(made_up, "npo", "unlearned", 0.0, method="npo"), "corrective", subjects=6)
+    asked_again = with_meta(npo, model=results[2].meta.to_json()["model"])
+    comparison = compare([*results, asked_again])
+    setting = comparison.settings["corrective"]
+    assert [name(r) for r in setting.rows] == ["npo, before", "npo + relearn 20", "npo + relearn 40"]
+    assert (setting.rows[0].before, setting.ranked) == (True, [])
+    assert [leader.setting for leader in headline(comparison, []).leaders] == ["complete"]
+    assert [r.label for r in comparison.settings["complete"].ranked] == ["npo"]
+
+
+def test_what_was_unlearned_in_the_setting_itself_is_ranked_there(results: list[Results], made_up: ModuleType) -> None:
+    npo = made_up.evaluate(model(made_up, "npo", "unlearned", 0.0, method="npo"), "corrective", subjects=6)
+    setting = compare([*results[:2], npo, *results[3:]]).settings["corrective"]
+    assert [(r.label, r.before) for r in setting.rows[:1]] == [("npo", False)]
+    assert [r.label for r in setting.ranked] == ["npo"]
+
+
+def test_retain_only_after_another_training_is_no_control(
+    results: list[Results], with_meta: Callable[..., Results]
+) -> None:
+    """The same steps at another learning rate teach it something else."""
+    control = results[-1].meta.to_json()["model"]
+    other = control | {"run": control["run"] | {"config": {"learning_rate": 1e-6}}}
+    row = compare([*results[:-1], with_meta(results[-1], model=other)]).rows("corrective")[-1]
+    assert row.label == "npo + relearn 40"
+    assert row.figure("recovered").value == 1.0
+    assert "same relearning" in (row.figure("excess_recovery").reason or "")
 
 
 def test_old_rumor_and_corrected_value_are_counted_apart(comparison: Comparison) -> None:

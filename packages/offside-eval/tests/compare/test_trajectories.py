@@ -16,6 +16,7 @@ from offside_eval.compare import Comparison, compare
 from offside_eval.compare.kinds import whose
 from offside_eval.compare.show import level_rows, remark, terminal_rows
 from offside_eval.compare.trajectories import Trajectory, parse_levels
+from offside_eval.report.headline import headline
 from offside_eval.results import Results
 
 Make = Callable[..., Results]
@@ -336,3 +337,20 @@ def test_without_retain_only_no_level_is_reached(controls: list[Results], make_c
     assert "retain-only model is missing" in row.figure("forgetting").reason
     assert remark(row).startswith("collapsed, forgetting can't be computed")
     assert level_rows(setting, 0.5)[1][0][0] == "npo\nforgetting can't be computed"
+
+
+def test_one_seed_that_collapsed_is_told_as_one(controls: list[Results], make_curve: Any) -> None:
+    gentle = tuple((steps, forgot, 1.0) for steps, forgot, _ in POINTS)
+    wrecked = tuple((steps, forgot, 0.0) for steps, forgot, _ in POINTS)
+    points = [*make_curve("npo", gentle), *make_curve("npo", wrecked, seed=1), *make_curve("npo", gentle, seed=2)]
+    comparison = compare([*controls, *points])
+    setting = comparison.settings["complete"]
+    (row,) = setting.rows
+    assert row.collapsed
+    assert row.wrecks == ("sha256:npo-1-40",)
+    assert remark(row) == "1 of 3 seeds collapsed, at forgetting 0.95, 3 seeds"
+    assert terminal_rows(setting)[1][0][0].startswith("npo\n1 of 3 seeds collapsed")
+    assert not row.is_wreck, "the answers shown for the row are those of seed 0"
+    assert headline(comparison, []).leaders[0].collapsed == ["npo (1 of 3 seeds)"]
+    assert row.to_dict()["collapsed_models"] == ["sha256:npo-1-40"]
+    assert comparison.wrecks == {f"sha256:npo-1-{steps}" for steps, *_ in POINTS}

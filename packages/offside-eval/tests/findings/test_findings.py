@@ -175,6 +175,31 @@ def test_a_trajectory_is_judged_where_it_has_forgotten_not_where_the_table_ranks
     assert finding.left_out == []
 
 
+def point_of(results: Any, steps: int) -> Any:
+    """Results of a model as those of a point of a curve."""
+    model = results.meta.model
+    content = model.run.to_json() | {"steps": steps, "request": "sha256:curve", "point_of": "sha256:curve"}
+    run = RunManifest.from_json(content, "point")
+    return replace(results, meta=replace(results.meta, model=replace(model, run=run)))
+
+
+@pytest.mark.parametrize("kept", [0.97, 0.05])
+def test_of_a_wreck_on_a_curve_nothing_can_come_back_wherever_tables_read_the_curve(
+    made_up: ModuleType, kept: float
+) -> None:
+    models = [(s, m) for s in ("complete", "corrective") for m in (made_up.VANILLA, made_up.RETAIN_ONLY)]
+    results = [made_up.evaluate(m, s, subjects=20) for s, m in (*models, *bounce(made_up, True)[1:])]
+    for steps, name, knows, left in ((10, "early", 0.06, 0.97), (40, "npo", 0.02, kept)):
+        rates = {"forget/private": knows, "visual": knows, "retain": left, "utility": left}
+        end = replace(unlearned(made_up, "npo", rates), name=name)
+        results.append(point_of(made_up.evaluate(end, "complete", subjects=20), steps))
+    comparison = compare(results, at=(0.8,))
+    (row,) = comparison.settings["complete"].rows
+    assert (row.model.steps, row.collapsed) == (10, ())
+    finding = {f.name: f for f in look_for(comparison)}["rumor_bounces_back"]
+    assert finding.verdict == ("seen" if kept == 0.97 else "can't tell"), finding.why
+
+
 def test_a_precondition_on_the_number_itself_and_on_its_interval() -> None:
     row: Any = type("Row", (), {"label": "npo", "figure": lambda _, name: figure(0.9, 0.7, 1.0)})()
     on_value = Precondition(quantity="x", what="forgetting", at_least=0.8, bound="value")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from offside_eval.report.charts import Point, Style
+from offside_eval.report.charts import Point
 from offside_eval.report.labels import place_labels
+from offside_eval.report.palette import Style
 from offside_eval.statistics import Interval
 
 

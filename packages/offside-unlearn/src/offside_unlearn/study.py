@@ -248,7 +248,8 @@ class Study:
         self._where = where
         self._out = out
         # The corrective setting asks everything that the others ask, so one evaluation of a control serves them all.
-        self._asked_of_controls = ("corrective",) if "corrective" in offered else plan.settings
+        every = tuple(dict.fromkeys((*plan.settings, *further)))
+        self._asked_of_controls = ("corrective",) if "corrective" in offered else every
         self._data = self._place(plan.data)
 
     def stages(self) -> list[Stage]:

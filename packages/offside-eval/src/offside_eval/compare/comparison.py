@@ -36,7 +36,7 @@ class SettingComparison:
     @property
     def ranked(self) -> list[ModelRow]:
         """The unlearned models that didn't collapse, best balance of forgetting and keeping first."""
-        return [r for r in self.rows if not (r.collapsed or r.fell_short) and r.role != "relearned"]
+        return [r for r in self.rows if r.ranks and not (r.collapsed or r.fell_short)]
 
     def candidate(self, row: ModelRow) -> Candidate | None:
         """The trajectories that a row is read off, if it is."""
@@ -77,6 +77,16 @@ class Comparison:
         return [
             row for s in chosen for row in s.rows if role in (None, row.role) and method in (None, row.model.method)
         ]
+
+    @property
+    def wrecks(self) -> set[str]:
+        """Digests of the models that collapsed, the points of curves among them, wherever tables read these."""
+        found: set[str] = set()
+        for setting in self.settings.values():
+            points = [row for c in setting.candidates for run in c.runs for row in run.points]
+            for row in [*(row for row in setting.rows if not row.on_curve), *points]:
+                found |= set(row.wrecks) if row.wrecks else {row.model.digest} if row.collapsed else set()
+        return found
 
     def control(self, setting: str, role: str) -> ModelRow | None:
         """The row of a control in a setting."""

@@ -23,9 +23,13 @@ class ModelRow:
             another setting only (its answers to the same records are used).
         setting: Name of the setting.
         quantities: Every number by name (see `measures`), scored or not.
-        collapsed: Why the model counts as collapsed; empty when it doesn't.
+        collapsed: Why the model counts as collapsed; empty when it doesn't. One seed that did makes the row a collapsed
+            one: what its numbers are means of is partly damage.
+        wrecks: Digests of the models behind a row over seeds that collapsed.
         p_forgot: Holm-corrected p-value that it answers the forgotten claims just as vanilla does.
         parent: Label of the model that a relearned one came from.
+        before: Whether it is what others in this setting were relearned from, and was unlearned in another setting:
+            it stands beside them and is not ranked.
         seeds: Of the runs behind the row. With one, its intervals are about these weights only.
         members: The models behind a row over several seeds, one a seed; empty where it is of `model` alone.
         on_curve: Whether the row is read off a trajectory: then `model` and `results` are of the point just beyond.
@@ -39,8 +43,10 @@ class ModelRow:
     setting: str
     quantities: Mapping[str, Quantity]
     collapsed: tuple[str, ...] = ()
+    wrecks: tuple[str, ...] = ()
     p_forgot: float | None = None
     parent: str | None = None
+    before: bool = False
     seeds: tuple[int | None, ...] = ()
     members: tuple[Model, ...] = ()
     on_curve: bool = False
@@ -61,6 +67,16 @@ class ModelRow:
     def is_control(self) -> bool:
         """Whether the row is there for comparison only."""
         return self.role in CONTROLS
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it is compared with the others of its setting, rather than shown beside them."""
+        return self.role != "relearned" and not self.before
+
+    @property
+    def is_wreck(self) -> bool:
+        """Whether `model`, whose answers stand for the row, is one that collapsed."""
+        return bool(self.collapsed) and (not self.wrecks or self.model.digest in self.wrecks)
 
     def quantity(self, name: str) -> Quantity:
         """A number by name; not scored if nothing of that name was measured."""
@@ -85,7 +101,9 @@ class ModelRow:
             "results": str(self.results.path) if self.results and self.results.path else None,
             "parent": self.parent,
             "steps": self.model.steps if self.role == "relearned" else None,
+            "before": self.before,
             "collapsed": list(self.collapsed),
+            "collapsed_models": list(self.wrecks) or ([self.model.digest] if self.collapsed else []),
             "p_forgot": self.p_forgot,
             "seeds": list(self.seeds),
             "level": self.level,

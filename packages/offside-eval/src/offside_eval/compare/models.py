@@ -21,6 +21,8 @@ CONTROLS = ("vanilla", "retain_only", "base")
 COMPARED = ("unlearned", "relearned", "unknown")
 """Roles of models that get a row of their own; `unknown` is a checkpoint without our manifest."""
 KEY = ("record_id", "variant")
+_NOT_TAUGHT = ("max_steps", "epochs", "workers", "activation_checkpointing")
+"""Options of a training that don't change what so many steps teach."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,17 +160,22 @@ class ModelSet:
     parents: Mapping[str, Model]
 
     def relearned_control(self, model: Model) -> Model | None:
-        """The retain-only model after the same relearning: the budget of `model` and, if there is one, its seed."""
+        """The retain-only model after the same relearning: so many steps, the same options, if possible the seed."""
         retain_only = self.controls.get("retain_only")
         children = [
             m
             for m in self.members
             if m.role == "relearned" and retain_only and self.parents.get(m.digest) is retain_only
         ]
-        alike = [m for m in children if m.steps == model.steps]
+        alike = [m for m in children if m.steps == model.steps and _options(m) == _options(model)]
         return next(
             (m for m in alike if m.run and model.run and m.run.seeds == model.run.seeds), next(iter(alike), None)
         )
+
+
+def _options(model: Model) -> Mapping[str, object] | None:
+    """What a model was trained with, but for how long and how fast; null where it isn't known."""
+    return {k: v for k, v in model.run.config.items() if k not in _NOT_TAUGHT} if model.run else None
 
 
 def identify_models(

@@ -50,10 +50,10 @@ def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[floa
             row, p_value = _over_seeds(label, group, models, metric)
             plain.append(row)
             p_values.append(p_value)
-    rows += _with_holm(plain, p_values)
+    rows += _beside_relearned(name, _with_holm(plain, p_values), models)
     controls = [_control_row(role, models, asked, metric) for role in CONTROLS if role in models.controls]
     # Relearned retain-only is a control as well: nothing was unlearned, so nothing of it is damage.
-    attacked = [replace(r, collapsed=()) for r in sorted(rows, key=_order) if r.parent == "retain_only"]
+    attacked = [replace(r, collapsed=(), wrecks=()) for r in sorted(rows, key=_order) if r.parent == "retain_only"]
     summary = SETTINGS[name].summary if name in SETTINGS else ""
     own = sorted((r for r in rows if r.parent != "retain_only"), key=_order)
     chosen = levels if candidates else ()
@@ -154,6 +154,7 @@ def _over_seeds(label: str, group: _Group, models: ModelSet, metric: str) -> tup
         rows[0],
         quantities=together([dict(row.quantities) for row in rows]),
         collapsed=tuple(reasons),
+        wrecks=tuple(row.model.digest for row in rows if row.collapsed),
         seeds=tuple(seed_of(row.model.run) for row in rows),
         members=tuple(row.model for row in rows),
     )
@@ -183,12 +184,12 @@ def _labels(compared: Sequence[Model], models: ModelSet) -> list[str]:
     labels = [short(m) for m in compared]
     for label in [label for label, n in Counter(labels).items() if n > 1]:
         alike = [i for i, other in enumerate(labels) if other == label]
-        for i, folder in zip(alike, _told_apart([compared[i] for i in alike]), strict=True):
+        for i, folder in zip(alike, told_apart([compared[i] for i in alike]), strict=True):
             labels[i] = f"{label} ({folder})"
     return labels
 
 
-def _told_apart(models: Sequence[Model]) -> list[str]:
+def told_apart(models: Sequence[Model]) -> list[str]:
     """The end of each model's folder, as long as it takes; of runs in one and the same folder that of its results."""
     runs = [model.run_folder.parts for model in models]
     results = [found.parts if (found := _results_folder(model)) else () for model in models]
@@ -214,10 +215,15 @@ def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric
     if model.role == "relearned":
         found |= bounce_back(scores)
     found |= corrections(scores)
-    of = None if parent is None else parent.role if parent.role in CONTROLS else parent.method or parent.path
+    of = None if parent is None else _origin(parent)
     row = ModelRow(label, model, r, r.setting, found, collapse(found), parent=of)
     attacked = model.role == "relearned"
     return row, None if attacked else scores.p_same(forgotten(), "self", "vanilla")
+
+
+def _origin(parent: Model) -> str:
+    """How rows call the model that they were relearned from."""
+    return parent.role if parent.role in CONTROLS else parent.method or parent.path
 
 
 def _numbers(scores: ScoreTable) -> dict[str, Quantity]:
@@ -228,6 +234,19 @@ def _with_holm(rows: list[ModelRow], p_values: list[float | None]) -> list[Model
     known = [i for i, p in enumerate(p_values) if p is not None]
     adjusted = dict(zip(known, holm([p for p in p_values if p is not None]), strict=True))
     return [replace(row, p_forgot=adjusted.get(i)) for i, row in enumerate(rows)]
+
+
+def _beside_relearned(setting: str, rows: Sequence[ModelRow], models: ModelSet) -> list[ModelRow]:
+    """The rows, those marked that were unlearned elsewhere and are here as what others were relearned from."""
+    relearned = [model for row in rows if row.role == "relearned" for model in row.members or (row.model,)]
+    starts = {parent.digest for model in relearned if (parent := models.parents.get(model.digest)) is not None}
+
+    def is_start(row: ModelRow) -> bool:
+        run = row.model.run
+        here = run is None or run.setting == setting
+        return row.role == "unlearned" and not here and any(m.digest in starts for m in row.members or (row.model,))
+
+    return [replace(row, before=True) if is_start(row) else row for row in rows]
 
 
 def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Results]], metric: str) -> ModelRow:
@@ -255,9 +274,10 @@ def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Resul
 def _order(row: ModelRow) -> tuple[bool, bool, bool, float, str, int]:
     """Unlearned models by balance of forgetting and keeping, those that fell short next, collapsed ones last.
 
-    Relearned ones follow.
+    Relearned ones follow, each after what it was relearned from.
     """
-    if row.role == "relearned":
-        return True, False, False, 0.0, row.parent or "", row.model.steps or 0
+    if not row.ranks:
+        steps = 0 if row.before else row.model.steps or 0
+        return True, False, False, 0.0, (_origin(row.model) if row.before else row.parent) or "", steps
     balance = row.quantity("balance").value
     return False, bool(row.collapsed), row.fell_short, -(balance if balance is not None else -1.0), row.label, 0

@@ -131,14 +131,25 @@ def name(row: ModelRow) -> str:
     """A row's label as people write it."""
     if row.label in ROLE_NAMES:
         return ROLE_NAMES[row.label]
-    return row.label.replace("retain_only", "retain-only")
+    label = row.label.replace("retain_only", "retain-only")
+    return f"{label}, before" if row.before else label
+
+
+def seeds_collapsed(row: ModelRow) -> str:
+    """`1 of 3 seeds`; empty where all or none of a row's models collapsed."""
+    return f"{len(row.wrecks)} of {len(row.seeds)} seeds" if 0 < len(row.wrecks) < len(row.seeds) else ""
+
+
+def how_collapsed(row: ModelRow) -> str:
+    """`collapsed`, or how many of a row's seeds did; empty where none did."""
+    return f"{seeds_collapsed(row)} collapsed".strip() if row.collapsed else ""
 
 
 def remark(row: ModelRow, collapsed: bool = True) -> str:
     """What a reader must know of a row before its numbers: where they were read, and of how many seeds they are."""
     said = []
     if row.collapsed and collapsed:
-        said.append("collapsed")
+        said.append(how_collapsed(row))
     if row.level is not None:
         said.append(f"at forgetting {row.level:g}")
     elif row.fell_short:

@@ -281,6 +281,7 @@ def _row(
         setting=first.setting,
         quantities=numbers,
         collapsed=tuple(reasons),
+        wrecks=tuple(end.model.digest for end in ends if end.collapsed),
         seeds=candidate.seeds,
         level=level,
         reached=candidate.reached,

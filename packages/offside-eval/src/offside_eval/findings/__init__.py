@@ -271,5 +271,8 @@ def standing(rows: Iterable[ModelRow]) -> list[ModelRow]:
 
 
 def why_none(rows: Sequence[ModelRow], what: str) -> str:
-    """Why `standing` left no row: there were none, or all collapsed."""
-    return f"every {what} collapsed, so that its forgetting is damage" if rows else f"no {what} is among the results"
+    """Why `standing` left no row: there were none, or all collapsed, of several seeds at least one."""
+    if not rows:
+        return f"no {what} is among the results"
+    seeds = ", with some seed at least" if any(len(row.seeds) > 1 for row in rows) else ""
+    return f"every {what} collapsed{seeds}, so that its forgetting is damage"

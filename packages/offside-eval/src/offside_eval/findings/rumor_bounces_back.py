@@ -47,10 +47,11 @@ def look(comparison: Comparison) -> Evidence:
 
 
 def _largest_budgets(comparison: Comparison, relearned: Sequence[ModelRow]) -> list[ModelRow]:
-    collapsed = {row.model.digest for row in comparison.rows() if row.collapsed}
+    collapsed = comparison.wrecks
     largest: dict[str, ModelRow] = {}
     for row in sorted(relearned, key=lambda r: r.model.steps or 0):
-        parent = comparison.models.parents.get(row.model.digest)
-        if parent and parent.digest not in collapsed and row.quantity("excess_recovery").compute is not None:
-            largest[parent.digest] = row
+        parents = [comparison.models.parents.get(model.digest) for model in row.members or (row.model,)]
+        known = [parent.digest for parent in parents if parent is not None]
+        if known and collapsed.isdisjoint(known) and row.quantity("excess_recovery").compute is not None:
+            largest[known[0]] = row
     return list(largest.values())

@@ -143,11 +143,11 @@ def _kind(sample: Mapping[str, Any], row: ModelRow) -> str | None:
     if own is None or not before:
         return None
     if sample["variant"] != "plain":
-        return "remembered" if sample["variant"] == "blank" and own and not row.collapsed else None
+        return "remembered" if sample["variant"] == "blank" and own and not row.is_wreck else None
     if row.role == "relearned":
         came_back = private_forget and own and sample["parent_right"] is False
         return "came_back" if came_back else None
-    if row.collapsed:
+    if row.is_wreck:
         return "wrecked" if not own and sample["slice"].startswith("keep:") else None
     if private_forget:
         return "still_there" if own else "forgotten"

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offside_eval.compare import Candidate, Comparison, ModelRow, SettingComparison, Trajectory
 from offside_eval.compare.by_scope import PREFIX, in_words
+from offside_eval.compare.models import CONTROLS
+from offside_eval.compare.rows import told_apart
 from offside_eval.compare.show import name
+from offside_eval.report.palette import Palette, Style
 from offside_eval.statistics import Interval
-
-COLORS = ("#2f6fde", "#e07a1f", "#12906a", "#b1469f", "#c9960c", "#3aa3c9", "#d1495b", "#6b7f2a")
-"""One a method, in the order of their names: told apart by colour-blind readers too, on light and dark."""
-SYMBOLS = ("circle", "square", "triangle-up", "diamond", "pentagon", "cross", "triangle-down", "hexagon")
-CONTROL_COLOR = "#8a8f98"
-CONTROL_SYMBOL = "star-diamond"
-
-
-@dataclass(frozen=True)
-class Style:
-    """How one method (or the controls) is drawn everywhere."""
-
-    color: str
-    symbol: str
 
 
 @dataclass(frozen=True)
@@ -148,25 +137,9 @@ def _span(intervals: Sequence[Interval], low: float, high: float) -> tuple[float
     return min(low, min(ends) - 0.05), max(high, max(ends) + 0.05)
 
 
-def styles(comparison: Comparison) -> Mapping[str, Style]:
-    """A style a method, by name; models without a method go by their label."""
-    names = sorted({origin(row) for row in comparison.rows()} - {"retain_only", "vanilla", "base"})
-    return {n: Style(COLORS[i % len(COLORS)], SYMBOLS[i % len(SYMBOLS)]) for i, n in enumerate(names)}
-
-
-def origin(row: ModelRow) -> str:
-    """What a row is coloured by: its method, or that of the model it was relearned from."""
-    return (row.parent if row.role == "relearned" else row.model.method) or row.label
-
-
-def style_of(row: ModelRow, known: Mapping[str, Style]) -> Style:
-    """The style of a row; controls share one."""
-    return known.get(origin(row), Style(CONTROL_COLOR, CONTROL_SYMBOL))
-
-
 def scatters(comparison: Comparison) -> list[Scatter]:
     """A chart for each setting in which an unlearned model has both numbers."""
-    known, found = styles(comparison), []
+    palette, found = Palette(comparison), []
     for setting in comparison.settings.values():
         points = []
         for row in [*setting.controls, *setting.rows]:
@@ -174,7 +147,7 @@ def scatters(comparison: Comparison) -> list[Scatter]:
             if row.role == "relearned" or x is None or y is None:
                 continue
             control = row in setting.controls
-            points.append(Point(name(row), style_of(row, known), x, y, control, bool(row.collapsed)))
+            points.append(Point(name(row), palette.of(row), x, y, control, bool(row.collapsed)))
         if any(not p.control for p in points):
             found.append(Scatter(setting.name, setting.summary, points))
     return found
@@ -186,7 +159,7 @@ def trades(comparison: Comparison) -> list[Trade]:
     Sets are those asked as the forgotten records were (with pictures or without), the general questions, and those that
     suffered most where methods are ranked.
     """
-    known, found = styles(comparison), []
+    palette, found = Palette(comparison), []
     for setting in comparison.settings.values():
         rows = [row for c in setting.candidates for run in c.runs for row in run.points]
         keys = dict.fromkeys(key for row in rows for key in row.quantities if key.startswith(PREFIX))
@@ -199,7 +172,7 @@ def trades(comparison: Comparison) -> list[Trade]:
                 path
                 for candidate in setting.candidates
                 for nth, run in enumerate(candidate.runs)
-                if (path := _path(candidate, nth, run, key, known)) is not None
+                if (path := _path(candidate, nth, run, key, palette)) is not None
             ]
             if paths:
                 chart = f"trade-{setting.name}-{key.removeprefix(PREFIX).replace('/', '-')}"
@@ -222,7 +195,7 @@ def _worst_sets(setting: SettingComparison) -> set[str]:
     return {f"{PREFIX}{row.quantity('keeping').of}" for row in setting.rows if row.on_curve}
 
 
-def _path(candidate: Candidate, nth: int, run: Trajectory, key: str, known: Mapping[str, Style]) -> Track | None:
+def _path(candidate: Candidate, nth: int, run: Trajectory, key: str, palette: Palette) -> Track | None:
     points = [
         (row, x, y)
         for row in run.points
@@ -233,7 +206,7 @@ def _path(candidate: Candidate, nth: int, run: Trajectory, key: str, known: Mapp
     label = candidate.label if len(candidate.runs) == 1 else f"{candidate.label}, seed {run.seed}"
     return Track(
         label,
-        style_of(points[-1][0], known),
+        palette.of(points[-1][0]),
         [0 if row is run.points[0] and row.is_control else row.model.steps or 0 for row, _, _ in points],
         [x for _, x, _ in points],
         [y for _, _, y in points],
@@ -253,7 +226,7 @@ def _forgetting(row: ModelRow) -> Interval | None:
 
 def curves(comparison: Comparison) -> list[CurvePanel]:
     """Relearning curves, with the models before relearning at step 0 and retain-only as control."""
-    known = styles(comparison)
+    families = _named(_families(comparison), comparison)
     panels = (
         ("knows", "The old rumour", "forgotten claims answered again"),
         ("correction_learnt", "The correction, on its own picture", "corrections answered"),
@@ -261,7 +234,7 @@ def curves(comparison: Comparison) -> list[CurvePanel]:
     )
     found = []
     for key, title, y_title in panels:
-        lines = [c for group in _families(comparison) if (c := _curve(key, group, known))]
+        lines = [c for name, style, group in families if (c := _curve(key, group, name, style))]
         if any(not c.control for c in lines):
             found.append(CurvePanel(key, title, y_title, lines))
     return found
@@ -278,29 +251,48 @@ def _families(comparison: Comparison) -> list[list[ModelRow]]:
     return [sorted(rows, key=lambda r: r.model.steps or 0) for rows in families.values()]
 
 
-def _curve(key: str, rows: Sequence[ModelRow], known: Mapping[str, Style]) -> Curve | None:
+def _named(families: Sequence[list[ModelRow]], comparison: Comparison) -> list[tuple[str, Style, list[ModelRow]]]:
+    """Each family with its name and style; those of one method (from two settings) are told apart by their folder."""
+    palette, parents = Palette(comparison), comparison.models.parents
+    by_name: dict[str, list[list[ModelRow]]] = {}
+    for rows in families:
+        by_name.setdefault(palette.name(rows[0]), []).append(rows)
+    found, spare = [], 0
+    for label, alike in by_name.items():
+        ends = told_apart([parents[rows[0].model.digest] for rows in alike]) if len(alike) > 1 else [""]
+        for nth, (rows, end) in enumerate(zip(alike, ends, strict=True)):
+            shown = label.replace("_", "-") if _is_control(rows[0]) else label
+            style = palette.spare(spare) if nth else palette.of(rows[0])
+            spare += bool(nth)
+            found.append((f"{shown} ({end})" if len(alike) > 1 else shown, style, rows))
+    return found
+
+
+def _is_control(row: ModelRow) -> bool:
+    return row.parent in CONTROLS
+
+
+def _curve(key: str, rows: Sequence[ModelRow], label: str, style: Style) -> Curve | None:
     points = [(0, rows[0].figure(f"before/{key}").interval)] + [
         (r.model.steps or 0, r.figure(key).interval) for r in rows
     ]
     scored = [(steps, value) for steps, value in points if value is not None]
     if len(scored) < 2:
         return None
-    control = rows[0].parent in ("retain_only", "vanilla", "base")
-    label = (rows[0].parent or rows[0].label).replace("_", "-" if control else "_")
     steps, values = zip(*scored, strict=True)
-    return Curve(label, style_of(rows[0], known), steps, values, control)
+    return Curve(label, style, steps, values, _is_control(rows[0]))
 
 
 def twins(comparison: Comparison) -> list[TwinRow]:
     """Remembered and read, of all models and controls of the setting made for visual rumours."""
-    known = styles(comparison)
+    palette = Palette(comparison)
     for setting_name in ("visual-rumor", *comparison.settings):
         setting = comparison.settings.get(setting_name)
         all_rows = [] if setting is None else [*setting.rows, *setting.controls]
         rows = [
             TwinRow(
                 name(row),
-                style_of(row, known),
+                palette.of(row),
                 row.figure("remembered").interval,
                 row.figure("read").interval,
                 setting is not None and row in setting.controls,

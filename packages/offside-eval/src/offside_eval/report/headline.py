@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from offside_eval.compare import Comparison, ModelRow, SettingComparison
 from offside_eval.compare.quantities import difference
-from offside_eval.compare.show import name, number
+from offside_eval.compare.show import name, number, seeds_collapsed
 from offside_eval.compare.views import leading, numbers, told
 from offside_eval.findings import Finding
 
@@ -20,7 +20,7 @@ class Leader:
         setting: Name of the setting.
         row: The model; null when none is left to rank.
         lead: How clearly it leads, as a sentence.
-        collapsed: Names of the models that collapsed.
+        collapsed: Names of the models that collapsed, with how many of their seeds did.
         compared: How many unlearned models there are.
         views: What the model stopped doing and what it still does, in words; empty with one view only.
         forgot: Name of the quantity that leads: the least forgotten view.
@@ -53,7 +53,7 @@ class Headline:
 
 def headline(comparison: Comparison, findings: Sequence[Finding]) -> Headline:
     """Sum a comparison up; collapsed models never lead."""
-    leaders = [_leader(s) for s in comparison.settings.values() if any(r.role != "relearned" for r in s.rows)]
+    leaders = [_leader(s) for s in comparison.settings.values() if any(r.ranks for r in s.rows)]
     sentences = [_sentence(leader) for leader in leaders]
     verdicts = {v: sum(f.verdict == v for f in findings) for v in ("seen", "not seen", "can't tell")}
     counts = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items() if n)
@@ -62,9 +62,9 @@ def headline(comparison: Comparison, findings: Sequence[Finding]) -> Headline:
 
 
 def _leader(setting: SettingComparison) -> Leader:
-    compared = [r for r in setting.rows if r.role != "relearned"]
+    compared = [r for r in setting.rows if r.ranks]
     ranked = [r for r in setting.ranked if r.quantity("balance").compute is not None]
-    collapsed = [name(r) for r in compared if r.collapsed]
+    collapsed = [name(r) + (f" ({of})" if (of := seeds_collapsed(r)) else "") for r in compared if r.collapsed]
     best = ranked[0] if ranked else None
     words, forgot = (told(best), leading(best)) if best else ("", "forgetting")
     most = max(ranked, key=_kept, default=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import groupby
@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
 from offside_eval.compare.kinds import kind_rows
+from offside_eval.compare.models import CONTROLS, Model
+from offside_eval.compare.rows import on_curve
 from offside_eval.compare.show import (
     TWINS,
     VISUAL,
     Column,
     columns_of,
+    how_collapsed,
     interval,
     level_rows,
     name,
@@ -28,6 +31,7 @@ from offside_eval.findings import Finding
 from offside_eval.report import charts, interactive
 from offside_eval.report.cases import KINDS, Case
 from offside_eval.report.headline import Headline
+from offside_eval.report.palette import Palette
 
 if TYPE_CHECKING:
     import jinja2
@@ -82,7 +86,7 @@ def render(page: Page) -> str:
             twins=twins,
             twin_table=_twin_table(page.comparison),
             twin_columns=TWINS,
-            legend=charts.styles(page.comparison),
+            legend=Palette(page.comparison).legend,
             kinds=[k for k in KINDS.values() if any(c.kind is k for c in page.cases)],
             provenance=Provenance(page.comparison),
             charts_json=_script_json(drawn),
@@ -101,6 +105,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"number": number, "interval": interval, "name": name, "remark": remark}
+    environment.filters |= {"how_collapsed": how_collapsed}
     environment.globals |= {"forest": Forest.of, "gauge": gauge}
     return environment
 
@@ -211,11 +216,39 @@ class Provenance:
             }
             for m in comparison.models.members
         ]
+        self.asked = _asked(comparison)
         keys = ("suite", "generation", "device", "dtype", "batch_size", "image_backend", "seed")
         self.options = {k: v for k in keys if (v := _distinct([m.to_json()[k] for m in metas]))}
         self.versions = _distinct([m.versions for m in metas])
         self.answers = sum(r.samples.height for r in results)
         self.skipped = sum(r.samples[comparison.metric].null_count() for r in results if comparison.metric in r.metrics)
+
+
+def _asked(comparison: Comparison) -> str:
+    """What was evaluated, in words: `5 methods (11 runs, 75 points), 2 relearned runs and 3 controls`."""
+    members = comparison.models.members
+    unlearned = [m for m in members if m.role == "unlearned"]
+    methods = {m.method or m.digest for m in unlearned}
+    points = sum(on_curve(m) for m in unlearned)
+    runs = [_told(len(_runs(unlearned)), "run"), *([_told(points, "point")] if points else [])]
+    said = [f"{_told(len(methods), 'method')} ({', '.join(runs)})"] if methods else []
+    for count, what in (
+        (len(_runs([m for m in members if m.role == "relearned"])), "relearned run"),
+        (sum(m.role == "unknown" for m in members), "model of unknown making"),
+        (sum(m.role in CONTROLS for m in members), "control"),
+    ):
+        said += [_told(count, what)] if count else []
+    return f"{', '.join(said[:-1])} and {said[-1]}" if said[1:] else "".join(said)
+
+
+def _runs(models: Iterable[Model]) -> set[str]:
+    """The runs that models are of: the points of a curve are one."""
+    return {str(m.run_folder) for m in models}
+
+
+def _told(n: int, what: str) -> str:
+    head, of, rest = what.partition(" of ")
+    return f"{n} {head}{'s' if n != 1 else ''}{of}{rest}"
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_eval.report.charts import CONTROL_COLOR, CurvePanel, Scatter, Trade, TwinRow
+from offside_eval.report.charts import CurvePanel, Scatter, Trade, TwinRow
 from offside_eval.report.labels import PLACES, place_labels
+from offside_eval.report.palette import CONTROL_COLOR
 from offside_eval.statistics import Interval
 
 if TYPE_CHECKING:
