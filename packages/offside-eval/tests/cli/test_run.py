@@ -44,7 +44,8 @@ def test_results_go_to_stdout_and_the_rest_to_stderr(command: list[str], tmp_pat
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (["--metrics", "value_mach"], "Did you mean 'value_match'"),
+        (["--metrics", "value_mach"], "--metrics is given 2 times, and takes one value"),
+        (["--role", "vanila"], "'vanila' is not one of"),
         (["--only", "subject=nobody"], "nobody"),
         (["--only", "colour=red"], "--only takes"),
         (["--batch-size", "0"], "batch_size must be at least 1"),
@@ -62,6 +63,13 @@ def test_wrong_usage_exits_2_without_a_traceback(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_metric_is_named(command: list[str]) -> None:
+    command[command.index("--metrics") + 1] = "value_mach"
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2, done.output
+    assert "Did you mean 'value_match'" in done.stderr
 
 
 def test_the_table_leaves_out_what_says_the_same_twice() -> None:

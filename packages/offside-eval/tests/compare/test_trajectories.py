@@ -150,7 +150,7 @@ def test_seeds_make_one_row(controls: list[Results], make_curve: Any) -> None:
     setting = compare([*controls, *make_curve("npo"), *make_curve("npo", worse, seed=1)]).settings["complete"]
     (row,) = setting.rows
     assert row.seeds == (0, 1)
-    assert remark(row) == "collapsed, at forgetting 0.95, 2 seeds"
+    assert remark(row) == "1 of 2 seeds collapsed, at forgetting 0.95, 2 seeds"
     (candidate,) = setting.candidates
     name = "keeping/multimodal/retain"
     ends = [run.at(0.5)[name].value for run in candidate.runs]
