@@ -288,7 +288,7 @@ def run_case(case: Case, source: Path, folder: Path) -> Outcome:
         problems.append(f"the first run {first}: {told}")
     if (second == "finished") == case.stays:
         problems.append(f"the second run {second}: {said}")
-    return Outcome(case.command, case.name, first, second, waited, told, problems)
+    return Outcome(case.command, case.name, first, second, waited, told.replace(str(folder), "DATASET"), problems)
 
 
 def _annotated(studio: FakeLabelStudio) -> None:

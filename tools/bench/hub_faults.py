@@ -177,7 +177,7 @@ def run_case(case: Case, released: Path, work: Path) -> Outcome:
             problems.append(f"the first run {first}: {message}")
         if (second == "finished") == case.stays:
             problems.append(f"the second run {second}: {said}")
-    message = message.replace(str(work / "user"), "HOME")
+    message = message.replace(str(work / "user"), "HOME").replace(str(work_out), "out")
     return Outcome(case.command, case.name, first, second, sum(waits), message, problems)
 
 
