@@ -59,7 +59,10 @@ class Workers(Generic[Context]):
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
-        prepare = functools.partial(_remember, _shared(self._context)) if self._count > 1 else None
+        prepare = None
+        if self._count > 1:
+            prepare = functools.partial(_remember, _shared(self._context))
+            del self._context  # Each process has its own.
         self._pool = self._open.enter_context(process_pool(self._count, prepare))
         return self
 
@@ -144,9 +147,9 @@ def _shared(context: Any) -> ctypes.Array[ctypes.c_char]:
     What goes to a process when it starts goes through a pipe: if that holds less and the process dies before it reads,
     the parent would wait forever.
     """
-    packed = bytes(ForkingPickler.dumps(context))
+    packed = ForkingPickler.dumps(context)
     shared = multiprocessing.get_context("spawn").RawArray(ctypes.c_char, len(packed))
-    shared.raw = packed
+    memoryview(shared).cast("B")[:] = packed  # No second copy of what may be large.
     return shared
 
 

@@ -153,7 +153,7 @@ class Record:
         """Rebuild a record from a row; its image is any `RecordImage`, or a mapping of bytes and path."""
         values = {name: row[name] for name in _RECORD_FIELDS}
         for name, nested in (("value", ClaimValue), ("source_record", SourceRecord), ("image", EncodedImage)):
-            if isinstance(values[name], Mapping):
+            if values[name] is not None and isinstance(values[name], Mapping):
                 values[name] = nested(**values[name])
         values["sources"] = tuple(Source(**s) for s in values["sources"]) if values["sources"] else ()
         values["annotations"] = tuple(Annotation(**a) for a in values["annotations"]) if values["annotations"] else ()

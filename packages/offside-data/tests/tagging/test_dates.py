@@ -60,3 +60,7 @@ def test_slashes_are_read_where_only_one_order_fits() -> None:
 def test_every_date_is_read_back(date: datetime.date) -> None:
     text = f"{date:%B} {date.day}, {date.year:04}"
     assert [d.date for d in find_dates(text)] == [date]
+
+
+def test_raised_digits_are_no_month_and_no_fault() -> None:
+    assert find_dates("On ²²² 1, 2020") == []

@@ -109,9 +109,9 @@ def make_questions(folder: str | Path, *, seed: int = 0, only: Only = "missing")
     forms = Forms(known, dataset.taxonomy, seed=seed, names=names, images=images)
     total = len(known)
     del claims, known
-    context = _Context(forms, dataset.taxonomy, only == "all")
-    with Workers(context, worth_sharing(total)) as workers:
-        ambiguous = _ambiguous_in_text(dataset, texts.records, context, workers)
+    with Workers(_Context(forms, dataset.taxonomy, only == "all"), worth_sharing(total)) as workers:
+        del forms  # Where several processes share the work each has its own.
+        ambiguous = _ambiguous_in_text(dataset, texts.records, workers)
         return _fill(dataset, texts, ambiguous, workers, f"questions --only {only} --seed {seed}")
 
 
@@ -217,9 +217,7 @@ def _tally(before: list[Record], after: list[Record]) -> _Tally:
 _ASKED = (*forms_module.READ, "question_paraphrases")
 
 
-def _ambiguous_in_text(
-    dataset: OffsideDataset, new: pl.DataFrame, context: _Context, workers: Workers[_Context]
-) -> frozenset[Words]:
+def _ambiguous_in_text(dataset: OffsideDataset, new: pl.DataFrame, workers: Workers[_Context]) -> frozenset[Words]:
     """What several text records ask in the same words although their answers differ, once all have their forms."""
     import polars as pl
 
@@ -231,10 +229,14 @@ def _ambiguous_in_text(
         "asked"
     )
     several = each.filter(pl.col("asked").is_duplicated())["row"].unique().sort()
-    records = records_of(texts[several.to_list()], PictureStore())
-    return ambiguous_texts(
-        ((record, context.forms.texts_of(record, anew=context.anew)) for record in records), context.taxonomy
-    )
+    few = texts[several.to_list()]
+    told = itertools.chain.from_iterable(workers.map(_texts_of, few.iter_slices(ROWS_PER_BATCH)))
+    return ambiguous_texts(zip(records_of(few, PictureStore()), told, strict=True), dataset.taxonomy)
+
+
+def _texts_of(context: _Context, rows: pl.DataFrame) -> list[tuple[str, ...]]:
+    """Of each record, the texts that will ask for its answer."""
+    return [context.forms.texts_of(record, anew=context.anew) for record in records_of(rows, PictureStore())]
 
 
 def _hash_texts(context: _Context, rows: pl.DataFrame) -> pl.Series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import hashlib
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -43,18 +44,22 @@ class Pool:
         """All values, those first that a record draws first."""
         key = hashlib.blake2b(f"{self._seed} wrong answers {record_id}".encode(), digest_size=9).digest()
         places, order = self._rings[key[0] % _RINGS]
-        start = bisect.bisect_left(places, key[1:])
+        start = bisect.bisect_left(places, int.from_bytes(key[1:]))
         for number in range(len(order)):
             yield self._values[order[(start + number) % len(order)]]
 
     @cached_property
-    def _rings(self) -> list[tuple[list[bytes], list[int]]]:
+    def _rings(self) -> list[tuple[array[int], array[int]]]:
+        """Of each ring the places, ascending, and which value stands at each: as plain numbers, there are so many."""
         rings = []
         for ring in range(_RINGS):
             key = f"{self._seed} {ring}".encode()
-            hashes = [hashlib.blake2b(v.text.encode(), key=key, digest_size=8).digest() for v in self._values]
-            order = sorted(range(len(hashes)), key=lambda i: (hashes[i], i))
-            rings.append(([hashes[i] for i in order], order))
+            hashes = [
+                int.from_bytes(hashlib.blake2b(value.text.encode(), key=key, digest_size=8).digest())
+                for value in self._values
+            ]
+            order = sorted(range(len(hashes)), key=hashes.__getitem__)
+            rings.append((array("Q", map(hashes.__getitem__, order)), array("I", order)))
         return rings
 
 

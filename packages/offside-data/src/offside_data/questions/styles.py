@@ -20,11 +20,13 @@ import yaml
 from offside_data.schema import ClaimValue, ValueKind
 from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import month_names
+from offside_data.tagging.digits import KNOWN, masked
 from offside_data.tagging.wording import counted_nouns
 from offside_data.tagging.words import fold
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+|['’\u00a0\u202f ]\d{3}(?!\d))*")
 _DIGITS = re.compile(r"\d+")
+_BEFORE_UNIT = re.compile(r"(?<=\d)-?(?=[^\W\d])")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _PLURALS = ((re.compile(r"ies\b"), "y"), (re.compile(r"(?<=[a-z])s\b"), ""))
 _LETTERS = 5
@@ -381,13 +383,25 @@ def _units() -> dict[str, str]:
     return {word: words[0] for words in _data()["units"] for word in words} | counted_nouns()
 
 
+@functools.cache
+def _known_units() -> frozenset[str]:
+    return frozenset(_units().values())
+
+
+@functools.cache
+def _short_units() -> tuple[tuple[re.Pattern[str], str], ...]:
+    listed = _data()["short_units"].items()
+    return tuple((re.compile(rf"(?<![^\W\d_])(?:{short})(?![^\W_])\.?", re.I), words) for short, words in listed)
+
+
 def _spelled_out(text: str) -> str:
     """The text without short forms of several words: `27 y/o` is `27 years old`."""
-    for short, words in _data()["short_units"].items():
-        text = re.sub(rf"(?<![^\W\d_])(?:{short})(?![^\W_])\.?", words, text, flags=re.I)
+    for short, words in _short_units():
+        text = short.sub(words, text)
     return text
 
 
+@functools.lru_cache(maxsize=KNOWN)
 def same_unit(word: str) -> str:
     """A word without regard to case, marks and the ways to write a unit."""
     plain = fold(word).strip(".,;:!?()").replace(".", "")
@@ -401,21 +415,32 @@ def without_unit(value: str, after: str) -> str:
         value: The text.
         after: What stands behind it.
     """
-    words = re.sub(r"(?<=\d)-?(?=[^\W\d])", " ", _spelled_out(value)).replace("-old", " old").split()
-    follow = [same_unit(word) for word in after.split()]
+    # Which digits a number has doesn't matter, unless the sentence goes on with one.
+    number = _words_of_unit(value if any(map(str.isdigit, after)) else masked(value), after)
+    return " ".join(_words_of(value)[:-number]) if number else value
+
+
+@functools.lru_cache(maxsize=KNOWN)
+def _words_of_unit(value: str, after: str) -> int:
+    """How many words at the end of a value the sentence goes on with."""
+    words, follow = _words_of(value), [same_unit(word) for word in after.split()]
     for number in range(min(len(words) - 1, len(follow)), 0, -1):
         if [same_unit(word) for word in words[-number:]] == follow[:number]:
-            return " ".join(words[:-number])
-    return value
+            return number
+    return 0
 
 
+def _words_of(value: str) -> list[str]:
+    return _BEFORE_UNIT.sub(" ", _spelled_out(value)).replace("-old", " old").split()
+
+
+@functools.lru_cache(maxsize=KNOWN)
 def repeats_unit(sentence: str) -> bool:
     """Whether a sentence says a unit twice running: `____ yrs years old`."""
     words = [same_unit(word) for word in _spelled_out(sentence).split()]
-    known = set(_units().values())
     return any(
         words[place : place + length] == words[place + length : place + 2 * length]
-        and known.issuperset(words[place:][:length])
+        and _known_units().issuperset(words[place:][:length])
         for length in (1, 2)
         for place in range(len(words) - 2 * length + 1)
     )

@@ -10,17 +10,16 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from offside_data.schema import ValueKind
 from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import MONTHS, find_dates
+from offside_data.tagging.digits import KNOWN, Stretch, masked
 from offside_data.tagging.pattern import MEASURED, Pattern
 from offside_data.tagging.wording import Doubt, accented, doubt_of, doubtful_phrase, guess, phrases, plain, words_of
 from offside_data.tagging.words import find_names, word_list
-
-Stretch = tuple[int, int]
-"""Where something starts and ends in a text."""
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
 _HARMLESS_SIGNS = frozenset(".,;:!'\"’‘“”„«»()[]*_`\u200b\ufeff\u00ad")
@@ -79,26 +78,54 @@ def leftovers(
         pattern: How answers of its attribute are worded.
         region: The part of the text to look at; the rest of it is a phrasing of the attribute.
     """
+    seen = _seen(masked(text), tuple(taken), kind, pattern, region)
+    if seen.phrase is not None:
+        yield Leftover(text[slice(*seen.phrase)], "condition", is_beside=False)
+    if seen.guess is not None:
+        yield Leftover(text[slice(*seen.guess)], "approximation", is_beside=False)
+    asides = _Asides(text, kind, pattern) if seen.pieces else None
+    for piece in seen.pieces:
+        assert asides is not None
+        # Somebody's name is no doubt; "Crore" in "10 Crore" would be one.
+        is_name = piece.doubt == "unknown" and not piece.is_compound and asides.name(piece.stretch)
+        if not is_name and not asides.explain(piece.stretch):
+            yield Leftover(text[slice(*piece.stretch)], piece.doubt, piece.is_beside)
+
+
+class _Piece(NamedTuple):
+    """A token that makes a value doubtful unless it is part of an aside."""
+
+    stretch: Stretch
+    doubt: Doubt
+    is_beside: bool
+    is_compound: bool
+
+
+class _Seen(NamedTuple):
+    """What stands beside a value: a doubtful phrase, a guess, and pieces."""
+
+    phrase: Stretch | None = None
+    guess: Stretch | None = None
+    pieces: tuple[_Piece, ...] = ()
+
+
+@lru_cache(maxsize=KNOWN)
+def _seen(text: str, taken: tuple[Stretch, ...], kind: ValueKind, pattern: Pattern, region: Stretch) -> _Seen:
+    """What of a text may make a value doubtful; the same for all texts that differ in their digits alone."""
     tokens = [match for match in _TOKEN.finditer(text, *region) if not _within(match.span(), taken)]
     if all(match.group() in _HARMLESS_SIGNS for match in tokens):
-        return
-    if (phrase := doubtful_phrase(text, *region)) is not None:
-        yield Leftover(phrase, "condition", is_beside=False)
-    guessed = guess(text, *region)
+        return _Seen()
+    phrase, guessed = doubtful_phrase(text, *region), guess(text, *region)
     if guessed is not None:
-        yield Leftover(guessed.group(), "approximation", is_beside=False)
         tokens = [match for match in tokens if not _within(match.span(), [guessed.span()])]
-    asides: _Asides | None = None
+    pieces = []
     for match in tokens:
         beside = _between(text, match.span(), taken)
         doubt = _doubt_of_token(match, beside, taken, kind, pattern)
-        if doubt is None:
-            continue
-        asides = asides or _Asides(text, kind, pattern)
-        # Somebody's name is no doubt; "Crore" in "10 Crore" would be one.
-        is_name = doubt == "unknown" and not _is_compound(match, beside, taken, kind) and asides.name(match.span())
-        if not is_name and not asides.explain(match.span()):
-            yield Leftover(match.group(), doubt, beside is not None)
+        if doubt is not None:
+            is_compound = _is_compound(match, beside, taken, kind)
+            pieces.append(_Piece(match.span(), doubt, beside is not None, is_compound))
+    return _Seen(phrase and phrase.span(), guessed and guessed.span(), tuple(pieces))
 
 
 class _Asides:

@@ -6,12 +6,13 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from offside_data.tagging.digits import KNOWN, Stretch, masked
 from offside_data.tagging.numbers import DIGIT_WORDS, DIGITS, NUMBER_WORDS, parse_digits, parse_number_words
 from offside_data.tagging.spelled import LANGUAGES, spelled_before
 from offside_data.tagging.words import fold
@@ -62,28 +63,14 @@ class _Scale:
 
 def find_amounts(text: str) -> list[Amount]:
     """Amounts and terms in order; a number counts with a currency, or a word such as *million* or *k*."""
-    found = [a for a in map(_amount, _number_pattern().finditer(text)) if a is not None]
-    found += [a for a in _spelled(text) if not any(a.start < f.end and f.start < a.end for f in found)]
-    for term, pattern in _terms():
-        for match in pattern.finditer(text):
-            if not any(match.start() < a.end and a.start < match.end() for a in found):
-                number = 0.0 if term == FREE else None
-                found.append(Amount(number, None, term, match.group(), *match.span()))
+    places = _places(masked(text))
+    found = [a for a in (_amount(text, place) for place in places.numbers) if a is not None]
+    spelled = [Amount(number, code, None, text[start:end], start, end) for number, code, start, end in places.spelled]
+    found += [a for a in spelled if not any(a.start < f.end and f.start < a.end for f in found)]
+    for term, start, end in places.terms:
+        if not any(start < a.end and a.start < end for a in found):
+            found.append(Amount(0.0 if term == FREE else None, None, term, text[start:end], start, end))
     return sorted(found, key=lambda a: a.start)
-
-
-def _spelled(text: str) -> Iterator[Amount]:
-    """Amounts whose number is in words of another language than English: `zehn Millionen Euro`."""
-    for word in _spelled_pattern().finditer(text):
-        scale = _scales()[fold(word.group())]
-        for language in LANGUAGES.intersection(scale.languages):
-            spelled = spelled_before(text, word.start(), language)
-            match = _after_pattern().match(text, word.start())
-            if spelled is not None and match is not None and not match["more"]:
-                number, start = spelled
-                code = match["after"] and _code(match["after"])
-                yield Amount(number * scale.factor, code, None, text[start : match.end()], start, match.end())
-                break
 
 
 def is_small_change(number: float, currency: str | None) -> bool:
@@ -92,7 +79,69 @@ def is_small_change(number: float, currency: str | None) -> bool:
     return 0 < number <= small
 
 
-def _amount(match: re.Match[str]) -> Amount | None:
+def _amount(text: str, place: _Place) -> Amount | None:
+    number, doubt, digits = place.number, place.doubt, place.digits and text[slice(*place.digits)]
+    if digits:
+        number = parse_digits(digits, scaled=place.factor is not None, decimal=place.decimal)
+    number += place.added
+    if place.factor is not None:
+        number = round(number * place.factor, 2)  # To cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
+    if not math.isfinite(number):
+        return None
+    if digits and place.is_indian and place.currency != "INR":
+        doubt = f"{digits!r} is grouped as rupees are"
+    return Amount(number, place.currency, None, text[place.start : place.end], place.start, place.end, doubt)
+
+
+# ---------------------------------------------------------------------------------------------
+# Where amounts stand
+
+
+class _Place(NamedTuple):
+    """Where an amount stands, and what can be said of it whatever its digits are.
+
+    Args:
+        start: Where it starts, a sign before it included.
+        end: Where it ends.
+        digits: Where its digits stand; null if there are none.
+        number: What its words say if it has no digits.
+        added: What `and a half` or `point five` adds.
+        factor: By what a word behind it multiplies; null if there is none.
+        decimal: The sign before decimals.
+        currency: ISO 4217 code, null if none is certain.
+        doubt: Why the number isn't certain; null if it is.
+        is_indian: Whether its digits are grouped as rupees are.
+    """
+
+    start: int
+    end: int
+    digits: Stretch | None
+    number: float
+    added: float
+    factor: float | None
+    decimal: str
+    currency: str | None
+    doubt: str | None
+    is_indian: bool
+
+
+class _Places(NamedTuple):
+    """Where amounts may stand in a text: numbers; those spelled in other languages with their currency; terms."""
+
+    numbers: tuple[_Place, ...]
+    spelled: tuple[tuple[float, str | None, int, int], ...]
+    terms: tuple[tuple[str, int, int], ...]
+
+
+@lru_cache(maxsize=KNOWN)
+def _places(text: str) -> _Places:
+    """Where amounts may stand; the same for all texts that differ in their digits alone."""
+    numbers = (place for place in map(_place, _number_pattern().finditer(text)) if place is not None)
+    terms = ((term, *match.span()) for term, pattern in _terms() for match in pattern.finditer(text))
+    return _Places(tuple(numbers), tuple(_spelled(text)), tuple(terms))
+
+
+def _place(match: re.Match[str]) -> _Place | None:
     text, start = match.string, match.start()
     sign = _before_pattern().search(text, max(0, start - _LONGEST_SIGN), start)
     rest = _after_pattern().match(text, match.end())
@@ -105,34 +154,44 @@ def _amount(match: re.Match[str]) -> Amount | None:
     codes = {_code(said) for said in (sign and sign[1], rest["after"]) if said}
     code = next(iter(codes)) if len(codes) == 1 else None
     scale = _scales()[word] if word else None
-    number = _number(match, rest, scale, code)
-    if not math.isfinite(number):
+    if match["fraction"] and scale is None:
         return None
     doubt = f"it names several currencies, {', '.join(sorted(codes))}" if len(codes) > 1 else None
     if scale and scale.because and code not in (scale.by_currency or {}):
         doubt = f"{rest['scale']!r} may be {scale.because}"
-    if match["fraction"] and scale is None:
-        return None
-    if match["digits"] and _is_indian(match["digits"]) and code != "INR":
-        doubt = f"{match['digits']!r} is grouped as rupees are"
-    start, end = sign.start() if sign else start, rest.end()
-    return Amount(number, code, None, text[start:end], start, end, doubt)
+    return _Place(
+        start=sign.start() if sign else start,
+        end=rest.end(),
+        digits=match.span("digits") if match["digits"] else None,
+        number=_in_words(match),
+        added=sum((_fraction(said) for said in (match["fraction"], rest["more"]) if said), 0.0),
+        factor=None if scale is None else (scale.by_currency or {}).get(code or "", scale.factor),
+        decimal=_decimal(rest, scale, code),
+        currency=code,
+        doubt=doubt,
+        is_indian=bool(match["digits"]) and _is_indian(match["digits"]),
+    )
 
 
-def _number(match: re.Match[str], rest: re.Match[str], scale: _Scale | None, code: str | None) -> float:
-    """The value of a number and what follows it, in a currency."""
+def _in_words(match: re.Match[str]) -> float:
+    """What a number says in words; 0 if it is in digits."""
     if match["part"]:
-        number = _PARTS[re.sub(r"\s+", " ", match["part"].lower())]
-    elif match["digits"]:
-        number = parse_digits(match["digits"], scaled=scale is not None, decimal=_decimal(rest, scale, code))
-    else:
-        number = parse_number_words(match["words"])
-    number += sum(_fraction(said) for said in (match["fraction"], rest["more"]) if said)
-    if scale is None:
-        return number
-    factor = (scale.by_currency or {}).get(code or "", scale.factor)
-    # Rounded to cents: 4.1 * 1e6 is 4099999.9999999995 in floats.
-    return round(number * factor, 2)
+        return _PARTS[re.sub(r"\s+", " ", match["part"].lower())]
+    return parse_number_words(match["words"]) if match["words"] else 0.0
+
+
+def _spelled(text: str) -> Iterator[tuple[float, str | None, int, int]]:
+    """Amounts whose number is in words of another language than English: `zehn Millionen Euro`."""
+    for word in _spelled_pattern().finditer(text):
+        scale = _scales()[fold(word.group())]
+        for language in LANGUAGES.intersection(scale.languages):
+            spelled = spelled_before(text, word.start(), language)
+            match = _after_pattern().match(text, word.start())
+            if spelled is not None and match is not None and not match["more"]:
+                number, start = spelled
+                code = match["after"] and _code(match["after"])
+                yield number * scale.factor, code, start, match.end()
+                break
 
 
 def _fraction(words: str) -> float:

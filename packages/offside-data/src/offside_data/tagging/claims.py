@@ -19,8 +19,9 @@ from offside_data.tagging.values import AFFIXES, answer_may_say, answer_states, 
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute, Taxonomy
 
-_TEXTS, _PAIRS = 2**15, 2**15
-"""How many texts, and pairs of a text and a value, are remembered of an attribute."""
+_WORDED_TEXTS, _MEASURED_TEXTS = 2**15, 2**12
+"""How many texts, and pairs of a text and a value, are remembered of an attribute: sentences with a number come back
+less often, and are soon read."""
 _WORDED = ("name", "text", "choice")
 """Kinds whose values are compared word by word, unless an attribute says how else they may be written."""
 _SLACK = 1e-6
@@ -62,13 +63,14 @@ class Texts:
         """Whether its values are compared as numbers or days."""
         self.worded = attribute.kind in _WORDED and not attribute.options
         """Whether its values are compared word by word."""
+        known = _MEASURED_TEXTS if self.measured else _WORDED_TEXTS
         read = self._measures if self.measured else folded_words if self.worded else lambda text: None
-        self.marks: Callable[[str], Marks] = functools.lru_cache(_TEXTS)(read)
+        self.marks: Callable[[str], Marks] = functools.lru_cache(known)(read)
         """The numbers, days or words of a text; null where they don't tell which values it states."""
-        self.states: Callable[[str, Claim], bool] = functools.lru_cache(_PAIRS)(self._states)
-        self.may_say: Callable[[str, Claim], bool] = functools.lru_cache(_PAIRS)(self._may_say)
+        self.states: Callable[[str, Claim], bool] = functools.lru_cache(known)(self._states)
+        self.may_say: Callable[[str, Claim], bool] = functools.lru_cache(known)(self._may_say)
         """As `tagging.values.answer_may_say`."""
-        self.mark_of_choice = functools.lru_cache(_TEXTS)(lambda text: self.mark_of(self._choice(text)))
+        self.mark_of_choice = functools.lru_cache(known)(lambda text: self.mark_of(self._choice(text)))
         """What `mark_of` says of the value that an option stands for."""
 
     def mark_of(self, value: ClaimValue) -> Mark:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from offside_data.tagging.dates import MONTHS
+from offside_data.tagging.digits import KNOWN, Stretch, masked
 from offside_data.tagging.wording import takes_back, words_of
 from offside_data.tagging.words import fold, is_abbreviation, word_list
-
-Stretch = tuple[int, int]
 
 _CUT = re.compile(
     r"(?P<end>[.!?;…]+)(?=\s|$)|\n+|(?P<comma>,)\s+|:\s+|[()]|\s+[–—-]+\s+"
@@ -40,6 +40,12 @@ def clauses(text: str, values: Sequence[Stretch]) -> list[Stretch]:
         text: The answer.
         values: Where values stand.
     """
+    return list(_cut(masked(text), tuple(values)))
+
+
+@lru_cache(maxsize=KNOWN)
+def _cut(text: str, values: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
+    """The clauses; the same in all texts that differ in their digits alone."""
     found: list[Stretch] = []
     start, goes_on = 0, False
     for match in [*_CUT.finditer(text), None]:
@@ -53,7 +59,7 @@ def clauses(text: str, values: Sequence[Stretch]) -> list[Stretch]:
             found.append((start, end))
         if match is not None:
             start, goes_on = match.end(), bool(found) and not match["end"] and "\n" not in match.group()
-    return found
+    return tuple(found)
 
 
 def _takes_back(text: str, clause: Stretch, values: Sequence[Stretch]) -> bool:

@@ -7,12 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from offside_data.tagging.digits import KNOWN, Stretch, masked
 from offside_data.tagging.words import fold
 
 MONTHS = (
@@ -63,26 +64,59 @@ def find_dates(text: str) -> list[FoundDate]:
     found: list[FoundDate] = []
     if not _TWO_DIGITS.search(text):  # Most texts: no year, no date.
         return found
-    for date, match in _candidates(text):
-        if date is not None and not any(match.start() < f.end and f.start < match.end() for f in found):
-            found.append(FoundDate(date, match.group(), *match.span()))
+    for date, start, end in _candidates(text):
+        if date is not None and not any(start < f.end and f.start < end for f in found):
+            found.append(FoundDate(date, text[start:end], start, end))
     return sorted(found, key=lambda f: f.start)
 
 
-def _candidates(text: str) -> Iterator[tuple[datetime.date | None, re.Match[str]]]:
-    for pattern in _PATTERNS:
-        for match in pattern.finditer(text):
-            month = match["month"]
-            number = int(month) if month.isdigit() else _months().get(fold(month), 0)
-            day = _DAYS[match["word"].lower()] if match.groupdict().get("word") else int(match["day"])
-            yield _date(_year(match["year"]), number, day), match
-    for match in _NUMERIC.finditer(text):
-        first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
+def _candidates(text: str) -> Iterator[tuple[datetime.date | None, int, int]]:
+    named, numeric = _places(masked(text))
+    for place in named:
+        yield _date(_year(text[slice(*place.year)]), *(_number(text, n) for n in (place.month, place.day))), *place.span
+    for place in numeric:
+        # Either may be the day.
+        year, first, second = (_number(text, n) for n in (place.year, place.day, place.month))
         day_first, month_first = _date(year, second, first), _date(year, first, second)
-        if match["sep"] == "." or month_first is None or day_first == month_first:
-            yield day_first or month_first, match
+        if place.is_day_first or month_first is None or day_first == month_first:
+            yield day_first or month_first, *place.span
         elif day_first is None:
-            yield month_first, match
+            yield month_first, *place.span
+
+
+def _number(text: str, part: int | Stretch) -> int:
+    return part if isinstance(part, int) else int(text[slice(*part)])
+
+
+class _Place(NamedTuple):
+    """Where a date stands, and its parts: where their digits stand, or what their words say."""
+
+    span: Stretch
+    year: Stretch
+    month: int | Stretch
+    day: int | Stretch
+    is_day_first: bool = True
+
+
+@lru_cache(maxsize=KNOWN)
+def _places(text: str) -> tuple[tuple[_Place, ...], tuple[_Place, ...]]:
+    """Where dates may stand, those that tell the day from the month and others; whatever digits a text has."""
+    named = (_place(match) for pattern in _PATTERNS for match in pattern.finditer(text))
+    numeric = (
+        _Place(match.span(), match.span("year"), match.span("second"), match.span("first"), match["sep"] == ".")
+        for match in _NUMERIC.finditer(text)
+    )
+    return tuple(named), tuple(numeric)
+
+
+def _place(match: re.Match[str]) -> _Place:
+    month, word = match["month"], match.groupdict().get("word")
+    return _Place(
+        span=match.span(),
+        year=match.span("year"),
+        month=match.span("month") if month.isdecimal() else _months().get(fold(month), 0),
+        day=_DAYS[word.lower()] if word else match.span("day"),
+    )
 
 
 def _year(digits: str) -> int:

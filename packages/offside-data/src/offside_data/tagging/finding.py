@@ -14,7 +14,7 @@ from offside_data.tagging.numbers import find_counts, find_lengths
 from offside_data.tagging.places import country_terms
 from offside_data.tagging.words import Span, find_names, find_places, folded_words, tokenize
 
-_KNOWN_TEXTS = 2**16
+_KNOWN_TEXTS = 2**14
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.accounting import Stretch, leftovers
+from offside_data.tagging.accounting import leftovers
 from offside_data.tagging.comparing import Options, core_of, same_value, spellings_of
+from offside_data.tagging.digits import Stretch
 from offside_data.tagging.finding import FoundValue
 from offside_data.tagging.longest import is_part_of_another
 from offside_data.tagging.pattern import Pattern

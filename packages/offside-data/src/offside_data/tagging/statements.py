@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.accounting import Leftover, Stretch, leftovers, other_count, spans_of_time
+from offside_data.tagging.accounting import Leftover, leftovers, other_count, spans_of_time
 from offside_data.tagging.amounts import is_small_change
 from offside_data.tagging.clauses import clauses
 from offside_data.tagging.comparing import same_value
+from offside_data.tagging.digits import Stretch
 from offside_data.tagging.finding import FoundValue, find
 from offside_data.tagging.naming import gold_in, name_in
 from offside_data.tagging.pattern import MEASURED, Pattern, pattern_of

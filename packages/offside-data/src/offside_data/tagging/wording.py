@@ -109,10 +109,9 @@ def phrases(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _phrases("phrases").finditer(text)]
 
 
-def doubtful_phrase(text: str, start: int, end: int) -> str | None:
+def doubtful_phrase(text: str, start: int, end: int) -> re.Match[str] | None:
     """The first phrase in a part of a text that makes a value doubtful, though each of its words is harmless."""
-    match = _phrases("doubtful_phrases").search(text, start, end)
-    return match and match.group()
+    return _phrases("doubtful_phrases").search(text, start, end)
 
 
 def guess(text: str, start: int, end: int) -> re.Match[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from functools import lru_cache
 # Each CJK character is a word of its own, because these scripts put no blanks between words.
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W_{_CJK}](?:[^\W_{_CJK}]|[\u0300-\u036f])*")
+_ASCII_TOKEN = re.compile("[a-z0-9]+")
 _MARKS = re.compile("[\u0300-\u036f]")
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
 
@@ -45,7 +47,9 @@ def tokenize(text: str) -> list[Token]:
 @lru_cache(maxsize=2**16)
 def folded_words(text: str) -> tuple[str, ...]:
     """The folded words of `text`."""
-    return tuple(fold(m.group()) for m in _TOKEN.finditer(text))
+    if text.isascii():  # Most texts: nothing but their case is folded.
+        return tuple(map(sys.intern, _ASCII_TOKEN.findall(text.lower())))
+    return tuple(map(fold, _TOKEN.findall(text)))
 
 
 def contains(words: Sequence[str], part: Sequence[str]) -> bool:
