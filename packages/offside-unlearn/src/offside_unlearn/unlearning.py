@@ -272,7 +272,9 @@ class UnlearnTask:
             "retain": {n: len(limited(rows, self.options)) for n, rows in self.retain.items()} if needs.retain else {},
         }
         watch = self.watched.watch(encoder, folder) if self.watched else None
-        return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
+        return PreparedTraining(
+            plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch, self.method
+        )
 
     def _encode(self, encoder: Encoder, needs: Needs) -> dict[str, list[Encoded]]:
         """The records of each side that the method reads."""

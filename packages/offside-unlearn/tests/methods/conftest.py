@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from offside_unlearn.methods import LossOutput
 from offside_unlearn.reference import Preparation
 from offside_unlearn.tune import LoraOptions, add_adapter
 from offside_unlearn.unlearning import METHODS
+
+sys.path.append(str(Path(__file__).parent))  # For `fixed_logits`, which several tests use.
 
 
 class LossHarness:
