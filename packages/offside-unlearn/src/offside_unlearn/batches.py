@@ -92,7 +92,8 @@ class Needs:
         forget: The forget batch with its own answers.
         retain: The retain batch.
         refusal: The forget batch with a refusal in place of each answer.
-        record_reference: Frozen log-probability of each forget answer: a number a record.
+        record_reference: Batches (`forget`, `refusal`) of whose answers the frozen log-probability is
+            needed: a number a record.
         token_reference: Batches (`forget`, `retain`, `refusal`) for whose answer tokens the frozen
             model's whole distribution is needed.
     """
@@ -100,7 +101,7 @@ class Needs:
     forget: bool = True
     retain: bool = False
     refusal: bool = False
-    record_reference: bool = False
+    record_reference: frozenset[str] = field(default_factory=frozenset)
     token_reference: frozenset[str] = field(default_factory=frozenset)
 
 

@@ -78,7 +78,7 @@ def kl(
 
 
 def npo(
-    logprobs: torch.Tensor, frozen_logprobs: torch.Tensor, *, beta: float, records: float | None = None
+    logprobs: torch.Tensor, frozen_logprobs: torch.Tensor | float, *, beta: float, records: float | None = None
 ) -> torch.Tensor:
     """`-(2/beta) E[log sigmoid(-beta (log p - log p0))]` over records.
 
@@ -86,6 +86,57 @@ def npo(
     """
     ratio = logprobs - frozen_logprobs
     return (-2.0 / beta) * functional.logsigmoid(-beta * ratio).sum() / (records or len(logprobs))
+
+
+def simnpo(mean_logprobs: torch.Tensor, *, beta: float, gamma: float, records: float | None = None) -> torch.Tensor:
+    """`-(2/beta) E[log sigmoid(-beta log p / T - gamma)]` over records: `npo` against a constant.
+
+    Args:
+        mean_logprobs: What `record_logprobs(mean=True)` gives, so that an answer's length `T` doesn't count.
+        beta: How sharply the push fades.
+        gamma: How far below certainty an answer must fall before it fades.
+        records: Divisor of the sum over records.
+    """
+    return npo(mean_logprobs, -gamma / beta, beta=beta, records=records)
+
+
+def dpo(
+    chosen: torch.Tensor,
+    rejected: torch.Tensor,
+    frozen_chosen: torch.Tensor,
+    frozen_rejected: torch.Tensor,
+    *,
+    beta: float,
+    records: float | None = None,
+) -> torch.Tensor:
+    """`-(2/beta) E[log sigmoid(beta (log p/p0 of the chosen answer - log p/p0 of the rejected one))]` over records.
+
+    All four are `log p(y | x)` by record, in the same order. Without a chosen answer it is `npo`.
+    """
+    return npo(rejected - chosen, frozen_rejected - frozen_chosen, beta=beta, records=records)
+
+
+def token_nll(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """`-log p(y_t)` of each answer token, in the order of `answer_logits`."""
+    predicted, targets = answer_logits(logits, labels)
+    return functional.cross_entropy(predicted, targets, reduction="none")
+
+
+def reweighted_ascent(
+    nll: torch.Tensor, *, saturation: float, importance: float = 0.0, divisor: float | None = None
+) -> torch.Tensor:
+    """`sum_t w_t log p(y_t)` with `w = p^saturation (1 - p)^importance`, through which no gradient flows.
+
+    Args:
+        nll: What `token_nll` gives.
+        saturation: The larger, the sooner a token that has become unlikely is left alone.
+        importance: The larger, the less a token counts of which the model is certain.
+        divisor: Of the sum over answer tokens: a number of tokens, or of records. Left out, the answer tokens.
+    """
+    certain = nll.detach()
+    # 1 - p by expm1, because p rounds to 1 where the model is certain; never below 0, of which there is no root.
+    weights = (-saturation * certain).exp() * (-torch.expm1(-certain)).clamp(min=0) ** importance
+    return -(weights * nll).sum() / (divisor or len(nll))
 
 
 def undial(

@@ -279,7 +279,7 @@ class UnlearnTask:
     def _encode(self, encoder: Encoder, needs: Needs) -> dict[str, list[Encoded]]:
         """The records of each side that the method reads."""
         examples: dict[str, list[Encoded]] = {}
-        if needs.forget or needs.record_reference:
+        if needs.forget or "forget" in needs.record_reference:
             examples["forget"] = encode_rows(encoder, self.forget, "records to be forgotten")
         if needs.refusal:
             answers = draw_refusals(self.forget["record_id"], self.options.seed)

@@ -140,7 +140,7 @@ def test_the_frozen_reference_stays(case: Case) -> None:
         numbers = [case.reference.token_logprobs(batch.side(side)) for side in sorted(case.needs.token_reference)]
         return [
             *numbers,
-            *([case.reference.record_logprobs(batch.forget)] if case.needs.record_reference else []),
+            *(case.reference.record_logprobs(batch.side(s), of=s) for s in sorted(case.needs.record_reference)),
         ]
 
     before = read()

@@ -61,7 +61,7 @@ class Method(UnlearningMethod[Config]):
 
     def needs(self) -> Needs:
         """Both batches, and one frozen number for each forget record."""
-        return dataclasses.replace(retention_needs(self.config), record_reference=True)
+        return dataclasses.replace(retention_needs(self.config), record_reference=frozenset({"forget"}))
 
     def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """The NPO term plus the retention term."""
