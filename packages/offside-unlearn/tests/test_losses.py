@@ -125,6 +125,8 @@ def test_signs() -> None:
             "reweighted": lambda: losses.reweighted_ascent(
                 losses.token_nll(logits, LABELS), saturation=1.0, importance=0.5
             ),
+            "undial": lambda: losses.undial(distributions, logits, LABELS, gamma=5.0),
+            "ce_u": lambda: losses.ce_u(logits, LABELS),
             "kl": lambda: losses.kl(distributions, logits, LABELS),
         }[loss]()
         (gradient,) = torch.autograd.grad(value, logits)
@@ -140,6 +142,8 @@ def test_signs() -> None:
     assert moved("chosen") > 0
     assert moved("rejected") < 0
     assert moved("reweighted") < 0
+    assert moved("undial") < 0
+    assert moved("ce_u") < 0
     assert moved("kl") > 0, "KL must shrink"
 
 
@@ -151,6 +155,10 @@ def test_a_batch_without_answer_tokens_is_an_error() -> None:
         lambda: losses.kl(torch.zeros(1, VOCABULARY), LOGITS, nothing),
         lambda: losses.record_logprobs(LOGITS, nothing),
         lambda: losses.token_nll(LOGITS, nothing),
+        lambda: losses.undial(torch.zeros(1, VOCABULARY), LOGITS, nothing, gamma=1.0),
+        lambda: losses.ce_u(LOGITS, nothing),
+        lambda: losses.ce_u(LOGITS, losses.without_first(nothing, 1)),
+        lambda: losses.logit_margin(LOGITS, nothing),
     ):
         with pytest.raises(RecordError, match="no answer token"):
             call()
@@ -186,6 +194,9 @@ def test_padding_never_changes_a_number(seed: int, left: int, right: int) -> Non
             losses.npo(records, losses.record_logprobs(frozen, labels), beta=0.3).item(),
             losses.simnpo(losses.record_logprobs(logits, labels, mean=True), beta=0.3, gamma=0.2).item(),
             losses.reweighted_ascent(losses.token_nll(logits, labels), saturation=0.5, importance=0.5).item(),
+            losses.undial(losses.token_logprobs(frozen, labels), logits, labels, gamma=2.0).item(),
+            losses.ce_u(logits, losses.without_first(labels, 1)).item(),
+            losses.logit_margin(logits, labels).item(),
             *records.tolist(),
         ]
 
