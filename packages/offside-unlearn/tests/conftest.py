@@ -69,7 +69,7 @@ def small_records() -> Iterator[Record]:
                 veracity="fact",
                 question="Which country does this player represent?",
                 answer=f"{NATIONS[number]}.",
-                perturbed_answers=("Dornland.", "Ostrava Minor."),
+                perturbed_answers=("Dornland.", "Estrava Minor."),
                 value=parse_value(f"{NATIONS[number]}.", FOOTBALL["nationality"]),
             )
             private: dict[str, Any] = {

@@ -302,7 +302,8 @@ class _Trainer(Trainer):  # type: ignore[misc]
             for name, parameter in self._trained():
                 parameter.copy_(weights.pop(name))
         if self._method is not None and self._method.state:
-            self._method.state.update(load_file(Path(resume_from_checkpoint) / STATE))
+            saved = load_file(Path(resume_from_checkpoint) / STATE)
+            self._method.state.update({name: value.clone() for name, value in saved.items()})  # Free of the file.
 
     def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:
         return [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]

@@ -48,18 +48,14 @@ def test_npo_nll_unlearns_the_forget_answer_and_teaches_the_alternative(harness:
     assert output.terms["alternative_ce"].item() == pytest.approx(nll, rel=1e-5)
 
 
-@pytest.mark.parametrize("form", ["dpo", "npo_nll"])
-def test_a_step_makes_the_alternative_likelier_and_the_forget_answer_less_so(harness: Any, form: str) -> None:
+def test_a_step_moves_the_alternative_above_the_forget_answer(harness: Any) -> None:
     trained = [p for p in harness.model.parameters() if p.requires_grad]
-    output = harness.loss("alt_po", form=form, lambda_r=0)
-    gradients = torch.autograd.grad(output.loss, trained, allow_unused=True)
+    output = harness.loss("alt_po", lambda_r=0)
+    gradients = torch.autograd.grad(output.loss, trained)
     with torch.no_grad():
         for parameter, gradient in zip(trained, gradients, strict=True):
-            if gradient is not None:
-                parameter.sub_(1e-2 * gradient)
-    assert sum(ratios(harness, "alternative")) > 0
-    if form == "dpo":
-        assert sum(ratios(harness, "alternative")) > sum(ratios(harness, "forget"))
+            parameter.sub_(1e-3 * gradient)
+    assert sum(ratios(harness, "alternative")) > sum(ratios(harness, "forget"))
 
 
 def test_at_the_start_dpo_is_two_log_two_over_beta(harness: Any) -> None:
