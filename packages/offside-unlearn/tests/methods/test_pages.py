@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,8 +42,8 @@ def documented_sources(config: type) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in reversed(config.__mro__):
         option = ""
-        for line in (part.__doc__ or "").splitlines():
-            head = re.match(r" {8}(\w+): ", line)
+        for line in inspect.cleandoc(part.__doc__ or "").splitlines():
+            head = re.match(r" {4}(\w+): ", line)
             option = head[1] if head else option
             source = re.search(r"source: (\w+)", line)
             if source and option:
