@@ -5,8 +5,8 @@ Minimises `-(2/beta) E_F[log sigmoid(-beta (log p(y|x) - log p0(y|x)))] (+ lambd
 
 Paper: Zhang et al., Negative Preference Optimization. Deviations: the OFFSIDE script uses mean
 log-probabilities, beta 0.9, no retention term and a model trained on the retain set as reference;
-here the reference is the model before unlearning, as in the paper. Built from a summary, not
-checked against the paper.
+here the reference is the model before unlearning, as in the authors' code. Checked against that code
+(licong-lin/negative-preference-optimization, the TOFU part), not against the paper.
 """
 
 from __future__ import annotations
