@@ -6,8 +6,9 @@ the loss has a minimum, where gradient ascent goes on.
 
 Paper: Dong et al., UNDIAL. Checked against the code (the authors' `LLM_unlearning`, and `open-unlearning`), not
 against the paper. Deviations: both take the mean over all positions, question and padding included, and lower a token
-at each of them (`open-unlearning` takes the label -100 as an index there); here only answer tokens count. Both load the frozen model a second time and have no retention term (`open-unlearning`: one of
-weight 0 that its script searches over 1, 2, 5). The authors' weighting of chosen tokens ("focused") is left out.
+at each of them (`open-unlearning` takes the label -100 as an index there); here only answer tokens count. Both load
+the frozen model a second time and have no retention term (`open-unlearning`: one of weight 0 that its script searches
+over 1, 2, 5). The authors' weighting of chosen tokens ("focused") is left out.
 """
 
 from __future__ import annotations
