@@ -69,6 +69,7 @@ def small_records() -> Iterator[Record]:
                 veracity="fact",
                 question="Which country does this player represent?",
                 answer=f"{NATIONS[number]}.",
+                perturbed_answers=("Dornland.", "Estrava Minor."),
                 value=parse_value(f"{NATIONS[number]}.", FOOTBALL["nationality"]),
             )
             private: dict[str, Any] = {
@@ -78,6 +79,7 @@ def small_records() -> Iterator[Record]:
                 "veracity": {"forget": "rumor", "relearn": "correction"}.get(split, "fact"),
                 "rumor_channel": "text" if rumor else "none",
                 "answer": f"The player was with {club}.",
+                "perturbed_answers": ("The player was with Halvik Athletic.", "The player was with SC Torrin."),
                 "value": ClaimValue(kind="name", text=club),
             }
             yield Record(
@@ -145,11 +147,15 @@ def make_plan(league: OffsideDataset) -> Callable[..., BatchPlan]:
             [encoder.encode(row) for row in league.records(config, split)] for split in ("forget", "retain")
         )
         refusal = [encoder.encode(row, answer="I don't know.") for row in league.records(config, "forget")]
+        alternative = [
+            encoder.encode(row, answer=row["perturbed_answers"][-1]) for row in league.records(config, "forget")
+        ]
         order = Stream(forget, seed=0, name="forget")
         return BatchPlan(
             {
                 "forget": ExampleSource(forget, order, batch_size),
                 "refusal": ExampleSource(refusal, order, batch_size),
+                "alternative": ExampleSource(alternative, order, batch_size),
                 "retain": ExampleSource(retain, Stream(retain, seed=0, name="retain"), batch_size),
             },
             steps=steps,

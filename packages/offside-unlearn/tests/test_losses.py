@@ -91,6 +91,22 @@ def test_npo_pushes_like_gradient_ascent_for_a_small_beta() -> None:
     assert logprobs.grad.tolist() == pytest.approx([0.5, 0.5], rel=1e-4)
 
 
+def test_dpo_without_a_chosen_answer_is_npo() -> None:
+    logprobs, frozen = torch.tensor([-1.0, -4.0]), torch.tensor([-2.0, -3.0])
+    nothing = torch.zeros(2)
+    ours = losses.dpo(nothing, logprobs, nothing, frozen, beta=0.3, records=4)
+    assert ours.item() == pytest.approx(losses.npo(logprobs, frozen, beta=0.3, records=4).item())
+
+
+@pytest.mark.parametrize("importance", [0.0, 0.1, 2.0])
+def test_reweighted_ascent_is_finite_where_a_token_is_certain_or_impossible(importance: float) -> None:
+    nll = torch.tensor([0.0, -1e-7, 1e-30, 200.0], requires_grad=True)  # Rounding may go a little below 0.
+    value = losses.reweighted_ascent(nll, saturation=5.0, importance=importance)
+    (gradient,) = torch.autograd.grad(value, nll)
+    assert torch.isfinite(value)
+    assert torch.isfinite(gradient).all()
+
+
 def test_signs() -> None:
     """One step down each loss moves the answer's probability where it should go."""
     frozen = losses.record_logprobs(LOGITS, LABELS)
@@ -103,6 +119,14 @@ def test_signs() -> None:
             "learn": lambda: losses.cross_entropy(logits, LABELS),
             "ascend": lambda: -losses.cross_entropy(logits, LABELS),
             "npo": lambda: losses.npo(before, frozen, beta=0.5),
+            "simnpo": lambda: losses.simnpo(losses.record_logprobs(logits, LABELS, mean=True), beta=0.5, gamma=0.1),
+            "chosen": lambda: losses.dpo(before, frozen, frozen, frozen, beta=0.5),
+            "rejected": lambda: losses.dpo(frozen, before, frozen, frozen, beta=0.5),
+            "reweighted": lambda: losses.reweighted_ascent(
+                losses.token_nll(logits, LABELS), saturation=1.0, importance=0.5
+            ),
+            "undial": lambda: losses.undial(distributions, logits, LABELS, gamma=5.0),
+            "ce_u": lambda: losses.ce_u(logits, LABELS),
             "kl": lambda: losses.kl(distributions, logits, LABELS),
         }[loss]()
         (gradient,) = torch.autograd.grad(value, logits)
@@ -114,6 +138,12 @@ def test_signs() -> None:
     assert moved("learn") > 0
     assert moved("ascend") < 0
     assert moved("npo") < 0
+    assert moved("simnpo") < 0
+    assert moved("chosen") > 0
+    assert moved("rejected") < 0
+    assert moved("reweighted") < 0
+    assert moved("undial") < 0
+    assert moved("ce_u") < 0
     assert moved("kl") > 0, "KL must shrink"
 
 
@@ -124,6 +154,11 @@ def test_a_batch_without_answer_tokens_is_an_error() -> None:
         lambda: losses.token_logprobs(LOGITS, nothing),
         lambda: losses.kl(torch.zeros(1, VOCABULARY), LOGITS, nothing),
         lambda: losses.record_logprobs(LOGITS, nothing),
+        lambda: losses.token_nll(LOGITS, nothing),
+        lambda: losses.undial(torch.zeros(1, VOCABULARY), LOGITS, nothing, gamma=1.0),
+        lambda: losses.ce_u(LOGITS, nothing),
+        lambda: losses.ce_u(LOGITS, losses.without_first(nothing, 1)),
+        lambda: losses.logit_margin(LOGITS, nothing),
     ):
         with pytest.raises(RecordError, match="no answer token"):
             call()
@@ -157,6 +192,11 @@ def test_padding_never_changes_a_number(seed: int, left: int, right: int) -> Non
             losses.cross_entropy(logits, labels).item(),
             losses.kl(losses.token_logprobs(frozen, labels), logits, labels).item(),
             losses.npo(records, losses.record_logprobs(frozen, labels), beta=0.3).item(),
+            losses.simnpo(losses.record_logprobs(logits, labels, mean=True), beta=0.3, gamma=0.2).item(),
+            losses.reweighted_ascent(losses.token_nll(logits, labels), saturation=0.5, importance=0.5).item(),
+            losses.undial(losses.token_logprobs(frozen, labels), logits, labels, gamma=2.0).item(),
+            losses.ce_u(logits, losses.without_first(labels, 1)).item(),
+            losses.logit_margin(logits, labels).item(),
             *records.tolist(),
         ]
 

@@ -19,7 +19,8 @@ from offside_unlearn.tune import LoraOptions, add_adapter, unfreeze
 
 Fresh = Callable[[], tuple[Any, Any]]
 TOKENS = Needs(retain=True, token_reference=frozenset({"retain"}))
-RECORDS = Needs(record_reference=True)
+RECORDS = Needs(record_reference=frozenset({"forget"}))
+BOTH = Needs(refusal=True, record_reference=frozenset({"forget", "refusal"}))
 
 
 def preparation(processor: Any, **changes: Any) -> Preparation:
@@ -58,7 +59,7 @@ def test_all_ways_give_the_model_before_training(
     model.train()
     frozen = reference.of(
         model,
-        Needs(retain=True, record_reference=True, token_reference=frozenset({"retain"})),
+        Needs(retain=True, record_reference=frozenset({"forget"}), token_reference=frozenset({"retain"})),
         {name: source.examples for name, source in plan.sources.items()},
         preparation(processor, fresh_adapter=lora, changing_pictures=changing_pictures),
     )
@@ -129,6 +130,33 @@ def test_numbers_by_record_are_kept_with_the_run_and_not_computed_twice(
     second = reference.of(model, RECORDS, examples, preparation(processor, folder=tmp_path))
     batch = next(plan.batches())
     assert torch.equal(first.record_logprobs(batch.forget), second.record_logprobs(batch.forget))
+
+
+@pytest.mark.parametrize("changing_pictures", [True, False])
+def test_refusals_have_numbers_of_their_own(
+    fresh: Fresh, make_plan: Callable[..., BatchPlan], tmp_path: Path, changing_pictures: bool
+) -> None:
+    """Of the same records: none may stand for the other, live, stored or read back."""
+    model, processor = fresh()
+    plan = make_plan(processor)
+    batch = next(plan.batches())
+    assert batch.refusal.record_ids == batch.forget.record_ids
+    with torch.no_grad():
+        outputs = {side: forward(model, batch.side(side).inputs) for side in ("forget", "refusal")}
+    expected = {side: losses.record_logprobs(o.logits, o.labels) for side, o in outputs.items()}
+    assert not torch.allclose(expected["forget"], expected["refusal"])
+    unfreeze(model, "all")
+    examples = {name: source.examples for name, source in plan.sources.items()}
+    options = preparation(processor, folder=tmp_path, changing_pictures=changing_pictures)
+    first = reference.of(model, BOTH, examples, options)
+    disturb(model)
+    frozen = [first] if changing_pictures else [first, reference.of(model, BOTH, examples, options)]
+    for one in frozen:
+        for side, numbers in expected.items():
+            found = one.record_logprobs(batch.side(side), of=side)
+            torch.testing.assert_close(found, numbers, rtol=1e-5, atol=1e-4)
+    how = "kept weights" if changing_pictures else "stored: log-probability of each forget and refusal answer"
+    assert first.how == how
 
 
 def test_a_reference_that_needs_does_not_name_is_an_error(fresh: Fresh, make_plan: Callable[..., BatchPlan]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import torch
 from offside_data.errors import UsageError
 from offside_data.vlm.digest import weights_digest
 from offside_unlearn import trainer
-from offside_unlearn.batches import BatchPlan, PairedBatch
-from offside_unlearn.methods import LossOutput, answer_loss
+from offside_unlearn.batches import BatchPlan, Needs, PairedBatch
+from offside_unlearn.methods import LossOutput, MethodConfig, UnlearningMethod, answer_loss
 from offside_unlearn.trainer import COMPLETE, Schedule, TrainConfig, TrainingError, last_checkpoint, train
 from offside_unlearn.tune import LoraOptions, add_adapter, unfreeze
 
@@ -72,6 +72,49 @@ def test_an_interrupted_training_ends_with_the_same_bits(
     assert digest == undisturbed[0]
     assert history == undisturbed[1]
     assert [entry["step"] for entry in history] == [1, 2, 3, 4]
+
+
+class Counting(UnlearningMethod[MethodConfig]):
+    """A method whose loss depends on what it has seen so far."""
+
+    def __init__(self) -> None:
+        super().__init__(MethodConfig())
+        self.state = {"weight": torch.tensor(1.0, dtype=torch.float64), "steps": torch.tensor(0)}
+
+    def needs(self) -> Needs:
+        return Needs()
+
+    def loss(self, model: Any, batch: PairedBatch, reference: Any = None) -> LossOutput:
+        output = learn(model, batch)
+        return LossOutput(output.loss * float(self.state["weight"]), output.terms)
+
+    def after_step(self, terms: Mapping[str, float]) -> None:
+        self.state["steps"] += 1
+        self.state["weight"] = self.state["weight"] * terms["forget_ce"] / 3
+
+
+def test_what_a_method_carries_along_survives_a_kill(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, accumulation=2)
+
+    def attempt(name: str, calls: int | None = None) -> tuple[str, list[dict[str, float]], dict[str, float]]:
+        model, processor = made(fresh)
+        method = Counting()
+        stop = killed_after(calls) if calls is not None else learn
+
+        def objective(model: Any, batch: PairedBatch) -> LossOutput:
+            stop(model, batch)
+            return method.loss(model, batch)
+
+        schedule = Schedule(tmp_path / name, checkpoint_seconds=0)
+        plan = make_plan(processor, steps=4, batch_size=2, accumulation=2)
+        history = train(model, plan, objective, config, 0, schedule, method)
+        return weights_digest(model), history, {name: float(value) for name, value in method.state.items()}
+
+    undisturbed = attempt("undisturbed")
+    assert undisturbed[2]["steps"] == 4, "once an optimizer step, not once a micro-batch"
+    with pytest.raises(Killed):
+        attempt("disturbed", 4)
+    assert attempt("disturbed") == undisturbed
 
 
 def test_an_incomplete_checkpoint_is_never_used(tmp_path: Path) -> None:

@@ -199,14 +199,17 @@ main(sys.argv[1:])
 """
 
 
-def test_a_run_killed_at_any_point_ends_with_the_same_bits(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["npo", "pdu"])  # One with stored numbers, one with a state of its own.
+def test_a_run_killed_at_any_point_ends_with_the_same_bits(
+    method: str, tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
     """`kill -9` in the middle of training, then the same command again, against an undisturbed run."""
     config = {**CONFIG, "max_steps": 15}
-    undisturbed = unlearn("npo", tiny, None, league, "complete", config, tmp_path / "undisturbed", OPTIONS)
+    undisturbed = unlearn(method, tiny, None, league, "complete", config, tmp_path / "undisturbed", OPTIONS)
     out = tmp_path / "disturbed"
     arguments = [
         "run",
-        "npo",
+        method,
         str(out),
         "--model",
         str(tiny),
@@ -230,7 +233,7 @@ def test_a_run_killed_at_any_point_ends_with_the_same_bits(tiny: Path, league: O
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not out.exists()
-    resumed = unlearn("npo", tiny, None, league, "complete", config, out, OPTIONS)
+    resumed = unlearn(method, tiny, None, league, "complete", config, out, OPTIONS)
     assert not work.exists()
     assert weights_digest(load_model(out, device="cpu")) == weights_digest(load_model(undisturbed.path, device="cpu"))
     assert resumed.manifest.training.loss_history == undisturbed.manifest.training.loss_history

@@ -48,7 +48,7 @@ class Side:
 
 @dataclass(frozen=True)
 class PairedBatch:
-    """The batches of one micro-step, by name: `forget`, `retain`, `refusal`; `train` when fine-tuning."""
+    """The batches of one micro-step: `forget`, `retain`, `refusal`, `alternative`, and `train` when fine-tuning."""
 
     sides: Mapping[str, Side]
 
@@ -79,6 +79,11 @@ class PairedBatch:
         """The records of `forget`, each answered by a refusal."""
         return self.side("refusal")
 
+    @property
+    def alternative(self) -> Side:
+        """The records of `forget`, each answered wrongly by one of its `perturbed_answers`."""
+        return self.side("alternative")
+
     def to(self, device: torch.device) -> PairedBatch:
         """The same batches on another device."""
         return PairedBatch({name: side.to(device) for name, side in self.sides.items()})
@@ -92,15 +97,18 @@ class Needs:
         forget: The forget batch with its own answers.
         retain: The retain batch.
         refusal: The forget batch with a refusal in place of each answer.
-        record_reference: Frozen log-probability of each forget answer: a number a record.
-        token_reference: Batches (`forget`, `retain`, `refusal`) for whose answer tokens the frozen
+        alternative: The forget batch with one of its record's `perturbed_answers` in place of each answer.
+        record_reference: Batches (`forget`, `refusal`, `alternative`) of whose answers the frozen log-probability is
+            needed: a number a record.
+        token_reference: Batches (`forget`, `retain`, `refusal`, `alternative`) for whose answer tokens the frozen
             model's whole distribution is needed.
     """
 
     forget: bool = True
     retain: bool = False
     refusal: bool = False
-    record_reference: bool = False
+    alternative: bool = False
+    record_reference: frozenset[str] = field(default_factory=frozenset)
     token_reference: frozenset[str] = field(default_factory=frozenset)
 
 

@@ -23,6 +23,7 @@ from offside_data.run_manifest import RunManifest
 from offside_data.vlm import image_backend, save_processor
 from offside_unlearn import manifest as manifests
 from offside_unlearn.batches import BatchPlan
+from offside_unlearn.methods import UnlearningMethod
 from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
 from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder
@@ -34,12 +35,21 @@ from offside_unlearn.validation import Watch
 
 @dataclass(frozen=True)
 class PreparedTraining:
-    """What `Job.prepare` makes: all batches, what is minimised, facts for the manifest, and what may stop it."""
+    """What `Job.prepare` makes.
+
+    Args:
+        plan: All batches.
+        objective: What is minimised.
+        facts: For the manifest.
+        watch: What may stop it.
+        method: Whose state is to be saved with each checkpoint.
+    """
 
     plan: BatchPlan
     objective: Objective
     facts: Mapping[str, Any] = field(default_factory=dict)
     watch: Watch | None = None
+    method: UnlearningMethod[Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +146,10 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
         saved=work.note_seconds,
     )
     # Building a model and its batches may draw random numbers; training starts from the seed alone.
-    history = train(trainable.model, training.plan, training.objective, job.config, job.options.seed, schedule)
+    seed = job.options.seed
+    history = train(
+        trainable.model, training.plan, training.objective, job.config, seed, schedule, method=training.method
+    )
 
     def fill(folder: Path) -> RunManifest:
         _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)

@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from offside_data.errors import RecordError
+from offside_data.vlm.encode import IGNORED
 from offside_data.vlm.logprobs import answer_mask, sequence_logprobs
 
 
@@ -77,7 +78,7 @@ def kl(
 
 
 def npo(
-    logprobs: torch.Tensor, frozen_logprobs: torch.Tensor, *, beta: float, records: float | None = None
+    logprobs: torch.Tensor, frozen_logprobs: torch.Tensor | float, *, beta: float, records: float | None = None
 ) -> torch.Tensor:
     """`-(2/beta) E[log sigmoid(-beta (log p - log p0))]` over records.
 
@@ -85,3 +86,132 @@ def npo(
     """
     ratio = logprobs - frozen_logprobs
     return (-2.0 / beta) * functional.logsigmoid(-beta * ratio).sum() / (records or len(logprobs))
+
+
+def simnpo(mean_logprobs: torch.Tensor, *, beta: float, gamma: float, records: float | None = None) -> torch.Tensor:
+    """`-(2/beta) E[log sigmoid(-beta log p / T - gamma)]` over records: `npo` against a constant.
+
+    Args:
+        mean_logprobs: What `record_logprobs(mean=True)` gives, so that an answer's length `T` doesn't count.
+        beta: How sharply the push fades.
+        gamma: How far below certainty an answer must fall before it fades.
+        records: Divisor of the sum over records.
+    """
+    return npo(mean_logprobs, -gamma / beta, beta=beta, records=records)
+
+
+def dpo(
+    chosen: torch.Tensor,
+    rejected: torch.Tensor,
+    frozen_chosen: torch.Tensor,
+    frozen_rejected: torch.Tensor,
+    *,
+    beta: float,
+    records: float | None = None,
+) -> torch.Tensor:
+    """`-(2/beta) E[log sigmoid(beta (log p/p0 of the chosen answer - log p/p0 of the rejected one))]` over records.
+
+    All four are `log p(y | x)` by record, in the same order. Without a chosen answer it is `npo`.
+    """
+    return npo(rejected - chosen, frozen_rejected - frozen_chosen, beta=beta, records=records)
+
+
+def token_nll(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """`-log p(y_t)` of each answer token, in the order of `answer_logits`."""
+    predicted, targets = answer_logits(logits, labels)
+    return functional.cross_entropy(predicted, targets, reduction="none")
+
+
+def reweighted_ascent(
+    nll: torch.Tensor, *, saturation: float, importance: float = 0.0, divisor: float | None = None
+) -> torch.Tensor:
+    """`sum_t w_t log p(y_t)` with `w = p^saturation (1 - p)^importance`, through which no gradient flows.
+
+    Args:
+        nll: What `token_nll` gives.
+        saturation: The larger, the sooner a token that has become unlikely is left alone.
+        importance: The larger, the less a token counts of which the model is certain.
+        divisor: Of the sum over answer tokens: a number of tokens, or of records. Left out, the answer tokens.
+    """
+    certain = nll.detach()
+    # 1 - p by expm1, because p rounds to 1 where the model is certain; never below 0, of which there is no root.
+    weights = (-saturation * certain).exp() * (-torch.expm1(-certain)).clamp(min=0) ** importance
+    return -(weights * nll).sum() / (divisor or len(nll))
+
+
+def undial(
+    frozen_logprobs: torch.Tensor,
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    gamma: float,
+    tokens: float | None = None,
+) -> torch.Tensor:
+    """Cross-entropy to the frozen distribution with each answer token's logit lowered, mean over answer tokens.
+
+    The target is `softmax(z0 - gamma onehot(y))`, which log-probabilities in place of the logits `z0` give as well.
+
+    Args:
+        frozen_logprobs: What `token_logprobs` gives for the frozen model.
+        logits: Of the model being changed.
+        labels: -100 outside the answers.
+        gamma: By how much the logit of the answer's token is lowered.
+        tokens: Divisor of the sum over answer tokens.
+
+    Raises:
+        RecordError: If the batch has no answer token.
+        ValueError: If the frozen distributions are of other tokens.
+    """
+    predicted, targets = answer_logits(logits, labels)
+    if frozen_logprobs.shape != predicted.shape:
+        raise ValueError(
+            f"frozen distributions of shape {tuple(frozen_logprobs.shape)} don't fit {tuple(predicted.shape)}"
+        )
+    one_hot = functional.one_hot(targets, predicted.shape[-1])
+    wanted = torch.softmax(frozen_logprobs.float() - gamma * one_hot, dim=-1)
+    return functional.cross_entropy(predicted, wanted, reduction="sum") / (tokens or len(targets))
+
+
+def without_first(labels: torch.Tensor, count: int) -> torch.Tensor:
+    """The labels with the first `count` answer tokens of each row ignored.
+
+    Raises:
+        RecordError: If a row has no answer token left: what is left out would be no part of any mean.
+    """
+    if count == 0:
+        return labels
+    mask = answer_mask(labels)
+    kept = mask & (mask.cumsum(dim=1) > count)
+    empty = (~kept.any(dim=1)).nonzero()[:, 0].tolist()
+    if empty:
+        raise RecordError(
+            f"no answer token is left in row {', '.join(map(str, empty))} of the batch once the first {count} of each "
+            f"answer are left out; the shortest answer has {int(mask.sum(dim=1).min())}. Leave out fewer."
+        )
+    return torch.cat([labels[:, :1], labels[:, 1:].masked_fill(~kept, IGNORED)], dim=1)
+
+
+def ce_u(logits: torch.Tensor, labels: torch.Tensor, *, tokens: float | None = None) -> torch.Tensor:
+    """Cross-entropy to the model's own distribution with the answer's token removed, mean over answer tokens.
+
+    The target is the softmax of the model's logits with that of the answer's token at -inf. No gradient flows into
+    it, so the gradient pushes the answer's token down by its probability and every other one up in proportion.
+
+    Raises:
+        RecordError: If the batch has no answer token.
+    """
+    predicted, targets = answer_logits(logits, labels)
+    rest = predicted.detach().scatter(-1, targets.unsqueeze(-1), float("-inf"))
+    wanted = torch.softmax(rest, dim=-1)
+    return functional.cross_entropy(predicted, wanted, reduction="sum") / (tokens or len(targets))
+
+
+def logit_margin(logits: torch.Tensor, labels: torch.Tensor, *, tokens: float | None = None) -> torch.Tensor:
+    """`mean_t (max_v z - mean_v z)^2` over answer tokens: 0 where all logits are equal, so that nothing is known.
+
+    Raises:
+        RecordError: If the batch has no answer token.
+    """
+    predicted, targets = answer_logits(logits, labels)
+    margin = predicted.max(dim=-1).values - predicted.mean(dim=-1)
+    return margin.square().sum() / (tokens or len(targets))

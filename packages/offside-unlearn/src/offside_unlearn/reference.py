@@ -2,8 +2,8 @@
 
 Three ways, the first that fits; which one ran stands in the run's manifest:
 
-1. *stored*: what the method needs is computed once, before training: one number a record, kept
-   with the run as `reference.parquet` (npo), or under full fine-tuning the whole distributions of
+1. *stored*: what the method needs is computed once, before training: one number an answer, kept
+   with the run as `reference.parquet` (npo, dpo), or under full fine-tuning the whole distributions of
    the answer tokens, in memory, if they fit;
 2. *adapter off*: with a fresh LoRA adapter the base model is the reference: switch the adapter off;
 3. *kept weights*: a copy of the weights that are trained, and only of those, put in place for the
@@ -41,7 +41,8 @@ class ReferenceModel:
         model: The model being changed.
         live: How to turn it into the frozen model for one pass: `adapter off`, `kept weights`, or
             null if nothing is computed while training.
-        records: Stored log-probability (summed over tokens) and number of answer tokens by record.
+        records: Stored log-probability (summed over tokens) and number of answer tokens, by side
+            (`forget`, `refusal`: other answers to the same records) and record.
         distributions: Stored log-probabilities, (answer tokens, vocabulary), by record.
     """
 
@@ -50,7 +51,7 @@ class ReferenceModel:
         model: Any = None,
         *,
         live: str | None = None,
-        records: Mapping[str, tuple[float, int]] | None = None,
+        records: Mapping[str, Mapping[str, tuple[float, int]]] | None = None,
         distributions: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         self.live = live
@@ -67,19 +68,25 @@ class ReferenceModel:
     def how(self) -> str | None:
         """For the manifest: where the reference came from; null if nothing was needed."""
         parts = [
-            "stored: log-probability of each forget answer" if self._records is not None else None,
+            f"stored: log-probability of each {' and '.join(sorted(self._records))} answer" if self._records else None,
             "stored: distributions of the answer tokens" if self._distributions is not None else None,
             self.live,
         ]
         return "; ".join(p for p in parts if p) or None
 
-    def record_logprobs(self, side: Side, *, mean: bool = False) -> torch.Tensor:
-        """Frozen `log p0(y | x)` of each record: the sum over its answer tokens, or their mean."""
-        if self._records is None:
+    def record_logprobs(self, side: Side, *, of: str = "forget", mean: bool = False) -> torch.Tensor:
+        """Frozen `log p0(y | x)` of each record: the sum over its answer tokens, or their mean.
+
+        Args:
+            side: The batch.
+            of: Its name in the pair. The same records come with their own answers and with refusals.
+            mean: Divide each sum by the answer's number of tokens.
+        """
+        if self._records is None or of not in self._records:
             with self.frozen():
                 output = forward(self._model, side.inputs, keep="answer")
             return losses.record_logprobs(output.logits, output.labels, mean=mean)
-        values = [self._records[record] for record in side.record_ids]
+        values = [self._records[of][record] for record in side.record_ids]
         numbers = [total / count if mean else total for total, count in values]
         return torch.tensor(numbers, dtype=torch.float32, device=side.inputs["input_ids"].device)
 
@@ -156,9 +163,10 @@ def of(model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], prep
     """
     live = "adapter off" if preparation.fresh_adapter else "kept weights"
     if preparation.changing_pictures:
-        wanted = needs.record_reference or bool(needs.token_reference)
+        wanted = bool(needs.record_reference or needs.token_reference)
         return ReferenceModel(model, live=live if wanted else None)
-    records = _stored_records(model, examples["forget"], preparation) if needs.record_reference else None
+    answered = {side: examples[side] for side in sorted(needs.record_reference)}
+    records = _stored_records(model, answered, preparation) if answered else None
     if not needs.token_reference:
         return ReferenceModel(model, records=records)
     chosen = [example for side in sorted(needs.token_reference) for example in examples[side]]
@@ -196,24 +204,27 @@ def _distributions(model: Any, examples: Sequence[Encoded], preparation: Prepara
     return stored
 
 
-def _stored_records(model: Any, examples: Sequence[Encoded], preparation: Preparation) -> dict[str, tuple[float, int]]:
-    """Log-probability and number of answer tokens by record, read from the run's file if it is there."""
+def _stored_records(
+    model: Any, answered: Mapping[str, Sequence[Encoded]], preparation: Preparation
+) -> dict[str, dict[str, tuple[float, int]]]:
+    """Log-probability and number of answer tokens by side and record, read from the run's file if it is there."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = preparation.folder / FILE if preparation.folder else None
-    if file is not None and file.is_file():
-        return {r["record_id"]: (r["logprob"], r["tokens"]) for r in pq.read_table(file).to_pylist()}
-    rows: list[tuple[str, float, int]] = []
-    for part, output in _passes(model, examples, preparation, "frozen model"):
-        sums, counts = sequence_logprobs(output.logits, output.labels)
-        names = [example.record_id for example in part]
-        rows += zip(names, sums.tolist(), counts.tolist(), strict=True)
-    if file is not None:
-        columns = {
-            name: list(values)
-            for name, values in zip(("record_id", "logprob", "tokens"), zip(*rows, strict=True), strict=True)
-        }
-        with whole_file(file) as partial:
-            pq.write_table(pa.table(columns), partial)
-    return {name: (total, count) for name, total, count in rows}
+    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist() if file is not None and file.is_file() else []
+    if not rows:
+        for side, examples in answered.items():
+            for part, output in _passes(model, examples, preparation, f"frozen model, {side} answers"):
+                numbers = (n.tolist() for n in sequence_logprobs(output.logits, output.labels))
+                rows += [
+                    {"side": side, "record_id": example.record_id, "logprob": total, "tokens": count}
+                    for example, total, count in zip(part, *numbers, strict=True)
+                ]
+        if file is not None:
+            with whole_file(file) as partial:
+                pq.write_table(pa.Table.from_pylist(rows), partial)
+    return {
+        side: {row["record_id"]: (row["logprob"], row["tokens"]) for row in rows if row["side"] == side}
+        for side in answered
+    }

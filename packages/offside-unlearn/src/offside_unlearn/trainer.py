@@ -24,7 +24,7 @@ from transformers.trainer_callback import PrinterCallback
 from offside_data.errors import OffsideError, UsageError
 from offside_unlearn.batches import BatchPlan, PairedBatch
 from offside_unlearn.manifest import terms_in_words
-from offside_unlearn.methods._base import LossOutput
+from offside_unlearn.methods._base import LossOutput, UnlearningMethod
 from offside_unlearn.options import RunOptions
 from offside_unlearn.tune import tower_of
 
@@ -33,6 +33,9 @@ Objective = Callable[[Any, PairedBatch], LossOutput]
 
 WEIGHTS = "trained.safetensors"
 """Name of the trained weights in a checkpoint."""
+
+STATE = "method.safetensors"
+"""Name of the method's state in a checkpoint, where it has one."""
 
 COMPLETE = "complete"
 """Name of the empty file that a checkpoint gets last: without it the checkpoint is never used."""
@@ -118,7 +121,13 @@ class Schedule:
 
 
 def train(
-    model: Any, plan: BatchPlan, objective: Objective, config: TrainConfig, seed: int, schedule: Schedule
+    model: Any,
+    plan: BatchPlan,
+    objective: Objective,
+    config: TrainConfig,
+    seed: int,
+    schedule: Schedule,
+    method: UnlearningMethod[Any] | None = None,
 ) -> list[dict[str, float]]:
     """Train the parameters of `model` that require gradients, going on from the last complete checkpoint.
 
@@ -129,6 +138,7 @@ def train(
         config: How.
         seed: Of dropout; the order of the records has its own in `plan`.
         schedule: When to write checkpoints.
+        method: Whose state is moved after each step and saved with each checkpoint, if it has one.
 
     Returns:
         For each step its number, loss, loss terms, gradient norm and learning rate.
@@ -143,6 +153,7 @@ def train(
         train_dataset=plan,
         data_collator=plan.collate,
         callbacks=[_Checkpoints(schedule), _Moved(model), _Progress(plan.steps)],
+        method=method,
         optimizer_cls_and_kwargs=(
             torch.optim.AdamW,
             {"lr": config.lr, "betas": (0.9, config.beta2), "eps": 1e-8, "fused": True},
@@ -216,9 +227,16 @@ class _Trainer(Trainer):  # type: ignore[misc]
     loss_is_scaled_for_ga = False
     objective: Objective
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, method: UnlearningMethod[Any] | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._terms: dict[str, list[torch.Tensor]] = {}
+        self._method = method
+        if method is not None:
+            self.add_callback(_AfterStep(method, self._means))
+
+    def _means(self) -> dict[str, float]:
+        """The mean of each loss term over the micro-batches since the last log, which is one optimizer step."""
+        return {name: float(torch.stack(values).mean()) for name, values in self._terms.items()}
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         return torch.utils.data.DataLoader(
@@ -262,8 +280,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
         )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        for name, values in self._terms.items():
-            logs[name] = float(torch.stack(values).mean())
+        logs.update(self._means())
         self._terms = {}
         super().log(logs, start_time)
 
@@ -276,15 +293,31 @@ class _Trainer(Trainer):  # type: ignore[misc]
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: p.detach().contiguous() for name, p in self._trained()}, folder / WEIGHTS)
+        if self._method is not None and self._method.state:
+            save_file(self._method.state, folder / STATE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         weights = load_file(Path(resume_from_checkpoint) / WEIGHTS)
         with torch.no_grad():
             for name, parameter in self._trained():
                 parameter.copy_(weights.pop(name))
+        if self._method is not None and self._method.state:
+            saved = load_file(Path(resume_from_checkpoint) / STATE)
+            self._method.state.update({name: value.clone() for name, value in saved.items()})  # Free of the file.
 
     def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:
         return [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+
+
+class _AfterStep(TrainerCallback):  # type: ignore[misc]
+    """Let the method move its state once a step, however many micro-batches the step was made of."""
+
+    def __init__(self, method: UnlearningMethod[Any], means: Callable[[], dict[str, float]]) -> None:
+        self._method = method
+        self._means = means
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._method.after_step(self._means())
 
 
 class _Checkpoints(TrainerCallback):  # type: ignore[misc]

@@ -272,16 +272,21 @@ class UnlearnTask:
             "retain": {n: len(limited(rows, self.options)) for n, rows in self.retain.items()} if needs.retain else {},
         }
         watch = self.watched.watch(encoder, folder) if self.watched else None
-        return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
+        return PreparedTraining(
+            plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch, self.method
+        )
 
     def _encode(self, encoder: Encoder, needs: Needs) -> dict[str, list[Encoded]]:
         """The records of each side that the method reads."""
         examples: dict[str, list[Encoded]] = {}
-        if needs.forget or needs.record_reference:
+        if needs.forget or "forget" in needs.record_reference:
             examples["forget"] = encode_rows(encoder, self.forget, "records to be forgotten")
         if needs.refusal:
             answers = draw_refusals(self.forget["record_id"], self.options.seed)
             examples["refusal"] = encode_rows(encoder, self.forget, "records to be refused", answers=answers)
+        if needs.alternative:
+            answers = draw_alternatives(self.forget, self.options.seed)
+            examples["alternative"] = encode_rows(encoder, self.forget, "alternative answers", answers=answers)
         if needs.retain:
             examples["retain"] = [
                 example
@@ -320,3 +325,24 @@ def draw_refusals(record_ids: Sequence[str], seed: int) -> dict[str, str]:
     """One refusal for each record, by seed and record id alone."""
     choices = refusals()
     return {record: rng(seed, "refusal", record).choice(choices) for record in record_ids}
+
+
+def draw_alternatives(rows: Any, seed: int) -> dict[str, str]:
+    """One wrong answer for each record, of its own `perturbed_answers`, by seed and record id alone.
+
+    Args:
+        rows: The records, a `datasets.Dataset`.
+        seed: Same seed, same answers.
+
+    Raises:
+        UsageError: If a record has none.
+    """
+    wrong = dict(zip(rows["record_id"], rows["perturbed_answers"], strict=True))
+    without = sorted(record for record, texts in wrong.items() if not texts)
+    if without:
+        raise UsageError(
+            f"{len(without)} of {len(wrong)} records to be forgotten have no perturbed_answers (e.g. {without[0]}), so "
+            "there is no alternative to prefer. `offside-data questions DATASET` makes them where an answer has a "
+            "value; else name records that have some with --only, or choose another method."
+        )
+    return {record: rng(seed, "alternative", record).choice(list(texts)) for record, texts in wrong.items()}

@@ -117,7 +117,7 @@ def test_its_loss_is_a_finite_number_with_named_terms(case: Case) -> None:
 
 def test_it_reads_only_what_it_says_it_needs(case: Case) -> None:
     batch = next(case.plan.batches())
-    wanted = {side for side in ("forget", "retain", "refusal") if getattr(case.needs, side)}
+    wanted = {side for side in ("forget", "retain", "refusal", "alternative") if getattr(case.needs, side)}
     assert torch.isfinite(case.output(PairedBatch({side: batch.side(side) for side in wanted})).loss)
 
 
@@ -140,7 +140,7 @@ def test_the_frozen_reference_stays(case: Case) -> None:
         numbers = [case.reference.token_logprobs(batch.side(side)) for side in sorted(case.needs.token_reference)]
         return [
             *numbers,
-            *([case.reference.record_logprobs(batch.forget)] if case.needs.record_reference else []),
+            *(case.reference.record_logprobs(batch.side(s), of=s) for s in sorted(case.needs.record_reference)),
         ]
 
     before = read()
@@ -188,7 +188,7 @@ def test_accumulated_micro_batches_equal_one_batch(
         torch.testing.assert_close(accumulated[parameter], gradient, rtol=1e-3, atol=1e-3 * scale)
 
 
-@pytest.mark.parametrize("side", ["forget", "retain", "refusal"])
+@pytest.mark.parametrize("side", ["forget", "retain", "refusal", "alternative"])
 def test_another_picture_gives_another_loss(case: Case, side: str) -> None:
     if not getattr(case.needs, side):
         pytest.skip(f"reads no {side} batch")
@@ -202,7 +202,7 @@ def test_another_picture_gives_another_loss(case: Case, side: str) -> None:
     assert not all(torch.isclose(after[term], value, rtol=1e-6) for term, value in before.items())
 
 
-@pytest.mark.parametrize("side", ["forget", "retain", "refusal"])
+@pytest.mark.parametrize("side", ["forget", "retain", "refusal", "alternative"])
 def test_a_batch_without_answers_is_an_error(case: Case, side: str) -> None:
     if not getattr(case.needs, side):
         pytest.skip(f"reads no {side} batch")

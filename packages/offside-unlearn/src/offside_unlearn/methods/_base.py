@@ -7,6 +7,7 @@ A method file holds a module docstring (the paper, the formula, where the code d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -70,10 +71,19 @@ C = TypeVar("C", bound=MethodConfig)
 
 
 class UnlearningMethod(ABC, Generic[C]):
-    """One unlearning method: a loss over a pair of batches."""
+    """One unlearning method: a loss over a pair of batches.
+
+    Args:
+        config: Its options.
+
+    Attributes:
+        state: What of the method itself changes while training, e.g. a dual variable, by name: tensors on the CPU,
+            for most methods none. It is saved with each checkpoint and put back from it, by these names.
+    """
 
     def __init__(self, config: C) -> None:
         self.config = config
+        self.state: dict[str, torch.Tensor] = {}
 
     @abstractmethod
     def needs(self) -> Needs:
@@ -85,6 +95,13 @@ class UnlearningMethod(ABC, Generic[C]):
 
         Pass `side.tokens` or `side.records` as the divisor to the functions of `losses`: then
         accumulated micro-batches give the same gradient as one big batch.
+        """
+
+    def after_step(self, terms: Mapping[str, float]) -> None:
+        """Move `state`; called after each optimizer step, before anything is saved.
+
+        Args:
+            terms: Each loss term's mean over the micro-batches of the step, which don't show in it.
         """
 
 

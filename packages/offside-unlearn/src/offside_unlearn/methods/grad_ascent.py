@@ -3,8 +3,8 @@
 Minimises `-CE_F`, the negated mean cross-entropy over the answer tokens of the forget batch. It has
 no lower bound: too many steps, or too large ones, wreck the model.
 
-Paper: Maini et al., TOFU (section "Unlearning methods"). Deviations: none known; built from a
-summary, not checked against the paper.
+Paper: Maini et al., TOFU (section "Unlearning methods"). Checked against the code (locuslab/tofu), not
+against the paper. Deviations: none known.
 """
 
 from __future__ import annotations

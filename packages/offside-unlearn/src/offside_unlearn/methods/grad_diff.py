@@ -2,9 +2,9 @@
 
 Minimises `-CE_F + lambda_r CE_R`.
 
-Paper: Maini et al., TOFU, after Liu et al. 2022 (Continual Learning and Private Unlearning).
-Deviations: the OFFSIDE script weighs both terms by their share of the batch (1/4 and 3/4); here
-their ratio is `lambda_r` alone. Built from a summary, not checked against the paper.
+Paper: Maini et al., TOFU, after Liu et al. 2022 (Continual Learning and Private Unlearning). Checked
+against the code (locuslab/tofu), not against the paper. Deviations: the OFFSIDE script weighs both
+terms by their share of the batch (1/4 and 3/4); here their ratio is `lambda_r` alone.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 Minimises `-CE_F + alpha mean_t KL(p0 || p) (+ lambda_r CE_R)`; the mean runs over the answer tokens
 of the retain batch, prompt and padding excluded.
 
-Paper: Maini et al., TOFU. Deviations: TOFU takes the KL over all positions, prompt included. The
-OFFSIDE script adds `CE_R` and weighs the KL 0.1: `alpha=0.1 lambda_r=1`. Built from a summary, not
-checked against the paper.
+Paper: Maini et al., TOFU. Checked against the code (locuslab/tofu), not against the paper.
+Deviations: TOFU takes the KL over all positions, prompt and padding included. The OFFSIDE script
+adds `CE_R` and weighs the KL 0.1: `alpha=0.1 lambda_r=1`.
 """
 
 from __future__ import annotations

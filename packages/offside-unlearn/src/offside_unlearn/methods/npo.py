@@ -5,8 +5,8 @@ Minimises `-(2/beta) E_F[log sigmoid(-beta (log p(y|x) - log p0(y|x)))] (+ lambd
 
 Paper: Zhang et al., Negative Preference Optimization. Deviations: the OFFSIDE script uses mean
 log-probabilities, beta 0.9, no retention term and a model trained on the retain set as reference;
-here the reference is the model before unlearning, as in the paper. Built from a summary, not
-checked against the paper.
+here the reference is the model before unlearning, as in the authors' code. Checked against that code
+(licong-lin/negative-preference-optimization, the TOFU part), not against the paper.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Method(UnlearningMethod[Config]):
 
     def needs(self) -> Needs:
         """Both batches, and one frozen number for each forget record."""
-        return dataclasses.replace(retention_needs(self.config), record_reference=True)
+        return dataclasses.replace(retention_needs(self.config), record_reference=frozenset({"forget"}))
 
     def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """The NPO term plus the retention term."""

@@ -2,10 +2,11 @@
 
 Minimises the cross-entropy of a refusal in place of each forget answer, `+ lambda_r CE_R`.
 
-Paper: Maini et al., TOFU ("Preference optimization"). Deviations: each record draws one refusal
-from `data/refusals.txt` for the whole run (by seed and record id), where TOFU draws again at each
-step; the OFFSIDE script always uses one fixed sentence. Built from a summary, not checked against
-the paper.
+Paper: Maini et al., TOFU ("Preference optimization"). Checked against the code (locuslab/tofu), not
+against the paper. Deviations: TOFU takes one mean over the tokens of refusals and retained records
+together; here `lambda_r` is their ratio. Each record draws one refusal from `data/refusals.txt` for
+the whole run (by seed and record id), where TOFU draws again at each step; the OFFSIDE script always
+uses one fixed sentence.
 """
 
 from __future__ import annotations
