@@ -119,7 +119,19 @@ def test_ascent_that_forgot_next_to_nothing_does_not_speak_against_it(made_up: M
     assert interval.high is not None
     assert interval.high < finding.threshold  # the effect alone would say: not seen
     assert "precondition unmet: forgetting of grad_ascent is 0.0" in finding.why
-    assert finding.preconditions == ["forgetting at least 0.8 (lower bound)"]
+    assert finding.preconditions == ['forgetting at least 0.8 (lower bound), else at most "seen"']
+
+
+def test_what_was_wrecked_before_it_had_forgotten_was_wrecked(made_up: ModuleType) -> None:
+    rates = {"forget": 0.4, "visual": 0.4, "retain": 0.05, "test": 0.05, "utility": 0.05}
+    half = [("complete", unlearned(made_up, "grad_ascent", rates))]
+    finding = findings_of(made_up, half, 50)["ascent_wrecks"]
+    assert finding.verdict == "seen", finding.why
+    # No other finding is judged without its precondition, whichever way it goes.
+    collateral = [
+        ("selective", unlearned(made_up, "kl_min", {"forget/private": 0.4, "visual": 0.4, "forget/shared": 0}))
+    ]
+    assert findings_of(made_up, collateral, 50)["selective_collateral"].verdict == "can't tell"
 
 
 def test_a_correction_that_was_not_learnt_says_nothing_about_recovery(made_up: ModuleType) -> None:

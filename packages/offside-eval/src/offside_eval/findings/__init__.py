@@ -50,16 +50,18 @@ class Precondition:
         what: The same in words.
         at_least: What it must be.
         bound: Whether the number itself must be, or its whole interval.
+        seen_without: Whether "seen" can be said without it: damage done before anything was forgotten is damage.
     """
 
     quantity: str
     what: str
     at_least: float
     bound: Literal["value", "lower bound"] = "lower bound"
+    seen_without: bool = False
 
     def __str__(self) -> str:
         of = "" if self.bound == "value" else f" ({self.bound})"
-        return f"{self.what} at least {self.at_least:g}{of}"
+        return f"{self.what} at least {self.at_least:g}{of}" + (', else at most "seen"' if self.seen_without else "")
 
     def unmet(self, row: ModelRow) -> str | None:
         """Why a row doesn't fulfil it, with its number; null when it does."""
@@ -87,6 +89,7 @@ class Evidence:
         models: Labels of the rows that it is averaged over.
         details: Further quantities with what they are, e.g. those of the controls.
         unmet: Preconditions that don't hold, so that the effect isn't judged.
+        unless_seen: Those that don't hold and without which nothing but "seen" can be said.
         left_out: Why rows are left out for which a precondition doesn't hold, although it does for others.
     """
 
@@ -94,6 +97,7 @@ class Evidence:
     models: Sequence[str] = ()
     details: Sequence[tuple[str, Quantity]] = ()
     unmet: Sequence[str] = ()
+    unless_seen: Sequence[str] = ()
     left_out: Sequence[str] = ()
 
 
@@ -174,7 +178,7 @@ def decide(figure: Figure, threshold: float, p: float | None, unmet: Sequence[st
         unmet: Preconditions that don't hold: whatever the effect, it says nothing.
     """
     if unmet:
-        return "can't tell", "precondition unmet: " + "; ".join(unmet)
+        return _untold(unmet)
     interval = figure.interval
     if interval is None:
         return "can't tell", figure.reason or "not scored"
@@ -193,6 +197,10 @@ def decide(figure: Figure, threshold: float, p: float | None, unmet: Sequence[st
     return "seen" if above else "not seen", f"the whole interval lies {side} {threshold:g}"
 
 
+def _untold(unmet: Sequence[str]) -> tuple[Verdict, str]:
+    return "can't tell", "precondition unmet: " + "; ".join(unmet)
+
+
 def look_for(comparison: Comparison) -> list[Finding]:
     """Look for every finding, in the order of their files' `ORDER`."""
     modules = {name: FINDINGS.load(name) for name in FINDINGS.names()}
@@ -205,6 +213,8 @@ def look_for(comparison: Comparison) -> list[Finding]:
 def _decided(name: str, module: ModuleType, evidence: Evidence, p: float | None) -> Finding:
     figure = evidence.effect.figure()
     verdict, why = decide(figure, module.THRESHOLD, p, evidence.unmet)
+    if evidence.unless_seen and verdict != "seen":
+        verdict, why = _untold(evidence.unless_seen)
     return Finding(
         name=name,
         statement=module.STATEMENT,
@@ -256,13 +266,16 @@ def weigh(
         preconditions: What must hold of a row.
         effect: Its effect.
     """
-    unmet = [[said for p in preconditions if (said := p.unmet(row))] for row in rows]
+    unmet = [[(p, said) for p in preconditions if (said := p.unmet(row))] for row in rows]
     held = [row for row, said in zip(rows, unmet, strict=True) if not said]
-    words = [said for each in unmet for said in each]
+    words = [(p.seen_without, said) for each in unmet for p, said in each]
     chosen = held or rows
     average_effect = average([effect(row) for row in chosen])
     labels = [shown(row) for row in chosen]
-    return Evidence(average_effect, labels, left_out=words) if held else Evidence(average_effect, labels, unmet=words)
+    if held:
+        return Evidence(average_effect, labels, left_out=[said for _, said in words])
+    without, needed = ([said for seen_without, said in words if seen_without is kind] for kind in (True, False))
+    return Evidence(average_effect, labels, unmet=needed, unless_seen=without)
 
 
 def standing(rows: Iterable[ModelRow]) -> list[ModelRow]:

@@ -13,12 +13,13 @@ PAPER = OFFSIDE
 STATEMENT = "Gradient ascent wrecks what must stay."
 EFFECT = "share of the worst set of what must survive that gradient ascent lost (1 - keeping)"
 THRESHOLD = 0.5
-PRECONDITIONS = (FORGOT,)
+PRECONDITIONS = (replace(FORGOT, seen_without=True),)
 RULE = (
     "Seen if the whole interval lies above one half, the line at which a model counts as collapsed; not "
     "seen if it lies below. Models unlearned with grad_ascent in the complete setting, or else in the "
-    "first setting that has one; only those that have forgotten, for after too few steps nothing is lost; "
-    "trajectories are read where that first holds."
+    "first setting that has one; read where they have certainly forgotten, for after too few steps nothing "
+    "is lost: without that it is never not seen. What was wrecked before it had forgotten was wrecked, and "
+    "is read where it forgot most."
 )
 
 
