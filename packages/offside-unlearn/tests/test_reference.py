@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -130,6 +132,22 @@ def test_numbers_by_record_are_kept_with_the_run_and_not_computed_twice(
     second = reference.of(model, RECORDS, examples, preparation(processor, folder=tmp_path))
     batch = next(plan.batches())
     assert torch.equal(first.record_logprobs(batch.forget), second.record_logprobs(batch.forget))
+
+
+def test_numbers_of_before_there_were_sides_are_computed_again(
+    fresh: Fresh, make_plan: Callable[..., BatchPlan], tmp_path: Path
+) -> None:
+    model, processor = fresh()
+    plan = make_plan(processor)
+    examples = {name: source.examples for name, source in plan.sources.items()}
+    file = tmp_path / reference.FILE
+    old = [{"record_id": example.record_id, "logprob": -1.0, "tokens": 1} for example in examples["forget"]]
+    pq.write_table(pa.Table.from_pylist(old), file)
+    found = reference.of(model, RECORDS, examples, preparation(processor, folder=tmp_path))
+    batch = next(plan.batches())
+    again = reference.of(model, RECORDS, examples, preparation(processor))
+    assert torch.equal(found.record_logprobs(batch.forget), again.record_logprobs(batch.forget))
+    assert pq.read_table(file)["side"].unique().to_pylist() == ["forget"]
 
 
 @pytest.mark.parametrize("changing_pictures", [True, False])

@@ -213,7 +213,8 @@ def _stored_records(
 
     file = preparation.folder / FILE if preparation.folder else None
     rows: list[dict[str, Any]] = pq.read_table(file).to_pylist() if file is not None and file.is_file() else []
-    if not rows:
+    if {row.get("side") for row in rows} != set(answered):  # None yet, or one of before there were sides.
+        rows = []
         for side, examples in answered.items():
             for part, output in _passes(model, examples, preparation, f"frozen model, {side} answers"):
                 numbers = (n.tolist() for n in sequence_logprobs(output.logits, output.labels))
