@@ -235,6 +235,41 @@ def test_incremental_pulls_see_new_changed_and_skipped_ones(
     )
 
 
+def test_what_is_deleted_on_the_server_is_withdrawn(
+    named: None, admin: AnnotationServer, people: dict[str, int], fresh: OffsideDataset, results: Any
+) -> None:
+    project = number_of(push(fresh.path, FORGET).target)
+    tasks = tasks_of(admin, project)
+    for task in tasks:
+        for user in people.values():
+            say(admin, task["id"], user, results(veracity="fact"))
+    assert pull(fresh.path).new == 24
+    (gone, *_) = list(admin.get(f"/api/tasks/{tasks[0]['id']}/annotations/"))
+    admin.delete(f"/api/annotations/{gone['id']}/")
+    admin.delete(f"/api/tasks/{tasks[1]['id']}/")
+    report = pull(fresh.path)
+    assert (report.withdrawn, report.deleted, report.new) == (1, 3, 0)  # The task had three.
+    said = [said for found in judged(fresh.path).values() for said in found]
+    assert (len(said), sum(one.withdrawn for one in said)) == (24, 1)
+    assert pull(fresh.path).withdrawn == 0
+
+
+def test_an_interface_that_a_person_changed_is_not_overwritten(
+    named: None, admin: AnnotationServer, fresh: OffsideDataset
+) -> None:
+    project = number_of(push(fresh.path, FORGET).target)
+    ours = admin.get(f"/api/projects/{project}/")["label_config"]
+    theirs = ours.replace("</View>", '<Header value="Be fair"/></View>', 1)
+    admin.patch(f"/api/projects/{project}/", {"label_config": theirs})
+    push(fresh.path, FORGET)
+    assert admin.get(f"/api/projects/{project}/")["label_config"] == theirs
+    push(fresh.path, PushOptions(where=FORGET.where, replace_interface=True))
+    assert admin.get(f"/api/projects/{project}/")["label_config"].strip() == ours.strip()
+    assert [file.read_text(encoding="utf-8") for file in fresh.path.glob(".offside/annotation/interfaces/*.xml")] == [
+        theirs
+    ]
+
+
 @pytest.mark.parametrize("fault", ["cut before", "cut after"])
 def test_a_cut_push_is_completed(
     behind: FaultyProxy, admin: AnnotationServer, fresh: OffsideDataset, monkeypatch: pytest.MonkeyPatch, fault: Any
