@@ -108,7 +108,7 @@ def _storable(tasks: list[Any]) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ExportedJudgements:
     """What an export has.
 
     Args:
@@ -122,7 +122,7 @@ class Found:
 
 def judgements_in(
     tasks: Sequence[Mapping[str, Any]], dataset: OffsideDataset, origin: Origin, keys: KeyFile, report: PullReport
-) -> tuple[Found, str]:
+) -> tuple[ExportedJudgements, str]:
     """What was said, and until when tasks were touched.
 
     Args:
@@ -165,7 +165,7 @@ def judgements_in(
     scrub = keys.scrubber(origin.users.values())  # Only now everybody is known who may be named.
     said_of = {name: [_without_names(said, scrub) for said in by.values()] for name, by in found.items()}
     report.annotators = tuple(sorted({said.annotator for listed in said_of.values() for said in listed}))
-    return Found(said_of, of_tasks), _before(until)
+    return ExportedJudgements(said_of, of_tasks), _before(until)
 
 
 def _require_ours(
