@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,12 @@ from chromium import Chromium, browser
 from faulty_proxy import FaultyProxy
 from hub_machine import CONTACT, machine
 from loopback_hub import LoopbackHub
+from real_studio import RunningServer, each_once, number_of, say, tasks_of
+from real_studio import admin as admin
+from real_studio import behind as behind
+from real_studio import named as named
+from real_studio import people as people
+from real_studio import real as real
 from test_pull import judged
 
 from offside_data.annotation.adjudicate import adjudicate
@@ -36,82 +41,12 @@ from offside_data.hub.fetching import fetch
 from offside_data.hub.publishing import publish
 from offside_data.release.releasing import make_release
 
-ROOT = Path(__file__).parents[4]
-sys.path.append(str(ROOT / "tools"))
-
-from annotation_server import NotInstallable, RunningServer, running  # noqa: E402
-
 pytestmark = pytest.mark.full
 
 FORGET = PushOptions(where=("split=forget", "config=multimodal"))
 IMPORT = r"POST /api/projects/\d+/import"
 PICTURES = os.environ.get("OFFSIDE_PICTURES")
 """A folder that keeps the browser's pictures: those of docs/annotation.md."""
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[RunningServer]:
-    """One server for all tests of this file."""
-    try:
-        context = running()
-        server = context.__enter__()
-    except NotInstallable as why:
-        pytest.skip(str(why))
-    yield server
-    context.__exit__(None, None, None)
-
-
-@pytest.fixture(scope="module")
-def admin(real: RunningServer) -> AnnotationServer:
-    return AnnotationServer(real.url, real.token)
-
-
-@pytest.fixture(scope="module")
-def people(admin: AnnotationServer) -> dict[str, int]:
-    """Three annotators, by name, and their numbers."""
-    return {
-        name: admin.post("/api/users/", {"email": f"{name}@example.com", "username": name, "first_name": name.title()})[
-            "id"
-        ]
-        for name in ("bruno", "carla", "dora")
-    }
-
-
-@pytest.fixture
-def named(real: RunningServer, admin: AnnotationServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The environment names the server, whose projects go after the test."""
-    monkeypatch.setenv("LABEL_STUDIO_URL", real.url)
-    monkeypatch.setenv("LABEL_STUDIO_API_KEY", real.token)
-    yield
-    for project in list(admin.pages("/api/projects/", "results")):
-        admin.delete(f"/api/projects/{project['id']}/")
-
-
-@pytest.fixture
-def behind(named: None, real: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
-    """A proxy in front of it, which the environment names instead."""
-    faulty = FaultyProxy(real.url)
-    monkeypatch.setenv("LABEL_STUDIO_URL", faulty.url)
-    yield faulty
-    faulty.close()
-
-
-def number_of(target: str) -> int:
-    return int(target.rpartition("/")[2])
-
-
-def tasks_of(admin: AnnotationServer, project: int, include: str = "id,data,meta") -> list[Any]:
-    return list(admin.pages("/api/tasks", "tasks", project=project, fields="task_only", include=include))
-
-
-def say(admin: AnnotationServer, task: int, user: int, result: list[Any], **fields: Any) -> None:
-    admin.post(f"/api/tasks/{task}/annotations/", {"result": result, "completed_by": user, **fields})
-
-
-def each_once(admin: AnnotationServer, project: int, expected: int) -> None:
-    counts = Counter(task["data"]["key"] for task in tasks_of(admin, project))
-    assert len(counts) == expected
-    assert set(counts.values()) == {1}
 
 
 # ---------------------------------------------------------------------------------------------
