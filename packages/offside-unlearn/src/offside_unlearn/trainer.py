@@ -231,7 +231,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
         super().__init__(**kwargs)
         self._terms: dict[str, list[torch.Tensor]] = {}
         self._method = method
-        if method is not None:
+        if method is not None and method.state:  # Reading the terms waits for the device: only where it is needed.
             self.add_callback(_AfterStep(method, self._means))
 
     def _means(self) -> dict[str, float]:

@@ -98,7 +98,7 @@ class UnlearningMethod(ABC, Generic[C]):
         """
 
     def after_step(self, terms: Mapping[str, float]) -> None:
-        """Move `state`; called after each optimizer step, before anything is saved.
+        """Move `state`; called after each optimizer step, before anything is saved, if there is any.
 
         Args:
             terms: Each loss term's mean over the micro-batches of the step, which don't show in it.
