@@ -24,6 +24,7 @@ from offside_eval.scoring import sample_rows
 
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
+    from offside_data.vlm import Collator
     from offside_eval.compare import Comparison
     from offside_eval.inference.asking import Item
     from offside_eval.inference.engine import Answers
@@ -81,7 +82,7 @@ def evaluate(
 
 @dataclass
 class Session:
-    """What evaluations of several models in one setting share: the plan, and its questions once they are encoded.
+    """What evaluations of several models in one setting share: the plan, its questions and pictures once encoded.
 
     Args:
         data: The dataset.
@@ -97,6 +98,7 @@ class Session:
     metrics: dict[str, SampleMetric]
     config: EvaluationConfig
     _items: list[Item] | None = None
+    _collate: Collator | None = None
 
     @classmethod
     def of(cls, data: OffsideDataset | str | Path, setting: str, suite: Suite, config: EvaluationConfig) -> Session:
@@ -124,8 +126,10 @@ class Session:
             log(f"{out}: this evaluation is finished; nothing to do.")
             return finished
 
-        from offside_eval.inference.engine import Engine
+        from offside_eval.inference.engine import Engine, asking_collator
 
+        if self._collate is None:
+            self._collate = asking_collator(target.processor)
         engine = Engine(
             model=target.load(),
             processor=target.processor,
@@ -133,6 +137,7 @@ class Session:
             max_new_tokens=config.max_new_tokens,
             max_length=config.max_length,
             saved=output.saved() if output else None,
+            collate=self._collate,
         )
         needs = frozenset[Need]().union(*(metric.needs for metric in self.metrics.values()))
         if self._items is None:

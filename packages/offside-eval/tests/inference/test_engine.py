@@ -10,9 +10,10 @@ import torch
 
 from offside_data.errors import ModelError
 from offside_data.vlm import load_model
+from offside_data.vlm.pictures import picture_inputs
 from offside_eval.inference.asking import Item
 from offside_eval.inference.choices import Weigher, Weights
-from offside_eval.inference.engine import OUT_OF_MEMORY, Answers, Engine
+from offside_eval.inference.engine import OUT_OF_MEMORY, Answers, Engine, asking_collator
 from offside_eval.inference.generation import WITHIN_ROUNDING
 from offside_eval.inference.saved import SavedBatches
 from offside_eval.plan import Question
@@ -50,6 +51,29 @@ def test_a_row_within_rounding_is_asked_again_alone(
     again = ask(loaded, "half", few, 12)
     assert again.asked_again["answering"] == len(few)
     assert again.replies == expected.replies
+
+
+def test_models_that_share_a_collator_process_each_picture_once(
+    loaded: Load, items: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processed = []
+
+    def counting(processor: Any, image: Any) -> Any:
+        processed.append(image)
+        return picture_inputs(processor, image)
+
+    monkeypatch.setattr("offside_data.vlm.collate.picture_inputs", counting)
+    some = items[::4]
+    collate = asking_collator(loaded("raw")[1])
+    for name in ("raw", "trained"):
+        model, processor = loaded(name)
+        shared = Engine(model=model, processor=processor, batch_size=8, max_new_tokens=16, collate=collate)
+        answers = shared.ask(some, NEEDS)
+        assert len(processed) == len({item.prompt.image_key for item in some} - {None}) > 1
+        monkeypatch.setattr("offside_data.vlm.collate.picture_inputs", picture_inputs)
+        alone = ask(loaded, name, some, 8)
+        assert (answers.replies, answers.weights) == (alone.replies, alone.weights)
+        monkeypatch.setattr("offside_data.vlm.collate.picture_inputs", counting)
 
 
 def test_the_order_of_the_questions_does_not_matter(loaded: Load, items: list[Item]) -> None:

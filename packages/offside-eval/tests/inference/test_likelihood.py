@@ -11,7 +11,7 @@ from PIL import Image
 from offside_data.vlm import build_tiny
 from offside_data.vlm.tiny import FAMILIES
 from offside_eval.inference.asking import Item
-from offside_eval.inference.engine import Engine
+from offside_eval.inference.engine import Engine, asking_collator
 from offside_eval.inference.likelihood import Likelihood
 from offside_eval.plan import Question
 
@@ -31,8 +31,8 @@ def test_sharing_the_prompt_changes_nothing(family: str, questions: list[Questio
     shown = [q for q in questions if q.row["modality"] == "multimodal" and q.choices][:4]
     items = Engine(model=model, processor=processor).encode([*shown, *text], frozenset({"choices"}))
     pictures, texts_only = items[:4], items[4:]
-    shared = Likelihood(model, processor)
-    plain = Likelihood(model, processor, share_prompts=False)
+    shared = Likelihood(model, asking_collator(processor))
+    plain = Likelihood(model, asking_collator(processor), share_prompts=False)
     for batch in (pictures, texts_only, items, texts_only[:1], pictures[:1]):
         assert flat(shared(batch)) == pytest.approx(flat(plain(batch)), abs=1e-4)
     assert shared._share, "the architecture could share its prompts"
@@ -42,12 +42,12 @@ def test_an_architecture_that_can_not_share_is_noticed(
     loaded: Load, items: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, processor = loaded("trained")
-    likelihood = Likelihood(model, processor)
+    likelihood = Likelihood(model, asking_collator(processor))
     positions = likelihood._positions
     monkeypatch.setattr(likelihood, "_positions", lambda *a: positions(*a) + 7)
     found = likelihood(items[:4])
     assert not likelihood._share
-    assert flat(found) == flat(Likelihood(model, processor, share_prompts=False)(items[:4]))
+    assert flat(found) == flat(Likelihood(model, asking_collator(processor), share_prompts=False)(items[:4]))
 
 
 def test_each_picture_passes_the_vision_tower_once(loaded: Load, items: list[Item]) -> None:
@@ -55,7 +55,7 @@ def test_each_picture_passes_the_vision_tower_once(loaded: Load, items: list[Ite
     shown = [i for i in items if i.prompt.image is not None][:8]
     patches: list[int] = []
     hook = model.model.visual.register_forward_hook(lambda _, args, out: patches.append(len(args[0])))
-    likelihood = Likelihood(model, processor)
+    likelihood = Likelihood(model, asking_collator(processor))
     likelihood._verified = {True}
     likelihood(shown)
     hook.remove()
@@ -68,7 +68,7 @@ def test_it_is_the_models_own_log_probability(loaded: Load, items: list[Item]) -
 
     model, processor = loaded("trained")
     item = next(i for i in items if i.prompt.image is None)
-    (found,) = Likelihood(model, processor)([item])
+    (found,) = Likelihood(model, asking_collator(processor))([item])
     ids = torch.tensor([[*item.prompt.input_ids, *item.answers[0]]])
     with torch.inference_mode():
         logprobs = model(input_ids=ids).logits.log_softmax(-1)[0]
@@ -88,6 +88,6 @@ def test_pictures_of_other_sizes_in_one_batch(loaded: Load, questions: list[Ques
         row = {**question.row, "record_id": f"r{i}", "image": {"bytes": stream.getvalue(), "path": "x.png"}}
         rows.append(type(question)(**{f: getattr(question, f) for f in question.__slots__} | {"row": row}))
     items = Engine(model=model, processor=processor).encode(rows, frozenset({"choices"}))
-    together = Likelihood(model, processor)(items)
-    alone = [Likelihood(model, processor)([item])[0] for item in items]
+    together = Likelihood(model, asking_collator(processor))(items)
+    alone = [Likelihood(model, asking_collator(processor))([item])[0] for item in items]
     assert flat(together) == pytest.approx(flat(alone), abs=1e-5)

@@ -12,6 +12,10 @@ from offside_data.fictional.canvas import SIZE, Color
 INK: Color = (20, 20, 26)
 PAPER: Color = (250, 248, 240)
 WHITE: Color = (255, 255, 255)
+LEFT = 8
+"""Where every line begins, in pixels."""
+FONT_SIZE = 24
+"""Of every line that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,11 @@ class Panel:
 
 
 def draw_caption(picture: Image.Image, panel: Panel, lines: tuple[str, ...]) -> None:
-    """Draw the panel, then the lines: without lines every pixel beside the letters is the same."""
+    """Draw the panel, then the lines: without lines every pixel beside the letters is the same.
+
+    Lines begin at one place and have one size, as on television, so that a small model can learn to read them: its
+    patches see the same letters cut in the same way.
+    """
     draw = ImageDraw.Draw(picture)
     panel.draw(draw, panel.top, panel.bottom)
     height = (panel.bottom - panel.top) / max(1, len(lines))
@@ -41,13 +49,12 @@ def draw_caption(picture: Image.Image, panel: Panel, lines: tuple[str, ...]) -> 
 
 
 def _draw_line(draw: ImageDraw.ImageDraw, text: str, middle: float, ink: Color) -> None:
-    """Draw a centred line. The built-in font has no euro sign: a C with two bars stands for it."""
+    """Draw a line. The built-in font has no euro sign: a C with two bars stands for it."""
     drawn = text.replace("€", "C")
-    font = fitting_font(drawn, SIZE - 16, 27)
-    left = (SIZE - font.getlength(drawn)) / 2
-    draw.text((left, middle), drawn, fill=ink, font=font, anchor="lm")
+    font = fitting_font(drawn, SIZE - 2 * LEFT, FONT_SIZE)
+    draw.text((LEFT, middle), drawn, fill=ink, font=font, anchor="lm")
     for position in (index for index, letter in enumerate(text) if letter == "€"):
-        start = left + font.getlength(drawn[:position])
+        start = LEFT + font.getlength(drawn[:position])
         for bar in (-2, 2):
             y = middle + font.size * bar / 24
             draw.line((start - 1, y, start + font.size * 0.48, y), fill=ink, width=2)
@@ -65,8 +72,8 @@ def fitting_font(text: str, width: float, size: int) -> ImageFont.FreeTypeFont:
 
 
 def _banner(draw: ImageDraw.ImageDraw, top: int, bottom: int) -> None:
+    draw.rectangle((0, top - 3, SIZE, top), fill=WHITE)
     draw.rectangle((0, top, SIZE, bottom), fill=(176, 16, 30))
-    draw.rectangle((0, bottom, SIZE, bottom + 3), fill=WHITE)
 
 
 def _headline(draw: ImageDraw.ImageDraw, top: int, bottom: int) -> None:
@@ -79,9 +86,9 @@ def _post(draw: ImageDraw.ImageDraw, top: int, bottom: int) -> None:
     draw.rectangle((0, 0, SIZE - 1, SIZE - 1), outline=(90, 150, 240), width=5)
 
 
-BANNER = Panel(164, 216, WHITE, _banner)
+BANNER = Panel(168, 224, WHITE, _banner)
 """A banner as television shows it."""
-HEADLINE = Panel(6, 66, INK, _headline)
+HEADLINE = Panel(0, 56, INK, _headline)
 """The head of a newspaper page."""
-POST = Panel(160, 220, INK, _post)
+POST = Panel(168, 224, INK, _post)
 """A captioned post of a social network."""

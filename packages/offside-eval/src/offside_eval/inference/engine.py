@@ -11,7 +11,7 @@ import torch
 
 from offside_data.errors import ModelError
 from offside_data.progress import track
-from offside_data.vlm import Encoder
+from offside_data.vlm import Collator, Encoder
 from offside_data.vlm.generation import end_token_ids
 from offside_eval.inference.asking import Item, encode_items
 from offside_eval.inference.choices import Weigher, Weights
@@ -25,6 +25,8 @@ from offside_eval.plan import Question
 T = TypeVar("T")
 _CHOICES_WITHIN_ROUNDING = {"float32": 1e-4}
 _CHOICES_WITHIN_ROUNDING_HALF = 0.02
+_PICTURES_MB = 512
+"""Room for processed pictures; 400 of 224 pixels square."""
 OUT_OF_MEMORY = "the model ran out of memory on this record alone"
 
 
@@ -55,6 +57,7 @@ class Engine:
         max_new_tokens: Where an answer that doesn't end is cut.
         max_length: Tokens that a question with its answer may have.
         saved: Where finished batches are kept; null keeps nothing.
+        collate: From `asking_collator`, where several models are asked: pictures that it has processed stay with it.
     """
 
     model: Any
@@ -63,6 +66,7 @@ class Engine:
     max_new_tokens: int = 48
     max_length: int = 2048
     saved: SavedBatches | None = None
+    collate: Collator | None = None
 
     def encode(self, questions: Iterable[Question], needs: frozenset[Need]) -> list[Item]:
         """Encode all questions; see `encode_items`.
@@ -95,10 +99,12 @@ class Engine:
         answers = Answers()
         dtype = str(self.model.dtype).removeprefix("torch.")
         batches = in_batches(items, self.batch_size)
+        collate = self.collate or asking_collator(self.processor)
         if "generation" in needs:
             generator = Generator(
                 self.model,
                 self.processor,
+                collate,
                 max_new_tokens=self.max_new_tokens,
                 within_rounding=WITHIN_ROUNDING[dtype],
             )
@@ -107,7 +113,7 @@ class Engine:
             answers.asked_again["answering"] = generator.asked_again
         if needs & {"likelihood", "choices"}:
             close = _CHOICES_WITHIN_ROUNDING.get(dtype, _CHOICES_WITHIN_ROUNDING_HALF)
-            weigher = Weigher(Likelihood(self.model, self.processor), within_rounding=close)
+            weigher = Weigher(Likelihood(self.model, collate), within_rounding=close)
             answers.weights = self._stage("weighing", batches, weigher, Weights, answers)
             answers.asked_again["weighing"] = weigher.asked_again
         return answers
@@ -137,6 +143,11 @@ class Engine:
                     found[item.key] = outcome
         answers.seconds[stage] = time.monotonic() - started
         return found
+
+
+def asking_collator(processor: Any) -> Collator:
+    """What puts questions into batches: padded on the left, pictures processed once as long as there is room."""
+    return Collator(processor, padding_side="left", cache_mb=_PICTURES_MB)
 
 
 def _halving(work: Callable[[list[Item]], Sequence[T]], batch: list[Item]) -> list[T | None]:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from offside_data.vlm import Collator, decode, generate_with_margins
+from offside_data.vlm import decode, generate_with_margins
 from offside_data.vlm.generation import end_token_ids
 
 if TYPE_CHECKING:
-    from offside_data.vlm import Encoded, Generated
+    from offside_data.vlm import Collator, Encoded, Generated
 
 WITHIN_ROUNDING = {"float32": 5e-5, "bfloat16": 2e-2, "float16": 3e-3}
 """Margin of `Generated` that a change of batch can turn round, by the weights' type.
@@ -46,17 +46,20 @@ class Generator:
     Args:
         model: From `load_model`.
         processor: Its processor.
+        collate: Puts prompts into batches, padded on the left.
         max_new_tokens: Where an answer that doesn't end is cut.
         within_rounding: Lead below which a row is asked again alone.
     """
 
-    def __init__(self, model: Any, processor: Any, *, max_new_tokens: int, within_rounding: float) -> None:
+    def __init__(
+        self, model: Any, processor: Any, collate: Collator, *, max_new_tokens: int, within_rounding: float
+    ) -> None:
         self.model = model
         self.processor = processor
         self.max_new_tokens = max_new_tokens
         self.within_rounding = within_rounding
         self.asked_again = 0
-        self._collate = Collator(processor, padding_side="left")
+        self._collate = collate
         self._ends = frozenset(end_token_ids(model))
 
     def __call__(self, prompts: Sequence[Encoded]) -> list[Reply]:

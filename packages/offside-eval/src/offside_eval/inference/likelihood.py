@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from offside_data.vlm import Collator, answer_logprobs, base_model_of, forward
+from offside_data.vlm import answer_logprobs, base_model_of, forward
 from offside_data.vlm.encode import IGNORED, Encoded
 from offside_data.vlm.vision_once import model_inputs
 
 if TYPE_CHECKING:
-    from offside_data.vlm import Batch
+    from offside_data.vlm import Batch, Collator
     from offside_eval.inference.asking import Item
 
 TokenLogprobs = tuple[float, ...]
@@ -31,15 +31,15 @@ class Likelihood:
 
     Args:
         model: From `load_model`.
-        processor: Its processor.
+        collate: Puts prompts into batches, padded on the left.
         share_prompts: Run each prompt once for all its answers, where the architecture allows it.
     """
 
-    def __init__(self, model: Any, processor: Any, *, share_prompts: bool = True) -> None:
+    def __init__(self, model: Any, collate: Collator, *, share_prompts: bool = True) -> None:
         self.model = model
         self._share = share_prompts
         self._verified: set[bool] = set()
-        self._collate = Collator(processor, padding_side="left")
+        self._collate = collate
         dtype = str(model.dtype).removeprefix("torch.")
         self._agreement = _AGREEMENT.get(dtype, _AGREEMENT_HALF)
 
