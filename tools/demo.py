@@ -24,6 +24,9 @@ from offside_unlearn.unlearning import METHODS
 
 ROOT = Path(__file__).resolve().parent.parent
 PLANS = Path(__file__).resolve().parent / "demo_plans"
+KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
+"""Lets a process use its memory again instead of handing it back after each step (glibc; elsewhere without effect):
+to get a page anew costs as much as to compute what stands in it."""
 BUDGET_SECONDS = 1200
 """Of the full size on two quiet cores, installing left out."""
 
@@ -92,6 +95,8 @@ def main() -> None:
     options = parser.parse_args()
     # Threads that spin while they wait make a busy machine slower; workers read this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for name, value in KEEPS_MEMORY.items():
+        os.environ.setdefault(name, value)
     os.environ.setdefault("COLUMNS", str(max(120, shutil.get_terminal_size().columns)))
     folder = options.out.resolve() / options.size
     started = time.monotonic()
