@@ -8,6 +8,9 @@ ARGS   ?=
 # One thread a process: the tests and the demo use the cores by running processes side by side.
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# A process uses its memory again instead of handing it back after each training step (glibc; elsewhere without effect).
+export MALLOC_MMAP_THRESHOLD_ ?= 33554432
+export MALLOC_TRIM_THRESHOLD_ ?= 1073741824
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
 .PHONY: help demo test test-full lint format typecheck bench bench-curation docs clean
@@ -32,7 +35,7 @@ test: $(STAMP)  ## What a contributor runs: all fast tests and the quick demo
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not full" $(ARGS)
 
 test-full: $(STAMP)  ## Wheels, browser, full sizes, kill tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m full $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -v -m full $(ARGS)
 
 lint: $(STAMP)  ## Style, format and types
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -65,12 +66,16 @@ class Case:
         """The named terms: in their total a large one would hide what happens to a small one."""
         return {term: value.detach() for term, value in self.output(batch).terms.items()}
 
-    def gradient(self, batches: list[PairedBatch]) -> dict[str, torch.Tensor]:
-        """Of the loss accumulated over batches, as the trainer accumulates it."""
+    def accumulated(self, batches: list[PairedBatch]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """Gradient of the loss accumulated over batches, as the trainer accumulates it, and the terms' means."""
         self.model.zero_grad()
+        parts = []
         for batch in batches:
-            (self.output(batch).loss / len(batches)).backward()
-        return {n: p.grad.clone() for n, p in self.model.named_parameters() if p.grad is not None}
+            output = self.output(batch)
+            (output.loss / len(batches)).backward()
+            parts.append({term: value.detach() for term, value in output.terms.items()})
+        gradient = {n: p.grad.clone() for n, p in self.model.named_parameters() if p.grad is not None}
+        return gradient, {term: torch.stack([part[term] for part in parts]).mean() for term in parts[0]}
 
 
 @pytest.fixture
@@ -176,10 +181,9 @@ def test_accumulated_micro_batches_equal_one_batch(
             for n, p in case.model.named_parameters():
                 if "lora_B" in n:
                     p.data.normal_(std=0.02)
-        batches = list(case.plan.batches())[:accumulation]
-        gradients.append(case.gradient(batches))
-        parts = [case.terms(batch) for batch in batches]
-        terms.append({term: torch.stack([part[term] for part in parts]).mean() for term in parts[0]})
+        gradient, means = case.accumulated(list(itertools.islice(case.plan.batches(), accumulation)))
+        gradients.append(gradient)
+        terms.append(means)
     torch.testing.assert_close(terms[1], terms[0], rtol=1e-4, atol=1e-5)
     whole, accumulated = gradients
     assert whole.keys() == accumulated.keys()
