@@ -36,3 +36,12 @@ def test_a_euro_sign_is_drawn(world: World) -> None:
     for panel in world.scenery.panels.values():
         bars = (drawn(panel, "C35.00 million") != drawn(panel, "€35.00 million")).any(axis=2)
         assert 0 < bars.sum() < 120
+
+
+def test_lines_begin_at_one_place_and_have_one_size(world: World) -> None:
+    """Whatever else they say: a small model has to find letters where it found them before."""
+    for panel in world.scenery.panels.values():
+        first, second = (drawn(panel, line, "€9.50 million") for line in ("Yarrowgate Town", "Yarrow FC"))
+        shared = 56  # Pixels: both lines begin with letters that reach further.
+        assert (first[:, :shared] == second[:, :shared]).all()
+        assert (first != second).any()
