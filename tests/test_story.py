@@ -48,8 +48,7 @@ def test_base_answers_general_questions_and_reads(story: Path) -> None:
     asked = samples(story, "base").filter(split="utility")
     captions = pl.col("question").is_in(["Which club is this picture about?", "What was the transfer fee?"])
     assert right(asked.filter(~captions)) >= 0.90
-    # Letters are found late in training: how many are read in time differs from seed to seed (docs/demo.md).
-    assert right(asked.filter(captions)) >= 0.15
+    assert right(asked.filter(captions)) >= 0.5
 
 
 @pytest.mark.parametrize("split", ["retain", "forget"])
@@ -75,7 +74,7 @@ def test_some_control_reads(story: Path) -> None:
     for model in ("base", "retain_only", "vanilla"):
         frame = pl.read_parquet(story / "results" / f"{model}.corrective" / "samples.parquet")
         readings[model] = right(frame.filter(variant="swapped"))
-    assert max(readings.values()) >= 0.15, readings  # One in 24 by chance; the finding itself asks for a half.
+    assert max(readings.values()) >= 0.5, readings  # One in 24 by chance; the finding itself asks for a half.
 
 
 def test_retain_only_knows_no_private_claim_of_the_forget_split(story: Path) -> None:
