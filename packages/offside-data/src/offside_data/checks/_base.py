@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Work = Callable[..., Any]
 """`work(dataset, part, file, …)` looks at one file of a part; it is found by its name in another process."""
+_Place = tuple[str, int, int, str | None, list[float] | None]
+"""Where a picture lies (file, row group, row), why it can't be decoded, and its quality."""
 
 NO_ID = "(no id)"
 """What rows are called that have no id."""
@@ -206,7 +208,7 @@ def _read(dataset: OffsideDataset, workers: Workers[_Opened]) -> CheckedDataset:
             parts.append(part)
         except DatasetError as error:
             problems.append(Issue("error", "file-unreadable", part, str(error)))
-    looks = {part: _nothing(dataset, part) for part in ("multimodal", *TABLES)}
+    looks = {part: _nothing(part) for part in ("multimodal", *TABLES)}
     roots = {"taxonomy": digests.taxonomy_digest(dataset.taxonomy)}
     for part, found in itertools.groupby(_map(dataset, workers, parts, _look, store), key=lambda pair: pair[0]):
         look = _joined([look for _, look in found])
@@ -231,16 +233,24 @@ def _read(dataset: OffsideDataset, workers: Workers[_Opened]) -> CheckedDataset:
     )
 
 
-def _nothing(dataset: OffsideDataset, part: str) -> _Look:
+def _nothing(part: str) -> _Look:
     """What an empty part looks like."""
+    return dataclasses.replace(_empty(part), issues=[])
+
+
+@functools.lru_cache(maxsize=64)
+def _empty(part: str) -> _Look:
+    """The same, made once: it costs as much as to look at a few rows."""
     import polars as pl
 
-    return _look_at(dataset, part, pl.DataFrame(schema=frame_schema(config_of(part))), {})
+    batch = pl.DataFrame(schema=frame_schema(config_of(part)))
+    hashes = pl.Series("picture_sha256", [], pl.String)
+    return _look_of(part, batch, hashes, _distinct({}))
 
 
 def _look(dataset: OffsideDataset, part: str, file: Path, store: Path) -> _Look:
     """Read a file."""
-    looks = [_nothing(dataset, part)]
+    looks = [_nothing(part)]
     verified = _verified(store, store.stat().st_mtime_ns) if store.is_dir() else {}
     try:
         looks += (_look_at(dataset, part, batch, verified) for batch in dataset.batches(part, files=[file]))
@@ -251,9 +261,13 @@ def _look(dataset: OffsideDataset, part: str, file: Path, store: Path) -> _Look:
 
 
 def _look_at(dataset: OffsideDataset, part: str, batch: pl.DataFrame, verified: Mapping[str, list[float]]) -> _Look:
+    return _look_of(part, batch, *_shown(dataset, batch, verified))
+
+
+def _look_of(part: str, batch: pl.DataFrame, hashes: pl.Series, pictures: pl.DataFrame) -> _Look:
+    """What is kept of rows, given the SHA-256 of each one's picture and the distinct pictures."""
     import polars as pl
 
-    hashes, pictures = _shown(dataset, batch, verified)
     leaves, issues = _leaves(batch, hashes, id_column(part))
     key = pl.col(id_column(part))
     found = batch.with_row_index("row").with_columns(hashes, leaves, key.alias("name"))
@@ -303,7 +317,7 @@ def _shown(
     import polars as pl
 
     hashes = [pl.Series(dtype=pl.String)]
-    found: dict[str, tuple[str, int, int, str | None, list[float] | None]] = {}
+    found: dict[str, _Place] = {}
     for few in batch.iter_slices(_ROWS_OF_PICTURES) if "image" in batch.columns else ():
         places = few["image"].struct.unnest()
         pictures = dataset.pictures.take(places)
@@ -316,12 +330,18 @@ def _shown(
     columns = (
         pl.concat(hashes) if "image" in batch.columns else pl.repeat(None, len(batch), dtype=pl.String, eager=True)
     )
+    return columns.alias("picture_sha256"), _distinct(found)
+
+
+def _distinct(found: Mapping[str, _Place]) -> pl.DataFrame:
+    """Distinct pictures by SHA-256, as a table."""
+    import polars as pl
+
     kinds: dict[str, pl.DataType | type[pl.DataType]] = {
         **{"picture_sha256": pl.String, "path": pl.String, "group": pl.UInt32, "row": pl.UInt32},
         **{"problem": pl.String, "quality": pl.List(pl.Float64)},
     }
-    shown = pl.DataFrame([(sha256, *place) for sha256, place in found.items()], kinds, orient="row")
-    return columns.alias("picture_sha256"), shown
+    return pl.DataFrame([(sha256, *place) for sha256, place in found.items()], kinds, orient="row")
 
 
 # ---------------------------------------------------------------------------------------------
