@@ -185,6 +185,8 @@ def _require_ours(
 def _without_names(said: RecordJudgement, scrub: Callable[[str], str]) -> RecordJudgement:
     """The same with people's names replaced, wherever annotators write freely."""
     comment = said.answers.get("comment")
+    if comment is None and not said.unknown:
+        return said
     answers = {**said.answers, "comment": scrub(comment)} if isinstance(comment, str) else said.answers
     return dataclasses.replace(said, answers=answers, unknown=_texts_changed(said.unknown, scrub))
 
@@ -239,7 +241,7 @@ def _person(user: Any, origin: Origin) -> Annotator:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def remark(report: PullReport, text: str) -> None:
