@@ -37,6 +37,25 @@ def test_a_second_push_sends_nothing(studio: FakeLabelStudio, fresh: OffsideData
     assert all(len(tasks) == 1 for tasks in studio.by_record().values())
 
 
+def test_a_limit_sends_the_next_that_are_not_there(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:
+    some = PushOptions(where=FORGET.where, limit=3)
+    order = []
+    for sent, there, waiting in ((3, 0, 5), (3, 3, 2), (2, 6, 0), (0, 8, 0)):
+        report = push(fresh.path, some)
+        assert (report.chosen, report.sent, report.there, report.waiting) == (8, sent, there, waiting)
+        order += [name for name in studio.by_record() if name not in order]
+    assert order == [r.record_id for r in fresh.iter_records(part="multimodal/forget")]
+
+
+def test_a_limit_is_of_new_tasks(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:
+    push(fresh.path, PushOptions(where=FORGET.where, limit=2))
+    names = list(studio.by_record())
+    edit_rows(fresh.path, [{"record_id": name, "question": "Which, then?"} for name in names], reason="x")
+    assert counts(push(fresh.path, PushOptions(where=FORGET.where, limit=1))) == (1, 0, 2, 2)
+    # What is there follows its record whatever the limit is.
+    assert counts(push(fresh.path, PushOptions(where=FORGET.where, limit=1, update=True))) == (1, 2, 1, 0)
+
+
 def test_tasks_hold_what_the_interface_shows(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:
     push(fresh.path, PushOptions(where=("split=forget", "attribute=club")))
     for task in studio.tasks.values():
@@ -134,6 +153,8 @@ def test_to_a_file_with_its_interface(fresh: OffsideDataset, tmp_path: Path) -> 
     assert file.with_suffix(".xml").read_text(encoding="utf-8").startswith("<View")
     with pytest.raises(OutputExistsError, match="is there already"):
         push_to_file(fresh.path, file, FORGET)
+    few = push_to_file(fresh.path, tmp_path / "few.json", PushOptions(where=FORGET.where, limit=3))
+    assert (few.chosen, few.sent, few.waiting) == (8, 3, 5)
     with pytest.raises(UsageError, match=r"end the name in \.json"):
         push_to_file(fresh.path, tmp_path / "tasks.csv", FORGET)
     with pytest.raises(UsageError, match="needs a server"):
