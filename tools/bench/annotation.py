@@ -1,11 +1,11 @@
-"""How long it takes to push 5,000 tasks to a real Label Studio server, to pull them annotated, and to pull again: at
-once, when all of them were touched in the last minutes and are exported again, and later, when nothing is.
+"""How long it takes to push 5,000 tasks to a real Label Studio server, to pull them annotated, and to pull again.
 
     python tools/bench/annotation.py --tasks 5000
 
 Installs the server once (see `tools/annotation_server.py`) and runs it on loopback with SQLite. The annotations, one a
 task, are put in by the server's own import, which isn't measured. Printed are wall seconds, and the CPU seconds of us
-and of the server: on a busy machine these say more.
+and of the server: on a busy machine these say more. `pull again` exports all tasks again, for they were touched in the
+last minutes; `pull later` has nothing to export.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,11 @@ from fake_label_studio import FakeLabelStudio
 from offside_data.annotation.interface import VARIABLES
 from offside_data.annotation.project import mark_of
 from offside_data.annotation.push import PushOptions, PushReport, push, push_to_file
-from offside_data.annotation.tasks import parse_key
+from offside_data.annotation.tasks import _how, parse_key
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.edit import edit_rows
 from offside_data.errors import AnnotationError, OutputExistsError, UsageError
+from offside_data.taxonomy import Taxonomy
 
 FORGET = PushOptions(where=("split=forget", "config=multimodal"))
 
@@ -68,6 +70,23 @@ def test_tasks_hold_what_the_interface_shows(studio: FakeLabelStudio, fresh: Off
         assert told["scope"] == ["private"]
     pictures = {task["data"]["image"] for task in studio.tasks.values()}
     assert len(pictures) == 4 + 1  # Text records show that they have none.
+
+
+def test_texts_are_sent_as_they_are_but_for_what_no_database_holds(
+    write_dataset: Callable[..., OffsideDataset], make_record: Any, tmp_path: Path, studio: FakeLabelStudio
+) -> None:
+    texts = ('<script>run()</script> "&" ]]> $image', "\u202e\u200b\u05d0", "x" * 1_000_000, "nul\x00 esc\x1b \ufffe")
+    records = [make_record(record_id=f"r{n}", question=text, answer=text) for n, text in enumerate(texts)]
+    assert push(write_dataset(tmp_path / "data", records).path, PushOptions()).sent == len(texts)
+    sent = [task["data"]["claim"] for task in studio.tasks.values()]
+    assert sent == [*texts[:3], "nul\ufffd esc\ufffd \ufffd"]
+
+
+def test_a_hint_names_some_of_many_options(taxonomy: Taxonomy) -> None:
+    options = tuple((f"o{number}",) for number in range(5_000))
+    told = _how(dataclasses.replace(taxonomy.attributes[0], kind="choice", options=options))
+    assert told.startswith("one of o0, o1, ")
+    assert told.endswith(", o49 or 4,950 more")
 
 
 def test_proposals_can_be_kept_from_annotators(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:

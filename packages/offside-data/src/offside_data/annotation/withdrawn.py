@@ -4,8 +4,8 @@ An export tells what is there, not what is gone. So `.offside/annotation/seen.js
 annotations that were pulled, and `counts.json` how many each task of the project had, tasks of others included.
 
 Whatever gets a further annotation is touched, and so in the next export. So no task can have more than was counted, and
-if the project has as many annotations as all tasks together, nothing is gone: one number that the server counts by itself
-saves the listing of all tasks, which takes it longer than all the rest of a pull.
+if the project has as many annotations as all tasks together, nothing is gone: one number that the server counts by
+itself saves the listing of all tasks.
 """
 
 from __future__ import annotations
