@@ -159,7 +159,7 @@ def land(folder: Path, tasks: Sequence[Mapping[str, Any]], origin: Origin) -> Pu
     _tell_deleted(gone, origin, report)
     changed = _changed(dataset, found.said, gone.withdrawn, origin, report)
     report.records = len(changed)
-    marks = {}
+    marks: dict[str, Any] = {}
     if origin.marked:
         marks = {_PULLED: _read_json(area / _PULLED), SEEN: {**before, origin.name: gone.seen}}
         marks[_PULLED] |= {origin.name: until} if until else {}
