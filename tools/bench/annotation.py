@@ -4,12 +4,14 @@
 
 Installs the server once (see `tools/annotation_server.py`) and runs it on loopback with SQLite. The annotations, one a
 task, are put in by the server's own import, which isn't measured. Printed are wall seconds, and the CPU seconds of us
-and of the server: on a busy machine these say more.
+and of the server: on a busy machine these say more. `pull again` exports all tasks again, for they were touched in the
+last minutes; `pull later` has nothing to export.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import resource
 import sys
@@ -23,6 +25,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from annotation_server import NotInstallable, RunningServer, running
 
+from offside_data.annotation import exports
 from offside_data.annotation.interface import result_of
 from offside_data.annotation.project import AnnotationProject, find_project
 from offside_data.annotation.pull import pull
@@ -42,7 +45,7 @@ RECORDS_PER_SUBJECT = 130
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=5_000)
+    parser.add_argument("--tasks", type=int, default=5_000, help="About so many; what was sent is printed.")
     parser.add_argument("--json", type=Path, help="Also write the figures here.")
     options = parser.parse_args()
     try:
@@ -60,7 +63,7 @@ def main() -> None:
 
 def measure(server: RunningServer, folder: Path, tasks: int) -> dict[str, tuple[int, float, float, float]]:
     """Tasks, wall seconds, our and the server's CPU seconds of each step."""
-    make_league(folder, subjects=4 + -(-tasks // RECORDS_PER_SUBJECT))
+    make_league(folder, subjects=max(4, -(-tasks // RECORDS_PER_SUBJECT)))
     name = open_dataset(folder).name
     admin, figures = AnnotationServer(server.url, server.token), {}
 
@@ -70,14 +73,16 @@ def measure(server: RunningServer, folder: Path, tasks: int) -> dict[str, tuple[
         figures[label] = (count, time.perf_counter() - begin, _own_cpu() - ours, server.cpu_seconds() - theirs)
         log(f"{label}: {figures[label][1]:.1f} s")
 
-    chosen = PushOptions(limit=tasks)
-    step("push", lambda: push(folder, chosen).sent)
-    step("push again", lambda: push(folder, chosen).there)
+    step("push", lambda: push(folder, PushOptions()).sent)
+    step("push again", lambda: push(folder, PushOptions()).there)
     project = find_project(admin, name)
     assert project is not None
     _annotate(admin, project)
     step("pull", lambda: pull(folder).new)
+    # From the next pull on as if the last annotations weren't just made: such are exported again.
+    exports._OVERLAP = datetime.timedelta(0)
     step("pull again", lambda: pull(folder).tasks)
+    step("pull later", lambda: pull(folder).tasks)
     return figures
 
 

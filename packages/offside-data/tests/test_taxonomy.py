@@ -77,6 +77,7 @@ def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
         ("    kind: name\n", "", "'kind' is missing"),
         ('["Which post?"]', "[]", "'questions' is missing or empty"),
         ("scope: private", "scope: secret", "scope is 'secret'; allowed: shared, private"),
+        ("name: post", "name: 2024", "the name 2024 is read as another thing than text; put it in quotes"),
         ("kind: name", "kind: colour", "kind is 'colour'; allowed: date"),
         ("{value}", "that", "answers must hold {value}, got 'It was that.'"),
         ("Which post?", "Which {post}?", "questions must hold no placeholder"),

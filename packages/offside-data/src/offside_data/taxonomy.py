@@ -170,6 +170,8 @@ def _parse_attribute(raw: Any, where: str) -> Attribute:
     for key in ("name", "scope", "kind", "questions", "answers"):
         if not raw.get(key):
             raise TaxonomyError(f"{where}: {key!r} is missing or empty.")
+    if not isinstance(raw["name"], str):
+        raise TaxonomyError(f"{where}: the name {raw['name']!r} is read as another thing than text; put it in quotes.")
     where = f"{where} ({raw['name']})"
     for key, hint in (("scope", Scope), ("kind", ValueKind)):
         if raw[key] not in typing.get_args(hint):

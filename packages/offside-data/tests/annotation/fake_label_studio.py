@@ -200,7 +200,9 @@ class FakeLabelStudio:
         if number not in self.projects:
             return 404, {"detail": "Not found."}
         tasks = [task for task in self.tasks.values() if task["project"] == number]
-        return 200, {**self.projects[number], "task_number": len(tasks)}
+        skipped = [bool(said["was_cancelled"]) for task in tasks for said in task["annotations"]]
+        counts = {"total_annotations_number": skipped.count(False), "skipped_annotations_number": skipped.count(True)}
+        return 200, {**self.projects[number], "task_number": len(tasks), **counts}
 
     def _import(self, query: Any, content: Any, project: int) -> tuple[int, Any]:
         kept = content[: len(content) - self.dropping]

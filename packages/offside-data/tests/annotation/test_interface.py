@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from xml.etree import ElementTree
 
-from offside_data.annotation.interface import BY_NAME, CONTROLS, VARIABLES, label_config, result_of
+from offside_data.annotation.interface import BY_NAME, CONTROLS, VARIABLES, label_config, missing_of, result_of
 from offside_data.taxonomy import Taxonomy, load_taxonomy
 
 
@@ -27,6 +28,21 @@ def test_the_taxonomy_says_what_is_shared() -> None:
         view = ElementTree.fromstring(label_config(load_taxonomy(name)))
         (choice,) = (tag for tag in view.iter("Choice") if tag.get("value") == "shared")
         assert shared.replace("_", " ") in choice.get("hint", "")
+
+
+HOSTILE = "<script>run()</script>\"&' ]]> $image\n\u202e\u200b"
+
+
+def test_whatever_an_attribute_is_named_the_interface_is_xml(taxonomy: Taxonomy) -> None:
+    first, *others = taxonomy.attributes
+    for name in (HOSTILE, "a\x00b\x1b\ufffe"):
+        named = dataclasses.replace(taxonomy, attributes=(dataclasses.replace(first, name=name), *others))
+        config = label_config(named)
+        assert "<script" not in config
+        view = ElementTree.fromstring(config)
+        hints = " ".join(tag.get("hint", "") for tag in view.iter("Choice"))
+        assert name in hints or "a\ufffdb\ufffd\ufffd" in hints
+        assert missing_of(config) == []
 
 
 def test_a_channel_is_asked_of_rumours_alone(taxonomy: Taxonomy) -> None:

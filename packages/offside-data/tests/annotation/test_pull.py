@@ -163,12 +163,15 @@ def test_from_a_file(annotated: Path, studio: FakeLabelStudio, tmp_path: Path) -
         ("[", "not JSON"),
         ("{}", "must be a list of tasks"),
         ("[1]", "must be a list of tasks"),
-        ("\ud800", "not JSON"),
+        (b"[]\xe9", r"not text in UTF-8 \(byte 3\)"),
+        ("[]".encode("utf-16"), r"not text in UTF-8 \(UTF-16\)"),
+        (" \n", "is empty"),
+        ("[" * 10_000 + "]" * 10_000, "nested too deep"),
     ],
 )
-def test_a_file_that_is_no_export(fresh: OffsideDataset, tmp_path: Path, content: str, message: str) -> None:
+def test_a_file_that_is_no_export(fresh: OffsideDataset, tmp_path: Path, content: str | bytes, message: str) -> None:
     file = tmp_path / "export.json"
-    file.write_bytes(content.encode("utf-8", "surrogatepass"))
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(UsageError, match=message):
         pull_from_file(fresh.path, file)
     with pytest.raises(UsageError, match="can't be read"):
@@ -249,6 +252,32 @@ def test_odd_things_in_a_file_do_no_harm(annotated: Path, studio: FakeLabelStudi
     (said,) = [j for found in judged(annotated).values() for j in found if "comment" in j.answers]
     assert said.answers["comment"] == "a b [2Jc?"
     assert [i for i in check_dataset(open_dataset(annotated)) if i.severity == "error"] == []
+
+
+@pytest.mark.parametrize("depth", [400, 900])
+def test_an_answer_without_bottom_blocks_no_pull(annotated: Path, studio: FakeLabelStudio, depth: int) -> None:
+    deep = json.loads("[" * depth + "]" * depth)
+    studio.tasks[min(studio.tasks)]["annotations"][0]["result"] += [deep, {"from_name": "q", "value": {"a": deep}}]
+    assert pull(annotated).new == 24
+    (said,) = [j for found in judged(annotated).values() for j in found if j.unknown]
+    assert said.unknown == {"?": "(nested too deep)", "q": "(nested too deep)"}
+
+
+def test_what_a_file_says_twice_or_nowhere_is_told(annotated: Path, studio: FakeLabelStudio, tmp_path: Path) -> None:
+    file = tmp_path / "export.json"
+    first, *others = json.loads(json.dumps(list(studio.tasks.values())))
+    other = json.loads(json.dumps(first))
+    other["annotations"][0]["result"] = [{"from_name": "\u202ever\x1b[2J", "value": {"text": ["x"]}}]
+    file.write_text(json.dumps([first, other, first, *others]), encoding="utf-8")
+    report = pull_from_file(annotated, file)
+    assert report.new == 24
+    assert sum("is there twice" in remark for remark in report.remarks) == 2
+    assert all(remark.isprintable() for remark in report.remarks)
+    for task in (first, *others):
+        del task["annotations"]
+    file.write_text(json.dumps([first, *others]), encoding="utf-8")
+    (remark,) = pull_from_file(annotated, file).remarks
+    assert "is it what was pushed" in remark
 
 
 @pytest.mark.parametrize("left", ['{"project": "x"', '{"project": "P"}', '{"project": "P", "export": "7"}', "[]"])

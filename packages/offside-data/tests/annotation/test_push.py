@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,11 @@ from fake_label_studio import FakeLabelStudio
 from offside_data.annotation.interface import VARIABLES
 from offside_data.annotation.project import mark_of
 from offside_data.annotation.push import PushOptions, PushReport, push, push_to_file
-from offside_data.annotation.tasks import parse_key
+from offside_data.annotation.tasks import _how, parse_key
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.edit import edit_rows
 from offside_data.errors import AnnotationError, OutputExistsError, UsageError
+from offside_data.taxonomy import Taxonomy
 
 FORGET = PushOptions(where=("split=forget", "config=multimodal"))
 
@@ -37,6 +39,25 @@ def test_a_second_push_sends_nothing(studio: FakeLabelStudio, fresh: OffsideData
     assert all(len(tasks) == 1 for tasks in studio.by_record().values())
 
 
+def test_a_limit_sends_the_next_that_are_not_there(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:
+    some = PushOptions(where=FORGET.where, limit=3)
+    order = []
+    for sent, there, waiting in ((3, 0, 5), (3, 3, 2), (2, 6, 0), (0, 8, 0)):
+        report = push(fresh.path, some)
+        assert (report.chosen, report.sent, report.there, report.waiting) == (8, sent, there, waiting)
+        order += [name for name in studio.by_record() if name not in order]
+    assert order == [r.record_id for r in fresh.iter_records(part="multimodal/forget")]
+
+
+def test_a_limit_is_of_new_tasks(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:
+    push(fresh.path, PushOptions(where=FORGET.where, limit=2))
+    names = list(studio.by_record())
+    edit_rows(fresh.path, [{"record_id": name, "question": "Which, then?"} for name in names], reason="x")
+    assert counts(push(fresh.path, PushOptions(where=FORGET.where, limit=1))) == (1, 0, 2, 2)
+    # What is there follows its record whatever the limit is.
+    assert counts(push(fresh.path, PushOptions(where=FORGET.where, limit=1, update=True))) == (1, 2, 1, 0)
+
+
 def test_tasks_hold_what_the_interface_shows(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:
     push(fresh.path, PushOptions(where=("split=forget", "attribute=club")))
     for task in studio.tasks.values():
@@ -49,6 +70,23 @@ def test_tasks_hold_what_the_interface_shows(studio: FakeLabelStudio, fresh: Off
         assert told["scope"] == ["private"]
     pictures = {task["data"]["image"] for task in studio.tasks.values()}
     assert len(pictures) == 4 + 1  # Text records show that they have none.
+
+
+def test_texts_are_sent_as_they_are_but_for_what_no_database_holds(
+    write_dataset: Callable[..., OffsideDataset], make_record: Any, tmp_path: Path, studio: FakeLabelStudio
+) -> None:
+    texts = ('<script>run()</script> "&" ]]> $image', "\u202e\u200b\u05d0", "x" * 1_000_000, "nul\x00 esc\x1b \ufffe")
+    records = [make_record(record_id=f"r{n}", question=text, answer=text) for n, text in enumerate(texts)]
+    assert push(write_dataset(tmp_path / "data", records).path, PushOptions()).sent == len(texts)
+    sent = [task["data"]["claim"] for task in studio.tasks.values()]
+    assert sent == [*texts[:3], "nul\ufffd esc\ufffd \ufffd"]
+
+
+def test_a_hint_names_some_of_many_options(taxonomy: Taxonomy) -> None:
+    options = tuple((f"o{number}",) for number in range(5_000))
+    told = _how(dataclasses.replace(taxonomy.attributes[0], kind="choice", options=options))
+    assert told.startswith("one of o0, o1, ")
+    assert told.endswith(", o49 or 4,950 more")
 
 
 def test_proposals_can_be_kept_from_annotators(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:
@@ -134,6 +172,8 @@ def test_to_a_file_with_its_interface(fresh: OffsideDataset, tmp_path: Path) -> 
     assert file.with_suffix(".xml").read_text(encoding="utf-8").startswith("<View")
     with pytest.raises(OutputExistsError, match="is there already"):
         push_to_file(fresh.path, file, FORGET)
+    few = push_to_file(fresh.path, tmp_path / "few.json", PushOptions(where=FORGET.where, limit=3))
+    assert (few.chosen, few.sent, few.waiting) == (8, 3, 5)
     with pytest.raises(UsageError, match=r"end the name in \.json"):
         push_to_file(fresh.path, tmp_path / "tasks.csv", FORGET)
     with pytest.raises(UsageError, match="needs a server"):

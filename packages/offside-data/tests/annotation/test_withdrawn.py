@@ -82,6 +82,69 @@ def test_annotations_of_deleted_tasks_count_until_somebody_says_otherwise(
     assert pull(annotated).deleted == 0
 
 
+def listings(studio: FakeLabelStudio) -> int:
+    """How often all tasks were listed since this was asked last."""
+    count = studio.asked.count("GET /api/tasks")
+    studio.asked.clear()
+    return count
+
+
+def test_tasks_are_listed_only_where_something_is_missing(
+    annotated: Path, studio: FakeLabelStudio, results: Any
+) -> None:
+    (project,) = studio.projects
+    others = studio.add_tasks(project, [{"data": {"image": "x"}}, {"data": {"image": "y"}}])
+    studio.annotate(others[0], 2, results(veracity="fact"))
+    listings(studio)
+    pull(annotated)
+    studio.annotate(others[1], 3, [], was_cancelled=True)
+    pull(annotated)
+    pull(annotated)
+    assert listings(studio) == 0
+    # One went unseen, another came: as many as before, and yet one is missing.
+    first, *_, last = sorted(studio.tasks)
+    studio.unannotate(first, studio.tasks[first]["annotations"][0]["id"], quietly=True)
+    studio.annotate(last, 4, results(veracity="fact"))
+    assert pull(annotated).withdrawn == 1
+    assert listings(studio) == 1
+    del studio.tasks[others[0]]
+    assert (pull(annotated).deleted, listings(studio)) == (0, 1)
+    del studio.tasks[first]
+    assert (pull(annotated).deleted, listings(studio)) == (2, 1)
+    assert (pull(annotated).deleted, listings(studio)) == (2, 0)  # Once it is known, it needs no look.
+    assert pull(annotated, withdraw_deleted=True).withdrawn == 2
+
+
+@pytest.mark.parametrize("left", [None, "[]", '{"A": {"1": "x"}}', '{"A": []}', "{}"])
+def test_without_a_count_tasks_are_listed(annotated: Path, studio: FakeLabelStudio, left: str | None) -> None:
+    pull(annotated)
+    place = annotated / ".offside/annotation/counts.json"
+    (address,) = json.loads(place.read_text(encoding="utf-8"))
+    place.unlink() if left is None else place.write_text(left.replace("A", address), encoding="utf-8")
+    del studio.tasks[min(studio.tasks)]
+    listings(studio)
+    assert (pull(annotated).deleted, listings(studio)) == (3, 1)
+    assert (pull(annotated).deleted, listings(studio)) == (3, 0)
+
+
+def test_a_snapshot_of_a_killed_pull_is_counted(
+    annotated: Path, studio: FakeLabelStudio, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull(annotated)
+    first, *_, last = sorted(studio.tasks)
+    studio.annotate(last, 1, results(veracity="fact"))
+    with monkeypatch.context() as patched:
+        patched.setattr("offside_data.annotation.pull.present", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            pull(annotated)
+    studio.unannotate(first, studio.tasks[first]["annotations"][0]["id"], quietly=True)
+    assert pull(annotated).withdrawn == 1
+
+
+def _killed(*args: Any, **options: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def test_an_annotation_that_is_there_again_counts_again(
     annotated: Path, studio: FakeLabelStudio, tmp_path: Path
 ) -> None:

@@ -22,6 +22,8 @@ from offside_data.schema import Annotation
 Answer = str | tuple[str, ...]
 """A choice or a text; several choices where a control takes several."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_DEEPEST = 20
+"""How deep lists and mappings may lie in each other."""
 NOBODY = "a?"
 """Stands for users whom the server has no more: it doesn't say who they were."""
 
@@ -101,13 +103,13 @@ def read_results(results: Iterable[Any]) -> tuple[dict[str, Answer], dict[str, A
     unknown: dict[str, Any] = {}
     for result in results:
         if not isinstance(result, Mapping) or not isinstance(result.get("value"), Mapping):
-            unknown["?"] = result
+            unknown["?"] = _readable(result)
             continue
         name, control = str(result.get("from_name")), BY_NAME.get(str(result.get("from_name")))
         said = result["value"].get("choices" if control is None or control.choices else "text")
         texts = [said] if isinstance(said, str) else said
         if control is None or not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
-            unknown[name] = result["value"]
+            unknown[name] = _readable(result["value"])
         elif not control.choices:
             text = " ".join(_CONTROL.sub(" ", " ".join(texts)).split())
             answers |= {name: text} if text else {}
@@ -118,6 +120,18 @@ def read_results(results: Iterable[Any]) -> tuple[dict[str, Answer], dict[str, A
             elif offered:
                 answers[name] = tuple(offered) if control.several else offered[0]
     return answers, unknown
+
+
+def _readable(value: Any) -> Any:
+    """What the interface doesn't offer, as it is kept: as it came, unless nobody could read it back."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            part for v in level for part in (v.values() if isinstance(v, dict) else v if isinstance(v, list) else ())
+        ]
+        if not level:
+            return value
+    return "(nested too deep)"
 
 
 def annotation_id(server: str, task: object, said: Mapping[str, Any]) -> str:

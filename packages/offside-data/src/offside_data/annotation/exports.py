@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import datetime
 import json
@@ -92,7 +93,12 @@ def parsed(content: bytes, origin: Origin) -> list[Any]:
     """
     try:
         tasks = parse_json(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        kind = "UTF-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else f"byte {error.start + 1:,}"
+        raise UsageError(f"{origin.name}: not text in UTF-8 ({kind}). Export the project as JSON again.") from None
     except ValueError as error:
+        if not content.strip():
+            raise UsageError(f"{origin.name}: is empty. Export the project as JSON.") from None
         raise UsageError(
             f"{origin.name}: not JSON: {error}. Export the project as JSON (not JSON-MIN or CSV)."
         ) from None
@@ -159,9 +165,13 @@ def judgements_in(
         of_tasks[str(task.get("id"))] = entry(key[0], numbers)
         for said in filter(None, read):
             known = found[key[0]].get(said.id)
+            if known is not None and known != said:
+                remark(report, f"record {key[0]}: the annotation {said.id} is there twice; what is later counts.")
             if known is None or said.at >= known.at:
                 found[key[0]][said.id] = said
     _require_ours(tasks, dataset, origin, report)
+    if tasks and not report.tasks and not origin.marked:
+        remark(report, "none of its tasks has an annotation: is it what was pushed, and not an export?")
     scrub = keys.scrubber(origin.users.values())  # Only now everybody is known who may be named.
     said_of = {name: [_without_names(said, scrub) for said in by.values()] for name, by in found.items()}
     report.annotators = tuple(sorted({said.annotator for listed in said_of.values() for said in listed}))
@@ -174,7 +184,7 @@ def _require_ours(
     """A file in which nothing is of the dataset is the wrong file."""
     if origin.marked or not tasks or report.foreign < len(tasks):
         return
-    named = sorted({str(_mapping(task.get("data")).get("dataset") or "")[:60] for task in tasks} - {""})
+    named = sorted({_shown(str(_mapping(task.get("data")).get("dataset") or "")[:60]) for task in tasks} - {""})
     told = f"They are of the dataset {', '.join(named[:3])}." if named else "Their data has no key of ours."
     raise UsageError(
         f"{origin.name}: none of its {len(tasks):,} tasks is of the dataset {dataset.name}. {told} Name a JSON export "
@@ -185,6 +195,8 @@ def _require_ours(
 def _without_names(said: RecordJudgement, scrub: Callable[[str], str]) -> RecordJudgement:
     """The same with people's names replaced, wherever annotators write freely."""
     comment = said.answers.get("comment")
+    if comment is None and not said.unknown:
+        return said
     answers = {**said.answers, "comment": scrub(comment)} if isinstance(comment, str) else said.answers
     return dataclasses.replace(said, answers=answers, unknown=_texts_changed(said.unknown, scrub))
 
@@ -239,13 +251,18 @@ def _person(user: Any, origin: Origin) -> Annotator:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def remark(report: PullReport, text: str) -> None:
     """Note something odd; of too many only the first."""
     if len(report.remarks) < _MOST_REMARKS:
-        report.remarks.append(text)
+        report.remarks.append(_shown(text))
+
+
+def _shown(text: str) -> str:
+    """A text that somebody else wrote, as a terminal may show it: without what moves the cursor or turns letters."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _before(until: str) -> str:

@@ -7,6 +7,7 @@ of its task.
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -72,6 +73,9 @@ CONTROLS = (
 BY_NAME = {control.name: control for control in CONTROLS}
 VARIABLES = ("image", "heading", "question", "claim", "proposed", "hint")
 """What the interface shows of a task's data: every task must have all."""
+_NOWHERE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_COLUMN = "min-width: 320px; overflow-wrap: anywhere"
+"""Of both halves: neither an endless word nor a wide one pushes the controls out of sight."""
 _DATA = (*VARIABLES, "key", "record_id", "dataset", "round")
 """What tasks have that an interface could show."""
 
@@ -86,11 +90,11 @@ def label_config(taxonomy: Taxonomy) -> str:
         XML.
     """
     view = ElementTree.Element("View", {"style": "display: flex; gap: 24px; align-items: flex-start"})
-    left = ElementTree.SubElement(view, "View", {"style": "flex: 1 1 50%; min-width: 320px"})
+    left = ElementTree.SubElement(view, "View", {"style": f"flex: 1 1 50%; {_COLUMN}"})
     ElementTree.SubElement(left, "Header", {"value": "$heading", "size": "4"})
     ElementTree.SubElement(left, "Image", {"name": "image", "value": "$image", "zoom": "true", "zoomControl": "true"})
     _control(left, BY_NAME["picture"], _HINTS)
-    right = ElementTree.SubElement(view, "View", {"style": "flex: 1 1 50%"})
+    right = ElementTree.SubElement(view, "View", {"style": f"flex: 1 1 50%; {_COLUMN}"})
     for name, title in (("question", "Question"), ("claim", "Claim"), ("proposed", "Proposed")):
         ElementTree.SubElement(right, "Header", {"value": title, "size": "5"})
         ElementTree.SubElement(right, "Text", {"name": name, "value": f"${name}"})
@@ -132,7 +136,12 @@ def _text(parent: ElementTree.Element, control: Control, placeholder: str) -> No
 def _scopes(taxonomy: Taxonomy) -> dict[str, str]:
     """Which attributes are of which scope, as the taxonomy has it."""
     scopes = ((scope, taxonomy.names(scope)) for scope in typing.get_args(Scope))
-    return {scope: ", ".join(names).replace("_", " ") for scope, names in scopes if names}
+    return {scope: storable(", ".join(names).replace("_", " ")) for scope, names in scopes if names}
+
+
+def storable(text: str) -> str:
+    """A text with a mark in place of what neither XML nor every server's database can hold."""
+    return _NOWHERE.sub("\ufffd", text)
 
 
 def result_of(name: str, answers: Iterable[str]) -> dict[str, typing.Any]:

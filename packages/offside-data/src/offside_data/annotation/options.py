@@ -15,7 +15,7 @@ class PushOptions:
     Args:
         where: Which records, as `edit --template --where`.
         only: `disagreements` for a further round about what annotators disagree on.
-        limit: At most so many tasks.
+        limit: At most so many new tasks: the first that aren't there yet, so that a further push sends the next.
         proposals: Whether annotators see what the dataset says, chosen already; they tend to leave it so.
         pictures: `base64`: within each task, works everywhere; `local`: from a folder that the server serves;
             `upload`: as files of the project.

@@ -63,10 +63,16 @@ class KeyFile:
     def __init__(self, folder: Path) -> None:
         self._path = work_folder(folder, ANNOTATION, _KEYS)
         self._known = _read(self._path)
+        self._told: dict[Annotator, str] = {}
         self.changed = False
 
     def pseudonym(self, person: Annotator) -> str:
         """The pseudonym of an annotator: the one that the same user of the server, or the same address, had before."""
+        if person not in self._told:  # Most annotations are by few.
+            self._told[person] = self._noted(person)
+        return self._told[person]
+
+    def _noted(self, person: Annotator) -> str:
         found = self._known_as(person)
         if found is not None:
             known = self._known[found]

@@ -30,6 +30,8 @@ _LOCAL = (
     "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to the folder that --document-root names (--server-root, where the "
     "server sees it under another path). Or use --pictures base64, which needs nothing."
 )
+_ANNOTATIONS = ("total_annotations_number", "skipped_annotations_number")
+"""What a project tells of its annotations: those with an answer, and those without."""
 _TITLE = "offside-data pull"
 """Of what a pull leaves on the server until it is done."""
 
@@ -99,6 +101,12 @@ class AnnotationProject:
                 sent = str(meta.get("offside_sent"))
                 found[key].append(KnownTask(id=task["id"], key=key, sent=sent, annotated=_count(task) > 0))
         return {key: sorted(tasks, key=lambda task: task.id) for key, tasks in found.items()}
+
+    def annotation_count(self) -> int | None:
+        """How many annotations there are, ours and others', skipped ones included; null if the server doesn't tell."""
+        told = self.server.one(f"{self.path}/", include=",".join(_ANNOTATIONS))
+        counts = [told.get(name) for name in _ANNOTATIONS]
+        return sum(counts) if all(type(count) is int for count in counts) else None
 
     def annotation_counts(self) -> dict[str, int]:
         """How many annotations each task has, ours and others', skipped ones included, by the task's number."""

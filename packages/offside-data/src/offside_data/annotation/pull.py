@@ -6,9 +6,10 @@ with it. Annotations, the key of the pseudonyms and the mark up to which everyth
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offside_data.annotation.answers import RecordJudgement, judgements_of, merged
 from offside_data.annotation.exports import Origin, judgements_in, parsed, remark
@@ -16,7 +17,16 @@ from offside_data.annotation.exports import PullReport as PullReport
 from offside_data.annotation.people import KeyFile, people_of
 from offside_data.annotation.project import AnnotationProject, Export, find_project
 from offside_data.annotation.server import RefusedError, connect
-from offside_data.annotation.withdrawn import SEEN, Gone, compare, present, seen_tasks
+from offside_data.annotation.withdrawn import (
+    COUNTS,
+    SEEN,
+    Gone,
+    compare,
+    counts_in,
+    present,
+    seen_tasks,
+    task_counts,
+)
 from offside_data.dataset.access import changes
 from offside_data.dataset.decisions import make_decision, now
 from offside_data.dataset.folder import OffsideDataset, open_dataset
@@ -31,6 +41,9 @@ from offside_data.errors import AnnotationError, UsageError
 from offside_data.files import write_json
 from offside_data.parsing import parse_json
 from offside_data.progress import log
+
+if TYPE_CHECKING:
+    import polars as pl
 
 KIND = "annotations"
 """Kind of the decisions that say which records got annotations."""
@@ -75,17 +88,20 @@ def pull(
         log(f"going on with the snapshot {left.number}, which an earlier pull began.")
         content = _snapshot(found, left)
         if content is not None:
-            report = land(dataset.path, content, Origin(found.address, server.url, users))
-    seen = seen_tasks(_read_json(area / SEEN).get(found.address))
+            origin = Origin(found.address, server.url, users)
+            report = land(dataset.path, parsed(content, origin), origin)
     since = "" if everything else str(_read_json(area / _PULLED).get(found.address, ""))
     export = found.begin_export(since)
     write_json(area / _PENDING, {"project": found.address, "export": export.number, "view": export.view}, durable=True)
     content = _snapshot(found, export)
     if content is None:
         raise AnnotationError(f"{found.address}: the snapshot {export.number} is gone. Run the command again.")
-    there = present(found, seen)
-    origin = Origin(found.address, server.url, users, present=there, withdraw_deleted=withdraw_deleted)
-    last = land(dataset.path, content, origin)
+    origin = Origin(found.address, server.url, users, withdraw_deleted=withdraw_deleted)
+    tasks = parsed(content, origin)
+    seen = seen_tasks(_read_json(area / SEEN).get(found.address))
+    known = task_counts(_read_json(area / COUNTS).get(found.address))
+    there = present(found, seen, known, counts_in(tasks), whole=not since)
+    last = land(dataset.path, tasks, dataclasses.replace(origin, present=there))
     (area / _PENDING).unlink(missing_ok=True)
     for done in filter(None, (left, export)):
         found.end_export(done)
@@ -117,36 +133,41 @@ def pull_from_file(folder: str | Path, file: str | Path) -> PullReport:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: can't be read: {error.strerror}. Name a JSON export of Label Studio.") from error
-    return land(open_dataset(folder).path, content, Origin(path.name, _FILES, {}, marked=False))
+    origin = Origin(path.name, _FILES, {}, marked=False)
+    return land(open_dataset(folder).path, parsed(content, origin), origin)
 
 
 @changes()
-def land(folder: Path, content: bytes, origin: Origin) -> PullReport:
+def land(folder: Path, tasks: Sequence[Mapping[str, Any]], origin: Origin) -> PullReport:
     """Put annotations into the records that they are about, all or nothing.
 
     Args:
         folder: The dataset.
-        content: An export of Label Studio in JSON.
-        origin: Where it comes from.
+        tasks: An export's.
+        origin: Where they come from.
 
     Raises:
-        UsageError: If it is no such export.
+        UsageError: If they are a file's, and none is of the dataset.
     """
     dataset = open_dataset(folder)
     area = work_folder(dataset.path, ANNOTATION)
     keys, report, before = KeyFile(dataset.path), PullReport(), _read_json(area / SEEN)
-    found, until = judgements_in(parsed(content, origin), dataset, origin, keys, report)
+    found, until = judgements_in(tasks, dataset, origin, keys, report)
     gone = compare(
         seen_tasks(before.get(origin.name)), found.tasks, origin.present, withdraw_deleted=origin.withdraw_deleted
     )
     _tell_deleted(gone, origin, report)
     changed = _changed(dataset, found.said, gone.withdrawn, origin, report)
     report.records = len(changed)
+    marks: dict[str, Any] = {}
     if origin.marked:
         marks = {_PULLED: _read_json(area / _PULLED), SEEN: {**before, origin.name: gone.seen}}
         marks[_PULLED] |= {origin.name: until} if until else {}
-    else:
-        marks = {}
+        counts = _read_json(area / COUNTS)
+        if origin.present is not None:
+            marks[COUNTS] = {**counts, origin.name: origin.present.counts}
+        elif (known := task_counts(counts.get(origin.name))) is not None:
+            marks[COUNTS] = {**counts, origin.name: {**known, **counts_in(tasks)}}
     if not changed:
         for name, told in marks.items():
             if told != _read_json(area / name):
@@ -208,25 +229,29 @@ def _changed(
     report: PullReport,
 ) -> list[RowChange]:
     """The records that get annotations, as they are and will be."""
+    wanted = {**found, **gone}
+    news = {}
+    for part in dataset.record_parts() if wanted else ():
+        told = dataset.frame(part, ["record_id", "annotations"])
+        for name, before in told.filter(_named(wanted)).select("record_id", "annotations").iter_rows():
+            after = merged(before, found.get(name, ()), gone.get(name, ()), current=origin.marked)
+            if after != (before or []):
+                news[name] = after
+                withdrawn = _withdrawn(after) - _withdrawn(before or ())
+                report.withdrawn += withdrawn
+                report.new += sum(annotation not in (before or ()) for annotation in after) - max(withdrawn, 0)
+    return [
+        RowChange("records", {**row, "image": None}, {**row, "annotations": news[row["record_id"]], "image": None})
+        for rows in (whole_rows(dataset, _named(news), ["record_id"]) if news else ())
+        for row in rows_of(rows.drop("image"), dataset.pictures)
+    ]
+
+
+def _named(names: Iterable[str]) -> pl.Expr:
+    """Whether a record is one of these."""
     import polars as pl
 
-    if not found and not gone:
-        return []
-    wanted = pl.Series(list({**found, **gone}), dtype=pl.String)
-    changed = []
-    for rows in whole_rows(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]):
-        for row in rows_of(rows.drop("image"), dataset.pictures):
-            before = [dict(annotation) for annotation in row["annotations"] or ()]
-            name = row["record_id"]
-            after = merged(before, found.get(name, ()), gone.get(name, ()), current=origin.marked)
-            if after != before:
-                withdrawn = _withdrawn(after) - _withdrawn(before)
-                report.withdrawn += withdrawn
-                report.new += sum(annotation not in before for annotation in after) - max(withdrawn, 0)
-                changed.append(
-                    RowChange("records", {**row, "image": None}, {**row, "annotations": after, "image": None})
-                )
-    return changed
+    return pl.col("record_id").is_in(pl.Series(list(names), dtype=pl.String).implode())
 
 
 def _withdrawn(annotations: Iterable[Mapping[str, str]]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class PushReport:
         changed: Of these, those whose records say something else now; `--update` makes tasks anew, those that somebody
             annotated beside the old ones.
         target: Address of the project, or the file.
+        waiting: Tasks that fit and aren't there either, which the limit left for a further push.
         made: Whether the project was made now.
     """
 
@@ -52,6 +54,7 @@ class PushReport:
     there: int
     changed: int
     target: str
+    waiting: int = 0
     made: bool = False
 
 
@@ -95,6 +98,8 @@ def push(folder: str | Path, options: PushOptions, *, url: str | None = None) ->
             del new[key]
         elif not at.annotated:  # Nobody has seen what it was; what somebody judged stays as it was judged.
             updates.append((at, new.pop(key)))
+    missing = len(new)
+    new = dict(itertools.islice(new.items(), options.limit))
     wanted = [*new.values(), *(task for _, task in updates)]
     pictures = _addresses(dataset, wanted, options, server, project)
     for at, task in updates:
@@ -106,9 +111,10 @@ def push(folder: str | Path, options: PushOptions, *, url: str | None = None) ->
         chosen=len(tasks),
         sent=len(new),
         updated=len(updates),
-        there=len(tasks) - len(new) - len(updates),
+        there=len(tasks) - missing - len(updates),
         changed=max(left, 0),
         target=project.address,
+        waiting=missing - len(new),
         made=made,
     )
 
@@ -120,7 +126,7 @@ def push_to_file(folder: str | Path, file: str | Path, options: PushOptions) -> 
     Args:
         folder: The dataset.
         file: The file, `.json`.
-        options: As `push`; `upload` needs a server.
+        options: As `push`; `upload` needs a server, and a limit takes the first each time.
 
     Raises:
         DatasetReferenceError: If there is no such dataset.
@@ -137,14 +143,23 @@ def push_to_file(folder: str | Path, file: str | Path, options: PushOptions) -> 
     for place in (path, interface):
         if place.exists() and not (place == interface and _holds(place, config)):
             raise OutputExistsError(f"{place} is there already. Give another file, or delete it.")
-    tasks = _tasks(dataset, options)
+    fitting = _tasks(dataset, options)
+    tasks = fitting[: options.limit]
     pictures = _addresses(dataset, tasks, options, None, None)
     content = [_content(task, pictures, dataset) for task in tasks]
     with whole_file(interface) as partial:
         partial.write_text(config, encoding="utf-8", newline="\n")
     with whole_file(path) as partial:
         partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")
-    return PushReport(chosen=len(tasks), sent=len(tasks), updated=0, there=0, changed=0, target=str(path))
+    return PushReport(
+        chosen=len(fitting),
+        sent=len(tasks),
+        updated=0,
+        there=0,
+        changed=0,
+        target=str(path),
+        waiting=len(fitting) - len(tasks),
+    )
 
 
 def _holds(place: Path, text: str) -> bool:
@@ -162,7 +177,7 @@ def _tasks(dataset: OffsideDataset, options: PushOptions) -> list[Task]:
     made = list(_made(dataset, options))
     if not made and options.only:
         log("nobody disagrees: there is nothing for a further round.")
-    return made[: options.limit]
+    return made
 
 
 def _made(dataset: OffsideDataset, options: PushOptions) -> Iterator[Task]:

@@ -349,7 +349,7 @@ class AnnotationServer:
         if not answer.content:
             return None
         try:
-            return parse_json(answer.text)
+            return parse_json(answer.content.decode("utf-8"))
         except ValueError:
             raise AnnotationError(
                 f"{self.url}: {answer.request.method} {urlsplit(str(answer.request.url)).path} gave no JSON. Is this "

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from offside_data.annotation.answers import RecordJudgement, as_text, judgements_of, read_results
-from offside_data.annotation.interface import BY_NAME, CONTROLS, VARIABLES, result_of
+from offside_data.annotation.interface import BY_NAME, CONTROLS, VARIABLES, result_of, storable
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.rows import rows_of
 from offside_data.dataset.storage import Row
@@ -32,6 +32,8 @@ _READ = (
 )
 _ROUND = re.compile("[1-9][0-9]{0,5}")
 _JUDGED = ("subject_id", "image_id", "attribute", "question", "answer")
+_MOST_OPTIONS = 50
+"""Options of an attribute that each of its tasks names."""
 _HOW = {
     "date": "YYYY-MM-DD",
     "amount": "an amount with its currency, as €35.00m",
@@ -180,6 +182,7 @@ def make_task(
         "proposed": "; ".join(filter(None, (told, earlier))) or "nothing",
         "hint": f"{BY_NAME['value'].title}: {_how(attribute)}",
     }
+    data = {name: storable(said) if isinstance(said, str) else said for name, said in data.items()}
     sent = hashlib.sha256(as_text([data, {n: list(s) for n, s in proposals.items()}]).encode()).hexdigest()[:20]
     return Task(
         key=key,
@@ -194,7 +197,9 @@ def make_task(
 def _how(attribute: Attribute) -> str:
     """How a value of an attribute is written."""
     if attribute.options:
-        return "one of " + ", ".join(option[0] for option in attribute.options)
+        named = [option[0] for option in attribute.options[:_MOST_OPTIONS]]
+        more = len(attribute.options) - len(named)
+        return f"one of {', '.join(named)}" + (f" or {more:,} more" if more else "")
     return ", ".join(filter(None, (attribute.name.replace("_", " "), _HOW.get(attribute.kind))))
 
 

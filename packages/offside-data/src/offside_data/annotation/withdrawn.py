@@ -1,23 +1,29 @@
 """What was deleted on the server after it was pulled: such annotations are withdrawn, such tasks are told of.
 
 An export tells what is there, not what is gone. So `.offside/annotation/seen.json` has, by project and task, the
-annotations that were pulled; a listing of the project's tasks says which are there, and how many annotations each has.
+annotations that were pulled, and `counts.json` how many each task of the project had, tasks of others included.
+
+Whatever gets a further annotation is touched, and so in the next export. So no task can have more than was counted, and
+if the project has as many annotations as all tasks together, nothing is gone: one number that the server counts by
+itself saves the listing of all tasks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from offside_data.annotation.project import AnnotationProject
 
-SEEN = "seen.json"
+SEEN, COUNTS = "seen.json", "counts.json"
 _RECORD, _IDS = "record", "annotations"
 
 SeenTasks = Mapping[str, Mapping[str, Any]]
 """By number of a task: its `record`, and its `annotations`, the number of each by id: not every call tells the ids."""
+TaskCounts = Mapping[str, int]
+"""How many annotations tasks have, skipped ones included, by the task's number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +32,12 @@ class Present:
 
     Args:
         asked: What was pulled of it when this was looked at.
-        counts: How many annotations each task has, skipped ones included, by its number.
+        counts: How many annotations each task has; of tasks that nobody has annotated so far, some may be missing.
         left: Of tasks that have fewer than were pulled of them, the numbers of those that are left.
     """
 
     asked: SeenTasks
-    counts: Mapping[str, int]
+    counts: TaskCounts
     left: Mapping[str, Collection[int]]
 
 
@@ -52,18 +58,33 @@ class Gone:
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def present(project: AnnotationProject, seen: SeenTasks) -> Present:
+def present(
+    project: AnnotationProject, seen: SeenTasks, known: TaskCounts | None, exported: TaskCounts, *, whole: bool
+) -> Present:
     """What a project has of what was pulled of it.
 
     Args:
         project: The project.
         seen: What was pulled of it.
+        known: What was counted before; null if that isn't known.
+        exported: What an export from now has.
+        whole: Whether that is of all tasks with annotations, not only of those that were touched since the last pull.
 
     Raises:
         AnnotationError: If the server can't be asked.
     """
-    counts = project.annotation_counts() if seen else {}
-    fewer = [task for task, told in seen.items() if 0 < counts.get(task, 0) < len(told[_IDS])]
+    counts = exported if whole else {**(known or {}), **exported}
+    if whole:
+        settled = seen.keys() <= counts.keys()  # A task that isn't there has no annotations left, or is gone.
+    else:
+        settled = known is not None and sum(counts.values()) == project.annotation_count()
+    if not settled:
+        counts = project.annotation_counts()
+    fewer = [
+        task
+        for task, told in seen.items()
+        if 0 < counts.get(task, 0) < len(told[_IDS]) and task not in exported  # Of those the export tells which.
+    ]
     return Present(asked=seen, counts=counts, left={task: project.annotation_numbers(int(task)) for task in fewer})
 
 
@@ -80,13 +101,25 @@ def entry(record: str, numbers: Mapping[str, int]) -> dict[str, Any]:
 def seen_tasks(told: Any) -> dict[str, dict[str, Any]]:
     """What was pulled of a project, as the file has it; what isn't of that form is left out."""
     return {
-        str(task): dict(of)
-        for task, of in (told.items() if isinstance(told, Mapping) else ())
-        if str(task).isdecimal()
-        and isinstance(of, Mapping)
+        task: of
+        for task, of in (told.items() if isinstance(told, dict) else ())
+        if task.isdecimal()
+        and isinstance(of, dict)
         and isinstance(of.get(_RECORD), str)
-        and isinstance(of.get(_IDS), Mapping)
+        and isinstance(of.get(_IDS), dict)
     }
+
+
+def counts_in(tasks: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many annotations the tasks of an export have, by number."""
+    return {str(task.get("id")): len(said) for task in tasks if isinstance(said := task.get("annotations"), list)}
+
+
+def task_counts(told: Any) -> dict[str, int] | None:
+    """What was counted of a project, as the file has it; null if it isn't of that form, for then nothing is known."""
+    if not isinstance(told, dict) or not all(type(count) is int for count in told.values()):
+        return None
+    return told
 
 
 def compare(seen: SeenTasks, exported: SeenTasks, now: Present | None, *, withdraw_deleted: bool = False) -> Gone:
@@ -122,7 +155,7 @@ def compare(seen: SeenTasks, exported: SeenTasks, now: Present | None, *, withdr
 
 
 def _both(seen: SeenTasks, exported: SeenTasks) -> dict[str, dict[str, Any]]:
-    found = {task: dict(of) for task, of in seen.items()}
+    found: dict[str, Any] = dict(seen)
     for task, of in exported.items():
         found[task] = entry(of[_RECORD], {**(found[task][_IDS] if task in found else {}), **of[_IDS]})
     return found

@@ -54,7 +54,7 @@ def command() -> None:
 @_dataset
 @_where
 @click.option("--only", type=click.Choice(["disagreements"]), help="A further round about what annotators disagree on.")
-@click.option("--limit", type=int, help="At most so many tasks.")
+@click.option("--limit", type=int, help="At most so many new tasks; a further push sends the next.")
 @click.option("--proposals/--no-proposals", default=None, help="Whether annotators see what the dataset says.")
 @click.option(
     "--pictures",
@@ -88,6 +88,9 @@ def push(dataset: Path, to_file: Path | None, url: str | None, as_json: bool, **
         print_json(vars(report))
         return
     _print_push(report)
+    if report.waiting:
+        further = "a further push sends the next" if to_file is None else "--where chooses others"
+        click.echo(f"{report.waiting:,} more fit, beyond --limit: {further}.")
     if to_file is not None:
         click.echo(f"the interface: {to_file.with_suffix('.xml')} (Settings, Labeling Interface, Code)")
 
