@@ -14,6 +14,7 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import change_dataset
 from offside_data.errors import HubError, ReleaseError, UsageError
 from offside_data.hub.publishing import PublishReport, publish
+from offside_data.hub.requirements import is_licence
 from offside_data.release.releasing import make_release
 
 REPO = "org/small"
@@ -241,12 +242,27 @@ def test_what_is_not_released_is_refused(hub: LoopbackHub, ready: Path, small: O
 def test_pictures_without_a_licence_are_refused(hub: LoopbackHub, ready: Path) -> None:
     with change_dataset(ready) as change:
         images = change.tables["images"]
-        lost = images["image_id"][0]
-        keep = pl.when(pl.col("image_id") != lost).then(pl.col("license"))
+        lost, unsaid = images["image_id"][:2]
+        stated = pl.when(pl.col("image_id") == unsaid).then(pl.lit(" TBD. ")).otherwise(pl.col("license"))
+        keep = pl.when(pl.col("image_id") != lost).then(stated)
         change.set_table("images", images.with_columns(keep.alias("license")))
     make_release(ready, bump="patch", note="A licence less.")
-    with pytest.raises(ReleaseError, match=f"1 pictures have no licence \\({lost}\\)"):
+    with pytest.raises(ReleaseError, match=r"2 pictures have no licence:\n") as refused:
         put(ready)
+    assert f"  {lost}\n" in str(refused.value)
+    assert f"  {unsaid}: 'TBD.'\n" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", " ", "-", "?", "unknown", " Unknown.", "NONE", "n/a", "N.A.", "[TBD]", "No license"]
+)
+def test_what_names_no_licence(text: str | None) -> None:
+    assert not is_licence(text)
+
+
+@pytest.mark.parametrize("text", ["cc0-1.0", "Unlicense", "other", "© The Gazette, by permission", "許諾済み"])
+def test_what_may_name_one(text: str) -> None:
+    assert is_licence(text)
 
 
 def test_somebody_to_ask_must_be_named(hub: LoopbackHub, ready: Path) -> None:
