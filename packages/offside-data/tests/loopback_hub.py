@@ -6,7 +6,8 @@
 
     python loopback_hub.py          # prints its address, and serves until its input ends
 
-What can go wrong: `Fault.kind` below. Xet storage isn't spoken; `HF_HUB_DISABLE_XET` says so.
+What can go wrong: `Fault.kind` below. Xet storage isn't spoken: there is no route for its tokens, and no file names
+a hash of it. `HF_HUB_DISABLE_XET` is set but where tests say otherwise.
 """
 
 from __future__ import annotations

@@ -165,3 +165,68 @@ def test_a_model_of_somebody_else_is_left_alone(hub: LoopbackHub, run: Path) -> 
     with pytest.raises(UsageError, match=r"holds something else already \(adapter_model\.safetensors .*another name"):
         publish_run(run, REPO, data="org/league", base="org/vanilla")
     assert repo.files()["adapter_model.safetensors"].data == b"another model's"
+
+
+@pytest.fixture
+def merged(tmp_path: Path) -> Path:
+    """A whole model in two pieces, as `merge` leaves it."""
+    out = tmp_path / "runs" / "merged"
+    with whole_folder(out) as folder:
+        for name in ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"):
+            (folder / name).write_bytes(name.encode())
+        write_json(folder / "model.safetensors.index.json", {"weight_map": {}})
+        write_json(folder / "config.json", {})
+        manifests.write(folder, manifests.complete({**IDENTITY, "adapter": None}, FACTS))
+    return out
+
+
+def test_an_adapter_replaces_a_whole_model_and_the_reverse(hub: LoopbackHub, run: Path, merged: Path) -> None:
+    publish_run(merged, REPO, data="org/league", base="org/vanilla")
+    repo = hub.model(REPO)
+    foreign = {"onnx/model.safetensors": b"theirs", "adapter_model.safetensors": b"theirs", "model.bin": b"theirs"}
+    for name, content in foreign.items():
+        repo.edit(name, content)
+    planned = publish_run(run, REPO, data="org/league", base="org/vanilla", dry_run=True)
+    gone = {change.path for change in planned.changes if change.action == "delete"}
+    before = len(repo.history())
+    publish_run(run, REPO, data="org/league", base="org/vanilla")
+    assert len(repo.history()) == before + 1
+    assert gone == {
+        "config.json",
+        *(name for name in repo.history()[1].files if name.startswith("model") and name != "model.bin"),
+    }
+    assert not gone & set(repo.files())
+    assert {*foreign, "adapter_config.json"} <= set(repo.files())
+    assert publish_run(run, REPO, data="org/league", base="org/vanilla").outcome == "unchanged"
+    repo.edit("model.safetensors", b"merged by somebody")
+    (run / "adapter_model.safetensors").write_bytes(b"other weights")
+    publish_run(run, REPO, data="org/league", base="org/vanilla")
+    assert repo.files()["model.safetensors"].data == b"merged by somebody"
+    publish_run(merged, REPO, data="org/league", base="org/vanilla")
+    assert not {"adapter_model.safetensors", "adapter_config.json"} & set(repo.files())
+    assert {"onnx/model.safetensors", "model.bin", "model-00002-of-00002.safetensors"} <= set(repo.files())
+
+
+def front_of(hub: LoopbackHub) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(hub.model(REPO).text("README.md").split("---\n")[1])
+    return found
+
+
+def test_the_licence_is_the_base_models_or_what_is_said(hub: LoopbackHub, run: Path) -> None:
+    report = publish_run(run, REPO, data="org/league", base="org/vanilla")
+    assert "license" not in front_of(hub)
+    assert [note for note in report.notes if "names no licence" in note and "--license" in note]
+    hub.model("org/vanilla").edit("README.md", "---\nlicense: unknown\n---\n")
+    assert publish_run(run, REPO, data="org/league", base="org/vanilla").notes
+    told = "license: other\nlicense_name: qwen-research\nlicense_link: LICENSE\n"
+    hub.model("org/vanilla").edit("README.md", f"---\n{told}---\n")
+    assert not publish_run(run, REPO, data="org/league", base="org/vanilla").notes
+    assert front_of(hub)["license_name"] == "qwen-research"
+    assert front_of(hub)["license_link"] == f"{hub.url}/org/vanilla/blob/main/LICENSE"
+    publish_run(run, REPO, data="org/league", base="org/vanilla", license="apache-2.0")
+    assert front_of(hub)["license"] == "apache-2.0"
+    assert "license_name" not in front_of(hub)
+    assert publish_run(run, REPO, data="org/league", base="org/vanilla").outcome == "unchanged"  # What is said stays.
+    for none in ("unknown", "no such", ""):
+        with pytest.raises(UsageError, match=r"names none: give the Hub's identifier"):
+            publish_run(run, REPO, data="org/league", base="org/vanilla", license=none)

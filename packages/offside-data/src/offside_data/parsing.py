@@ -11,6 +11,8 @@ import yaml
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 100
 _TOO_DEEP = "nested too deep"
+_GROWTH = 10
+"""How much more a text may hold, its aliases followed, than it has letters."""
 
 
 def parse_json(text: str) -> Any:
@@ -29,8 +31,8 @@ def parse_yaml(text: str) -> Any:
     """The value of a YAML text, of plain types only.
 
     Raises:
-        ValueError: If it isn't YAML, nested too deep to be read, or a mapping has a key twice: all but the last would
-            be lost unseen.
+        ValueError: If it isn't YAML, nested too deep to be read, its aliases make a few lines into more than fits
+            anywhere, or a mapping has a key twice: all but the last would be lost unseen.
     """
     try:
         depth = 0
@@ -43,12 +45,34 @@ def parse_yaml(text: str) -> Any:
             node = loader.get_single_node()
             if node is None:
                 return None
+            if _measure(node, {})[0] > _GROWTH * len(text):
+                raise ValueError("its aliases (`*name`) repeat too much of it")
             _refuse_repeated_keys(node)
             return loader.construct_document(node)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split()).replace(' in "<unicode string>",', " in")) from error
+
+
+def _measure(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many values there are in a node, and how deep, as often as aliases repeat them.
+
+    Args:
+        node: The node.
+        known: Of nodes that were measured; filled.
+
+    Raises:
+        ValueError: If it is nested too deep, or holds itself.
+    """
+    if id(node) not in known:
+        known[id(node)] = 0, _DEEPEST  # So deep is what holds itself.
+        parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        found = [_measure(part, known) for part in parts] if isinstance(node, yaml.CollectionNode) else []
+        known[id(node)] = 1 + sum(size for size, _ in found), 1 + max((depth for _, depth in found), default=0)
+        if known[id(node)][1] > _DEEPEST:
+            raise ValueError(_TOO_DEEP)
+    return known[id(node)]
 
 
 def _refuse_repeated_keys(root: yaml.Node) -> None:

@@ -53,3 +53,16 @@ def test_a_damaged_line_is_named_and_nothing_is_added(tmp_path: Path, line: str)
     with pytest.raises(DatasetError, match=r"decisions\.jsonl:2"):
         append_decisions(tmp_path, [])
     assert path.read_text().endswith(line + "\n")
+
+
+def test_odd_ends_of_lines_in_a_text_end_no_line(tmp_path: Path) -> None:
+    why = "one\u2028two\x85three\x0bfour"
+    append_decisions(tmp_path, [make_decision("rejected", {"id": "r1"}, why, command="test")])
+    assert [decision["why"] for decision in read_decisions(tmp_path)] == [why]
+
+
+@pytest.mark.parametrize("line", ['{"kind": {"a": 1}}', '{"kind": "waiver", "id": [1]}'])
+def test_a_decision_is_named_by_texts(tmp_path: Path, line: str) -> None:
+    (tmp_path / "decisions.jsonl").write_text(f"{line}\n")
+    with pytest.raises(DatasetError, match=r"decisions\.jsonl:1: must hold one JSON object, its `id` and `kind` texts"):
+        read_decisions(tmp_path)

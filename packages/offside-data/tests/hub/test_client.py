@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 from loopback_hub import TOKEN, LoopbackHub
 
 from offside_data.errors import HubError, HubNotFoundError, HubUnreachableError
 from offside_data.hub.client import ATTEMPTS, HubRepo, scrubbed
-from offside_data.hub.remote import read_state
+from offside_data.hub.commits import commit_files
+from offside_data.hub.remote import FileChange, read_state
 
 
 def test_it_waits_as_long_as_the_hub_asks_for(hub: LoopbackHub, waits: list[float]) -> None:
@@ -63,3 +65,49 @@ def test_tokens_and_signed_addresses_are_taken_out(hub: LoopbackHub) -> None:
     for handler in handlers:
         assert handler.filter(record)
         assert record.getMessage() == "PUT https://h/x with ***"
+
+
+def test_what_uploads_raise_is_told(hub: LoopbackHub) -> None:
+    repo = hub.create("dataset", "org/a", private=True)
+    hub.fail("PUT", "/upload/", "status", status=403, times=99)
+    change = [FileChange("a.parquet", "add", 5, b"a row")]
+    with pytest.raises(HubError, match=r"can't commit to it: the Hub answers 403.*hf auth login"):
+        commit_files(HubRepo("org/a"), lambda state: change, "A file")
+
+    def refuse() -> None:  # As its Xet storage does, without a number.
+        raise PermissionError(f"Invalid token {TOKEN}")
+
+    with pytest.raises(HubError, match=r"^org/a: can't read: Invalid token \*\*\*\. Log in") as refused:
+        HubRepo("org/a").once("read", refuse)
+    assert not refused.value.passing
+    assert len(repo.history()) == 1
+
+
+@pytest.mark.parametrize("answer", ["no such route", "another page"])
+def test_with_xet_on_a_hub_without_it_is_served(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    repo, data = hub.create("dataset", "org/a", private=True), b"a row" * 1000
+    if answer == "another page":
+        hub.fail("GET", "/xet-write-token/", "status", status=200)
+    commit_files(HubRepo("org/a"), lambda state: [FileChange("a.parquet", "add", len(data), data)], "A file")
+    assert repo.files()["a.parquet"].data == data
+    assert "has no Xet storage; uploading without it" in capsys.readouterr().err
+    assert not constants.HF_HUB_DISABLE_XET  # Others may have it.
+    api = HubRepo("org/a").api
+    assert Path(api.hf_hub_download("org/a", "a.parquet", repo_type="dataset")).read_bytes() == data
+    assert [line.partition(" /")[2] for line in hub.log if "xet" in line] == ["api/datasets/org/a/xet-write-token/main"]
+
+
+def test_with_xet_on_a_hub_that_refuses_is_told(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    repo = hub.create("dataset", "org/a", private=True)
+    hub.fail("GET", "/xet-write-token/", "status", status=403)
+    with pytest.raises(HubError, match=r"can't ask how it stores large files: the Hub answers 403.*hf auth login"):
+        commit_files(HubRepo("org/a"), lambda state: [FileChange("a.parquet", "add", 5, b"a row")], "A file")
+    assert len(repo.history()) == 1

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from hub_machine import go_on, machine
 from loopback_hub import LoopbackHub
 
 import offside_data
 from offside_data.check import check_dataset
+from offside_data.cli import main
 from offside_data.dataset.folder import open_dataset
 from offside_data.dataset.transaction import change_dataset
 from offside_data.errors import (
@@ -27,6 +34,7 @@ from offside_data.hub.publishing import publish
 from offside_data.release.releasing import make_release
 
 REPO = "org/small"
+RETAIN = "data/multimodal/retain-00000-of-00001.parquet"
 
 
 def digest_of(folder: Path, version: str) -> str:
@@ -208,3 +216,121 @@ def test_a_cache_that_can_only_be_read_is_enough(
     monkeypatch.setattr("offside_data.hub.cache.write_json", refuse)
     assert fetch(f"{REPO}@1.0.0", tmp_path / "out").digest == digest_of(published, "1.0.0")
     assert "can't be written (Read-only file system), so this is verified anew" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------------------------------
+# Repositories that somebody made to do harm
+
+
+def refused(ref: str, out: Path) -> str:
+    """What `fetch` says; it ends with 1, without a traceback, and leaves nothing."""
+    result = CliRunner().invoke(main, ["fetch", ref, str(out)])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert not out.exists()
+    return result.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.md", "/tmp/x.md", "data/multimodal/../../../x.parquet", "a\0b.md", "..\\..\\x.yaml"]
+)
+def test_files_that_would_lie_elsewhere_are_refused(
+    hub: LoopbackHub, published: Path, tmp_path: Path, name: str
+) -> None:
+    hub.dataset(REPO).edit(name, "harm")
+    with machine(hub, tmp_path / "cache" / "other"):
+        assert f"holds a file called {name!r}: it would lie outside" in refused(f"{REPO}@main", tmp_path / "out")
+    assert not list(tmp_path.rglob("x.*"))
+
+
+def test_only_files_of_the_dataset_are_downloaded(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    others = ["annotators.json", "notes/more.md", ".hidden.yaml", f"{'long' * 90}.md", "we[ir]d*.json"]
+    for name in others:
+        hub.dataset(REPO).edit(name, "somebody's")
+    hub.log.clear()
+    with machine(hub, tmp_path / "other"):
+        fetch(f"{REPO}@main", tmp_path / "out")
+    assert not [line for line in hub.log if "/resolve/" in line and line.endswith(("n.json", "e.md", "n.yaml", "g.md"))]
+    assert not [
+        path for path in (tmp_path / "other").rglob("*") if path.is_file() and path.read_bytes() == b"somebody's"
+    ]
+
+
+def rewritten(hub: LoopbackHub, change: Callable[[list[dict[str, Any]]], Any]) -> bytes:
+    """The file of a split with other rows in it."""
+    table = pq.read_table(io.BytesIO(hub.dataset(REPO).files()[RETAIN].data))
+    rows = table.to_pylist()
+    change(rows)
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), stream)
+    return stream.getvalue()
+
+
+def test_a_picture_by_its_path_reads_no_file_of_this_machine(
+    hub: LoopbackHub, published: Path, tmp_path: Path, make_png: Callable[..., bytes]
+) -> None:
+    private = tmp_path / "private.png"
+    private.write_bytes(make_png(1))
+
+    def point_at(rows: list[dict[str, Any]]) -> None:
+        rows[0]["image"] = {"bytes": None, "path": str(private)}
+
+    hub.dataset(REPO).edit(RETAIN, rewritten(hub, point_at))
+    with machine(hub, tmp_path / "other"):
+        said = refused(f"{REPO}@main", tmp_path / "out")
+        assert f"1 pictures aren't in it but named by a path only ('{private}')" in said
+        with pytest.raises(DatasetError, match="named by a path only"):
+            offside_data.load(f"{REPO}@main", "multimodal", "retain")
+    (published / RETAIN).write_bytes(hub.dataset(REPO).files()[RETAIN].data)
+    with pytest.raises(DatasetError, match="named by a path only"):  # From somebody's folder, the same.
+        offside_data.load(published, "multimodal", "retain")
+
+
+def test_files_that_are_none_of_a_dataset_are_refused(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    repo, many = hub.dataset(REPO), io.BytesIO()
+    schema = pq.read_schema(io.BytesIO(repo.files()[RETAIN].data))
+    pq.write_table(pa.table({field.name: pa.nulls(10**6, field.type) for field in schema}), many)
+    other = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}), other)
+    for content, said in (
+        (b"no Parquet", "not readable as Parquet"),
+        (other.getvalue(), "its columns aren't the schema's"),
+        (many.getvalue(), "says that 1,000,000 rows are in its"),
+    ):
+        repo.edit(RETAIN, content)
+        with machine(hub, tmp_path / "other"):
+            assert said in refused(f"{REPO}@main", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("file: taxonomy.yaml", "file: ../../../taxonomy.yaml", "must be a name without blanks and slashes"),
+        ("file: taxonomy.yaml", "file: /etc/passwd", "must be a name without blanks and slashes"),
+        ("file: taxonomy.yaml", "file: other.yaml", "other.yaml: can't be read"),
+        ("    text/retain:", "    ../../text/retain:", "must be CONFIG/SPLIT"),
+        ("license: cc0-1.0", "license: " + "[" * 5000, "nested too deep"),
+        (
+            "license: cc0-1.0",
+            "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+            + "".join(f"{b}: &{b} [{','.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+            + "license: *i",
+            "its aliases (`*name`) repeat too much of it",
+        ),
+    ],
+)
+def test_a_card_that_was_made_to_do_harm_is_refused(
+    hub: LoopbackHub, published: Path, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    repo = hub.dataset(REPO)
+    assert old in repo.text("README.md")
+    repo.edit("README.md", repo.text("README.md").replace(old, new, 1))
+    with machine(hub, tmp_path / "other"):
+        assert said in refused(f"{REPO}@main", tmp_path / "out")
+
+
+def test_a_tag_on_another_version_is_refused(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    repo = hub.dataset(REPO)
+    repo.tags["v1.9.0"] = repo.tags["v1.0.0"]
+    with machine(hub, tmp_path / "other"):
+        assert fetch(f"{REPO}@1.0.0", tmp_path / "first").version == "1.0.0"
+        assert "tag v1.9.0 is on a commit whose card says that it is 1.0.0" in refused(REPO, tmp_path / "out")

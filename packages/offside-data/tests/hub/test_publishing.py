@@ -9,11 +9,15 @@ import yaml
 from hub_machine import CONTACT, go_on, machine
 from loopback_hub import TOKEN, LoopbackHub
 
+from offside_data.annotation.people import Annotator, KeyFile
 from offside_data.dataset.card import Card
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import change_dataset
 from offside_data.errors import HubError, ReleaseError, UsageError
+from offside_data.export import export_dataset, formats
+from offside_data.hub.fetching import fetch
 from offside_data.hub.publishing import PublishReport, publish
+from offside_data.hub.requirements import is_licence
 from offside_data.release.releasing import make_release
 
 REPO = "org/small"
@@ -241,12 +245,27 @@ def test_what_is_not_released_is_refused(hub: LoopbackHub, ready: Path, small: O
 def test_pictures_without_a_licence_are_refused(hub: LoopbackHub, ready: Path) -> None:
     with change_dataset(ready) as change:
         images = change.tables["images"]
-        lost = images["image_id"][0]
-        keep = pl.when(pl.col("image_id") != lost).then(pl.col("license"))
+        lost, unsaid = images["image_id"][:2]
+        stated = pl.when(pl.col("image_id") == unsaid).then(pl.lit(" TBD. ")).otherwise(pl.col("license"))
+        keep = pl.when(pl.col("image_id") != lost).then(stated)
         change.set_table("images", images.with_columns(keep.alias("license")))
     make_release(ready, bump="patch", note="A licence less.")
-    with pytest.raises(ReleaseError, match=f"1 pictures have no licence \\({lost}\\)"):
+    with pytest.raises(ReleaseError, match=r"2 pictures have no licence:\n") as refused:
         put(ready)
+    assert f"  {lost}\n" in str(refused.value)
+    assert f"  {unsaid}: 'TBD.'\n" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", " ", "-", "?", "unknown", " Unknown.", "NONE", "n/a", "N.A.", "[TBD]", "No license"]
+)
+def test_what_names_no_licence(text: str | None) -> None:
+    assert not is_licence(text)
+
+
+@pytest.mark.parametrize("text", ["cc0-1.0", "Unlicense", "other", "© The Gazette, by permission", "許諾済み"])
+def test_what_may_name_one(text: str) -> None:
+    assert is_licence(text)
 
 
 def test_somebody_to_ask_must_be_named(hub: LoopbackHub, ready: Path) -> None:
@@ -314,3 +333,38 @@ def test_a_token_that_is_not_valid_is_said_and_never_shown(
     told += [path.read_text("latin-1") for path in (tmp_path).rglob("*") if path.is_file()]
     told += [blob.data.decode("latin-1") for blob in hub.dataset(REPO).files().values()]
     assert not [text for text in told if TOKEN in text or expired in text]
+
+
+def test_who_annotated_is_taken_nowhere(hub: LoopbackHub, ready: Path, tmp_path: Path) -> None:
+    keys = KeyFile(ready)
+    somebody = Annotator(
+        server="https://label.example.org", user="7", email="orla@example.org", name="Orla Quillfeather"
+    )
+    assert keys.pseudonym(somebody) == "a1"
+    keys.write_into(ready)
+    key = (ready / ".offside" / "annotation" / "annotators.json").read_bytes()
+    assert b"Orla Quillfeather" in key
+    for copy in ("annotators.json", "people.md", "data/keys.json", "tables/a.txt", ".offside/a.json", ".hidden.yaml"):
+        (ready / copy).write_bytes(key)
+    go_on(ready, "The player represents ____ now.")
+    released = ready / ".offside" / "releases" / "1.0.1"
+    assert not holding(released, somebody)
+    for copy in ("annotators.json", "people.md", "data/keys.json", ".hidden.yaml"):
+        (released / copy).write_bytes(key)
+    put(ready)
+    blobs = [blob.data for commit in hub.dataset(REPO).commits.values() for blob in commit.files.values()]
+    assert not [data for data in [*blobs, *hub.blobs.values()] if somebody.email.encode() in data]
+    for format in formats():
+        export_dataset(ready, tmp_path / "exports" / format, format=format)
+    fetch(REPO, tmp_path / "exports" / "fetched")
+    go_on(ready, "The player represents ____ once more.")
+    assert not holding(tmp_path / "exports", somebody)
+    assert not holding(ready / ".offside" / "releases" / "1.0.2", somebody)
+
+
+def holding(folder: Path, somebody: Annotator) -> list[Path]:
+    """The files below a folder, hidden ones too, that say who somebody is."""
+    told = [text.encode() for text in (somebody.email, somebody.name, somebody.name.split()[1])]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    return [path for path in files if any(text in path.read_bytes() or text in str(path).encode() for text in told)]

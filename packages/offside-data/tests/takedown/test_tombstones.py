@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from offside_data.dataset.decisions import append_decisions, decisions_text
+from offside_data.errors import DatasetError
 from offside_data.takedown.names import Traces, id_traces, name_traces
 from offside_data.takedown.tombstones import is_taken_down, make_tombstone, read_tombstones, traces_of
 
@@ -73,3 +74,11 @@ def test_a_tombstone_of_before_still_knows_its_own() -> None:
     assert is_taken_down(traces, "s9", "Orlo Van Tis")
     assert not traces.names_in("Orlo Tis")
     assert not traces.knows_near
+
+
+@pytest.mark.parametrize(
+    "what", [5, None, [], {}, {"salt": "x"}, {"salt": "x", "traces": [[1]]}, {"salt": "x", "traces": [], "lengths": 3}]
+)
+def test_a_malformed_tombstone_is_told(what: object) -> None:
+    with pytest.raises(DatasetError, match="the takedown d1 is malformed"):
+        traces_of([{"id": "d1", "kind": "takedown", "what": what}])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +17,22 @@ from typing import Any, Literal
 import yaml
 
 from offside_data.dataset.card import card_text, split_front_matter, split_sections
-from offside_data.errors import HubNotFoundError, UsageError
+from offside_data.errors import CardError, HubError, HubNotFoundError, UsageError
 from offside_data.hub.client import HubRepo
 from offside_data.hub.commits import commit_files
-from offside_data.hub.remote import FileChange, RemoteState, card_at, changes_to, others_in, read_card, read_state
+from offside_data.hub.remote import (
+    FileChange,
+    RemoteState,
+    card_at,
+    changes_to,
+    file_at,
+    others_in,
+    read_card,
+    read_state,
+)
+from offside_data.hub.requirements import is_licence
 from offside_data.outputs import written_files
+from offside_data.parsing import parse_json
 from offside_data.progress import log
 from offside_data.run_manifest import FILE, ModelReference, RunManifest
 from offside_unlearn import manifest as manifests
@@ -33,6 +44,19 @@ RESULTS_FOLDER = ".eval_results"
 _BASE_KEY = "base_model_name_or_path"
 _SECTION = "run"
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+_LICENCE_ID = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+_LICENCE_KEYS = ("license", "license_name", "license_link")
+_NO_LICENCE = (
+    "the model card names no licence: the base model's card on the Hub names none, or there is none. Say under which "
+    "one this may be passed on with --license, e.g. --license apache-2.0."
+)
+_WEIGHTS = {
+    "adapter": re.compile(r"adapter_model\.safetensors|adapter_config\.json"),
+    "whole": re.compile(
+        r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json|(generation_)?config\.json"
+    ),
+}
+"""What makes a repository an adapter, or a whole model, to those who load it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +69,7 @@ class PublishedRun:
         outcome: `published`, `unchanged` (all was there) or `would-publish`.
         commit: Which commit holds it; null in a dry run.
         changes: Which files changed, or would.
+        notes: What a person should know besides.
     """
 
     repo: str
@@ -52,6 +77,7 @@ class PublishedRun:
     outcome: Literal["published", "unchanged", "would-publish"]
     commit: str | None
     changes: Sequence[FileChange] = ()
+    notes: Sequence[str] = ()
 
 
 def publish_run(
@@ -60,24 +86,30 @@ def publish_run(
     *,
     data: str,
     base: str | None = None,
+    license: str | None = None,
     results: Sequence[str | Path] = (),
     public: bool = False,
     dry_run: bool = False,
 ) -> PublishedRun:
     """Publish a run folder. Run again, it publishes what differs; killed, it goes on.
 
+    Weights that an earlier run of ours left there in another form (a whole model's where an adapter comes, other
+    pieces) go in the same commit; files of other people stay.
+
     Args:
         run: The run folder: an adapter or a whole model.
         repo: `org/name` on the Hub; made if it isn't there, private.
         data: The dataset's `org/name` on the Hub.
         base: The base model's `org/name`, where the run has it from a folder.
+        license: Identifier of the model's licence on the Hub, e.g. `apache-2.0`; if null, what the card there says, or
+            the base model's card.
         results: Results folders of `offside-eval run` with this model.
         public: Let everybody see it, once it is there.
         dry_run: Change nothing; say what would be.
 
     Raises:
-        UsageError: If `run` is no finished run, the base model or the dataset is no Hub id, or `results` are of
-            another model, or `repo` holds something else.
+        UsageError: If `run` is no finished run, the base model or the dataset is no Hub id, `license` names none,
+            `results` are of another model, or `repo` holds something else.
         HubError: If the Hub refuses, or doesn't answer.
     """
     try:
@@ -85,6 +117,8 @@ def publish_run(
     except FileNotFoundError as error:
         raise UsageError(f"{error} One that was stopped is gone on with by its own command; then publish it.") from None
     _require_id(data, "--data", "the dataset")
+    if license is not None and not (_LICENCE_ID.fullmatch(license) and is_licence(license)):
+        raise UsageError(f"--license {license!r} names none: give the Hub's identifier of one, e.g. apache-2.0.")
     manifest = _without_places(opened.manifest, base)
     files = _files(opened, manifest, data, results)
     target = HubRepo(repo, "model")
@@ -96,17 +130,23 @@ def publish_run(
             f"{repo} holds something else already ({', '.join(others[:3])} …), and no run of offside-unlearn. Give "
             "another name."
         )
-    card = _Card(manifest, data, repo, results)
+    stated = {"license": license} if license else {}
+    card = _Card(manifest, data, repo, results, stated, {} if license else _licence_of_base(manifest))
 
     def changes(now: RemoteState) -> Sequence[FileChange]:
         theirs = card_at(target, now.head)
         text = card.text(read_card(theirs, target) if theirs else None)
-        return changes_to(now, {**files, CARD: text.encode()}, lambda name: False)
+        form = _form_at(target, now)
+        return changes_to(
+            now, {**files, CARD: text.encode()}, lambda name: bool(form and _WEIGHTS[form].fullmatch(name))
+        )
 
     if dry_run:
         empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
         planned = changes(state) if state else changes_to(empty, {**files, CARD: card.text(None).encode()}, bool)
-        return PublishedRun(repo=repo, url=target.url, outcome="would-publish", commit=None, changes=planned)
+        return PublishedRun(
+            repo=repo, url=target.url, outcome="would-publish", commit=None, changes=planned, notes=card.notes
+        )
     if state is None:
         log(f"{repo}: making a private model repository …")
         target.call("create it", target.api.create_repo, repo, repo_type="model", private=True, exist_ok=True)
@@ -114,12 +154,49 @@ def publish_run(
     if public and done.state.private:
         target.call("make it public", target.api.update_repo_settings, repo, repo_type="model", private=False)
     outcome: Literal["published", "unchanged"] = "published" if done.changes else "unchanged"
-    return PublishedRun(repo=repo, url=target.url, outcome=outcome, commit=done.commit, changes=tuple(done.changes))
+    return PublishedRun(
+        repo=repo, url=target.url, outcome=outcome, commit=done.commit, changes=tuple(done.changes), notes=card.notes
+    )
 
 
 def _require_id(text: str, option: str, what: str) -> None:
     if not _HUB_ID.fullmatch(text) or Path(text).exists():
         raise UsageError(f"{option} {text!r} must be {what}'s name on the Hub, ORG/NAME, not a folder.")
+
+
+# ---------------------------------------------------------------------------------------------
+# What is on the Hub
+
+
+def _form_at(repo: HubRepo, state: RemoteState) -> Literal["adapter", "whole"] | None:
+    """What the receipt in a repository says that its weights are; null if there is none that says it."""
+    if FILE not in state.files:
+        return None
+    try:
+        told = parse_json(file_at(repo, FILE, state.head, state.files[FILE]).read_text(encoding="utf-8"))
+        return "adapter" if told["adapter"] is not None else "whole"
+    except (ValueError, TypeError, KeyError):  # Somebody's own; then nothing there is known to be ours.
+        return None
+
+
+def _licence_of_base(manifest: RunManifest) -> dict[str, str]:
+    """What the base model's card on the Hub says of its licence; nothing where none can be read there."""
+    if manifest.base_model is None or _is_place(manifest.base_model.path):
+        return {}
+    base = HubRepo(manifest.base_model.path, "model")
+    try:
+        state = read_state(base)
+        card = card_at(base, state.head) if state else None
+        front = split_front_matter(read_card(card, base), CARD)[0] if card else None
+    except (HubError, CardError) as error:
+        log(f"{base.name}: its licence can't be read ({error})")
+        return {}
+    told = {key: front[key] for key in _LICENCE_KEYS if front and isinstance(front.get(key), str)}
+    if not is_licence(told.get("license")):
+        return {}
+    if "license_link" in told and "://" not in told["license_link"]:  # A file of that repository.
+        told["license_link"] = f"{base.url}/blob/main/{told['license_link']}"
+    return told
 
 
 # ---------------------------------------------------------------------------------------------
@@ -226,9 +303,24 @@ class _Card:
         data: The dataset on the Hub.
         repo: Where it goes.
         results: Results folders.
+        stated: What was said of its licence, which holds whatever the card there says.
+        inherited: The licence of the base model, which holds where nothing else is said.
+
+    Attributes:
+        notes: What the card lacks, once its text was asked for.
     """
 
-    def __init__(self, manifest: RunManifest, data: str, repo: str, results: Sequence[str | Path]) -> None:
+    def __init__(
+        self,
+        manifest: RunManifest,
+        data: str,
+        repo: str,
+        results: Sequence[str | Path],
+        stated: Mapping[str, str],
+        inherited: Mapping[str, str],
+    ) -> None:
+        self.notes: tuple[str, ...] = ()
+        self._stated, self._inherited = stated, inherited
         front, body = split_front_matter(manifests.model_card(manifest).replace('"this folder"', f'"{repo}"'), CARD)
         self._front: dict[str, Any] = {**(front or {}), "datasets": [data]}
         if manifest.base_model is not None and _is_place(manifest.base_model.path):
@@ -245,7 +337,10 @@ class _Card:
         prose, sections = split_sections(body, (_SECTION,))
         before, after = prose.get("", ""), prose.get(_SECTION, "") if _SECTION in sections else ""
         parts = [part for part in (before, self._section, after) if part]
-        merged = {**(front or {}), **self._front}
+        there = {key: value for key, value in (front or {}).items() if not (self._stated and key in _LICENCE_KEYS)}
+        licence = self._stated or ({} if "license" in there else self._inherited)
+        merged = {**there, **self._front, **licence}
+        self.notes = () if "license" in merged else (_NO_LICENCE,)
         text = card_text(merged, "\n\n".join(parts) + "\n")
         if theirs is not None and (front, prose) == (merged, {"": before, _SECTION: after}):
             return theirs if sections.get(_SECTION) == self._section else text

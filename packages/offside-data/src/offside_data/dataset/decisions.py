@@ -25,6 +25,8 @@ UNDO = "undo"
 IN_FORCE_BY_STANDING = ("waiver", "not-duplicate")
 """Kinds that change no row: they hold because they stand in the file, and until an undo stands there, too."""
 
+_MUST = "must hold one JSON object, its `id` and `kind` texts."
+
 
 def make_decision(
     kind: str, what: Mapping[str, Any], why: str, *, command: str, when: str | None = None
@@ -78,6 +80,10 @@ def _complete(line: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": "d" + hashlib.sha256(text.encode()).hexdigest()[:12], **decision}
 
 
+def _is_decision(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name, ""), str) for name in ("id", "kind"))
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Each line of a `decisions.jsonl` by its number: the decision, or what is wrong with it; none without a file.
 
@@ -85,7 +91,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         DatasetError: If the file can't be read as text.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []  # No other ends of lines.
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: can't be read as UTF-8 text: {error}.") from error
     for number, line in enumerate(lines, 1):
@@ -95,7 +101,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
             except ValueError as error:
                 yield number, f"not JSON: {error}."
             else:
-                yield number, _complete(decision) if isinstance(decision, dict) else "must hold one JSON object."
+                yield number, _complete(decision) if _is_decision(decision) else _MUST
 
 
 def read_decisions(folder: Path) -> list[dict[str, Any]]:

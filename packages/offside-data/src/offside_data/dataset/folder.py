@@ -10,7 +10,7 @@ from offside_data.dataset import digest as digests
 from offside_data.dataset.arrow_rows import dataset_of, decoded, undecoded
 from offside_data.dataset.card import Card
 from offside_data.dataset.journal import finish_replacement, state_of
-from offside_data.dataset.pictures import PictureStore
+from offside_data.dataset.pictures import PictureStore, require_embedded
 from offside_data.dataset.reference import ResolvedReference, local_folder, parse_reference
 from offside_data.dataset.rows import records_of, rows_of
 from offside_data.dataset.storage import (
@@ -352,11 +352,18 @@ class OffsideDataset:
         return make_request(self, setting, only)
 
     def leaves(self, part: str) -> pl.DataFrame:
-        """Name and leaf of each row of a part, recomputed from the files: columns `name` and `leaf`."""
+        """Name and leaf of each row of a part, recomputed from the files: columns `name` and `leaf`.
+
+        Raises:
+            DatasetError: If a file isn't readable, or of a picture only a path is stored.
+        """
         import polars as pl
 
         found = [pl.DataFrame(schema={"name": pl.String, "leaf": pl.String})]
         for batch, pictures in self.hashed_batches(part):
+            if "image" in batch.columns:
+                lost = batch.filter(batch["image"].is_not_null() & pictures.is_null())
+                require_embedded(f"{self.path}: {part}", lost["image"].struct.field("path").to_list())
             found.append(pl.DataFrame({"name": batch[id_column(part)], "leaf": digests.leaves(batch, pictures)}))
         return pl.concat(found)
 

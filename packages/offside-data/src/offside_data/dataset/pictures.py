@@ -180,7 +180,7 @@ class PictureStore:
         try:
             table = self._open(file).read_row_group(group, columns=["image.bytes"])
         except (pa.ArrowException, OSError) as error:
-            raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch it again.") from error
+            raise unreadable(path, error) from error
         if self._guard is not None:
             self._guard()
         chunks = [chunk.field("bytes") for chunk in table.column("image").chunks]
@@ -203,11 +203,17 @@ def compact(pictures: pa.DictionaryArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pc.index_in(pictures.indices, used), pictures.dictionary.take(used))
 
 
+def unreadable(path: Path, error: Exception) -> DatasetError:
+    """What is raised where a file isn't Parquet, or a damaged one."""
+    why = " ".join(str(error).split()).rstrip(".")
+    return DatasetError(f"{path}: not readable as Parquet: {why}. Write or fetch the dataset again.")
+
+
 def open_parquet(path: Path, dictionary: Sequence[str] = ()) -> pq.ParquetFile:
     """Open a Parquet file.
 
     Raises:
-        DatasetError: If it isn't one.
+        DatasetError: If it isn't one, or says that it holds more rows than it can.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -215,9 +221,34 @@ def open_parquet(path: Path, dictionary: Sequence[str] = ()) -> pq.ParquetFile:
     try:
         names = pq.read_schema(path).names if dictionary else []
         known = [column for column in dictionary if column.partition(".")[0] in names]
-        return pq.ParquetFile(path, read_dictionary=known)
+        file = pq.ParquetFile(path, read_dictionary=known)
     except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.") from error
+        raise unreadable(path, error) from error
+    rows, size = file.metadata.num_rows, path.stat().st_size
+    if rows > size:  # Rows have names of their own, so there can't be: reading them would take all memory.
+        raise DatasetError(
+            f"{path}: says that {rows:,} rows are in its {size:,} bytes, which can't be. Write or fetch the dataset "
+            "again."
+        )
+    return file
+
+
+def require_embedded(path: Path | str, names: Sequence[str | None]) -> None:
+    """Refuse pictures of which only a path is stored: whoever wrote it would have files of this machine read.
+
+    Args:
+        path: Where they stand.
+        names: Their paths, of those that have no bytes.
+
+    Raises:
+        DatasetError: If there are any.
+    """
+    if names:
+        raise DatasetError(
+            f"{path}: {len(names):,} pictures aren't in it but named by a path only ({names[0]!r}), and no file "
+            "outside of a dataset is read for it. Ingest the dataset again, so that its pictures are embedded; where "
+            "it is somebody else's, don't trust it."
+        )
 
 
 @dataclass(frozen=True, slots=True)

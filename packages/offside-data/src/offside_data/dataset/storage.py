@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_data.dataset.pictures import PictureStore, compact, open_parquet
+from offside_data.dataset.pictures import PictureStore, compact, open_parquet, require_embedded, unreadable
 from offside_data.errors import DatasetError
 from offside_data.schema import CONFIGS, SPLITS, features_of
 
@@ -110,10 +110,6 @@ def read_batches(
             groups, rows = [], 0
 
 
-def _unreadable(path: Path, error: Exception) -> DatasetError:
-    return DatasetError(f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again.")
-
-
 def _require_columns(path: Path, names: Sequence[str], known: Sequence[str]) -> None:
     missing, unknown = sorted(set(known) - set(names)), sorted(set(names) - set(known))
     if missing or unknown:
@@ -130,7 +126,7 @@ def _read_groups(
         read = [name if name != "image" else "image.path" for name in columns]
         table = file.read_row_groups(groups, columns=read)
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     schema = pa.schema([arrow_schema(config).field(name) for name in columns if name != "image"])
     frame = pl.from_arrow(cast_table(table.select(schema.names), schema, path))
     assert isinstance(frame, pl.DataFrame)
@@ -409,7 +405,8 @@ def read_table(paths: Sequence[Path], features: datasets.Features) -> pa.Table:
     Arrow dictionary.
 
     Raises:
-        DatasetError: If a file isn't readable Parquet, or its columns aren't those of `features`.
+        DatasetError: If a file isn't readable Parquet, its columns aren't those of `features`, or of a picture only a
+            path is stored.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -418,14 +415,28 @@ def read_table(paths: Sequence[Path], features: datasets.Features) -> pa.Table:
     tables = []
     for path in paths:
         try:
+            open_parquet(path)
             table = pq.read_table(path, read_dictionary=[_PICTURES], partitioning=None)
         except (pa.ArrowException, OSError) as error:
-            raise DatasetError(
-                f"{path}: not readable as Parquet: {error}. Write or fetch the dataset again."
-            ) from error
+            raise unreadable(path, error) from error
         _require_columns(path, table.column_names, schema.names)
         tables.append(cast_table(table.select(schema.names), schema, path))
+        require_embedded(path, _named_only(tables[-1]))
     return pa.concat_tables(tables)
+
+
+def _named_only(table: pa.Table) -> list[str | None]:
+    """Paths of the pictures of which nothing else is stored."""
+    import pyarrow.compute as pc
+
+    if "image" not in table.column_names:
+        return []
+    found: list[str | None] = []
+    for chunk in table.column("image").chunks:
+        paths = pc.struct_field(chunk, "path")
+        lost = pc.and_(pc.is_null(pc.struct_field(chunk, "bytes")), pc.is_valid(paths))
+        found += paths.filter(lost).to_pylist()
+    return found
 
 
 def unpacked_size(table: pa.Table) -> int:

@@ -7,6 +7,7 @@ newest such version that a reference may stand for is used, and a warning says w
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +18,23 @@ from offside_data.dataset.card import read_identity
 from offside_data.dataset.reference import Reference
 from offside_data.dataset.storage import is_dataset_file
 from offside_data.dataset.versions import Version, parse_version
-from offside_data.errors import DatasetReferenceError, HubError, HubUnreachableError
+from offside_data.errors import CardError, DatasetReferenceError, HubError, HubUnreachableError
 from offside_data.files import write_json
 from offside_data.hub.client import HubRepo
+from offside_data.hub.remote import files_at
 from offside_data.parsing import parse_json
 from offside_data.progress import log
 
-_TEXTS = (".md", ".yaml", ".json", ".jsonl")
+TEXTS = (CARD_FILE, "CHANGELOG.md", "LICENSE", "croissant.json", "decisions.jsonl")
+"""The texts of a dataset, but for its taxonomy, which has the name that the card gives it."""
 _NOTES = "offside"
 """Our folder beside `snapshots` of a repository in the cache; deleted with it."""
 _MAIN = "main.json"
+_SHOWN_NAME = 80
+_TAXONOMY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.yaml")
+"""A YAML file; the card says which one is the taxonomy."""
+_NO_NAME = re.compile("[\x00-\x1f\ud800-\udfff]")
+"""Control characters, and halves of characters, which JSON can say but no disk takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +59,7 @@ def cached_dataset(reference: Reference) -> Cached:
 
     Raises:
         DatasetReferenceError: If no version fits.
+        CardError: If the tag is on another version, or on no dataset of ours.
         HubError: If it can't be had.
     """
     assert reference.repo is not None
@@ -58,9 +67,8 @@ def cached_dataset(reference: Reference) -> Cached:
     try:
         version, commit = _resolve(repo, reference)
         here = _noted(repo, commit)
-        if here is not None and here.verified:
-            return here
-        return _download(repo, commit, version)
+        if here is None or not here.verified:
+            here = _download(repo, commit, version)
     except HubUnreachableError as error:
         found = _newest_here(repo, reference)
         if found is None:
@@ -70,6 +78,12 @@ def cached_dataset(reference: Reference) -> Cached:
             f"newest here that {reference.text!r} may stand for."
         )
         return found
+    if version is not None and parse_version(here.version) != parse_version(version):
+        raise CardError(
+            f"{repo.name}: the tag v{version} is on a commit whose card says that it is {here.version}, so it isn't "
+            "the release of that number. Ask whoever published it; other versions may be whole."
+        )
+    return here
 
 
 def note_verified(reference: Reference, cached: Cached, digest: str) -> None:
@@ -93,8 +107,7 @@ def note_verified(reference: Reference, cached: Cached, digest: str) -> None:
 
 def is_part(name: str) -> bool:
     """Whether a file of a repository is part of the dataset in it; what else people put there isn't fetched."""
-    text = "/" not in name and (name.endswith(_TEXTS) or name == "LICENSE") and not name.startswith(".")
-    return text or is_dataset_file(name)
+    return name in TEXTS or _TAXONOMY.fullmatch(name) is not None or is_dataset_file(name)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -138,12 +151,16 @@ def _download(repo: HubRepo, commit: str, version: str | None) -> Cached:
     """Download a commit, file by file, going on where an earlier try stopped.
 
     Raises:
-        HubError: If it can't be had, or arrives damaged again and again.
+        CardError: If there is no dataset of ours in it.
+        HubError: If it can't be had, has files that can't lie on a disk, or arrives damaged again and again.
     """
     log(f"{repo.name}: fetching {version or 'main'} (commit {commit[:7]}) …")
+    names = files_at(repo, commit)
+    for name in names:
+        _require_safe(repo, name)
+    parts = [name for name in names if is_part(name)]
 
     def download() -> Path:
-        parts = [f"*{ending}" for ending in _TEXTS] + ["LICENSE", "data/*.parquet", "tables/*.parquet"]
         return Path(repo.api.snapshot_download(repo.name, repo_type=repo.kind, revision=commit, allow_patterns=parts))
 
     path = repo.call("download it", download)
@@ -157,7 +174,20 @@ def _download(repo: HubRepo, commit: str, version: str | None) -> Cached:
             f"{repo.name}: {', '.join(damaged)} of commit {commit[:7]} arrives damaged: its checksum isn't what the "
             "Hub says. Try again later, from another network if it stays so."
         )
-    return Cached(path=path, commit=commit, version=version or read_identity(path).version, verified=False)
+    return Cached(path=path, commit=commit, version=read_identity(path).version, verified=False)
+
+
+def _require_safe(repo: HubRepo, name: str) -> None:
+    """Refuse a file that lies elsewhere by its name, or nowhere.
+
+    Raises:
+        HubError: If so.
+    """
+    if {"", ".", ".."} & {*re.split(r"[/\\]", name)} or _NO_NAME.search(name):
+        raise HubError(
+            f"{repo.name} holds a file called {name[:_SHOWN_NAME]!r}: it would lie outside of the folder, or can't lie "
+            "on a disk. Nothing was fetched; whoever owns the repository must rename it."
+        )
 
 
 def _damaged(repo: HubRepo, commit: str) -> list[str]:

@@ -99,7 +99,7 @@ class HubRepo:
             raise HubUnreachableError(message) from None
         except HfHubHTTPError as error:
             raise self._refused(doing, error) from None
-        except (LocalEntryNotFoundError, ValueError) as error:
+        except (LocalEntryNotFoundError, ValueError, RuntimeError) as error:  # The last of an upload.
             cause = error.__cause__
             if isinstance(cause, HfHubHTTPError):
                 raise self._refused(doing, cause) from None
@@ -111,6 +111,8 @@ class HubRepo:
         except OSError as error:
             if error.errno is not None:
                 raise self._of_this_machine(doing, error) from None
+            if isinstance(error, PermissionError):  # Of the Xet storage, whose errors have no number.
+                raise HubError(f"{self.name}: can't {doing}: {scrubbed(str(error))}. {_LOG_IN}") from None
             raise self._unreachable(doing, error) from None  # A download that came short.
 
     def call(self, doing: str, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from offside_data.errors import HubError, HubNotFoundError
@@ -12,6 +13,7 @@ from offside_data.progress import log
 
 CONFLICTS = (409, 412)
 """What the Hub answers where somebody else was there before us."""
+_NO_SUCH_ROUTE = 404
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +84,17 @@ def commit_files(
             for change in changes
         ]
         try:
-            info = repo.once(
-                "commit to it",
-                repo.api.create_commit,
-                repo.name,
-                operations,
-                commit_message=message,
-                repo_type=repo.kind,
-                parent_commit=state.head,
-                create_pr=opened is not None,
-            )
+            with _storage_of(repo):
+                info = repo.once(
+                    "commit to it",
+                    repo.api.create_commit,
+                    repo.name,
+                    operations,
+                    commit_message=message,
+                    repo_type=repo.kind,
+                    parent_commit=state.head,
+                    create_pr=opened is not None,
+                )
         except HubError as error:
             if attempt == ATTEMPTS or not (error.passing or error.status in CONFLICTS):
                 raise
@@ -102,3 +105,55 @@ def commit_files(
             continue
         return Committed(state=state, commit=info.oid, changes=changes, pull=info.pr_num)
     raise AssertionError("the last attempt returns or raises")
+
+
+@contextlib.contextmanager
+def _storage_of(repo: HubRepo) -> Iterator[None]:
+    """Upload large files the way that this Hub stores them.
+
+    With Xet on, the client uploads through it without asking whether the Hub has it, and fails where it hasn't: an
+    older one, a mirror. Downloads go by what each file's answer says, so nothing is needed for them.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils._runtime import is_xet_available
+
+    if not is_xet_available() or _has_xet(repo):
+        yield
+        return
+    log(f"{repo.name}: this Hub has no Xet storage; uploading without it.")
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = False
+
+
+def _has_xet(repo: HubRepo) -> bool:
+    """Whether a Hub gives out tokens for its Xet storage.
+
+    Raises:
+        HubError: If it can't be asked.
+    """
+    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils._xet import (
+        XetFileData,
+        XetTokenType,
+        refresh_xet_connection_info,
+        xet_connection_info_refresh_url,
+    )
+
+    route = xet_connection_info_refresh_url(
+        token_type=XetTokenType.WRITE, repo_id=repo.name, repo_type=repo.kind, revision="main"
+    )
+    try:
+        repo.once(
+            "ask how it stores large files",
+            refresh_xet_connection_info,
+            file_data=XetFileData(file_hash="", refresh_route=route),
+            headers=build_hf_headers(),
+        )
+    except HubError as error:
+        if error.status == _NO_SUCH_ROUTE or (error.status is None and not error.passing):  # Or a page of another sort.
+            return False
+        raise
+    return True

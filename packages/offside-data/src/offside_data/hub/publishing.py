@@ -21,6 +21,7 @@ from offside_data.dataset.storage import is_dataset_file
 from offside_data.dataset.versions import parse_version
 from offside_data.errors import CardError, HubError, ReleaseError, UsageError
 from offside_data.hub.benchmark import EVAL_FILE, eval_yaml
+from offside_data.hub.cache import TEXTS
 from offside_data.hub.card_merge import merge_cards
 from offside_data.hub.client import ATTEMPTS, HubRepo, wait_for
 from offside_data.hub.commits import CONFLICTS, commit_files, require_state
@@ -36,7 +37,7 @@ from offside_data.hub.remote import (
 )
 from offside_data.hub.requirements import require_publishable, require_released
 from offside_data.progress import log
-from offside_data.release.snapshots import FACTS_FILE, find_snapshot
+from offside_data.release.snapshots import find_snapshot
 
 Outcome = Literal["published", "tagged", "unchanged", "proposed", "would-publish", "would-tag"]
 _MEND = f"Mend {CARD_FILE} on the Hub's page, then run this again."
@@ -397,6 +398,7 @@ class _Publication:
 
 
 def _local_files(released: OffsideDataset) -> dict[str, Path | bytes]:
-    """The files of a release by name."""
+    """The files of a release by name, and nothing that somebody put beside them."""
     files = {path.relative_to(released.path).as_posix(): path for path in released.path.rglob("*") if path.is_file()}
-    return {name: path for name, path in sorted(files.items()) if name != FACTS_FILE}
+    taxonomy = released.card.block.taxonomy.file
+    return {name: path for name, path in sorted(files.items()) if name in (*TEXTS, taxonomy) or is_dataset_file(name)}

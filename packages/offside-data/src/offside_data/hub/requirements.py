@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import unicodedata
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card_text import CONTACT
 from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.dataset.picture_names import PictureNames
 from offside_data.errors import ReleaseError, UsageError, listed
 from offside_data.release.responsible import is_invented
 from offside_data.release.snapshots import find_snapshot
 
-_NO_LICENCE = ("", "unknown")
-_SHOWN_PICTURES = 3
+_NO_LICENCE = (
+    *("unknown", "none", "na", "nan", "null", "nil", "tbd", "tba", "tbc", "todo", "pending", "missing"),
+    *("unlicensed", "unlicenced", "nolicense", "nolicence", "notlicensed", "notlicenced", "unspecified"),
+    *("notspecified", "notstated", "notknown", "notavailable", "notapplicable", "noneknown"),
+)
+"""What says of a picture only that nobody knows its licence, without blanks and signs. `Unlicense` is a licence."""
 
 
 def require_released(dataset: OffsideDataset) -> OffsideDataset:
@@ -54,11 +59,10 @@ def require_publishable(released: OffsideDataset, *, contact: object, real_perso
         raise ReleaseError(f"{released.path} can't be published, `offside-data check` finds errors:\n{shown}")
     unlicensed = _without_licence(released)
     if unlicensed:
-        more = " …" if len(unlicensed) > _SHOWN_PICTURES else ""
         raise ReleaseError(
-            f"{released.name} {released.version} can't be published: {len(unlicensed):,} pictures have no licence "
-            f"({', '.join(unlicensed[:_SHOWN_PICTURES])}{more}). Find out under which one each may be passed on, write "
-            "it into the column `license` of the table of pictures, and release again."
+            f"{released.name} {released.version} can't be published: {len(unlicensed):,} pictures have no licence:\n"
+            f"{listed(unlicensed)}\nFind out under which one each may be passed on, write it into the column `license` "
+            "of the table of pictures, and release again."
         )
     if not str(contact or "").strip():
         raise UsageError(
@@ -74,14 +78,15 @@ def require_publishable(released: OffsideDataset, *, contact: object, real_perso
 
 
 def _without_licence(released: OffsideDataset) -> list[str]:
-    """Ids of the pictures that no licence is stated for."""
-    stated = released.frame("images", ["image_id", "license"])
-    licensed = {image for image, name in stated.iter_rows() if (name or "").strip().lower() not in _NO_LICENCE}
-    shown = set(released.picture_places(tables=True)["image_id"]) | set(stated["image_id"])
-    return sorted(shown - licensed)
+    """Names of the pictures that no licence is stated for, and what is stated instead."""
+    stated = dict(released.frame("images", ["image_id", "license"]).select("image_id", "license").iter_rows())
+    shown = {*released.picture_places(tables=True)["image_id"], *stated}
+    names = PictureNames(released)
+    lost = {image: (stated.get(image) or "").strip() for image in sorted(shown) if not is_licence(stated.get(image))}
+    return [names.name(image) + (f": {said!r}" if said else "") for image, said in lost.items()]
 
 
-def licences(released: OffsideDataset) -> dict[str, int]:
-    """How many pictures each licence is stated for."""
-    counted = Counter(released.frame("images", ["license"])["license"].fill_null("unknown").to_list())
-    return dict(sorted(counted.items()))
+def is_licence(text: str | None) -> bool:
+    """Whether a text may name a licence, or only says that there is none, or that it isn't known: `n/a`, `?`, `TBD`."""
+    said = "".join(letter for letter in unicodedata.normalize("NFKC", text or "").casefold() if letter.isalnum())
+    return bool(said) and said not in _NO_LICENCE

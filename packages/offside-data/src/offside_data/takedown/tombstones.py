@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.dataset.decisions import make_decision, read_decisions
+from offside_data.errors import DatasetError
 from offside_data.takedown.names import Traces, lengths_of
 
 PROOFS = "proofs"
@@ -36,8 +37,12 @@ def read_tombstones(folder: Path) -> Traces:
 
 
 def traces_of(decisions: Iterable[Mapping[str, Any]]) -> Traces:
-    """As `read_tombstones`, from decisions at hand."""
-    stones = [decision["what"] for decision in decisions if decision.get("kind") == KIND]
+    """As `read_tombstones`, from decisions at hand.
+
+    Raises:
+        DatasetError: If one of a takedown doesn't say what it must.
+    """
+    stones = [_stone(decision) for decision in decisions if decision.get("kind") == KIND]
     sealed = frozenset(trace for stone in stones for trace in stone["traces"])
     salts = {stone["salt"] for stone in stones}
     lengths: dict[str, set[int]] = {}
@@ -49,6 +54,30 @@ def traces_of(decisions: Iterable[Mapping[str, Any]]) -> Traces:
         lengths,
         before=max((stone.get("longest", 0) for stone in stones), default=0),
         exist=bool(sealed),
+    )
+
+
+def _stone(decision: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a tombstone says; the line may be anybody's, of a dataset that was fetched.
+
+    Raises:
+        DatasetError: If it doesn't say what it must.
+    """
+    what = decision["what"]
+    if (
+        isinstance(what, dict)
+        and isinstance(what.get("salt"), str)
+        and isinstance(what.get("traces"), list)
+        and all(isinstance(trace, str) for trace in what["traces"])
+        and isinstance(what.get("lengths", {}), dict)
+        and all(isinstance(some, list) for some in what.get("lengths", {}).values())
+        and all(isinstance(length, int) for some in what.get("lengths", {}).values() for length in some)
+        and isinstance(what.get("longest", 0), int)
+    ):
+        return what
+    raise DatasetError(
+        f"decisions.jsonl: the takedown {decision.get('id')} is malformed, so nobody can say who must stay out. Put "
+        "a copy of its line back."
     )
 
 

@@ -21,6 +21,9 @@ _SAYS = {
 @click.option("--data", required=True, metavar="ORG/NAME", help="The dataset on the Hub, for the card's link.")
 @click.option("--base", metavar="ORG/NAME", help="The base model on the Hub, where the run has it from a folder.")
 @click.option(
+    "--license", metavar="ID", help="Licence of the model, e.g. apache-2.0; else what the base model's card says."
+)
+@click.option(
     "--results",
     multiple=True,
     type=click.Path(path_type=Path),
@@ -34,6 +37,7 @@ def command(
     repo: str,
     data: str,
     base: str | None,
+    license: str | None,
     results: tuple[Path, ...],
     public: bool,
     dry_run: bool,
@@ -43,16 +47,21 @@ def command(
 
     The token comes from HF_TOKEN or `hf auth login`.
     """
+    from offside_data.progress import log
     from offside_unlearn.publishing import publish_run
 
-    report = publish_run(run, repo, data=data, base=base, results=results, public=public, dry_run=dry_run)
+    report = publish_run(
+        run, repo, data=data, base=base, license=license, results=results, public=public, dry_run=dry_run
+    )
     changes = [change.told() for change in report.changes]
     told = {"repo": report.repo, "url": report.url, "outcome": report.outcome, "commit": report.commit}
     if as_json:
-        print_json({**told, "changes": changes})
+        print_json({**told, "changes": changes, "notes": list(report.notes)})
         return
     print_file_changes(changes)
     click.echo(_SAYS[report.outcome].format(**told))
     if report.commit:
         click.echo(f"commit {report.commit}")
     click.echo(report.url)
+    for note in report.notes:
+        log(f"note: {note}")
