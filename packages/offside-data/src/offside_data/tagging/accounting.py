@@ -28,6 +28,7 @@ _BOUNDS_BEFORE = word_list("by from number do")  # "do 10 mln" is "up to 10m" in
 _RATES_AFTER = word_list("a an")
 _TO = re.compile(r"\bto\s+(?:an?\s+|the\s+)?$", re.I)
 _DASHES = frozenset("-–—−‐")
+_BLANKS = re.compile(r"[ .\u00a0\u202f]*")
 _YEAR = r"(?:1[89]|20)\d\d"
 _MONTH = rf"(?:early|mid|late|{'|'.join(MONTHS)}|{'|'.join(month[:3] for month in MONTHS)})"
 _WHEN = r"(?:born|in|since|during|of|from|until|till|by|before|after|for|on|season|summer|winter|spring|autumn)"
@@ -223,9 +224,11 @@ def _within(stretch: Stretch, others: Sequence[Stretch]) -> bool:
 def _between(text: str, stretch: Stretch, values: Sequence[Stretch]) -> str | None:
     """The dash, blanks or nothing between a token and a value; null if more is between them."""
     for start, end in values:
-        gap = text[end : stretch[0]] if end <= stretch[0] else text[stretch[1] : start]
-        if gap in _DASHES or not gap.strip(" .\u00a0\u202f"):
-            return gap
+        begin, stop = (end, stretch[0]) if end <= stretch[0] else (stretch[1], start)
+        is_dash = stop - begin == 1 and text[begin] in _DASHES
+        # Of what is between, no more is read than is blank: in a long answer most values are far away.
+        if is_dash or _BLANKS.fullmatch(text, begin, max(begin, stop)):
+            return text[begin:stop]
     return None
 
 
