@@ -105,8 +105,8 @@ class AnnotationProject:
     def annotation_count(self) -> int | None:
         """How many annotations there are, ours and others', skipped ones included; null if the server doesn't tell."""
         told = self.server.one(f"{self.path}/", include=",".join(_ANNOTATIONS))
-        counts = [told.get(name) for name in _ANNOTATIONS]
-        return sum(counts) if all(type(count) is int for count in counts) else None
+        counts = [count for name in _ANNOTATIONS if type(count := told.get(name)) is int]
+        return sum(counts) if len(counts) == len(_ANNOTATIONS) else None
 
     def annotation_counts(self) -> dict[str, int]:
         """How many annotations each task has, ours and others', skipped ones included, by the task's number."""

@@ -134,7 +134,7 @@ def _has_xet(repo: HubRepo) -> bool:
     Raises:
         HubError: If it can't be asked.
     """
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils._headers import build_hf_headers
     from huggingface_hub.utils._xet import (
         XetFileData,
         XetTokenType,
