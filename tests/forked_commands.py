@@ -91,6 +91,8 @@ def forks(start: Path, place: Path, commands: Sequence[Sequence[str]]) -> Iterat
             process.stdin.write(json.dumps(asked).encode() + b"\n")
             return ForkedCommand(process, arguments)
 
+        # Else the first command would seem to take as long as the imports, and its kills would come too late.
+        assert process.stdout.readline() == b"loaded\n", "the program that forks couldn't load what is used"
         yield begin
 
 
@@ -136,6 +138,7 @@ def _become(folder: str, output: str) -> None:
 
 def _main(start: str, place: str, commands: str) -> None:
     load_what_is_used(start, Path(place), json.loads(commands))
+    print("loaded", flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
         child = os.fork()
