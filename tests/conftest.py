@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.append(str(Path(__file__).parent))  # For `forked_commands`, which several tests use.
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -8,10 +8,7 @@ It prints one JSON object a step. It forks, so nothing may be at work in it but 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import importlib
-import io
 import json
 import os
 import shutil
@@ -23,24 +20,12 @@ from typing import Any
 sys.path.append(str(Path(__file__).parents[1] / "packages" / "offside-data" / "tests"))
 
 from faults import killed_at_every_step
-
-from offside_data.cli import main
+from forked_commands import load_what_is_used, run
 
 NAMES = ("brinkhaus", "quist")
 """Names of whoever may be taken down."""
 KEPT = ("proofs", "releases", "replaced", "undo", "written.json")
 """What may stay in a working area."""
-
-
-def run(folder: Path, arguments: Sequence[str]) -> int:
-    """Run a command in this process; its exit status."""
-    os.chdir(folder)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        try:
-            main(list(arguments))
-        except SystemExit as end:
-            return int(end.code or 0)
-    return 0
 
 
 def forked(folder: Path, arguments: Sequence[str]) -> int:
@@ -53,23 +38,6 @@ def forked(folder: Path, arguments: Sequence[str]) -> int:
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def load_what_is_used(start: str, place: Path, commands: Sequence[Sequence[str]]) -> None:
-    """Import what the commands import while they run, so that it is loaded once and not in every fork."""
-    for number, arguments in enumerate(commands):
-        folder, names = place / f"loading-{number}", place / "modules.txt"
-        shutil.copytree(start, folder)
-        child = os.fork()
-        if child == 0:
-            run(folder, arguments)
-            names.write_text("\n".join(sys.modules))
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, arguments
-        for name in names.read_text().splitlines():
-            with contextlib.suppress(ImportError):  # Some are made while a program runs and have no file.
-                importlib.import_module(name)
-        shutil.rmtree(folder)
 
 
 def on_disk(folder: Path) -> str:

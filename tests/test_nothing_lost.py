@@ -11,10 +11,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from forked_commands import Begin, begin_program, forks
 
 pytestmark = pytest.mark.full
 
@@ -98,21 +99,30 @@ OTHERS = {**COMMANDS, "tag": ["tag", "dataset"], "questions": ["questions", "dat
 """Commands that come while one is stopped. Each changes the dataset, but for `export`, which reads it."""
 
 
-def call(folder: Path, arguments: Sequence[str]) -> tuple[int, str]:
+AFTER = [["check", "dataset"], ["remove", "dataset", "--verify"]]
+"""Commands that come last."""
+
+
+@pytest.fixture(scope="module")
+def forked(start: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
+    """Begins commands without importing what they use in each."""
+    with forks(start, tmp_path_factory.mktemp("loading"), [*OTHERS.values(), *AFTER]) as begin:
+        yield begin
+
+
+def call(begin: Begin, folder: Path, arguments: Sequence[str]) -> tuple[int, str]:
     """Exit status and messages of a command."""
-    done = subprocess.run(
-        [sys.executable, "-c", "from offside_data.cli import main; main()", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stderr
+    output = folder.with_suffix(".txt")
+    return begin(folder, arguments, output).wait(), output.read_text()
 
 
 @pytest.mark.parametrize("moment", ["journal", "moves"])
 @pytest.mark.parametrize("first", [name for name in COMMANDS if name != "export"])
-def test_two_at_once_come_one_after_the_other(first: str, moment: str, start: Path, tmp_path: Path) -> None:
+def test_two_at_once_come_one_after_the_other(
+    first: str, moment: str, start: Path, forked: Begin, tmp_path: Path
+) -> None:
+    """The stopped one is a process of its own; the others are forks, but once the real program."""
+    begin = begin_program if (first, moment) == ("edit", "moves") else forked
     folder = tmp_path / "work"
     shutil.copytree(start, folder)
     program = [sys.executable, str(Path(__file__).with_name("stopped_command.py")), moment]
@@ -122,7 +132,7 @@ def test_two_at_once_come_one_after_the_other(first: str, moment: str, start: Pa
         assert os.WIFSTOPPED(status), "it ended before its worst moment"
         try:
             for name, arguments in OTHERS.items():
-                code, said = call(folder, arguments)
+                code, said = call(begin, folder, arguments)
                 if name == "export" and moment == "journal":
                     assert code == 0, said  # Nothing has changed yet, so it reads what was.
                 else:
@@ -132,10 +142,10 @@ def test_two_at_once_come_one_after_the_other(first: str, moment: str, start: Pa
     assert stopped.returncode == 0
     for name, arguments in OTHERS.items():
         if name not in (first, "release"):
-            code, said = call(folder, arguments)
+            code, said = call(begin, folder, arguments)
             assert code == 0, (name, said)
-    for arguments in (["check", "dataset"], ["remove", "dataset", "--verify"]):
-        code, said = call(folder, arguments)
+    for arguments in AFTER:
+        code, said = call(begin, folder, arguments)
         assert code == 0, said
     lines = (folder / "dataset" / "decisions.jsonl").read_text().splitlines()
     assert sum(json.loads(line)["kind"] == "takedown" for line in lines) == 2
