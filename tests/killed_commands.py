@@ -79,7 +79,6 @@ def _main(start: str, place: str, commands: str) -> None:
             seen.add(left)
             codes = [forked(folder, arguments), forked(folder, last)]
             print(json.dumps({"step": number, "codes": codes, **state(folder, arguments[0])}), flush=True)
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -56,3 +57,23 @@ def test_fresh_takes_nothing_but_the_records_of_the_stages(root: Path, tmp_path:
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root / "tools", check=True)
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     assert left == ["league/notes.txt", "report/thesis.tex", "stages/notes.txt"]
+
+
+def test_one_method_has_its_controls_and_its_own_relearning(root: Path) -> None:
+    asked: list[tuple[str, ...]] = [(), ("po",), ("npo", "kl_min")]
+    code = """if True:
+        import json, pathlib, sys, demo
+        stages = [demo.stages_of("full", pathlib.Path(), 0, methods) for methods in json.loads(sys.argv[1])]
+        print(json.dumps([[stage.name for stage in some] for some in stages]))
+    """
+    printed = subprocess.check_output([sys.executable, "-c", code, json.dumps(asked)], cwd=root / "tools", text=True)
+    names: dict[tuple[str, ...], list[str]] = dict(zip(asked, json.loads(printed), strict=True))
+    for methods, stages in names.items():
+        assert set(stages) <= set(names[()])
+        assert {"vanilla", "retain_only", "base", "report", "compare"} <= set(stages)
+        unlearned = {stage.split(".")[0] for stage in stages if ".selective.seed-0" in stage and " " not in stage}
+        assert unlearned == (set(methods) or {"grad_ascent", "grad_diff", "kl_min", "npo", "po"})
+        assert ("retain_only.seed-0.relearned" in stages) == (methods in {(), ("po",)}), "the plan relearns po"
+    unknown = [sys.executable, "demo.py", "--method", "nop"]
+    done = subprocess.run(unknown, cwd=root / "tools", capture_output=True, text=True, check=False)
+    assert (done.returncode, "'nop'" in done.stderr, "npo" in done.stderr) == (1, True, True)

@@ -1,58 +1,55 @@
 """Kill a call at its every step, as a power cut would: what it hadn't synced is empty afterwards.
 
 The steps enumerate themselves: every change of a name on the disk, and every file that is opened to be written, is one.
-A call that gets another step is killed there, too.
+The call runs once, and before each step what is on the disk then is copied: a kill there would leave the same, and to
+run the call again for each would take as long as there are steps.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-KILLED = 137
 _RENAMING = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate")
 
 
 def killed_at_every_step(
     tmp_path: Path, prepare: Callable[[Path], None], call: Callable[[Path], object]
 ) -> Iterator[Path]:
-    """A folder for each step of a call: as it is when the call is killed before that step.
+    """The folder of a call for each of its steps: as it is when the call is killed before that step.
 
     Args:
-        tmp_path: Where the folders go.
-        prepare: Makes the folder that is given to it, the same each time.
-        call: Works in such a folder. It runs in a fork of this process, which mustn't have threads at work.
+        tmp_path: Where the folder goes; it is the same one each time, made anew.
+        prepare: Makes the folder that is given to it.
+        call: Works in that folder. It runs in a fork of this process, which mustn't have threads at work.
     """
-    for number in itertools.count():
-        folder = tmp_path / f"step-{number:03d}"
-        prepare(folder)
-        if not _killed(folder, call, number):
-            return
-        yield folder
-
-
-def _killed(folder: Path, call: Callable[[Path], object], number: int) -> bool:
-    """Whether a call had a step of this number, before which it was killed."""
+    folder, left = tmp_path / "work", tmp_path / "left"
+    left.mkdir()
+    prepare(folder)
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            _kill_before(folder, number)
+            _copy_before_every_step(folder, left)
             call(folder)
             code = 0
         finally:
             os._exit(code)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, KILLED), f"step {number}: the call failed with {code}"
-    return code == KILLED
+    assert code == 0, f"the call failed with {code}"
+    for state in sorted(left.iterdir()):
+        shutil.rmtree(folder, ignore_errors=True)
+        state.rename(folder)
+        yield folder
 
 
-def _kill_before(folder: Path, number: int) -> None:
+def _copy_before_every_step(folder: Path, left: Path) -> None:
     files = (path for path in folder.rglob("*") if path.is_file())
     safe = {path.stat().st_ino for path in files}
     steps = itertools.count()
@@ -65,18 +62,34 @@ def _kill_before(folder: Path, number: int) -> None:
         safe.update(path.stat().st_ino for path in folder.rglob("*") if path.is_file())
 
     os.fsync, os.sync = synced, all_synced
-    ended = False
+    copying = False
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal ended
-        if not ended and _is_step(event, arguments, folder) and next(steps) == number:
-            ended = True
-            for path in folder.rglob("*"):
-                if path.is_file() and not path.is_symlink() and path.stat().st_ino not in safe:
-                    os.truncate(path, 0)
-            os._exit(KILLED)
+        nonlocal copying
+        if not copying and _is_step(event, arguments, folder):
+            copying = True
+            _copy(folder, left / f"{next(steps):04d}", safe)
+            copying = False
 
     sys.addaudithook(watch)
+
+
+def _copy(folder: Path, to: Path, safe: set[int]) -> None:
+    """Copy a folder; files that aren't safe are empty in the copy, and names of one file are again names of one."""
+    first: dict[int, Path] = {}
+    to.mkdir()
+    for path in sorted(folder.rglob("*")):  # A folder before what is in it.
+        place, status = to / path.relative_to(folder), path.lstat()
+        if path.is_symlink():
+            place.symlink_to(path.readlink())
+        elif path.is_dir():
+            place.mkdir()
+        elif status.st_ino in first:
+            place.hardlink_to(first[status.st_ino])
+        else:
+            first[status.st_ino] = place
+            place.write_bytes(path.read_bytes() if status.st_ino in safe else b"")
+            shutil.copystat(path, place)
 
 
 def _is_step(event: str, arguments: tuple[Any, ...], folder: Path) -> bool:
