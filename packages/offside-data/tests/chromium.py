@@ -76,14 +76,19 @@ class Chromium:
 
     def wait_for(self, expression: str, seconds: float = 240) -> Any:
         """The value of an expression, once there is one."""
+        seen, value = self._seen(expression, seconds)
+        assert seen, f"not seen within {seconds} s: {expression}\n{self.look('document.body.innerText')}"
+        return value
+
+    def _seen(self, expression: str, seconds: float) -> tuple[bool, Any]:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             plain = f"(v => v instanceof Node ? true : v)({expression})"
             value = self.look(f"(() => {{ try {{ return {plain} }} catch (error) {{ return null }} }})()")
             if value:
-                return value
+                return True, value
             time.sleep(0.3)
-        raise AssertionError(f"not seen within {seconds} s: {expression}\n{self.look('document.body.innerText')}")
+        return False, None
 
     def click(self, expression: str) -> None:
         """Click on the middle of an element, as a person would: once it can be seen and nothing lies over it."""
@@ -95,6 +100,14 @@ class Chromium:
         x, y = self.wait_for(f"{place}({expression})")
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def click_until(self, expression: str, wanted: str) -> None:
+        """Click on an element until something is so: a page that is still at work loses clicks."""
+        for _ in range(4):
+            self.click(expression)
+            if self._seen(wanted, 20)[0]:
+                return
+        self.wait_for(wanted)
 
     def type(self, text: str) -> None:
         """Type into what has the focus."""

@@ -41,6 +41,8 @@ def command(name, as_json, **options):
         raise UsageError("nobody can't be greeted.")
     if name == "broken":
         raise RecordError("record r1: broken.")
+    if name == "long":
+        raise KeyboardInterrupt
     if name.isdigit():
         raise OSError(int(name), "what the system says", "out.parquet")
     if as_json:
@@ -100,6 +102,13 @@ def test_wrong_usage_exits_2_and_failed_work_1(group: click.Group) -> None:
     assert (wrong.exit_code, wrong.stderr) == (2, "error: nobody can't be greeted.\n")
     assert (failed.exit_code, failed.stderr) == (1, "error: record r1: broken.\n")
     assert run(group, "nothing").exit_code == 2
+
+
+def test_an_interruption_says_how_to_go_on(group: click.Group) -> None:
+    done = CliRunner().invoke(group, ["say-hello", "long"])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "Run the same command again" in done.stderr
+    assert "Aborted" not in done.stderr
 
 
 def test_an_option_given_twice_is_refused(group: click.Group) -> None:

@@ -44,6 +44,11 @@ _OF_THE_MACHINE = {
 """What to do about errors of the system that no code of ours could have foreseen; others are faults of ours."""
 
 
+_INTERRUPTED = (
+    "Interrupted. Run the same command again: what was finished is used, what was half-written is put right first."
+)
+
+
 class _LazyGroup(click.Group):
     def __init__(self, package: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -88,6 +93,9 @@ class _LazyGroup(click.Group):
         except OffsideError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo(f"\n{_INTERRUPTED}", err=True)
+            ctx.exit(OffsideError.exit_code)
         except OSError as error:
             if error.errno not in _OF_THE_MACHINE:
                 raise

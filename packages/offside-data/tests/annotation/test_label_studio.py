@@ -385,6 +385,8 @@ def keep(window: Chromium, name: str, tmp_path: Path) -> Path:
 CHOICE = """[...document.querySelectorAll('label, .ant-checkbox-wrapper, .ant-radio-wrapper')]
     .find(e => e.innerText.trim().startsWith({}))"""
 
+CORRECTED = """document.querySelector('[placeholder^="Only if"]')"""
+
 SHINES = """(e => {
     for (; e; e = e.parentElement) if (getComputedStyle(e).opacity !== '1') return false;
     return true;
@@ -415,11 +417,12 @@ def test_an_annotation_made_by_clicking(
     # Once it is loaded, what we propose is chosen.
     window.wait_for(f"{choice('rumor')}.querySelector('input').checked")
     for text in ("correction", "media", "unreadable"):
-        window.click(choice(text))
-        window.wait_for(f"{choice(text)}.querySelector('input').checked")
-    window.click("""document.querySelector('[placeholder^="Only if"]')""")
+        window.click_until(choice(text), f"{choice(text)}.querySelector('input').checked")
+    window.click_until(CORRECTED, f"document.activeElement === {CORRECTED}")
     window.type("Emberlin FC")
+    window.wait_for(f"{CORRECTED}.value === 'Emberlin FC'")
     window.press_enter()
+    window.wait_for(f"{CORRECTED}?.value !== 'Emberlin FC'")  # It was taken: what was only typed isn't an answer.
     window.wait_for(
         "document.body.innerText.includes('Emberlin FC') ||"
         " [...document.querySelectorAll('input, textarea')].some(e => e.value === 'Emberlin FC')"
