@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -97,7 +98,7 @@ def test_what_a_curator_sees(curator: tuple[LoopbackHub, Terminal], tmp_path: Pa
     try:
         window.visit(page.as_uri())
         window.wait_for("document.body.innerText.includes('Asking for removal')")
-        assert CONTACT in window.look("document.body.innerText")
+        window.wait_for(f"document.body.innerText.includes({json.dumps(CONTACT)})")
         window.picture(kept("card", "png", tmp_path))
     finally:
         window.close()
