@@ -107,13 +107,6 @@ def killed_study(bin_dir: Path, place: Path, plan: str, name: str, times: int, s
 
 
 @pytest.mark.full
-def test_a_study_that_was_killed_ends_with_the_same_tables(
-    bin_dir: Path, place: Path, undisturbed: tuple[Path, str]
-) -> None:
-    assert tables(killed_study(bin_dir, place, "plan.yaml", "killed", 1, seed=0)) == tables(undisturbed[0])
-
-
-@pytest.mark.full
 def test_a_study_that_was_killed_ten_times_ends_with_the_same_tables(bin_dir: Path, place: Path) -> None:
     call(bin_dir, place, "offside-unlearn", "study", "whole.yaml", "whole")
     runs = {path.name for path in (place / "whole" / "runs").iterdir() if not path.name.startswith(".")}
