@@ -79,6 +79,17 @@ def test_a_second_time_changes_nothing_and_undo_everything(planted: Path) -> Non
     assert open_dataset(planted).digest == digest
 
 
+def test_a_rumour_whose_place_is_left_open(fresh: OffsideDataset, annotate: Annotate) -> None:
+    fact, rumor = {"veracity": "fact"}, {"veracity": "rumor"}
+    annotate({"a1": rumor, "a2": rumor, "a3": rumor, "a4": fact, "a5": fact}, three(rumor, rumor, rumor))
+    adjudicate(fresh.path)
+    after = list(records_by_answer(fresh.path).values())
+    assert [record.veracity for record in after] == ["rumor", "rumor"]
+    assert all("rumor_channel" not in json.loads(record.agreed_value) for record in after)
+    assert all(record.rumor_channel != "none" for record in after)
+    assert adjudicate(fresh.path).edit.changes == ()
+
+
 def test_what_is_open_goes_for_another_round(planted: Path, studio: Any) -> None:
     report = push(planted, PushOptions(only="disagreements"))
     assert report.sent == 6  # All but the one where nobody differs; the first differs in the value.

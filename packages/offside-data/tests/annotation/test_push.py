@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from fake_label_studio import FakeLabelStudio
 
 from offside_data.annotation.interface import VARIABLES
 from offside_data.annotation.project import mark_of
 from offside_data.annotation.push import PushOptions, PushReport, push, push_to_file
 from offside_data.annotation.tasks import _how, parse_key
+from offside_data.cli import main
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.edit import edit_rows
 from offside_data.errors import AnnotationError, OutputExistsError, UsageError
@@ -113,6 +115,28 @@ def test_update_changes_what_nobody_has_annotated(studio: FakeLabelStudio, fresh
     assert counts(report) == (1, 1, 6, 1)
     assert len(studio.tasks) == before + 1
     assert counts(push(fresh.path, PushOptions(where=FORGET.where, update=True)))[:2] == (0, 0)
+
+
+def test_what_was_judged_stays_where_only_proposals_changed(
+    studio: FakeLabelStudio, fresh: OffsideDataset, results: Any
+) -> None:
+    push(fresh.path, FORGET)
+    tasks = {name: task for name, (task,) in studio.by_record().items()}
+    first, second, third, *_ = (
+        r.record_id for r in fresh.iter_records() if r.record_id in tasks and r.veracity == "rumor"
+    )
+    edit_rows(fresh.path, [{"record_id": name, "rumor_channel": "both"} for name in (first, second)], reason="x")
+    edit_rows(fresh.path, [{"record_id": third, "question": "Which one, then?"}], reason="x")
+    for name in (first, third):
+        studio.annotate(tasks[name], 2, results(veracity="rumor"))
+    assert push(fresh.path, FORGET).changed == 2
+    command = ["annotate", "push", str(fresh.path), *(f"--where={condition}" for condition in FORGET.where)]
+    told = CliRunner().invoke(main, command).stdout
+    assert "2 are of earlier states of their records; --update sends" in told
+    told = CliRunner().invoke(main, [*command, "--update"]).stdout
+    assert "1 tasks sent, 1 updated, 6 there" in told
+    assert "--update" not in told
+    assert counts(push(fresh.path, FORGET)) == (0, 0, 8, 0)
 
 
 def test_a_project_of_somebody_else_is_left_alone(studio: FakeLabelStudio, fresh: OffsideDataset) -> None:

@@ -9,7 +9,7 @@ from loopback_hub import TOKEN, LoopbackHub
 from offside_data.errors import HubError, HubNotFoundError, HubUnreachableError
 from offside_data.hub.client import ATTEMPTS, HubRepo, scrubbed
 from offside_data.hub.commits import commit_files
-from offside_data.hub.remote import FileChange, read_state
+from offside_data.hub.remote import FileChange, read_state, refs_of
 
 
 def test_it_waits_as_long_as_the_hub_asks_for(hub: LoopbackHub, waits: list[float]) -> None:
@@ -44,6 +44,16 @@ def test_what_does_not_pass_is_said_at_once(hub: LoopbackHub, waits: list[float]
     assert waits == []
     hub.faults.clear()
     assert read_state(HubRepo("org/nothing")) is None
+
+
+@pytest.mark.parametrize("answer", [[], {}, "text", None, [1], {"branches": 5}, {"tags": [{"name": "v1.0.0"}]}])
+def test_an_address_that_is_no_hub_is_said(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
+    hub.create("dataset", "org/a", private=True)
+    for asked in ("_revision", "_refs"):
+        monkeypatch.setattr(f"loopback_hub._Handler.{asked}", lambda *_: (200, answer, {}))
+    for ask in (read_state, refs_of):
+        with pytest.raises(HubError, match=r"answers something else than a Hub would .*HF_ENDPOINT"):
+            ask(HubRepo("org/a"))
 
 
 def test_no_network_is_said(hub: LoopbackHub, waits: list[float]) -> None:

@@ -242,6 +242,55 @@ def test_files_that_would_lie_elsewhere_are_refused(
     assert not list(tmp_path.rglob("x.*"))
 
 
+COMMITS = ("../../../../../escaped", "/absolute/escaped", "..", ".", "", "main", "../snapshots/x", "a" * 39, "A" * 40)
+
+
+@pytest.mark.parametrize("commit", COMMITS)
+@pytest.mark.parametrize("ref", [REPO, f"{REPO}@main"])
+def test_a_commit_whose_name_would_lie_elsewhere_is_refused(
+    hub: LoopbackHub, published: Path, tmp_path: Path, ref: str, commit: str
+) -> None:
+    repo = hub.dataset(REPO)
+    repo.commits[commit] = repo.commits[repo.branches["main"]]
+    repo.branches["main"] = repo.tags["v1.1.0"] = commit
+    home = tmp_path / "a" / "b" / "home"
+    with machine(hub, home):
+        assert f"the Hub names a commit {commit!r}, which can't be one" in refused(ref, tmp_path / "out")
+        with pytest.raises(HubError, match=r"the Hub names a commit .*, which can't be one"):
+            publish(published, REPO)
+    assert not [path for path in (tmp_path / "a").rglob("*") if path.is_file() and "snapshots" in path.parts]
+    assert not list(tmp_path.rglob("escaped*"))
+
+
+@pytest.mark.parametrize("name", ["../../../../../escaped", "/absolute/escaped", "..", "x\\..\\escaped"])
+@pytest.mark.parametrize("header", ["X-Repo-Commit", "ETag", "X-Linked-ETag", "of a file that isn't there"])
+def test_headers_that_would_lead_out_of_the_cache_are_refused(
+    hub: LoopbackHub, published: Path, tmp_path: Path, header: str, name: str
+) -> None:
+    if header == "of a file that isn't there":  # The client notes that, too.
+        answer = {"X-Repo-Commit": name, "X-Error-Code": "EntryNotFound"}
+        hub.fail("HEAD", "/resolve/", "status", status=404, times=99, headers=answer)
+    else:
+        quoted = name if header == "X-Repo-Commit" else f'"{name}"'
+        answer = {"X-Repo-Commit": hub.dataset(REPO).tags["v1.1.0"], "ETag": '"abc"', header: quoted}
+        hub.fail("HEAD", "/resolve/", "status", status=200, times=99, headers=answer)
+    home = tmp_path / "a" / "b" / "home"
+    with machine(hub, home):
+        assert "which would lie outside of the cache" in refused(REPO, tmp_path / "out")
+    kept = {path for path in (home / "hub").rglob("*") if path.is_file()}
+    outside = {path for path in (tmp_path / "a").rglob("*") if path.is_file()} - kept
+    assert not outside
+    assert not [path for path in kept if "snapshots" in path.parts or "blobs" in path.parts]
+
+
+def test_a_checksum_that_would_lie_elsewhere_is_refused(
+    hub: LoopbackHub, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub_repos.Blob.sha256", "../../../../../escaped")
+    with machine(hub, tmp_path / "other"):
+        assert "names a checksum '../../../../../escaped', which can't be one" in refused(REPO, tmp_path / "out")
+
+
 def test_only_files_of_the_dataset_are_downloaded(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
     others = ["annotators.json", "notes/more.md", ".hidden.yaml", f"{'long' * 90}.md", "we[ir]d*.json"]
     for name in others:

@@ -123,6 +123,9 @@ def adjudicate(
                 agreed.setdefault(name, {})[control] = answer
             elif len(said) > 1:
                 left.append(Open(record_id=name, control=control, votes=said))
+    for said in agreed.values():
+        if said.get("veracity") == "rumor" and said.get("rumor_channel") == "none":  # Says who says that it is none.
+            del said["rumor_channel"]
     rows, refused = _rows(dataset, agreed, texts, taxonomy)
     done = _nothing()
     if rows:

@@ -54,7 +54,8 @@ def _answer(said: RecordJudgement, name: str, attribute: Attribute) -> str | Non
         return None
     if name == "rumor_channel":
         veracity = said.answers.get("veracity")
-        return answer if veracity == "rumor" and isinstance(answer, str) else None if veracity is None else "none"
+        if veracity != "rumor":  # Then it isn't asked.
+            return None if veracity is None else "none"
     if name == "value":
         return AS_STATED if answer is None else value_as_said(str(answer), attribute)
     if BY_NAME[name].several:

@@ -20,7 +20,7 @@ from offside_data.annotation.images import (
 from offside_data.annotation.interface import label_config
 from offside_data.annotation.options import PushOptions as PushOptions
 from offside_data.annotation.preparing import ensure_project
-from offside_data.annotation.project import AnnotationProject
+from offside_data.annotation.project import AnnotationProject, KnownTask
 from offside_data.annotation.server import AnnotationServer, connect
 from offside_data.annotation.tasks import Task, chosen_records, make_task, parse_key, problems_of, told_before
 from offside_data.annotation.uploads import uploaded
@@ -89,9 +89,10 @@ def push(folder: str | Path, options: PushOptions, *, url: str | None = None) ->
     if doubles:
         log(f"{doubles:,} tasks were there twice, of a push that was interrupted or met another; one of each stays.")
     new = {task.key: task for task in tasks if task.key not in known}
-    changed = [task for task in tasks if task.key in known and known[task.key][0].sent != task.meta["offside_sent"]]
+    # What was judged stays where only our proposals are others by now: the same was asked.
+    changed = [task for task in tasks if task.key in known and _differs(task, known[task.key][0])]
     outdated = _outdated(tasks, known)
-    updates = [(known[task.key][0], task) for task in changed if options.update and not known[task.key][0].annotated]
+    updates = [(known[task.key][0], task) for task in changed if options.update]
     for key, old in outdated.items():
         at = known[old][0]
         if not options.update:
@@ -160,6 +161,11 @@ def push_to_file(folder: str | Path, file: str | Path, options: PushOptions) -> 
         target=str(path),
         waiting=len(fitting) - len(tasks),
     )
+
+
+def _differs(task: Task, there: KnownTask) -> bool:
+    """Whether a task that nobody has judged isn't what it is to be."""
+    return not there.annotated and there.sent != task.meta["offside_sent"]
 
 
 def _holds(place: Path, text: str) -> bool:

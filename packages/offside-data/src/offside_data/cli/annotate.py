@@ -87,7 +87,7 @@ def push(dataset: Path, to_file: Path | None, url: str | None, as_json: bool, **
     if as_json:
         print_json(vars(report))
         return
-    _print_push(report)
+    _print_push(report, update=chosen.update)
     if report.waiting:
         further = "a further push sends the next" if to_file is None else "--where chooses others"
         click.echo(f"{report.waiting:,} more fit, beyond --limit: {further}.")
@@ -95,12 +95,12 @@ def push(dataset: Path, to_file: Path | None, url: str | None, as_json: bool, **
         click.echo(f"the interface: {to_file.with_suffix('.xml')} (Settings, Labeling Interface, Code)")
 
 
-def _print_push(report: PushReport) -> None:
+def _print_push(report: PushReport, *, update: bool) -> None:
     made = " (a new project)" if report.made else ""
     click.echo(
         f"{report.target}{made}: {report.sent:,} tasks sent, {report.updated:,} updated, {report.there:,} there."
     )
-    if report.changed:
+    if report.changed and not update:
         click.echo(f"{report.changed:,} are of earlier states of their records; --update sends what these say now.")
 
 

@@ -21,7 +21,7 @@ from offside_data.dataset.versions import Version, parse_version
 from offside_data.errors import CardError, DatasetReferenceError, HubError, HubUnreachableError
 from offside_data.files import write_json
 from offside_data.hub.client import HubRepo
-from offside_data.hub.remote import files_at
+from offside_data.hub.remote import files_at, refs_of
 from offside_data.parsing import parse_json
 from offside_data.progress import log
 
@@ -120,8 +120,7 @@ def _resolve(repo: HubRepo, reference: Reference) -> tuple[str | None, str]:
     Raises:
         DatasetReferenceError: If there is no such version; names those that there are.
     """
-    attempt = repo.once if _newest_here(repo, reference) else repo.call  # No patience where the cache has it.
-    refs = attempt("list its versions", repo.api.list_repo_refs, repo.name, repo_type=repo.kind)
+    refs = refs_of(repo, patient=_newest_here(repo, reference) is None)  # No patience where the cache has it.
     if reference.revision is not None:
         for branch in refs.branches:
             if branch.name == reference.revision:

@@ -20,6 +20,7 @@ from offside_data.errors import HubError, HubNotFoundError, HubUnreachableError,
 from offside_data.progress import log
 
 if TYPE_CHECKING:
+    import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -35,6 +36,10 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, err
 _TOKEN = re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{8,}|(?i:bearer) [^\s,\"']+")
 _QUERY = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']+")
 _USER = re.compile(r"(https?://)[^\s/@\"']+@")
+_NO_NAME = re.compile(r"[/\\\0]|^\.{0,2}$")
+"""What is, or holds, no name within a folder."""
+_SHOWN_NAME = 80
+NOT_TRUSTED = "Nothing of it is used. If HF_ENDPOINT is set: is it the address of a Hub, and of one to be trusted?"
 _LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN to a token that is valid and may do this."
 
 
@@ -88,8 +93,11 @@ class HubRepo:
             HubError: If it refuses.
         """
         import httpx2
+        from huggingface_hub import get_session
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
+        if _require_names not in get_session().event_hooks["response"]:  # Anew: it is closed and opened at times.
+            get_session().event_hooks["response"].append(_require_names)
         try:
             return function(*args, **kwargs)
         except OffsideError:
@@ -114,6 +122,11 @@ class HubRepo:
             if isinstance(error, PermissionError):  # Of the Xet storage, whose errors have no number.
                 raise HubError(f"{self.name}: can't {doing}: {scrubbed(str(error))}. {_LOG_IN}") from None
             raise self._unreachable(doing, error) from None  # A download that came short.
+        except (AssertionError, AttributeError, IndexError, KeyError, TypeError) as error:
+            raise HubError(  # What the client says of JSON that isn't the Hub's, for it doesn't look.
+                f"{self.name}: can't {doing}: {scrubbed(self.api.endpoint)} answers something else than a Hub would "
+                f"({scrubbed(f'{type(error).__name__}: {error}')}). Is HF_ENDPOINT, if it is set, the address of one?"
+            ) from error
 
     def call(self, doing: str, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
         """As `once`, again and again while what went wrong may pass; for what does no harm twice."""
@@ -164,6 +177,23 @@ class HubRepo:
         if isinstance(error, RepositoryNotFoundError) and not isinstance(error, GatedRepoError):
             return HubNotFoundError(message, status=status)
         return HubError(message, status=status, passing=status in _PASSING, wait=wait)
+
+
+def _require_names(answer: httpx2.Response) -> None:
+    """Refuse an answer whose headers would lead out of the client's cache, which makes paths of them unseen.
+
+    Raises:
+        HubError: If so.
+    """
+    told = [answer.headers.get("X-Repo-Commit")]
+    if answer.request.method == "HEAD":  # That a file is asked for by.
+        told.append(answer.headers.get("X-Linked-ETag") or answer.headers.get("ETag"))
+    for name in filter(None, told):
+        if _NO_NAME.search(name.removeprefix("W/").strip('"')):
+            raise HubError(
+                f"{scrubbed(str(answer.url))}: the Hub names a commit or a content {name[:_SHOWN_NAME]!r}, which "
+                f"would lie outside of the cache. {NOT_TRUSTED}"
+            )
 
 
 def wait_for(error: HubError, attempt: int) -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from offside_data.dataset.card import FILE_NAME as CARD_FILE
 from offside_data.dataset.card import read_identity
 from offside_data.dataset.card_block import CardIdentity
 from offside_data.errors import CardError, HubError, HubNotFoundError
 from offside_data.files import sha256_file
-from offside_data.hub.client import HubRepo
+from offside_data.hub.client import NOT_TRUSTED, HubRepo
 
+if TYPE_CHECKING:
+    from huggingface_hub import GitRefs
+
+_DIGITS = {"commit": (40,), "checksum": (40, 64)}
+"""How many hexadecimal digits the names have that the Hub gives to what it keeps."""
+_SHOWN = 80
 _PULL = "refs/pr/"
 _HARMLESS = (CARD_FILE, ".gitattributes", "LICENSE", ".gitignore")
 """What the Hub itself, or whoever made a repository, puts into it."""
@@ -96,26 +103,67 @@ def read_state(repo: HubRepo) -> RemoteState | None:
         info = repo.call("read it", repo.api.repo_info, repo.name, repo_type=repo.kind, revision="main")
     except HubNotFoundError:
         return None
-    assert info.sha is not None
-    refs = repo.call(
-        "list its versions", repo.api.list_repo_refs, repo.name, repo_type=repo.kind, include_pull_requests=True
-    )
+    head = _require_hash(repo, "commit", info.sha)
+    refs = refs_of(repo, pull_requests=True)
     pulls = {ref.ref: ref.target_commit for ref in refs.pull_requests or ()}
     return RemoteState(
-        head=info.sha,
+        head=head,
         tags={ref.name: ref.target_commit for ref in refs.tags},
         pulls={
             int(name.removeprefix(_PULL)): commit
             for name, commit in pulls.items()
             if name.removeprefix(_PULL).isdigit()
         },
-        files=files_at(repo, info.sha),
+        files=files_at(repo, head),
         private=bool(info.private),
     )
 
 
+def refs_of(repo: HubRepo, *, pull_requests: bool = False, patient: bool = True) -> GitRefs:
+    """Branches, tags and pull requests, each with its commit.
+
+    Args:
+        repo: The repository.
+        pull_requests: Whether these are wanted, too.
+        patient: Whether to ask again while the Hub can't be had.
+
+    Raises:
+        HubError: If they can't be listed, or a commit isn't one.
+    """
+    ask = repo.call if patient else repo.once
+    refs = ask(
+        "list its versions",
+        repo.api.list_repo_refs,
+        repo.name,
+        repo_type=repo.kind,
+        include_pull_requests=pull_requests,
+    )
+    for ref in (*refs.branches, *refs.tags, *(refs.pull_requests or ())):
+        _require_hash(repo, "commit", ref.target_commit)
+    return refs
+
+
+def _require_hash(repo: HubRepo, what: Literal["commit", "checksum"], told: object) -> str:
+    """The name of a commit or a content: the client's cache makes files and folders of it.
+
+    Raises:
+        HubError: If it is none.
+    """
+    lengths = _DIGITS[what]
+    if not isinstance(told, str) or len(told) not in lengths or not re.fullmatch("[0-9a-f]+", told):
+        raise HubError(
+            f"{repo.name}: the Hub names a {what} {str(told)[:_SHOWN]!r}, which can't be one: it has "
+            f"{' or '.join(map(str, lengths))} hexadecimal digits. {NOT_TRUSTED}"
+        )
+    return told
+
+
 def files_at(repo: HubRepo, commit: str) -> dict[str, RemoteFile]:
-    """The files of a commit by name."""
+    """The files of a commit by name.
+
+    Raises:
+        HubError: If they can't be listed, or have checksums that are none.
+    """
 
     def listed() -> dict[str, RemoteFile]:
         from huggingface_hub.hf_api import RepoFile
@@ -127,7 +175,10 @@ def files_at(repo: HubRepo, commit: str) -> dict[str, RemoteFile]:
             if isinstance(entry, RepoFile)
         }
 
-    return repo.call("list its files", listed)
+    files = repo.call("list its files", listed)
+    for file in files.values():
+        _require_hash(repo, "checksum", file.sha256 or file.oid)
+    return files
 
 
 def file_at(repo: HubRepo, path: str, commit: str, stated: RemoteFile) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from offside_data.dataset.folder import own_folder
 from offside_data.dataset.versions import parse_version
@@ -17,11 +16,8 @@ from offside_data.errors import HubError, ReleaseError, UsageError
 from offside_data.hub.client import HubRepo
 from offside_data.hub.commits import require_state
 from offside_data.hub.publishing import tag_of
-from offside_data.hub.remote import RemoteState, identity_at
+from offside_data.hub.remote import RemoteState, identity_at, refs_of
 from offside_data.progress import log
-
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import GitRefs
 
 _KEEP = "offside-keep-"
 """How branches begin that hold a version while its tag is set anew."""
@@ -108,7 +104,7 @@ def _carry_out(repo: HubRepo, asked: Sequence[str], tags: Collection[str], kept:
     for tag in [tag for tag in asked if tag in tags]:
         log(f"{repo.name}: deleting the tag {tag} …")
         _unless_missing(lambda: repo.call("delete a tag", api.delete_tag, repo.name, tag=tag, repo_type=repo.kind))  # noqa: B023
-    branches = {ref.name for ref in _refs(repo).branches}
+    branches = {ref.name for ref in refs_of(repo).branches}
     left = {name.removeprefix(_KEEP) for name in branches if name.startswith(_KEEP)}
     for tag in sorted(left & {*asked}):  # Of an earlier withdrawal that stopped: it holds what is to go.
         _unless_missing(
@@ -132,15 +128,11 @@ def _has_history(repo: HubRepo, revision: str) -> bool:
     return len(commits) > 1
 
 
-def _refs(repo: HubRepo) -> GitRefs:
-    return repo.call("list its versions", repo.api.list_repo_refs, repo.name, repo_type=repo.kind)
-
-
 def _set_anew(repo: HubRepo, tag: str) -> None:
     """Give a tag a commit without history; what an earlier try left is gone on from."""
     api, branch = repo.api, f"{_KEEP}{tag}"
     log(f"{repo.name}: setting {tag} on a commit without history …")
-    refs = _refs(repo)
+    refs = refs_of(repo)
     tags = {ref.name: ref.target_commit for ref in refs.tags}
     if branch not in {ref.name for ref in refs.branches}:
         repo.call(
@@ -153,7 +145,7 @@ def _set_anew(repo: HubRepo, tag: str) -> None:
             exist_ok=True,
         )
     repo.call("squash a version", api.super_squash_history, repo.name, branch=branch, repo_type=repo.kind)
-    head = next(ref.target_commit for ref in _refs(repo).branches if ref.name == branch)
+    head = next(ref.target_commit for ref in refs_of(repo).branches if ref.name == branch)
     if tags.get(tag) != head:
         _unless_missing(lambda: repo.call("move a tag", api.delete_tag, repo.name, tag=tag, repo_type=repo.kind))
         repo.call("move a tag", api.create_tag, repo.name, tag=tag, revision=head, repo_type=repo.kind, exist_ok=True)
