@@ -15,6 +15,7 @@ import yaml
 from offside_data.tagging.digits import KNOWN, Stretch, masked
 from offside_data.tagging.numbers import DIGIT_WORDS, DIGITS, NUMBER_WORDS, parse_digits, parse_number_words
 from offside_data.tagging.spelled import LANGUAGES, spelled_before
+from offside_data.tagging.stretches import Taken
 from offside_data.tagging.words import fold
 
 FREE = "free"
@@ -66,9 +67,15 @@ def find_amounts(text: str) -> list[Amount]:
     places = _places(masked(text))
     found = [a for a in (_amount(text, place) for place in places.numbers) if a is not None]
     spelled = [Amount(number, code, None, text[start:end], start, end) for number, code, start, end in places.spelled]
-    found += [a for a in spelled if not any(a.start < f.end and f.start < a.end for f in found)]
+    taken = Taken(text, ((a.start, a.end) for a in found))
+    for amount in spelled:
+        if not taken.meet((amount.start, amount.end)):
+            found.append(amount)
+    for amount in found:
+        taken.take((amount.start, amount.end))
     for term, start, end in places.terms:
-        if not any(start < a.end and a.start < end for a in found):
+        if not taken.meet((start, end)):
+            taken.take((start, end))
             found.append(Amount(0.0 if term == FREE else None, None, term, text[start:end], start, end))
     return sorted(found, key=lambda a: a.start)
 
