@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from offside_data.tagging.digits import Stretch
 
-NEAR = 200
+NEAR = 100
 """How many characters before a place are searched for words that lead to it.
 
 A search of all that stands before each of many places would take a time that grows with the square of the text."""
