@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from offside_data.schema import ClaimValue
+from offside_data.tagging import easing
 from offside_data.tagging.easing import said_of, speaks_of_another_role
-from offside_data.tagging.values import how_stated, parse_value
-from offside_data.taxonomy import load_taxonomy
+from offside_data.tagging.values import HowStated, find_values, how_stated, parse_value
+from offside_data.taxonomy import Attribute, load_taxonomy
 
 FOOTBALL = load_taxonomy("football")
 
@@ -55,3 +57,25 @@ def test_gold_answers_stay_as_strict_as_they_were() -> None:
 )
 def test_a_clause_may_be_about_another_attribute_of_the_kind(name: str, clause: str, is_other: bool) -> None:
     assert speaks_of_another_role(clause, FOOTBALL[name]) == is_other
+
+
+@pytest.mark.parametrize(
+    ("clause", "expected", "most"),
+    [
+        ("The fee was €5m, €5m, €5m.", True, 1),
+        ("The fee was " + ", ".join(f"€{number}m" for number in range(5, 40)) + ".", False, 0),
+    ],
+)
+def test_a_clause_is_read_for_few_different_values(
+    clause: str, expected: bool, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ClaimValue] = []
+
+    def counted(clause: str, gold: ClaimValue, attribute: Attribute) -> HowStated:
+        asked.append(gold)
+        return said_of(clause, gold, attribute)
+
+    monkeypatch.setattr(easing, "said_of", counted)
+    fee = FOOTBALL["fee"]
+    assert easing.states_one(clause, find_values(clause, fee), fee) is expected
+    assert len(asked) <= most

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 from offside_data.schema import ValueKind
@@ -18,6 +19,7 @@ from offside_data.tagging.amounts import find_amounts
 from offside_data.tagging.dates import MONTHS, find_dates
 from offside_data.tagging.digits import KNOWN, Stretch, masked
 from offside_data.tagging.pattern import MEASURED, Pattern
+from offside_data.tagging.stretches import Stretches, near
 from offside_data.tagging.wording import Doubt, accented, doubt_of, doubtful_phrase, guess, phrases, plain, words_of
 from offside_data.tagging.words import find_names, word_list
 
@@ -28,7 +30,9 @@ _BOUNDS_BEFORE = word_list("by from number do")  # "do 10 mln" is "up to 10m" in
 _RATES_AFTER = word_list("a an")
 _TO = re.compile(r"\bto\s+(?:an?\s+|the\s+)?$", re.I)
 _DASHES = frozenset("-–—−‐")
-_BLANKS = re.compile(r"[ .\u00a0\u202f]*")
+_BLANK = " .\u00a0\u202f"
+_BLANKS = re.compile(f"[{_BLANK}]*")
+_SPACES = re.compile(r"\s*")
 _YEAR = r"(?:1[89]|20)\d\d"
 _MONTH = rf"(?:early|mid|late|{'|'.join(MONTHS)}|{'|'.join(month[:3] for month in MONTHS)})"
 _WHEN = r"(?:born|in|since|during|of|from|until|till|by|before|after|for|on|season|summer|winter|spring|autumn)"
@@ -113,20 +117,102 @@ class _Seen(NamedTuple):
 @lru_cache(maxsize=KNOWN)
 def _seen(text: str, taken: tuple[Stretch, ...], kind: ValueKind, pattern: Pattern, region: Stretch) -> _Seen:
     """What of a text may make a value doubtful; the same for all texts that differ in their digits alone."""
-    tokens = [match for match in _TOKEN.finditer(text, *region) if not _within(match.span(), taken)]
+    beside = _Beside(text, taken)
+    tokens = [match for match in _TOKEN.finditer(text, *region) if not beside.stretches.hold(match.span())]
     if all(match.group() in _HARMLESS_SIGNS for match in tokens):
         return _Seen()
     phrase, guessed = doubtful_phrase(text, *region), guess(text, *region)
     if guessed is not None:
-        tokens = [match for match in tokens if not _within(match.span(), [guessed.span()])]
+        start, end = guessed.span()
+        tokens = [match for match in tokens if not (start <= match.start() and match.end() <= end)]
     pieces = []
     for match in tokens:
-        beside = _between(text, match.span(), taken)
-        doubt = _doubt_of_token(match, beside, taken, kind, pattern)
+        doubt = _doubt_of_token(match, beside, kind, pattern)
         if doubt is not None:
-            is_compound = _is_compound(match, beside, taken, kind)
-            pieces.append(_Piece(match.span(), doubt, beside is not None, is_compound))
+            between = beside.between(match.span())
+            is_compound = between is not None and _is_compound(match, beside, kind)
+            pieces.append(_Piece(match.span(), doubt, between is not None, is_compound))
     return _Seen(phrase and phrase.span(), guessed and guessed.span(), tuple(pieces))
+
+
+class _Beside:
+    """The values in a text, as the words beside them see them.
+
+    Args:
+        text: The text.
+        values: Where they stand.
+    """
+
+    def __init__(self, text: str, values: Sequence[Stretch]) -> None:
+        self._text, self._values = text, values
+        self.stretches = Stretches(values)
+
+    def between(self, stretch: Stretch) -> str | None:
+        """The dash, blanks or nothing between a token and a value; null if more is between them."""
+        text = self._text
+        for start, end in self._near(stretch):
+            begin, stop = (end, stretch[0]) if end <= stretch[0] else (stretch[1], start)
+            is_dash = stop - begin == 1 and text[begin] in _DASHES
+            if is_dash or _BLANKS.fullmatch(text, begin, max(begin, stop)):
+                return text[begin:stop]
+        return None
+
+    def _near(self, stretch: Stretch) -> Iterator[Stretch]:
+        """The values that no more than a sign or blanks can part from a token."""
+        start, end = stretch
+        while start and self._text[start - 1] in _BLANK:
+            start -= 1
+        end = _BLANKS.match(self._text, end).end()  # type: ignore[union-attr]  # it matches nothing, too
+        around = min(start, stretch[0] - 1), max(end, stretch[1] + 1)
+        return (self._values[place] for place in self.stretches.touching(around))
+
+    def follows(self, end: int) -> bool:
+        """Whether nothing but blanks stands between a place and a value after it."""
+        stop = _SPACES.match(self._text, end).end()  # type: ignore[union-attr]
+        place = bisect_left(self._starts, end)
+        return place < len(self._starts) and self._starts[place] <= stop
+
+    def precedes(self, start: int) -> bool:
+        """Whether nothing but blanks stands between a place and a value before it."""
+        begin = start
+        while begin and self._text[begin - 1].isspace():
+            begin -= 1
+        place = bisect_right(self._ends, start)
+        return place > 0 and self._ends[place - 1] >= begin
+
+    @property
+    def are_several(self) -> bool:
+        """Whether there is more than one."""
+        return len(self._values) > 1
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return sorted(start for start, _ in self._values)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return sorted(end for _, end in self._values)
+
+    @cached_property
+    def are_reached(self) -> bool:
+        """Whether "to" stands before one: `grew to 1.80 m`."""
+        return any(_TO.search(self._text, near(start), start) for start, _ in self._values)
+
+    @cached_property
+    def is_capital(self) -> bool:
+        """Whether one of them begins with a capital."""
+        return any(self._text[start].isupper() for start, _ in self._values)
+
+    def are_money(self, end: int) -> bool:
+        """Whether there are values after a place, each of which begins with the sign of a currency."""
+        signs = self._starts
+        return bool(signs) and signs[-1] >= end and self._last_without_sign < end
+
+    @cached_property
+    def _last_without_sign(self) -> int:
+        """Where the last value starts that doesn't begin so."""
+        signs = ((start, self._text[start : start + 1]) for start in self._starts)
+        return max((start for start, sign in signs if unicodedata.category(sign or " ") != "Sc"), default=-1)
 
 
 class _Asides:
@@ -142,51 +228,49 @@ class _Asides:
         when = times(text, kind)
         if pattern.is_shared:  # "Swedish until 2015" isn't Swedish
             when = [(start, end) for start, end in when if not _ENDED.match(text, start)]
-        self._explained = [*when, *phrases(text)]
+        explained = [*when, *phrases(text)]
         if kind not in MEASURED:
-            self._explained += [(a.start, a.end) for a in find_amounts(text) if a.doubt is None]
-        self._names = [] if kind in ("name", "place") else [(n.start, n.end) for n in find_names(text)]
+            explained += [(a.start, a.end) for a in find_amounts(text) if a.doubt is None]
+        self._explained = Stretches(explained)
+        names = () if kind in ("name", "place") else find_names(text)
+        self._names = Stretches((n.start, n.end) for n in names)
 
     def explain(self, stretch: Stretch) -> bool:
         """Whether a piece of the text is part of one of them."""
-        return _within(stretch, self._explained)
+        return self._explained.hold(stretch)
 
     def name(self, stretch: Stretch) -> bool:
         """Whether it is part of somebody's name."""
-        return _within(stretch, self._names)
+        return self._names.hold(stretch)
 
 
-def _doubt_of_token(
-    match: re.Match[str], beside: str | None, taken: Sequence[Stretch], kind: ValueKind, pattern: Pattern
-) -> Doubt | None:
+def _doubt_of_token(match: re.Match[str], beside: _Beside, kind: ValueKind, pattern: Pattern) -> Doubt | None:
     token, text = match.group(), match.string
-    if text[match.end() : match.end() + 1] == "." and plain(token) in words_of("abbreviated"):
+    after = text[match.end() : match.end() + 1]
+    if after == "." and plain(token) in words_of("abbreviated"):
         return "approximation"
     if token.isdigit():
         return "number"
     if not token[0].isalpha():
-        if token in _QUOTES and text[match.start() - 1 : match.start()].isalpha() and text[match.end() :][:1].isalpha():
+        if token in _QUOTES and text[match.start() - 1 : match.start()].isalpha() and after.isalpha():
             return "sign"  # It parts a word: `Os"lo`.
-        joins = token in "/=" and len(taken) > 1 and beside is not None  # 1.80 m / 5'11"
-        return None if joins or _is_harmless_sign(token, text[match.end() : match.end() + 1]) else "sign"
+        joins = token in "/=" and beside.are_several and beside.between(match.span()) is not None  # 1.80 m / 5'11"
+        return None if joins or _is_harmless_sign(token, after) else "sign"
     doubt = _doubt_of(token, kind, pattern)
     if kind in MEASURED and plain(token) in words_of("changes") and plain(token) not in pattern.words:
-        return None if any(_TO.search(text, 0, start) for start, _ in taken) else "change"
-    if doubt is None and kind in MEASURED and _limits(plain(token), text, match.span(), taken):
+        return None if beside.are_reached else "change"
+    if doubt is None and kind in MEASURED and _limits(plain(token), match.span(), beside):
         return "bound"
-    if doubt is None and beside and beside in _DASHES and plain(token) not in pattern.words:
+    if doubt is None and plain(token) not in pattern.words and beside.between(match.span()) in _DASHES:
         return "unknown"  # "left wing-back"
     return doubt
 
 
-def _is_compound(match: re.Match[str], beside: str | None, taken: Sequence[Stretch], kind: ValueKind) -> bool:
+def _is_compound(match: re.Match[str], beside: _Beside, kind: ValueKind) -> bool:
     """Whether a word is one thing with the value that it stands next to: `10 Crore`, `Vice President`."""
-    if beside is None:
-        return False
-    values = [match.string[start : start + 1] for start, _ in taken if match.end() <= start]
-    if values and all(unicodedata.category(sign or " ") == "Sc" for sign in values):
+    if beside.are_money(match.end()):
         return False  # "He cost Ostholm €12.5m": the currency is told already.
-    return kind in MEASURED or (kind == "choice" and any(match.string[start].isupper() for start, _ in taken))
+    return kind in MEASURED or (kind == "choice" and beside.is_capital)
 
 
 def other_count(text: str, end: int, pattern: Pattern) -> Leftover | None:
@@ -207,7 +291,7 @@ def times(text: str, kind: ValueKind) -> list[Stretch]:
     """Where an answer says when; of an answer that is about a day, nothing but midnight."""
     if kind == "date":
         return [m.span() for pattern in (_MIDNIGHT, _AGE) for m in pattern.finditer(text)]
-    found = [(d.start, d.end) for d in find_dates(text) if _BEFORE_A_DATE.search(text, 0, d.start)]
+    found = [(d.start, d.end) for d in find_dates(text) if _BEFORE_A_DATE.search(text, near(d.start), d.start)]
     return found + spans_of_time(text)
 
 
@@ -216,27 +300,11 @@ def spans_of_time(text: str) -> list[Stretch]:
     return [m.span() for pattern in (_BETWEEN_YEARS, _YEARS, _TIMES) for m in pattern.finditer(text)]
 
 
-def _within(stretch: Stretch, others: Sequence[Stretch]) -> bool:
-    begin, stop = stretch
-    return any(start <= begin and stop <= end for start, end in others)
-
-
-def _between(text: str, stretch: Stretch, values: Sequence[Stretch]) -> str | None:
-    """The dash, blanks or nothing between a token and a value; null if more is between them."""
-    for start, end in values:
-        begin, stop = (end, stretch[0]) if end <= stretch[0] else (stretch[1], start)
-        is_dash = stop - begin == 1 and text[begin] in _DASHES
-        # Of what is between, no more is read than is blank: in a long answer most values are far away.
-        if is_dash or _BLANKS.fullmatch(text, begin, max(begin, stop)):
-            return text[begin:stop]
-    return None
-
-
-def _limits(word: str, text: str, stretch: Stretch, values: Sequence[Stretch]) -> bool:
+def _limits(word: str, stretch: Stretch, beside: _Beside) -> bool:
     """Whether a word that is harmless elsewhere stands where it says more: `by July 1`, `€5m a year`."""
     if word in _BOUNDS_BEFORE:
-        return any(not text[stretch[1] : start].strip() for start, _ in values if stretch[1] <= start)
-    return word in _RATES_AFTER and any(not text[end : stretch[0]].strip() for _, end in values if end <= stretch[0])
+        return beside.follows(stretch[1])
+    return word in _RATES_AFTER and beside.precedes(stretch[0])
 
 
 def _is_harmless_sign(sign: str, after: str) -> bool:

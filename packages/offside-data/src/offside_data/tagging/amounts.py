@@ -15,6 +15,7 @@ import yaml
 from offside_data.tagging.digits import KNOWN, Stretch, masked
 from offside_data.tagging.numbers import DIGIT_WORDS, DIGITS, NUMBER_WORDS, parse_digits, parse_number_words
 from offside_data.tagging.spelled import LANGUAGES, spelled_before
+from offside_data.tagging.stretches import Taken
 from offside_data.tagging.words import fold
 
 FREE = "free"
@@ -23,6 +24,7 @@ END_OF_LOAN = "end of loan"
 
 _LONGEST_SIGN = 24
 """Characters of the longest name of a currency before a number, with blanks."""
+_WORD_OR_SIGN = re.compile(r"([^\W\d_]+|[^\s])\s*\Z")
 _PARTS = {"a": 1.0, "half a": 0.5, "a quarter of a": 0.25, "three quarters of a": 0.75}
 _FRACTIONS = {"a half": 0.5, "a quarter": 0.25, "three quarters": 0.75}
 
@@ -66,9 +68,15 @@ def find_amounts(text: str) -> list[Amount]:
     places = _places(masked(text))
     found = [a for a in (_amount(text, place) for place in places.numbers) if a is not None]
     spelled = [Amount(number, code, None, text[start:end], start, end) for number, code, start, end in places.spelled]
-    found += [a for a in spelled if not any(a.start < f.end and f.start < a.end for f in found)]
+    taken = Taken(text, ((a.start, a.end) for a in found))
+    for amount in spelled:
+        if not taken.meet((amount.start, amount.end)):
+            found.append(amount)
+    for amount in found:
+        taken.take((amount.start, amount.end))
     for term, start, end in places.terms:
-        if not any(start < a.end and a.start < end for a in found):
+        if not taken.meet((start, end)):
+            taken.take((start, end))
             found.append(Amount(0.0 if term == FREE else None, None, term, text[start:end], start, end))
     return sorted(found, key=lambda a: a.start)
 
@@ -143,7 +151,7 @@ def _places(text: str) -> _Places:
 
 def _place(match: re.Match[str]) -> _Place | None:
     text, start = match.string, match.start()
-    sign = _before_pattern().search(text, max(0, start - _LONGEST_SIGN), start)
+    sign = _sign_before(text, start)
     rest = _after_pattern().match(text, match.end())
     assert rest is not None  # all of it is optional
     if sign is None and ((rest["after"] is None and rest["scale"] is None) or text[start - 1 : start].isalpha()):
@@ -171,6 +179,15 @@ def _place(match: re.Match[str]) -> _Place | None:
         doubt=doubt,
         is_indian=bool(match["digits"]) and _is_indian(match["digits"]),
     )
+
+
+def _sign_before(text: str, start: int) -> re.Match[str] | None:
+    """The currency right before a place; of most numbers the word or sign before them tells soon that it is none."""
+    first = max(0, start - _LONGEST_SIGN)
+    match = _WORD_OR_SIGN.search(text, first, start)
+    if match is None or not (fold(match[1]) in _ends_of_signs() or fold(match[1]).endswith(_letters_of_signs())):
+        return None
+    return _before_pattern().search(text, first, start)
 
 
 def _in_words(match: re.Match[str]) -> float:
@@ -263,6 +280,19 @@ def _currency() -> tuple[str, str]:
     signs = _either(sign for said in listed.values() for sign in said["signs"])
     names = _either(name for said in listed.values() for name in said["names"])
     return rf"(?:{signs}|(?<![^\W\d_])(?:{names}|(?-i:{_either(listed)}))(?![^\W\d_]))", signs
+
+
+@cache
+def _ends_of_signs() -> frozenset[str]:
+    """The last words or characters of the signs and names of currencies, folded."""
+    return frozenset(match[1] for sign in _signs() if (match := _WORD_OR_SIGN.search(sign)))
+
+
+@cache
+def _letters_of_signs() -> tuple[str, ...]:
+    """Signs that are letters and may stand at the end of any word, folded."""
+    signs = (sign for said in _money()["currencies"].values() for sign in said["signs"])
+    return tuple(fold(sign) for sign in signs if sign[-1].isalpha())
 
 
 @cache

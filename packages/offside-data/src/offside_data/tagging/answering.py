@@ -6,6 +6,7 @@ That is false." denies, and a list with one value a line is one of several value
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,15 @@ from offside_data.schema import ClaimValue
 from offside_data.tagging.asked import Asked, reworded
 from offside_data.tagging.clauses import clauses
 from offside_data.tagging.comparing import same_value
-from offside_data.tagging.easing import is_about, is_hedged, matches, position, said_of, speaks_of_another_role
+from offside_data.tagging.easing import (
+    is_about,
+    is_hedged,
+    matches,
+    position,
+    said_of,
+    speaks_of_another_role,
+    states_one,
+)
 from offside_data.tagging.finding import FoundValue, find
 from offside_data.tagging.statements import read_clauses
 from offside_data.tagging.values import HowStated, find_values, how_stated
@@ -21,7 +30,7 @@ from offside_data.tagging.wording import plain
 from offside_data.tagging.words import folded_words, word_list
 from offside_data.taxonomy import Attribute
 
-__all__ = ["Asked", "how_answered", "said_of", "values_in"]
+__all__ = ["Asked", "how_answered", "said_of", "states_one", "values_in"]
 
 _NOTHING = Asked()
 _ANOTHER = word_list("also and or too even maybe perhaps possibly")
@@ -110,14 +119,16 @@ def _clauses(text: str, gold: ClaimValue, attribute: Attribute) -> list[_Clause]
 
 def _deny(said: Sequence[_Clause]) -> None:
     """Let clauses that deny something, and hold no value themselves, deny what they speak of."""
+    told = [i for i, clause in enumerate(said) if clause.found or clause.how != "not_stated"]
     for i, clause in enumerate(said):
         if clause.found or clause.how != "not_stated" or not _denies(clause.text):
             continue
+        place = bisect_left(told, i)
         if matches("pointing_ahead", r"^.+\b(?:{})\b", _from_denial(clause.text)):
-            meant = [c for c in said[i + 1 :] if c.sentence == clause.sentence and (c.found or c.how != "not_stated")]
+            meant = [said[after] for after in told[place : place + 1] if said[after].sentence == clause.sentence]
         elif matches("pointing_back", r"^\W*(?:[\w' ]{{1,20}},\s*)?(?:{})\b", clause.text):
-            meant = [c for c in reversed(said[:i]) if c.sentence >= clause.sentence - 1]
-            meant = [c for c in meant if c.found or c.how != "not_stated"]
+            near = told[max(0, place - 1) : place]
+            meant = [said[before] for before in near if said[before].sentence >= clause.sentence - 1]
         else:
             continue
         if meant:
@@ -168,7 +179,7 @@ def _is_outdone(said: Sequence[_Clause], gold: ClaimValue, attribute: Attribute)
     rest = [
         c for c in said if c.how == "not_stated" and is_about(c.text, attribute) and not is_hedged(c.text, attribute)
     ]
-    return any(said_of(c.text, f.value, attribute) == "stated" for c in rest for f in c.found)
+    return any(states_one(c.text, [f.value for f in c.found], attribute) for c in rest)
 
 
 def _others(clause: _Clause, gold: ClaimValue, attribute: Attribute) -> bool:
@@ -177,9 +188,9 @@ def _others(clause: _Clause, gold: ClaimValue, attribute: Attribute) -> bool:
 
 def _frame(clause: _Clause) -> tuple[str, ...]:
     """The words of a clause without its values."""
-    text = clause.text
-    for value in reversed(clause.found):
-        text = f"{text[: value.start]} {text[value.end :]}"
+    ends = [0, *(value.end for value in clause.found)]
+    starts = [*(value.start for value in clause.found), len(clause.text)]
+    text = " ".join(clause.text[end:start] for end, start in zip(ends, starts, strict=True))
     return tuple(word for word in folded_words(text) if word not in _ANOTHER)
 
 

@@ -17,7 +17,7 @@ from offside_data.tagging.comparing import core_of
 from offside_data.tagging.finding import find
 from offside_data.tagging.numbers import parse_digits
 from offside_data.tagging.wording import doubt_of, plain
-from offside_data.tagging.words import Token, contains, find_names, folded_words, tokenize
+from offside_data.tagging.words import contains, find_names, folded_words, tokenize
 from offside_data.taxonomy import Attribute
 
 _RUN = 4
@@ -30,18 +30,19 @@ _SCALED = re.compile(
 )
 """`35 to 45 million`: both are millions."""
 _REPORTS = re.compile(
-    r"\s+(?:suggest|indicate|show|state|say|read|confirm|reveal|mean|report|note|mention|tell (?:me|us)|believe|claim|"
-    r"announce|imply|implie|hint)(?:s|ed)?\s+that\b|\s+(?:said|known|told|meant|clear|likely|probable|evident|obvious|"
-    r"possible)\s+that\b|\s+(?:reads?|says?|states?|shows?)[:,]?\s*(?=[\"“‘'])",
+    r"\s{1,99}+(?:(?:suggest|indicate|show|state|say|read|confirm|reveal|mean|report|note|mention|tell (?:me|us)|"
+    r"believe|claim|announce|imply|implie|hint)(?:s|ed)?\s+that\b|(?:said|known|told|meant|clear|likely|probable|evident|"
+    r"obvious|possible)\s+that\b|(?:reads?|says?|states?|shows?)[:,]?\s*(?=[\"“‘']))",
     re.I,
 )
-_ARROW = re.compile(r"\s*(?:→|->|=>|➜|➔)\s*")
-_MARKS = re.compile(r"[*_]{2,3}|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|`|^\s*(?:#+|>)\s+", re.M)
-_ITEM = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+", re.M)
+_ARROW = re.compile(r"\s{0,99}+(?:→|->|=>|➜|➔)\s*")
+_MARKS = re.compile(r"[*_]{2,3}|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|`|^\s{0,99}+(?:#++|>)\s+", re.M)
+_ITEM = re.compile(r"^\s{0,99}+(?:[-*•–]|\(?\d{1,2}[.)])\s+", re.M)
+"""Blanks before what these find are limited: to try a thousand line breaks from each of them takes a million steps."""
 _LABEL = re.compile(r"^([^\W\d_]+(?: [^\W\d_]+){0,2}):[ \t]+(?=\S)", re.M)
 _HE_CAME_FROM = re.compile(
-    r"(?<![^.;!?\n ])((?:before|prior to)\b[^.;!?\n,]*,\s*(?:\w+\s+){0,3}?)(?:played|was|were|had\s+played|had\s+been)"
-    r"\s+(?:with|for|at)\b",
+    r"(?<![^.;!?\n ])((?:before|prior to)\b[^.;!?\n,]{0,600},\s*(?:\w+\s+){0,3}?)"
+    r"(?:played|was|were|had\s+played|had\s+been)\s+(?:with|for|at)\b",
     re.I,
 )
 """`Before joining Ostholm, he played for Halden` says that he came from Halden."""
@@ -108,6 +109,10 @@ def _in_a_row(text: str) -> str:
     return "\n".join(lines + [", ".join(row)] * bool(row))
 
 
+_TOLD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|(?P<end>[.!?;\n])")
+_OPEN = ("negation", "condition")
+
+
 @cache
 def _fillers() -> tuple[re.Pattern[str], tuple[str, ...]]:
     """All phrases as one pattern, a group each, and what is read instead of each."""
@@ -121,13 +126,16 @@ def _fillers() -> tuple[re.Pattern[str], tuple[str, ...]]:
 def _without_fillers(text: str) -> str:
     """An answer without phrases that change nothing, with a semicolon for what reports the rest: `it says that`."""
     pattern, instead = _fillers()
-    return _REPORTS.sub(_cut_report, pattern.sub(lambda match: instead[(match.lastindex or 1) - 1], text))
-
-
-def _cut_report(match: re.Match[str]) -> str:
-    before = re.split(r"[.!?;\n]", match.string[: match.start()])[-1]
-    doubts = {doubt_of(plain(word)) for word in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", before)}
-    return match.group() if doubts & {"negation", "condition"} else ";"
+    text = pattern.sub(lambda match: instead[(match.lastindex or 1) - 1], text)
+    pieces, end = list[str](), 0
+    seen, is_doubted = 0, False
+    for report in _REPORTS.finditer(text):
+        for told in _TOLD.finditer(text, seen, report.start()):
+            # A sentence that denies what it reports, or makes conditions, is left as it is.
+            is_doubted = told["end"] is None and (is_doubted or doubt_of(plain(told.group())) in _OPEN)
+        pieces += [text[end : report.start()], report.group() if is_doubted else ";"]
+        seen, end = report.span()
+    return "".join([*pieces, text[end:]])
 
 
 # ---------------------------------------------------------------------------------------------
@@ -145,13 +153,15 @@ def _without_names(text: str, gold: ClaimValue, attribute: Attribute, names: Seq
 
 
 def _put(text: str, known: set[tuple[str, ...]], instead: str) -> str:
-    for name in reversed(find_names(text)):
+    pieces, end = list[str](), 0
+    for name in find_names(text):
         words = tokenize(name.text)
         if words and words[-1].folded == "s" and len(words) > 1:  # the possessive
             words = words[:-1]
         if tuple(word.folded for word in words) in known:
-            text = text[: name.start] + instead + text[name.start + words[-1].end :]
-    return text
+            pieces += [text[end : name.start], instead]
+            end = name.start + words[-1].end
+    return "".join([*pieces, text[end:]])
 
 
 def _without_question(text: str, gold: ClaimValue, attribute: Attribute, asked: Asked) -> str:
@@ -159,15 +169,16 @@ def _without_question(text: str, gold: ClaimValue, attribute: Attribute, asked: 
     tokens = tokenize(text)
     words = tuple(token.folded for token in tokens)
     value = core_of(folded_words(gold.text))
-    for start, end in reversed(_covered(words, runs)):
+    kept, place = list[str](), 0
+    is_start = False
+    for start, end in _covered(words, runs):
         said = words[start:end]
         if not contains(said, value) and not any(doubt_of(word) == "negation" for word in said):
-            text = _cut(text, tokens[start], tokens[end - 1])
-    return text
-
-
-def _cut(text: str, first: Token, last: Token) -> str:
-    return text[: first.start].rstrip() + text[last.end :] if first.start else text[last.end :].lstrip(" ,:;")
+            is_start = is_start or not tokens[start].start
+            kept.append(text[place : tokens[start].start].rstrip())
+            place = tokens[end - 1].end
+    left = "".join([*kept, text[place:]])
+    return left.lstrip(" ,:;") if is_start else left
 
 
 @lru_cache(maxsize=2**12)

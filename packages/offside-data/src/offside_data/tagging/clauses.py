@@ -8,17 +8,19 @@ from functools import lru_cache
 
 from offside_data.tagging.dates import MONTHS
 from offside_data.tagging.digits import KNOWN, Stretch, masked
+from offside_data.tagging.stretches import Stretches, near
 from offside_data.tagging.wording import takes_back, words_of
 from offside_data.tagging.words import fold, is_abbreviation, word_list
 
 _CUT = re.compile(
-    r"(?P<end>[.!?;…]+)(?=\s|$)|\n+|(?P<comma>,)\s+|:\s+|[()]|\s+[–—-]+\s+"
+    r"(?P<end>(?<![.!?;…])[.!?;…]+)(?=\s|$)|\n+|(?P<comma>,)\s+|:\s+|[()]|\s{1,99}+[–—-]++\s+"
     r"|\b(?P<conjunction>but|however|although|though|whereas|while|because)\b|\b(?=(?:rather\s+than|instead\s+of|and\s+not)\b)"
     r"|\band\s+(?=(?:he|she|they|it|his|her|their|the|is|was|has|had|will|plays|played|stands|stood|joined|won|cost|"
     r"moved|signed)\b)"
     r"|\b(?=after\s+(?:he|she|they|it|his|her|their|the|an?|having)\b)|\b(?=who\s+(?:is|was|has|had|plays|played)\b)",
     re.I,
 )
+"""No repetition is tried at each of its characters anew: a thousand blanks or dots take no million steps."""
 _INTERJECTION = re.compile(r"\s*(?:yes|no|nope|well|sure|ok|okay|sorry|hmm|correct|right)$", re.I)
 _GOES_ON = word_list(
     """or and nor maybe possibly perhaps potentially is was are were has have had isn't wasn't aren't weren't hasn't
@@ -30,6 +32,11 @@ _BEFOREHAND = re.compile(r"\s*(?:before|prior\s+to|until)\b", re.I)
 """What goes with the clause after it: "Before joining Varnhavn, he played for Ostholm"."""
 _OF_BEFORE = re.compile(r"(?:his|her|their|the)\s+(?:previous|former|old)\b", re.I)
 """What is said of the name before it: `Varnhavn, his former club`."""
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_LAST_LETTERS = re.compile(r"[^\W_]+$")
+_LAST_WORD = re.compile(r"[^\W\d_]+(?=\W*$)")
+_WHO = re.compile("who", re.I)
+_BLANKS = re.compile(r"\s*")
 _SHORT = frozenset(month[:3] for month in MONTHS) | {"sept", "mio", "mrd", "tsd", "mln", "mill", "no", "nr", "approx"}
 
 
@@ -48,12 +55,13 @@ def _cut(text: str, values: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
     """The clauses; the same in all texts that differ in their digits alone."""
     found: list[Stretch] = []
     start, goes_on = 0, False
+    places = Stretches(values)
     for match in [*_CUT.finditer(text), None]:
-        if match is not None and (_is_inside(match.span(), values) or not _cuts(text, match, start)):
+        if match is not None and (places.meet(match.span()) or not _cuts(text, match, start)):
             continue
         # A conjunction belongs to neither clause.
         end = len(text) if match is None else match.start() if match["conjunction"] else match.end()
-        if goes_on and _takes_back(text, (start, end), values):
+        if goes_on and _takes_back(text, (start, end), places):
             found[-1] = found[-1][0], end
         elif text[start:end].strip():
             found.append((start, end))
@@ -62,42 +70,43 @@ def _cut(text: str, values: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
     return tuple(found)
 
 
-def _takes_back(text: str, clause: Stretch, values: Sequence[Stretch]) -> bool:
+def _takes_back(text: str, clause: Stretch, values: Stretches) -> bool:
     """Whether a clause has no value of its own and says that what was said before isn't so."""
     said = text[slice(*clause)]
-    has_value = any(clause[0] <= start and end <= clause[1] for start, end in values)
-    return not has_value and _BACK.search(said) is not None and takes_back(said)
-
-
-def _is_inside(cut: Stretch, values: Sequence[Stretch]) -> bool:
-    return any(start < cut[1] and cut[0] < end if cut[0] < cut[1] else start < cut[0] < end for start, end in values)
+    return not values.lie_in(clause) and _BACK.search(said) is not None and takes_back(said)
 
 
 def _cuts(text: str, match: re.Match[str], start: int) -> bool:
-    before, after = text[start : match.start()], text[match.end() :].lstrip()
+    before, after = (start, match.start()), match.end()
     if match["comma"]:
-        if _INTERJECTION.match(before):
+        if _INTERJECTION.match(text, *before):
             return True
-        if _BEFOREHAND.match(before):
+        if _BEFOREHAND.match(text, *before):
             return False
-        word = re.match(r"[^\W\d_]+(?:['’][^\W\d_]+)?", after)
-        if _OF_BEFORE.match(after):
+        word = _WORD.match(text, after)
+        if _OF_BEFORE.match(text, after):
             return False
         if word is not None and word.group() == "who":
-            return _is_of_whom_we_speak(before)
+            return _is_of_whom_we_speak(text, before)
         starts_low = word is not None and (word.group()[0].islower() or fold(word.group()) in _STARTS)
         return starts_low and word is not None and fold(word.group()).replace("’", "'") not in _GOES_ON
     if match["end"] == ".":
-        last = re.search(r"[^\W_]+$", before)
-        return not (after and last and (is_abbreviation(last.group()) or fold(last.group()) in _SHORT))
-    if not match.group() and re.match("who", after, re.I):
-        return _is_of_whom_we_speak(before)
+        last = _LAST_LETTERS.search(text, *_end_of(before))
+        goes_on = _BLANKS.match(text, after).end() < len(text)  # type: ignore[union-attr]  # it matches nothing, too
+        return not (goes_on and last and (is_abbreviation(last.group()) or fold(last.group()) in _SHORT))
+    if not match.group() and _WHO.match(text, after):
+        return _is_of_whom_we_speak(text, before)
     return True
 
 
-def _is_of_whom_we_speak(before: str) -> bool:
+def _end_of(stretch: Stretch) -> Stretch:
+    """As much of a stretch as its last word may take."""
+    return max(stretch[0], near(stretch[1])), stretch[1]
+
+
+def _is_of_whom_we_speak(text: str, before: Stretch) -> bool:
     """Whether "who" goes on with the one whom the answer is about: after "a player", not after "his brother"."""
-    last = re.search(r"[^\W\d_]+(?=\W*$)", before)
+    last = _LAST_WORD.search(text, *_end_of(before))
     return last is None or not last.group().islower() or fold(last.group()) in words_of("harmless")
 
 

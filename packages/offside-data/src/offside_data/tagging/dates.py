@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from offside_data.tagging.digits import KNOWN, Stretch, masked
+from offside_data.tagging.stretches import Taken
 from offside_data.tagging.words import fold
 
 MONTHS = (
@@ -64,8 +65,10 @@ def find_dates(text: str) -> list[FoundDate]:
     found: list[FoundDate] = []
     if not _TWO_DIGITS.search(text):  # Most texts: no year, no date.
         return found
+    taken = Taken(text)
     for date, start, end in _candidates(text):
-        if date is not None and not any(start < f.end and f.start < end for f in found):
+        if date is not None and not taken.meet((start, end)):
+            taken.take((start, end))
             found.append(FoundDate(date, text[start:end], start, end))
     return sorted(found, key=lambda f: f.start)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -22,12 +22,20 @@ from offside_data.tagging.finding import find
 from offside_data.tagging.pattern import EVENTS, MEASURED, Pattern, pattern_of
 from offside_data.tagging.places import countries_of
 from offside_data.tagging.statements import Statement, read_clauses
+from offside_data.tagging.stretches import near
 from offside_data.tagging.values import HowStated, how_stated
 from offside_data.tagging.wording import plain, words_of
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_NEXT = re.compile(rf"\s*({_WORD.pattern})")
+_LAST = re.compile(r"(?<![\w'])([\w']*\w)\W*\Z")
+_WORD_START = re.compile(r"\b(?=\w)")
+_FOLLOWED = re.compile(r"(\d++|[^\W\d_]++(?:['’][^\W\d_]++)*+)(?:\s++(?=([^\W\d_]+)))?")
+_DEED = re.compile(r"\b(?:he|she|they|who|player)\s+(?=([^\W\d_]+))")
+_CLAUSES = 2**6
+"""Of how many clauses what each of their words asks for is remembered."""
 
 
 def said_of(clause: str, gold: ClaimValue, attribute: Attribute) -> HowStated:
@@ -59,6 +67,22 @@ def said_of(clause: str, gold: ClaimValue, attribute: Attribute) -> HowStated:
     return "doubtful" if numbers_only else how
 
 
+_LIST = 12
+"""A clause with more values than that lists them and says of none that it is so."""
+
+
+def states_one(clause: str, values: Iterable[ClaimValue], attribute: Attribute) -> bool:
+    """Whether a clause says of one of several values in it that it is so; of a list it says so of none.
+
+    Args:
+        clause: It.
+        values: The values.
+        attribute: Their attribute.
+    """
+    different = dict.fromkeys(values)
+    return len(different) <= _LIST and any(said_of(clause, value, attribute) == "stated" for value in different)
+
+
 def _passes(part: Leftover, statement: Statement, gold: ClaimValue) -> bool:
     """Whether something that isn't accounted for changes nothing all the same."""
     clause, attribute = statement.text, statement.attribute
@@ -69,14 +93,14 @@ def _passes(part: Leftover, statement: Statement, gold: ClaimValue) -> bool:
         if part.text.islower() and (word.endswith("ly") or word in _words("titles")):
             return True
         if word.endswith("'s") and word[:-2] in folded_words(gold.text):
-            after = re.search(rf"{re.escape(part.text)}\s+([^\W\d_]+)", clause)
+            after = _followers(clause).get(part.text)
             owned = _words("of_the_club") | _words("titles")
-            return bool(pattern_of(attribute).roles) and (after is None or plain(after[1]) in owned)
+            return bool(pattern_of(attribute).roles) and (after is None or plain(after) in owned)
         if not is_about(clause, attribute) or (not is_measured and _is_a_deed(word, clause)):
             return False
         return not part.is_beside or (part.text.islower() and _may_stand_beside(word, statement))
     if part.doubt == "bound" and word in _words("temporal") and attribute.kind != "date":
-        return not part.is_beside or not _is_before(word, statement)
+        return not part.is_beside or word not in _right_before(clause, tuple(f.start for f in statement.found))
     if part.is_beside or part.doubt not in ("number", "bound", "sign"):
         return False
     return not is_measured or (part.doubt == "number" and _counts_something(part.text, clause, attribute))
@@ -84,32 +108,51 @@ def _passes(part: Leftover, statement: Statement, gold: ClaimValue) -> bool:
 
 def _is_a_deed(word: str, clause: str) -> bool:
     """Whether an unknown word looks like what somebody did: `he feigned a move` is none."""
-    said = plain(clause)
-    return word.endswith("ed") and re.search(rf"\b(?:he|she|they|who|player)\s+{re.escape(word)}\b", said) is not None
+    return word.endswith("ed") and word in _deeds(clause)
+
+
+@lru_cache(maxsize=_CLAUSES)
+def _deeds(clause: str) -> frozenset[str]:
+    return frozenset(match[1] for match in _DEED.finditer(plain(clause)))
 
 
 def _counts_something(number: str, clause: str, attribute: Attribute) -> bool:
     """Whether a number beside an amount, a length or a day counts something else: `after 14 goals`."""
-    after = re.search(rf"(?<!\d){re.escape(number)}\s+([^\W\d_]+)", clause)
-    if attribute.kind == "count" or after is None or not after[1].islower():
+    after = _followers(clause).get(number)
+    if attribute.kind == "count" or after is None or not after.islower():
         return False
-    return plain(after[1]) not in words_of("harmless", "grammar") | words_of("conditions")
+    return plain(after) not in words_of("harmless", "grammar") | words_of("conditions")
+
+
+@lru_cache(maxsize=_CLAUSES)
+def _followers(clause: str) -> Mapping[str, str]:
+    """The word after each word or number, of several the first."""
+    found: dict[str, str] = {}
+    for match in _FOLLOWED.finditer(clause):
+        if match[2] is not None:
+            found.setdefault(match[1], match[2])
+    return found
 
 
 def _is_beside_the_point(statement: Statement) -> bool:
     """Whether a word before the value makes it another one: `half of €12.5m`, `a rival of Ostholm`."""
     attribute = statement.attribute
     if attribute.kind in MEASURED:
-        afters = (_WORD.match(plain(statement.text[f.end :]).lstrip()) for f in statement.found)
-        if any(after and after.group() in _words("afterwards") for after in afters):
+        afters = (_NEXT.match(statement.text, f.end) for f in statement.found)
+        if any(after and plain(after[1]) in _words("afterwards") for after in afters):
             return True  # "€5m too high"
-    befores = [_WORD.findall(plain(statement.text[: f.start])) for f in statement.found]
+    befores = [_words_before(statement.text, f.start) for f in statement.found]
     return any(_leads_away(before, attribute) for before in befores if before)
 
 
 def _is_compared(statement: Statement) -> bool:
-    befores = [_WORD.findall(plain(statement.text[: f.start])) for f in statement.found]
+    befores = [_words_before(statement.text, f.start) for f in statement.found]
     return any(before and before[-1] in _words("comparing") for before in befores)
+
+
+def _words_before(text: str, end: int) -> list[str]:
+    """The words right before a place, as many as can matter; the first of them may be cut."""
+    return _WORD.findall(plain(text[near(end) : end]))
 
 
 def _leads_away(before: list[str], attribute: Attribute) -> bool:
@@ -132,15 +175,18 @@ def _may_stand_beside(word: str, statement: Statement) -> bool:
     Before a number it is an adjective (`a hefty €35m`), unless it changes the number (`half`), after it perhaps a unit;
     before a name it is perhaps a verb (`ignored Ostholm`), after it never one that the name is the object of.
     """
+    is_before = word in _right_before(statement.text, tuple(f.start for f in statement.found))
     if statement.attribute.kind in MEASURED:
-        return _is_before(word, statement) and word not in _words("multipliers")
-    return not _is_before(word, statement)
+        return is_before and word not in _words("multipliers")
+    return not is_before
 
 
-def _is_before(word: str, statement: Statement) -> bool:
-    """Whether a word stands right before a value."""
-    befores = (plain(statement.text[: f.start]) for f in statement.found)
-    return any(re.search(rf"\b{re.escape(word)}\W*$", before) is not None for before in befores)
+@lru_cache(maxsize=_CLAUSES)
+def _right_before(text: str, starts: tuple[int, ...]) -> frozenset[str]:
+    """The words that stand right before values; of `d'Ost`, `ost` is one, too."""
+    matches = (_LAST.search(plain(text[near(start) : start])) for start in starts)
+    lasts = (match[1] for match in matches if match)
+    return frozenset(last[place.start() :] for last in lasts for place in _WORD_START.finditer(last))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -149,7 +195,12 @@ def _is_before(word: str, statement: Statement) -> bool:
 
 def is_about(clause: str, attribute: Attribute) -> bool:
     """Whether a clause speaks of an attribute in the attribute's own words."""
-    return not _about(pattern_of(attribute), attribute).isdisjoint(map(plain, _WORD.findall(clause)))
+    return not _about(pattern_of(attribute), attribute).isdisjoint(_plain_words(clause))
+
+
+@lru_cache(maxsize=_CLAUSES)
+def _plain_words(clause: str) -> frozenset[str]:
+    return frozenset(map(plain, _WORD.findall(clause)))
 
 
 @lru_cache(maxsize=256)
@@ -165,7 +216,7 @@ def _about(pattern: Pattern, attribute: Attribute) -> frozenset[str]:
 
 def speaks_of_another_role(clause: str, attribute: Attribute) -> bool:
     """Whether a clause speaks of what another attribute of the kind is about: of the price, not of what he is worth."""
-    words = frozenset(map(plain, _WORD.findall(clause)))
+    words = _plain_words(clause)
     if attribute.kind == "amount" and not words.isdisjoint(_words("strange") - pattern_of(attribute).words):
         return True
     if attribute.kind == "name" and pattern_of(attribute).roles and not words.isdisjoint(_words("strangers")):
@@ -186,7 +237,7 @@ def _roles(attribute: Attribute) -> Mapping[str, str]:
 
 def is_hedged(clause: str, attribute: Attribute) -> bool:
     """Whether a clause holds a hedge."""
-    return not _words("hedges", attribute.kind).isdisjoint(map(plain, _WORD.findall(clause)))
+    return not _words("hedges", attribute.kind).isdisjoint(_plain_words(clause))
 
 
 def _lists_places(text: str) -> bool:
@@ -226,6 +277,7 @@ def matches(name: str, frame: str, text: str) -> bool:
     return position(name, frame, text) is not None
 
 
+@lru_cache(maxsize=_CLAUSES)
 def position(name: str, frame: str, text: str) -> int | None:
     """Where such a phrase starts."""
     match = _pattern(name, frame).search(plain(text))

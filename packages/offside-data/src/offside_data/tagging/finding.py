@@ -12,6 +12,7 @@ from offside_data.tagging.comparing import Options
 from offside_data.tagging.dates import find_dates
 from offside_data.tagging.numbers import find_counts, find_lengths
 from offside_data.tagging.places import country_terms
+from offside_data.tagging.stretches import Taken, near
 from offside_data.tagging.words import Span, find_names, find_places, folded_words, tokenize
 
 _KNOWN_TEXTS = 2**14
@@ -108,10 +109,12 @@ def _places_in(text: str) -> list[Span]:
     """Places by their capitals, and countries however they are written (`he is english`)."""
     places = find_places(text)
     tokens = tokenize(text)
+    taken = Taken(text, ((p.start, p.end) for p in places))
     for first, last, _ in country_terms([t.folded for t in tokens]):
         start, end = tokens[first].start, tokens[last - 1].end
         # Short lower-case words such as "us" or "pole" are rarely countries.
-        if len(text[start:end]) > 4 and not any(start < p.end and p.start < end for p in places):
+        if end - start > 4 and not taken.meet((start, end)):
+            taken.take((start, end))
             places.append(Span(text[start:end], start, end))
     return sorted(places, key=lambda p: p.start)
 
@@ -119,6 +122,8 @@ def _places_in(text: str) -> list[Span]:
 # "on the left", "the right side", "left the club": a direction or a verb, no preference.
 _NO_CHOICE_BEFORE = re.compile(r"\bon\s+(?:the|his|her|their)\s+$", re.I)
 _WHO_LEFT = re.compile(r"\b(?:he|she|they|who|player)\s+$", re.I)
+_FOOT_AFTER = re.compile(r"\s+(?:foot|one|leg)\b", re.I)
+_NOTHING_AFTER = re.compile(r"[ .!]*")
 _NO_CHOICE_AFTER = re.compile(r"\s+(?:side|hand|now|away|here|there|after|before|for|to|the|his|her|their)\b", re.I)
 
 
@@ -141,8 +146,8 @@ def _options_in(text: str, options: Options) -> list[Span]:
 
 
 def _only_a_direction(text: str, start: int, end: int) -> bool:
-    if re.match(r"\s+(?:foot|one|leg)\b", text[end:], re.I):
+    if _FOOT_AFTER.match(text, end):
         return False
-    if _WHO_LEFT.search(text[:start]) and not text[end:].strip(" .!"):
+    if _NOTHING_AFTER.fullmatch(text, end) and _WHO_LEFT.search(text, near(start), start):
         return True
-    return bool(_NO_CHOICE_BEFORE.search(text[:start]) or _NO_CHOICE_AFTER.match(text[end:]))
+    return bool(_NO_CHOICE_BEFORE.search(text, near(start), start) or _NO_CHOICE_AFTER.match(text, end))

@@ -6,38 +6,48 @@ import re
 from collections.abc import Sequence
 
 from offside_data.tagging.comparing import AFFIXES
+from offside_data.tagging.digits import Stretch
 from offside_data.tagging.finding import FoundValue
 from offside_data.tagging.pattern import Pattern
+from offside_data.tagging.stretches import Stretches, near
 from offside_data.tagging.wording import plain, words_of
 from offside_data.tagging.words import word_list
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_LAST = re.compile(rf"({_WORD.pattern})[ \u00a0-]$")
+_FIRST = re.compile(rf"[ \u00a0-]({_WORD.pattern})")
 _CLUB = AFFIXES | word_list("football club team side squad")
 """Words with which a name is still the same one: `Velmora Football Club`, `Team Velmora`."""
 
 
-def is_part_of_another(text: str, stretch: tuple[int, int], names: Sequence[FoundValue], pattern: Pattern) -> bool:
-    """Whether the words of a name stand inside a longer one, so that something else is named.
+def parts_of_others(
+    text: str, stretches: Sequence[Stretch], names: Sequence[FoundValue], pattern: Pattern
+) -> set[Stretch]:
+    """Where the words of a name stand inside a longer one, so that something else is named.
 
     Args:
         text: A clause.
-        stretch: Where the words stand.
+        stretches: Where the words stand.
         names: The names in the clause.
         pattern: How answers of the attribute are worded: `Joins Velmora` is worded with a verb and no longer name.
     """
+    if not stretches or not any(character.islower() for character in text):  # capitals tell nothing
+        return set()
+    places = Stretches((name.start, name.end) for name in names)
+    around = {stretch: (names[place] for place in places.touching(stretch)) for stretch in stretches}
+    return {s for s in stretches if any(_is_longer(text, s, (f.start, f.end), pattern) for f in around[s])}
+
+
+def _is_longer(text: str, stretch: Stretch, name: Stretch, pattern: Pattern) -> bool:
+    """Whether a name that words stand in is longer than they are."""
     start, end = stretch
-    if not any(character.islower() for character in text):  # capitals tell nothing
+    if name == stretch or not (name[0] <= start and end <= name[1]):
         return False
-    for name in names:
-        if name.start <= start and end <= name.end and (name.start, name.end) != stretch:
-            before, after = text[name.start : start], text[end : name.end]
-            last = re.search(rf"({_WORD.pattern})[ \u00a0-]$", before)
-            if last and not _is_worded(last[1], pattern):
-                return True
-            first = re.match(rf"[ \u00a0-]({_WORD.pattern})", after)
-            if first and first[1][0].isupper() and plain(first[1]) not in _CLUB:
-                return True
-    return False
+    last = _LAST.search(text, max(name[0], near(start)), start)
+    if last and not _is_worded(last[1], pattern):
+        return True
+    first = _FIRST.match(text, end, name[1])
+    return first is not None and first[1][0].isupper() and plain(first[1]) not in _CLUB
 
 
 def _is_worded(word: str, pattern: Pattern) -> bool:

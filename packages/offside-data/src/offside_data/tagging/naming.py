@@ -12,9 +12,10 @@ from offside_data.tagging.accounting import leftovers
 from offside_data.tagging.comparing import Options, core_of, same_value, spellings_of
 from offside_data.tagging.digits import Stretch
 from offside_data.tagging.finding import FoundValue
-from offside_data.tagging.longest import is_part_of_another
+from offside_data.tagging.longest import parts_of_others
 from offside_data.tagging.pattern import Pattern
 from offside_data.tagging.places import countries_of, country_terms, place_parts, states_place
+from offside_data.tagging.stretches import Stretches, near
 from offside_data.tagging.wording import doubt_of, is_placeholder, joined_names, plain, words_of
 from offside_data.tagging.words import Token, contains, folded_words, is_one_name, tokenize, word_list
 from offside_data.taxonomy import Attribute
@@ -23,6 +24,9 @@ _SKIPPED = word_list("the a an club side team his her their new city town villag
 _ADJUNCTS = word_list("in by against at of for with from to via near over under after before")
 _YEAR_AT_END = re.compile(r"\s(?:19[5-9]|20)\d\d$")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_WORD_BEFORE = re.compile(r"(?<![^\W\d_])([^\W\d_]++(?:['’][^\W\d_]++)*+)\s*\Z")
+_BLANKS = re.compile(r"\s*")
+_LEAD = re.compile(r"[^\W\d_]+\s+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,7 @@ def _subject(
     first, last = found[0], found[-1]
     if not first.value.text[0].isalpha():
         return None
-    verb = _WORD.match(text[first.end :].lstrip())
+    verb = _WORD.match(text, _BLANKS.match(text, first.end).end())  # type: ignore[union-attr]  # it matches nothing, too
     lead = _word_before(text, last.start)
     links = words_of("harmless", "verbs") | pattern.words | pattern.role_words
     is_subject = verb is not None and verb.group().islower() and plain(verb.group()) in links - words_of("joiners")
@@ -141,15 +145,12 @@ def _subject(
 
 def _word_before(text: str, start: int) -> str | None:
     """The word before a name, articles and the like left out; null if a sign stands between."""
-    while True:
-        before = text[:start].rstrip()
-        match = re.search(r"[^\W\d_]+(?:['’][^\W\d_]+)*$", before)
-        if match is None:
-            return None
-        word = plain(match.group())
+    while match := _WORD_BEFORE.search(text, near(start), start):
+        word = plain(match[1])
         if word not in _SKIPPED:
             return word
         start = match.start()
+    return None
 
 
 def _is_elsewhere(text: str, stretch: Stretch, value: ClaimValue, pattern: Pattern) -> bool:
@@ -167,12 +168,16 @@ _BEFORE_NAME = re.compile(
     r"\b(?:previous|former|old)\s+(?:club|team|side|employer)\s+(?:\w+\s+){0,2}$",
     re.I,
 )
+_LONG_AGO = 600
+"""How many characters before a name are searched for `before joining Varnhavn …,`."""
 _AFTER_NAME = re.compile(r"\s*(?:,|is|was|were)\s+(?:his|her|their|the)\s+(?:previous|former|old)\b", re.I)
 
 
 def _is_of_before(text: str, start: int, end: int) -> bool:
     """Whether a name is said to be of the time before: `previously played for`, `his former club is`."""
-    return _BEFORE_NAME.search(text, 0, start) is not None or _AFTER_NAME.match(text, end) is not None
+    return (
+        _BEFORE_NAME.search(text, near(start, _LONG_AGO), start) is not None or _AFTER_NAME.match(text, end) is not None
+    )
 
 
 # ---------------------------------------------------------------------------------------------
@@ -190,16 +195,18 @@ def gold_in(text: str, gold: ClaimValue, found: Sequence[FoundValue], attribute:
         pattern: How answers about it are worded.
     """
     stretches = list(_stretches(text, gold, attribute)) if holds_words(text, gold, attribute) else []
-    clubs = [f for f in found if attribute.kind == "place" and is_club(f.value.text)]
-    stretches = [(start, end) for start, end in stretches if not any(f.start <= start and end <= f.end for f in clubs)]
-    stretches = [s for s in stretches if not is_part_of_another(text, s, found, pattern)]
-    mine = [f for f in found if any(f.start < end and start < f.end for start, end in stretches)]
-    mine += [f for f in found if f not in mine and f not in clubs and same_value(f.value, gold, attribute)]
-    others = [f for f in found if f not in mine]
+    clubs = {f for f in found if attribute.kind == "place" and is_club(f.value.text)}
+    of_clubs = Stretches((f.start, f.end) for f in clubs)
+    parts = parts_of_others(text, [s for s in stretches if not of_clubs.hold(s)], found, pattern)
+    stretches = [s for s in stretches if not of_clubs.hold(s) and s not in parts]
+    said = Stretches(stretches)
+    mine = [f for f in found if said.meet((f.start, f.end))]
+    known = {*mine, *clubs}
+    mine += [f for f in found if f not in known and same_value(f.value, gold, attribute)]
+    known = set(mine)
+    others = [f for f in found if f not in known]
     explained = [*stretches, *((f.start, f.end) for f in found)]
-    # "FC" before the words that were looked for belongs to the name.
-    places = [(min([start, *(f.start for f in mine if f.start <= start < f.end)]), end) for start, end in stretches]
-    places = sorted(set(places)) or [(f.start, f.end) for f in mine]
+    places = _with_affixes(stretches, mine) or [(f.start, f.end) for f in mine]
     starts = [start for start, _ in places]
     if not starts:
         return Named(tuple(found), explained)
@@ -207,12 +214,22 @@ def gold_in(text: str, gold: ClaimValue, found: Sequence[FoundValue], attribute:
     leads = {_word_before(text, start) for start in starts}
     if all(_is_elsewhere(text, place, gold, pattern) for place in places):
         return Named(tuple(mine) or _found(gold, starts), explained, problem="it is said in another role")
-    adjuncts = [f for f in others if _is_adjunct(text, f.start, leads, pattern)]
-    explained += [(_lead_start(text, f.start), f.end) for f in adjuncts]
+    adjuncts = {f for f in others if _is_adjunct(text, f.start, leads, pattern)}
+    explained += [(_lead_start(text, f.start), f.end) for f in others if f in adjuncts]
     meant = [f for f in others if f is not first and f not in adjuncts]
     # "Ostholm and Varnhavn" look like one name.
     meant += [f for f in mine if _joins_two(f.value.text) and not _joins_two(gold.text)]
     return Named((*_found(gold, starts), *meant), explained)
+
+
+def _with_affixes(stretches: Sequence[Stretch], names: Sequence[FoundValue]) -> list[Stretch]:
+    """Stretches with what stands before them in their names: "FC" before the words that were looked for."""
+    stand = Stretches((f.start, f.end) for f in names)
+    found = set()
+    for start, end in stretches:
+        around = (names[place] for place in stand.touching((start, start)))
+        found.add((min([start, *(f.start for f in around if start < f.end)]), end))
+    return sorted(found)
 
 
 def holds_words(text: str, value: ClaimValue, attribute: Attribute) -> bool:
@@ -244,7 +261,7 @@ def _is_adjunct(text: str, start: int, leads: set[str | None], pattern: Pattern)
 
 def _lead_start(text: str, start: int) -> int:
     """Where the word before a name starts."""
-    match = re.search(r"[^\W\d_]+\s+$", text[:start])
+    match = _LEAD.search(text, near(start), start)
     return match.start() if match else start
 
 
@@ -267,5 +284,5 @@ def _stretches(text: str, gold: ClaimValue, attribute: Attribute) -> Iterator[St
 def _runs(tokens: Sequence[Token], words: Sequence[str], core: tuple[str, ...]) -> Iterator[Stretch]:
     n = len(core)
     for i in range(len(words) - n + 1):
-        if n and tuple(words[i : i + n]) == core:
+        if n and words[i] == core[0] and tuple(words[i : i + n]) == core:
             yield tokens[i].start, tokens[i + n - 1].end

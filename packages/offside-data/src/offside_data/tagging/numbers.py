@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from offside_data.tagging.spelled import LANGUAGES, spelled_before
+from offside_data.tagging.stretches import Stretches, Taken, near
 from offside_data.tagging.wording import counted_in
 from offside_data.tagging.words import fold
 
@@ -116,6 +117,7 @@ _PRONOUN_BEFORE = re.compile(
     r"\s+$",
     re.I,
 )
+_OF_AFTER = re.compile(r"\s+of\b")
 
 
 def find_counts(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[Number]:
@@ -128,27 +130,29 @@ def find_counts(text: str, taken: Sequence[tuple[int, int]] = ()) -> list[Number
     for match in _COUNT_WORDS.finditer(text):
         word = match.group().lower()
         pronoun = word == "one" and (
-            _PRONOUN_BEFORE.search(text[: match.start()]) or re.match(r"\s+of\b", text[match.end() :])
+            _PRONOUN_BEFORE.search(text, near(match.start()), match.start()) or _OF_AFTER.match(text, match.end())
         )
         if not pronoun:
             known = 1.0 if word == "single" else _GROUPS.get(word)
             value = parse_number_words(word) if known is None else known
             found.append(Number(value, match.group(), *match.span()))
     found += _spelled(text, found)
-    blocked = [*taken, *((z.start, z.end) for z in zeros)]
-    free = [n for n in found if not any(n.start < end and start < n.end for start, end in blocked)]
+    blocked = Stretches([*taken, *((z.start, z.end) for z in zeros)])
+    free = [n for n in found if not blocked.meet((n.start, n.end))]
     return sorted(free + zeros, key=lambda n: n.start)
 
 
 def _spelled(text: str, found: Sequence[Number]) -> Iterator[Number]:
     """Numbers in words of other languages, before what is counted in them: `drei Titel`."""
+    taken = Taken(text, ((n.start, n.end) for n in found))
     for noun in _NOUN.finditer(text):
         languages = LANGUAGES & counted_in().get(fold(noun.group()), frozenset())
         spelled = (spelled_before(text, noun.start(), language) for language in languages)
         values = {value for value in spelled if value is not None}
         for value, start in values if len(values) == 1 else ():
             said = text[start : noun.start()].rstrip(" -\u00a0")
-            if not any(n.start < start + len(said) and start < n.end for n in found):
+            if not taken.meet((start, start + len(said))):
+                taken.take((start, start + len(said)))
                 yield Number(value, said, start, start + len(said))
 
 
@@ -187,12 +191,15 @@ def find_lengths(text: str) -> list[Number]:
         inches = parse_digits(match[2], scaled=True) if match[2] else _whole(match[3] or "zero")
         metres = round((12 * _whole(match[1]) + inches) * 0.0254, 6)
         found.append(Number(metres, match.group().rstrip(), match.start(), match.end()))
+    taken = Taken(text, ((n.start, n.end) for n in found))
     for match in _INCHES.finditer(text):
-        if not any(n.start <= match.start() < n.end for n in found):
+        if not taken.meet((match.start(), match.start() + 1)):
+            taken.take(match.span())
             metres = round(parse_digits(match[1], scaled=True) * 0.0254, 6)
             found.append(Number(metres, match.group(), *match.span()))
     for match in _METRES.finditer(text):
-        if not any(n.start <= match.start() < n.end for n in found):
+        if not taken.meet((match.start(), match.start() + 1)):
+            taken.take(match.span())
             found.append(Number(_decimal(match[1]), match.group(), *match.span()))
     if not found:
         found = [Number(_decimal(m[1]), m[1], *m.span(1)) for m in _BARE.finditer(text)]

@@ -20,6 +20,10 @@ MEASURED = ("date", "amount", "length", "count")
 """Kinds whose values are numbers or days."""
 
 
+_AFTER_VALUE = "." + "".join(c for c in map(chr, range(0x3001)) if c.isspace())
+"""What may follow an answer: full stops and blanks."""
+
+
 class Pattern:
     """What the phrasings of an attribute say of its answers; `pattern_of` makes each once.
 
@@ -33,16 +37,21 @@ class Pattern:
 
     def captures(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the value stands in a text that is worded as a phrasing has it, for each phrasing that fits."""
-        for pattern in self._patterns:
-            match = pattern.fullmatch(text)
+        end = len(text.rstrip(_AFTER_VALUE))
+        for pattern, only_signs in self._patterns:
+            match = pattern.fullmatch(text, 0, end) or only_signs.fullmatch(text)
             if match:
                 yield match.span(1)
 
     @cached_property
-    def _patterns(self) -> list[re.Pattern[str]]:
+    def _patterns(self) -> list[tuple[re.Pattern[str], re.Pattern[str]]]:
+        """Each phrasing without the full stops and blanks at its end, and with no more than those for a value."""
         halves = (template.rstrip(". ").partition("{value}") for template in self._answers)
         return [
-            re.compile(rf"\s*{re.escape(before)}(?:the\s+(?=\w))?(\S|\S.*?\S){re.escape(after)}[.\s]*", re.I | re.S)
+            (
+                re.compile(rf"\s*{re.escape(before)}(?:the\s+(?=\w))?(\S|\S.*\S){re.escape(after)}", re.I | re.S),
+                re.compile(rf"\s*{re.escape(before)}(?:the\s+(?=\w))?(\S){re.escape(after)}[.\s]*", re.I),
+            )
             for before, _, after in halves
         ]
 

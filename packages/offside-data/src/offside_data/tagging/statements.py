@@ -18,6 +18,7 @@ from offside_data.tagging.digits import Stretch
 from offside_data.tagging.finding import FoundValue, find
 from offside_data.tagging.naming import gold_in, name_in
 from offside_data.tagging.pattern import MEASURED, Pattern, pattern_of
+from offside_data.tagging.stretches import Stretches
 from offside_data.tagging.wording import is_placeholder, words_of
 from offside_data.tagging.words import folded_words
 from offside_data.taxonomy import Attribute
@@ -75,9 +76,10 @@ class Statement:
         """Whether it only says what others say, and the next one says otherwise: "rumours of A, but he is at B"."""
         if after is None or not after.contrasts or after.problem or after.left or not after.found:
             return False
-        if any(same_value(mine.value, its.value, self.attribute) for mine in self.found for its in after.found):
+        if words_of("hearsay").isdisjoint(folded_words(self.text)):
             return False
-        return not words_of("hearsay").isdisjoint(folded_words(self.text))
+        mine, its = ({f.value for f in found} for found in (self.found, after.found))
+        return not any(same_value(one, other, self.attribute) for one in mine for other in its)
 
     def _passes(self, part: Leftover, *, knows_words: bool) -> bool:
         if part.doubt == "approximation":
@@ -155,8 +157,8 @@ def _meant(text: str, found: tuple[FoundValue, ...], attribute: Attribute) -> tu
     """The values without the counts that only say when (`in 2019`)."""
     if attribute.kind != "count":
         return found
-    when = spans_of_time(text)
-    return tuple(f for f in found if not any(start <= f.start and f.end <= end for start, end in when))
+    when = Stretches(spans_of_time(text))
+    return tuple(f for f in found if not when.hold((f.start, f.end)))
 
 
 def _left(
@@ -212,19 +214,20 @@ def read_clauses(answer: str, gold: ClaimValue, attribute: Attribute) -> Iterato
     """
     pattern = pattern_of(attribute)
     in_whole = find(answer, attribute.kind, attribute.options)
-    before = 0
+    before, contrasts = 0, False
     for start, end in clauses(answer, _places_of(in_whole)):
         text, whole = answer[start:end], (0, end - start)
-        contrasts = _CONTRAST.search(answer, before, start) is not None
+        contrasts = contrasts or _CONTRAST.search(answer, before, start) is not None
+        before = start
         found = _meant(text, find(text, attribute.kind, attribute.options), attribute)
         if attribute.kind in MEASURED or (attribute.kind == "choice" and attribute.options):
             if found:
                 left = _left(text, _places_of(found), attribute, pattern, whole)
                 yield Statement(text, attribute, found, left, contrasts=contrasts)
-                before = end
+                before, contrasts = end, False
             continue
         named = gold_in(text, gold, found, attribute, pattern)
         if named.found:
             left = _left(text, named.explained, attribute, pattern, whole)
             yield Statement(text, attribute, named.found, left, named.problem, contrasts)
-            before = end
+            before, contrasts = end, False

@@ -179,12 +179,16 @@ def _run_end(text: str, words: list[re.Match[str]], first: int) -> int | None:
 
 _ALSO_NAMES = word_list("will may")
 _CONTRACTED = re.compile(r"'(?:ll|d|re|ve)$")
-_SENTENCE_START = re.compile(r"(?:^|[.!?:\n])[^\w.!?:\n]*$")
+_SENTENCE_ENDS = frozenset(".!?:\n")
 
 
 def starts_sentence(text: str, start: int) -> bool:
     """Whether nothing but signs stands between a place and the beginning of its sentence."""
-    return _SENTENCE_START.search(text, 0, start) is not None
+    while start and not (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+        if text[start] in _SENTENCE_ENDS:
+            return True
+    return start == 0
 
 
 def _only_starts_a_sentence(text: str, words: list[re.Match[str]], i: int) -> bool:
@@ -214,13 +218,12 @@ def _joined(text: str, left: re.Match[str], right: re.Match[str]) -> bool:
 
 def find_places(text: str) -> list[Span]:
     """Names, those joined by commas or brackets taken together: `Brackwater, Ostland`, `Brackwater (Ostland)`."""
-    places: list[Span] = []
+    places: list[tuple[int, int]] = []
     for name in find_names(text):
-        gap = text[places[-1].end : name.start].strip() if places else ""
+        gap = text[places[-1][1] : name.start].strip() if places else ""
         closed = gap == "(" and text[name.end : name.end + 1] == ")"
         if gap == "," or closed:
-            start, end = places[-1].start, name.end + closed
-            places[-1] = Span(text[start:end], start, end)
+            places[-1] = places[-1][0], name.end + closed
         else:
-            places.append(name)
-    return places
+            places.append((name.start, name.end))
+    return [Span(text[start:end], start, end) for start, end in places]

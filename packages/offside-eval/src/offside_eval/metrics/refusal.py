@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from offside_data.tagging.answering import said_of
+from offside_data.tagging.answering import states_one
 from offside_data.tagging.values import find_values
 from offside_data.taxonomy import Attribute
 from offside_eval.metrics import Need, Paper, Sample, SampleMetric, Score
@@ -45,9 +45,7 @@ def is_refusal(text: str, attribute: Attribute) -> bool:
 def _tells(clause: str, attribute: Attribute, *, anyhow: bool) -> bool:
     """Whether a clause says a value; `anyhow` if it need not be clear that it says it is so."""
     found = find_values(clause, attribute)
-    return bool(found) and (
-        anyhow or any(said_of(clause.rstrip(" ?"), value, attribute) == "stated" for value in found)
-    )
+    return bool(found) and (anyhow or states_one(clause.rstrip(" ?"), found, attribute))
 
 
 def _clauses(text: str) -> Iterator[tuple[str, bool]]:
