@@ -29,7 +29,16 @@ Row = dict[str, Any]
 @pytest.fixture(scope="module")
 def story(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("story")
-    command = [sys.executable, str(root / "tools/demo.py"), "--size", "full", "--method", "grad_ascent", "--out", str(out)]
+    command = [
+        sys.executable,
+        str(root / "tools/demo.py"),
+        "--size",
+        "full",
+        "--method",
+        "grad_ascent",
+        "--out",
+        str(out),
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

@@ -90,7 +90,7 @@ def stages_of(name: str, folder: Path, seed: int, methods: Sequence[str] = ()) -
     for stage in Study(plan, folder, folder, list(SETTINGS)).stages():
         if stage.group == "learn":
             stage = replace(stage, command=(*stage.command, *seeded))
-        first = not stage.needs  # What everything else waits for has both cores.
+        first = not stage.needs  # Everything else waits for it.
         stages.append(replace(stage, needs=("league", "tiny"), alone=True) if first else stage)
     return stages
 

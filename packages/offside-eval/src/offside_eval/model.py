@@ -18,6 +18,7 @@ class Shelf:
     def __init__(self) -> None:
         self._model: Any = None
         self._base: str | None = None
+        self._below: dict[str, Any] = {}  # The weights under a folded adapter.
 
     def load(self, target: TargetModel) -> Any:
         """A model, in eval mode; the one before must not be used any more.
@@ -25,16 +26,18 @@ class Shelf:
         Raises:
             ModelError: If its folder can't be loaded.
         """
+        from offside_data.vlm.folding import fold, unfold
         from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter, load_model, swap_adapter
 
         folder = Path(target.path)
         base = str(Path(base_of_adapter(folder)).resolve()) if (folder / ADAPTER_CONFIG).is_file() else None
         if base is not None and base == self._base:
+            unfold(self._model, self._below)
             swap_adapter(self._model, folder)
         else:
             self._model = None  # Two at once may not fit into memory.
             self._model = load_model(target.path, device=target.device, dtype=target.dtype)
-        self._base = base
+        self._base, self._below = base, fold(self._model)
         return self._model
 
 

@@ -48,7 +48,7 @@ class Stage:
         command: As typed, in the folder of all stages.
         out: What it makes, relative to that folder; null if it only prints.
         needs: Stages that must be finished before.
-        alone: It has the cores to itself: nothing else can run yet.
+        alone: It has the machine to itself: nothing else can run yet.
         resumes: Whether the command itself goes on with what an interrupted one left in `out`, and recognises what
             is finished. Others are started with `--force` if `out` is there.
     """
@@ -113,7 +113,7 @@ def check_command(command: Sequence[str]) -> None:
         raise UsageError(f"`{typed}` only prints its help.") from error
 
 
-def run_command(command: tuple[str, ...], folder: str, log: str, threads: int) -> Outcome:
+def run_command(command: tuple[str, ...], folder: str, log: str) -> Outcome:
     """Run one console command in this process; what it says on stderr goes into the file `log`."""
     import click
 
@@ -121,7 +121,7 @@ def run_command(command: tuple[str, ...], folder: str, log: str, threads: int) -
     if command[0] != "offside-data":
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(1)  # Cores are used by stages side by side; small models gain nothing from more threads.
     run = program(command[0])
     stdout = io.StringIO()
     started = time.monotonic()
@@ -297,8 +297,7 @@ class StageRunner:
         command = self._command(stage)
         self.say(f"  $ {shlex.join(command)}")
         log = str((self.records / f"{stage.name}.log").resolve())
-        threads = self.workers if stage.alone else 1
-        return pool.submit(run_command, command, str(self.folder.resolve()), log, threads)
+        return pool.submit(run_command, command, str(self.folder.resolve()), log)
 
     def _close(self, stage: Stage, outcome: Outcome) -> None:
         if outcome.exit_code:
