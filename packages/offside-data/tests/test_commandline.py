@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import signal
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,10 +108,42 @@ def test_wrong_usage_exits_2_and_failed_work_1(group: click.Group) -> None:
 
 
 def test_an_interruption_says_how_to_go_on(group: click.Group) -> None:
-    done = CliRunner().invoke(group, ["say-hello", "long"])
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        done = CliRunner().invoke(group, ["say-hello", "long"])
+    finally:
+        signal.signal(signal.SIGINT, before)  # A program that is leaving hears no second one.
     assert (done.exit_code, done.stdout) == (1, "")
     assert "Run the same command again" in done.stderr
     assert "Aborted" not in done.stderr
+
+
+def test_a_second_interruption_ends_in_no_traceback(tmp_path: Path) -> None:
+    """It comes while the program is leaving: threads are joined, what torch holds is given back."""
+    (tmp_path / "verbs").mkdir()
+    (tmp_path / "verbs" / "__init__.py").write_text("")
+    (tmp_path / "verbs" / "wait.py").write_text(
+        "import click, time\n@click.command()\ndef command():\n    print('at work', flush=True)\n    time.sleep(60)\n"
+    )
+    code = (
+        "import atexit, signal, time\nfrom offside_data.commandline import command_group\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\natexit.register(time.sleep, 3)\n"
+        "command_group('verbs', 'offside-data', 'A program.')(['wait'])"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    ) as program:  # fmt: skip
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert program.stdout.readline() == "at work\n"
+        program.send_signal(signal.SIGINT)
+        told = [program.stderr.readline() for _ in range(2)]
+        program.send_signal(signal.SIGINT)
+        rest = program.stderr.read()
+    assert told[1].startswith("Interrupted.")
+    assert (program.returncode, rest) == (1, "")
 
 
 def test_an_option_given_twice_is_refused(group: click.Group) -> None:

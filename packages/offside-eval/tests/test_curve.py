@@ -169,6 +169,9 @@ def test_mistakes_are_named(
     (tmp_path / "theirs" / "curve.json").write_text("[1, 2]")
     with pytest.raises(OutputExistsError, match="nothing that we wrote"):
         curve(run, small_data, tmp_path / "theirs")
+    (tmp_path / "theirs" / "curve.json").write_text('{"schema": 1, "setti')
+    with pytest.raises(OutputExistsError, match=r"no valid JSON\. If an evaluation of a curve wrote it, delete"):
+        curve(run, small_data, tmp_path / "theirs")
     (tmp_path / "theirs" / "curve.json").write_text('{"points": 1}')
     with pytest.raises(ResultsError, match="not a list of points"):
         load_all([tmp_path / "theirs"])

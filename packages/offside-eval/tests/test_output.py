@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -109,3 +110,18 @@ def test_files_of_others_that_are_called_like_ours_stay(meta: EvaluationMeta, tm
         with pytest.raises(OutputExistsError, match="nothing in it is ours"):
             OutputFolder(tmp_path, meta, force=force)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+def test_an_interrupted_replacement_goes_on(meta: EvaluationMeta, tmp_path: Path) -> None:
+    """A study whose plan has changed replaces what it had with `--force`, and is killed meanwhile."""
+    changed = replace(meta, setting="selective")
+    OutputFolder(tmp_path / "out", meta).begin()
+    OutputFolder(tmp_path / "out", changed, force=True).begin()
+    batch = tmp_path / "out" / PROGRESS / "answering-000000.json"
+    batch.write_text("[]")
+    (tmp_path / "out" / "results.json").write_text(json.dumps(meta.to_json()))  # Killed before it was taken away.
+    OutputFolder(tmp_path / "out", changed, force=True).begin()
+    assert batch.exists()
+    assert not (tmp_path / "out" / "results.json").exists()
+    OutputFolder(tmp_path / "out", meta, force=True).begin()
+    assert not batch.exists()

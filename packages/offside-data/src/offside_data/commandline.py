@@ -17,7 +17,9 @@ import importlib.util
 import json
 import os
 import pkgutil
+import signal
 import textwrap
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -94,6 +96,7 @@ class _LazyGroup(click.Group):
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
+            _hear_no_more()
             click.echo(f"\n{_INTERRUPTED}", err=True)
             ctx.exit(OffsideError.exit_code)
         except OSError as error:
@@ -102,6 +105,12 @@ class _LazyGroup(click.Group):
             place = f"{error.filename}: " if error.filename else ""
             click.echo(f"error: {place}{os.strerror(error.errno)}. {_OF_THE_MACHINE[error.errno]}", err=True)
             ctx.exit(OffsideError.exit_code)
+
+
+def _hear_no_more() -> None:
+    """Leave in peace: a second Ctrl-C would end in a traceback what has been interrupted already."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _require_once(command: click.Command, parent: click.Context, name: str | None, words: Sequence[str]) -> None:

@@ -74,7 +74,11 @@ def _require_ours(out: Path) -> None:
         try:
             there = json.loads((out / CURVE).read_text(encoding="utf-8"))
         except ValueError:
-            there = {}
+            raise OutputExistsError(
+                f"{out / CURVE} can't be read: it is no valid JSON. If an evaluation of a curve wrote it, delete that "
+                "file and start this command again: what is finished beside it is used. Else choose another output "
+                "folder."
+            ) from None
         if not isinstance(there, dict) or not {"schema", "setting", "points"} <= there.keys():
             raise OutputExistsError(f"{out / CURVE} is nothing that we wrote. Choose another output folder.")
     if (out / META).exists():

@@ -42,7 +42,8 @@ class OutputFolder:
         folder: The folder.
         meta: What `results.json` will hold: two evaluations are the same when these are equal, but
             for where the model lies.
-        force: Replace an evaluation that it holds; other files in it stay.
+        force: Replace an evaluation that it holds; other files in it stay. What an interrupted one of the very same
+            kind has asked already is used.
 
     Raises:
         OutputExistsError: If it holds something else, or with `force` no evaluation.
@@ -55,7 +56,7 @@ class OutputFolder:
         self._force = force
         if force:
             self._require_ours()
-        self._state = "free" if force else self._look()
+        self._state = self._look_to_replace() if force else self._look()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -96,9 +97,9 @@ class OutputFolder:
         """Take the folder. Called when nothing about the input can be wrong any more."""
         if self._state == "interrupted":
             log(f"{self.folder}: going on with an interrupted evaluation.")
-            return
-        self._drop_progress()  # Batches of nobody, e.g. of an evaluation that was killed while it cleared up.
-        write_json(self._progress / _IDENTITY, self._meta.to_json())  # First: else a kill leaves a folder of nobody.
+        else:
+            self._drop_progress()  # Batches of nobody, e.g. of an evaluation that was killed while it cleared up.
+            write_json(self._progress / _IDENTITY, self._meta.to_json())  # First: a kill leaves no folder of nobody.
         if self._force:
             for name in _OURS:
                 (self.folder / name).unlink(missing_ok=True)
@@ -152,6 +153,12 @@ class OutputFolder:
         if there and not (there == [PROGRESS] and self._is_ours()):  # Else it was killed before it had begun.
             raise not_ours(self.folder, there, "an evaluation")
         return "free"
+
+    def _look_to_replace(self) -> str:
+        """As `_look`, where whatever is finished goes: an attempt to replace it may have been interrupted."""
+        begun = _read(self._progress / _IDENTITY)
+        same = begun is not None and not differences(_identity(begun), _identity(self._meta.to_json()))
+        return "interrupted" if same else "free"
 
     def _require_same(self, before: dict[str, Any], what: str) -> None:
         differing = differences(_identity(before), _identity(self._meta.to_json()))

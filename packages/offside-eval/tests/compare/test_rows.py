@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from offside_eval.compare import compare
+from offside_eval.compare.show import text
 from offside_eval.results import Results
 
 Make = Callable[..., Results]
@@ -70,6 +71,20 @@ def test_only_one_subject_gives_numbers_without_intervals(make_results: Make) ->
         make_results("retain", role="retain_only", rates=ALL | {"forget/private": 0.0}, subjects=1),
         make_results("a", role="unlearned", method="npo", rates=ALL | {"forget/private": 0.0}, subjects=1),
     ]
-    interval = compare(results).settings["complete"].rows[0].figure("forgetting").interval
+    comparison = compare(results)
+    setting = comparison.settings["complete"]
+    interval = setting.rows[0].figure("forgetting").interval
     assert interval is not None
     assert (interval.value, interval.low, interval.high) == (1.0, None, None)
+    assert text(setting.rows[0].figure("forgetting")) == "1.00 no interval"
+    assert any(note.startswith("One subject only is to be forgotten") for note in comparison.notes)
+
+
+def test_under_six_subjects_a_note_says_that_nothing_is_decided(make_results: Make) -> None:
+    def notes(subjects: int) -> list[str]:
+        made = [make_results(f"vanilla-{subjects}", role="vanilla", rates=ALL, subjects=subjects)]
+        made.append(make_results(f"a-{subjects}", role="unlearned", method="npo", rates=ALL, subjects=subjects))
+        return [note for note in compare(made).notes if "to be forgotten" in note]
+
+    assert notes(5)[0].startswith("5 subjects only are to be forgotten: under 6 nothing is decided")
+    assert notes(6) == []

@@ -168,6 +168,8 @@ def test_between_a_sound_point_and_a_wreck_the_numbers_decide(controls: list[Res
     (candidate,) = setting.candidates
     kept = {level: candidate.row(level) for level in (0.5, 0.55, 0.74, 0.75, 0.9)}
     assert [level for level, row in kept.items() if row.collapsed] == [0.75, 0.9]
+    assert level_rows(setting, 0.5)[1][0][0] == "npo\nthese weights only"
+    assert level_rows(setting, 0.9)[1][0][0] == "npo\ncollapsed, these weights only"
     assert kept[0.55].quantity("keeping/multimodal/retain").value == pytest.approx(0.6)
     # Just before the wreck next to nothing is left, and the interval says so as soon as it can.
     assert kept[0.74].figure("keeping/multimodal/retain").value == pytest.approx(0.03)
@@ -350,6 +352,7 @@ def test_one_seed_that_collapsed_is_told_as_one(controls: list[Results], make_cu
     assert row.wrecks == ("sha256:npo-1-40",)
     assert remark(row) == "1 of 3 seeds collapsed, at forgetting 0.95, 3 seeds"
     assert terminal_rows(setting)[1][0][0].startswith("npo\n1 of 3 seeds collapsed")
+    assert level_rows(setting, 0.95)[1][0][0] == "npo\n1 of 3 seeds collapsed, 3 seeds"
     assert not row.is_wreck, "the answers shown for the row are those of seed 0"
     assert headline(comparison, []).leaders[0].collapsed == ["npo (1 of 3 seeds)"]
     assert row.to_dict()["collapsed_models"] == ["sha256:npo-1-40"]

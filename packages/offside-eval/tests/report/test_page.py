@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 from offside_eval.compare import Comparison, Figure
 from offside_eval.report import charts, interactive
@@ -63,3 +65,15 @@ def test_collapsed_models_come_last_and_twins_have_their_own_table(comparison: C
     assert "remembered" not in [
         c.key for c in SettingView(comparison.settings["visual-rumor"], comparison.metric).columns
     ]
+
+
+def test_tables_can_be_reached_and_understood_without_a_mouse(report: Path) -> None:
+    """What scrolls sideways takes the focus and has a name; what stands in tooltips stands below the table, too."""
+    page = (report / "report.html").read_text(encoding="utf-8").split("<script")[0]
+    scrolling = re.findall(r'<div class="scroll"([^>]*)>', page)
+    assert len(scrolling) > 5
+    assert all('tabindex="0"' in said and re.search(r'aria-label="[^"]{5,}"', said) for said in scrolling)
+    assert not re.search(r"<th [^>]*tabindex", page)
+    for help_text in re.findall(r'class="main">\s*<thead>.*?</thead>', page, re.DOTALL):
+        for said in re.findall(r'title="([^"]+)"', help_text):
+            assert f"<dd>{said.removesuffix('.')}." in page

@@ -260,6 +260,7 @@ class StageRunner:
         """Stages to be run, and names of those that are finished."""
         waiting: list[Stage] = []
         finished: set[str] = set()
+        replaced: list[str] = []
         for stage in self.stages:
             done = self._finished(stage)
             if done is not None and set(stage.needs) <= finished:
@@ -268,6 +269,10 @@ class StageRunner:
                 self.seconds[stage.name] = float(done["seconds"])
             else:
                 waiting.append(stage)
+                replaced += [stage.name] if self._record(stage) is not None and self._is_there(stage) else []
+        if replaced:
+            why = "as asked" if self.fresh else "since what they do or need has changed"
+            self.say(f"  {len(replaced)} stages were finished before and are made anew, {why}: {', '.join(replaced)}.")
         if self.reused:
             self.say(f"  {len(self.reused)} of {len(self.stages)} stages were finished before and are reused.")
         return waiting, finished

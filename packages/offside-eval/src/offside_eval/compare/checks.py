@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from offside_data.errors import UsageError
 from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, name_of
-from offside_eval.results import Results
+from offside_eval.results import Results, counted
+from offside_eval.statistics import MIN_SUBJECTS
 
 
 class MismatchError(UsageError):
@@ -83,12 +84,29 @@ def notes_on(results: Sequence[Results], models: ModelSet) -> list[str]:
                     f"{name_of(r)}: unlearned on other records ({own[:19]}…) than this evaluation "
                     f"asks to be forgotten ({r.forget_digest[:19]}…)."
                 )
+    notes += _few_subjects(results)
     notes += _doses(models)
     for key in ("generation", "dtype", "image_backend", "suite", "limit", "limit_kept"):
         seen = {str(r.meta.to_json().get(key)) for r in results}
         if len(seen) > 1:
             notes.append(f"The evaluations differ in {key}: {'; '.join(sorted(seen))}.")
     return notes
+
+
+def _few_subjects(results: Sequence[Results]) -> list[str]:
+    """How little can be told where next to nobody is to be forgotten."""
+    subjects: set[str] = set()
+    for r in results:
+        asked = counted(r.samples)
+        subjects.update(asked.filter(asked["slice"] == "forget")["subject_id"].drop_nulls())
+    if len(subjects) == 1:
+        return ["One subject only is to be forgotten: its numbers have no interval and say nothing about another."]
+    if 0 < len(subjects) < MIN_SUBJECTS:
+        return [
+            f"{len(subjects)} subjects only are to be forgotten: under {MIN_SUBJECTS} nothing is decided, and what is "
+            "ahead may be so by chance."
+        ]
+    return []
 
 
 def _doses(models: ModelSet) -> list[str]:

@@ -115,10 +115,12 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def interval(figure: Figure, digits: int = 2) -> str:
-    """`[0.62, 0.87]`, or nothing where there is no interval."""
+    """`[0.62, 0.87]`; `no interval` beside a number that has none, and nothing where there is no number."""
     i = figure.interval
-    if i is None or (i.low is None and i.high is None):
+    if i is None:
         return ""
+    if i.low is None and i.high is None:
+        return "no interval"
     return f"[{number(i.low, digits)}, {number(i.high, digits)}]"
 
 
@@ -164,7 +166,8 @@ def remark(row: ModelRow, collapsed: bool = True) -> str:
 def level_rows(setting: SettingComparison, level: float) -> tuple[list[str], list[list[str]]]:
     """Heading and cells of what methods keep at a level of forgetting; one that doesn't get there says how far it got.
 
-    Best first, by what they keep. What comes back is that of a model that had forgotten as much, or somewhat more.
+    Best first, by what they keep; one that has collapsed there says so. What comes back is that of a model that had
+    forgotten as much, or somewhat more.
     """
     found = [(c, c.at(level)) for c in setting.candidates]
     keys = dict.fromkeys(key for _, numbers in found for key in numbers or {} if key.startswith(PREFIX))
@@ -180,10 +183,12 @@ def level_rows(setting: SettingComparison, level: float) -> tuple[list[str], lis
         if numbers is None:
             cells.append([f"{candidate.label}\n{_how_far(candidate.reached)}", *[NONE] * (len(columns) + 1)])
             continue
-        seeds = f"{len(candidate.seeds)} seeds" if len(candidate.seeds) > 1 else "these weights only"
+        row = candidate.row(level)
+        seeds = f"{len(row.seeds)} seeds" if len(row.seeds) > 1 else "these weights only"
+        said = ", ".join(filter(None, (how_collapsed(row), seeds)))
         figures = [numbers[key].figure() if key in numbers else None for key in columns]
         texts = [NONE if f is None else f"{number(f.value)}\n{interval(f)}".strip() for f in figures]
-        cells.append([f"{candidate.label}\n{seeds}", *texts, _back(candidate, level)])
+        cells.append([f"{candidate.label}\n{said}", *texts, _back(candidate, level)])
     titles = ["keeping", *(in_words(key) for key in keys), "specific", "comes back"]
     if all(line[-1] == NONE for line in cells):
         titles, cells = titles[:-1], [line[:-1] for line in cells]

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from offside_eval.compare.show import number
+from offside_eval.compare import Figure
+from offside_eval.compare.show import text
 from offside_eval.report.charts import CurvePanel, Point, Scatter, Trade, TwinRow
 from offside_eval.report.labels import place_labels
 from offside_eval.statistics import Interval
@@ -32,8 +33,7 @@ def _bars(intervals: Sequence[Interval], color: str, width: float = 1.4) -> dict
 
 
 def _said(i: Interval) -> str:
-    bounds = "" if i.low is None and i.high is None else f" [{number(i.low)}, {number(i.high)}]"
-    return f"{number(i.value)}{bounds}"
+    return text(Figure(i))
 
 
 def _axis(title: str, **more: Any) -> dict[str, Any]:

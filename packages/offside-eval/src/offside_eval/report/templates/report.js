@@ -21,6 +21,14 @@
   for (const place of document.querySelectorAll("[data-chart]")) follow.observe(place);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
+  // Paper can't be opened: everything is printed, and then as it was.
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    closed.forEach((details) => (details.open = true));
+  });
+  addEventListener("afterprint", () => closed.forEach((details) => (details.open = false)));
+
   const buttons = document.querySelectorAll(".filters button");
   for (const button of buttons) {
     button.addEventListener("click", () => {
