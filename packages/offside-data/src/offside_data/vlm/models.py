@@ -12,7 +12,6 @@ from transformers import AutoModelForImageTextToText
 
 from offside_data.errors import ModelError, UsageError
 from offside_data.parsing import parse_json
-from offside_data.vlm.patches import project_patches
 from offside_data.vlm.processors import local_options
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -130,7 +129,6 @@ def _load_plain(where: str, *, dtype: str) -> Any:
             f"({missing[0]}, ...): they would be random. The files are incomplete or belong to another "
             "architecture; copy them again."
         )
-    project_patches(model)
     return model
 
 
