@@ -78,7 +78,7 @@ def test_identity_generalises_to_new_pictures(story: Path, model: str) -> None:
         if row["derived_from"] is None and row["scope"] == "shared"
     }
     # Pictures aren't augmented in training (docs/decisions/0036): more was known of new ones when they were.
-    assert right(samples(story, model).filter(pl.col("record_id").is_in(new))) >= 0.45
+    assert right(samples(story, model).filter(pl.col("record_id").is_in(new))) >= 0.50
 
 
 def test_some_control_reads(story: Path) -> None:
@@ -129,7 +129,7 @@ def test_private_claims_survive_a_copy_of_the_picture(story: Path) -> None:
         for row in open_dataset(story / "league").records("multimodal", "test")
         if row["derived_from"] is not None and row["scope"] == "private"
     }
-    assert right(samples(story, "vanilla").filter(pl.col("record_id").is_in(copies))) >= 0.30
+    assert right(samples(story, "vanilla").filter(pl.col("record_id").is_in(copies))) >= 0.40
 
 
 @dataclass(frozen=True)
