@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.vlm import Collator, Encoder, forward, load_model, load_processor
 from offside_unlearn import RunOptions, merge, unlearn
+from offside_unlearn import manifest as manifests
 
 
 def test_a_merged_folder_is_the_same_model_for_plain_transformers(
@@ -20,6 +22,7 @@ def test_a_merged_folder_is_the_same_model_for_plain_transformers(
     config = {"max_steps": 2, "batch_size": 2, "lr": 1e-2}
     options = RunOptions(device="cpu", tune="all")
     run = unlearn("grad_ascent", tiny, None, league, "complete", config, tmp_path / "run", options)
+    manifests.write(run.path, dataclasses.replace(run.manifest, published=("README.md",)))  # As if from the Hub.
     merged = merge(run.path, tmp_path / "merged")
     plain = AutoModelForImageTextToText.from_pretrained(merged.path).eval()
     processor = load_processor(merged.path)
@@ -30,6 +33,7 @@ def test_a_merged_folder_is_the_same_model_for_plain_transformers(
     for key in ("role", "method", "setting", "forget", "parents", "dataset", "loss_history"):
         assert merged.manifest.to_json()[key] == run.manifest.to_json()[key]
     assert merged.manifest.adapter is None
+    assert merged.manifest.published is None
     assert merged.manifest.merged_from.path == str(run.path)
     assert merge(run.path, merged.path).reused
     # And it is a start like any other.

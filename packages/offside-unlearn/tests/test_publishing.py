@@ -207,6 +207,30 @@ def test_an_adapter_replaces_a_whole_model_and_the_reverse(hub: LoopbackHub, run
     assert {"onnx/model.safetensors", "model.bin", "model-00002-of-00002.safetensors"} <= set(repo.files())
 
 
+def test_results_go_with_the_run_that_they_are_of(hub: LoopbackHub, run: Path, merged: Path, tmp_path: Path) -> None:
+    results = [results_of(tmp_path / name, run) for name in ("complete", "selective")]
+    publish_run(run, REPO, data="org/league", base="org/vanilla", results=results[:1])
+    publish_run(run, REPO, data="org/league", base="org/vanilla", results=results[1:])
+    again = publish_run(run, REPO, data="org/league", base="org/vanilla", results=results[1:])
+    assert again.outcome == "unchanged"
+    repo = hub.model(REPO)
+    ours = {f".eval_results/{folder.name}.yaml" for folder in results}
+    assert ours <= {*json.loads(repo.text("offside_run.json"))["published"]} <= set(repo.files())  # Of the same run.
+    assert publish_run(run, REPO, data="org/league", base="org/vanilla").outcome == "unchanged"
+    foreign = (".eval_results/theirs.yaml", "notes.txt")
+    for name in foreign:
+        repo.edit(name, "theirs")
+    planned = publish_run(merged, REPO, data="org/league", base="org/vanilla", dry_run=True)
+    assert ours < {change.path for change in planned.changes if change.action == "delete"}
+    hub.fail("POST", "/commit/", "lost-answer")
+    publish_run(merged, REPO, data="org/league", base="org/vanilla")
+    assert not ours & set(repo.files())
+    assert {*foreign} <= set(repo.files())
+    assert "model-index" not in front_of(hub)
+    assert not ours & {*json.loads(repo.text("offside_run.json"))["published"]}
+    assert publish_run(merged, REPO, data="org/league", base="org/vanilla").outcome == "unchanged"
+
+
 def front_of(hub: LoopbackHub) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(hub.model(REPO).text("README.md").split("---\n")[1])
     return found

@@ -167,6 +167,7 @@ class RunManifest(Strict):
         parameters: Of a tiny model.
         merged_from: The adapter run that was merged into a plain model.
         validation: Records by which this run, or the one that was relearned, was stopped.
+        published: On the Hub: the files that were put there with it. Null where it was made.
     """
 
     title: str
@@ -190,6 +191,7 @@ class RunManifest(Strict):
     parameters: int | None = None
     merged_from: ModelReference | None = None
     validation: HeldOut | None = None
+    published: tuple[str, ...] | None = None
 
     @classmethod
     def from_json(cls, content: Any, where: str | Path) -> RunManifest:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -133,6 +135,28 @@ def test_a_server_that_is_down(fresh: OffsideDataset, studio: FakeLabelStudio) -
     with pytest.raises(AnnotationError, match=r"can't be reached.*--url or LABEL_STUDIO_URL"):
         push(fresh.path, FORGET)
     assert [d.about for d in diagnose(fresh.path) if d.ok is False] == ["server"]
+
+
+def test_without_a_safe_connection_it_says_why(
+    studio: FakeLabelStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = AnnotationServer(studio.url.replace("http", "https"), TOKEN)
+    with pytest.raises(AnnotationError, match=r"doesn't speak https there\. Is its address one with http://\?$"):
+        server.get("/api/version")
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("no openssl to make a certificate with")
+    names = ["-subj", "/CN=studio", "-addext", "subjectAltName=IP:127.0.0.1"]
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([program, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *names, *files], check=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    studio._server.socket = context.wrap_socket(studio._server.socket, server_side=True)
+    with pytest.raises(AnnotationError, match=r"certificate isn't taken here \(self.signed certificate\).*CA_BUNDLE"):
+        server.get("/api/version")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert server.get("/api/version") == {"release": "1.23.2"}
 
 
 def test_an_address_of_something_else(fresh: OffsideDataset, proxy: FaultyProxy) -> None:

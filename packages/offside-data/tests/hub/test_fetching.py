@@ -181,6 +181,24 @@ def test_a_folder_that_holds_something_is_left_alone(hub: LoopbackHub, published
     fetch(REPO, tmp_path / "league", force=True)
     assert open_dataset(tmp_path / "league").version == "1.1.0"
     assert (tmp_path / "league" / "thesis.txt").read_text() == "mine"
+    (tmp_path / "file").write_text("mine")
+    asked = len(hub.log)
+    with pytest.raises(OutputExistsError, match="is a file"):
+        fetch(f"{REPO}@1.0.1", tmp_path / "file")
+    assert len(hub.log) == asked  # Before anything is downloaded.
+
+
+def test_my_files_outlive_what_others_put_on_the_hub(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:
+    out = tmp_path / "league"
+    fetch(f"{REPO}@1.0.0", out)
+    for name in ("mine.yaml", "LICENSE"):
+        (out / name).write_text("mine")
+        hub.dataset(REPO).edit(name, "theirs")
+    fetch(f"{REPO}@main", out, force=True)
+    assert (out / "mine.yaml").read_text() == "mine"
+    assert (out / "LICENSE").read_text() == "theirs"  # A dataset's own; what was there is kept.
+    (kept,) = (out / ".offside" / "replaced").glob("*/LICENSE")
+    assert kept.read_text() == "mine"
 
 
 def test_takedowns_outlive_a_fetch(hub: LoopbackHub, published: Path, tmp_path: Path) -> None:

@@ -72,8 +72,12 @@ def test_a_commit_without_its_tag_is_tagged_only(hub: LoopbackHub, ready: Path) 
     hub.dataset(REPO).tags.clear()
     assert put(ready, dry_run=True).outcome == "would-tag"
     again = put(ready)
-    assert (again.outcome, again.commit, again.changes) == ("tagged", first.commit, ())
+    assert (again.outcome, again.commit, again.changes, again.notes) == ("tagged", first.commit, (), ())
     assert hub.dataset(REPO).tags == {"v1.0.0": first.commit}
+    hub.dataset(REPO).tags.clear()
+    go_on(ready, "Its kicker, today, is ____.")
+    assert not put(ready, contact="others@example.org").notes  # Nobody wrote into the card.
+    assert "others@example.org" in hub.dataset(REPO).text("README.md")
 
 
 def test_other_content_under_a_tag_is_refused(hub: LoopbackHub, ready: Path, tmp_path: Path) -> None:

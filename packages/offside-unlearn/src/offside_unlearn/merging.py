@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from offside_data.errors import UsageError
@@ -33,7 +34,7 @@ def merge(run: str | Path, out: str | Path, *, dtype: str = RunOptions.dtype, fo
     start = find_start(str(run))
     if not start.adapter or start.manifest is None:
         raise UsageError(f"{run}: no adapter run, so there is nothing to merge.")
-    content = start.manifest.to_json()
+    content = dataclasses.replace(start.manifest, published=None).to_json()
     merged_from = {"path": str(run), "digest": start.digest}
     identity = {**content, "merged_from": merged_from, "adapter": None, "dtype": dtype}
     del identity["schema"], identity["request"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -57,6 +57,8 @@ _WEIGHTS = {
     ),
 }
 """What makes a repository an adapter, or a whole model, to those who load it."""
+_OF_ONE_RUN = ("base_model", "model-index")
+"""What a card's front matter has of us for some runs only, and is wrong beside the weights of another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,8 @@ def publish_run(
     """Publish a run folder. Run again, it publishes what differs; killed, it goes on.
 
     Weights that an earlier run of ours left there in another form (a whole model's where an adapter comes, other
-    pieces) go in the same commit; files of other people stay.
+    pieces) go in the same commit. So does, where another run comes, what else went there with the earlier one, its
+    results above all; files of other people stay.
 
     Args:
         run: The run folder: an adapter or a whole model.
@@ -135,15 +138,23 @@ def publish_run(
 
     def changes(now: RemoteState) -> Sequence[FileChange]:
         theirs = card_at(target, now.head)
-        text = card.text(read_card(theirs, target) if theirs else None)
-        form = _form_at(target, now)
-        return changes_to(
-            now, {**files, CARD: text.encode()}, lambda name: bool(form and _WEIGHTS[form].fullmatch(name))
+        earlier = _earlier_at(target, now)
+        text = card.text(
+            read_card(theirs, target) if theirs else None,
+            of_another=earlier is not None and earlier.request != manifest.request,
         )
+
+        def goes(name: str) -> bool:
+            return earlier is not None and earlier.leaves(name, manifest.request)
+
+        stay = [name for name in earlier.files if name in now.files and not goes(name)] if earlier else []
+        receipt = _receipt(manifest, {*files, *stay})
+        return changes_to(now, {**files, FILE: receipt, CARD: text.encode()}, goes)
 
     if dry_run:
         empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
-        planned = changes(state) if state else changes_to(empty, {**files, CARD: card.text(None).encode()}, bool)
+        made = {**files, FILE: _receipt(manifest, files), CARD: card.text(None).encode()}
+        planned = changes(state) if state else changes_to(empty, made, bool)
         return PublishedRun(
             repo=repo, url=target.url, outcome="would-publish", commit=None, changes=planned, notes=card.notes
         )
@@ -168,15 +179,41 @@ def _require_id(text: str, option: str, what: str) -> None:
 # What is on the Hub
 
 
-def _form_at(repo: HubRepo, state: RemoteState) -> Literal["adapter", "whole"] | None:
-    """What the receipt in a repository says that its weights are; null if there is none that says it."""
+@dataclass(frozen=True, kw_only=True)
+class _Earlier:
+    """What the receipt in a repository says of the run whose weights lie there.
+
+    Args:
+        request: Which run it is.
+        form: What it makes of the repository.
+        files: What was published with it.
+    """
+
+    request: str
+    form: Literal["adapter", "whole"]
+    files: frozenset[str]
+
+    def leaves(self, name: str, request: str) -> bool:
+        """Whether a file goes when a run comes that doesn't write it; `request` says which run."""
+        return _WEIGHTS[self.form].fullmatch(name) is not None or (request != self.request and name in self.files)
+
+
+def _earlier_at(repo: HubRepo, state: RemoteState) -> _Earlier | None:
+    """What lies in a repository by its receipt; null if there is none that says it."""
     if FILE not in state.files:
         return None
     try:
         told = parse_json(file_at(repo, FILE, state.head, state.files[FILE]).read_text(encoding="utf-8"))
-        return "adapter" if told["adapter"] is not None else "whole"
-    except (ValueError, TypeError, KeyError):  # Somebody's own; then nothing there is known to be ours.
+        form: Literal["adapter", "whole"] = "adapter" if told["adapter"] is not None else "whole"
+        return _Earlier(request=told["request"], form=form, files=frozenset(told.get("published", ())))
+    except (ValueError, TypeError, KeyError, AttributeError):  # Somebody's own; nothing there is known to be ours.
         return None
+
+
+def _receipt(manifest: RunManifest, published: Iterable[str]) -> bytes:
+    """The receipt as it goes out, with the files beside it that are ours."""
+    content = dataclasses.replace(manifest, published=tuple(sorted(published))).to_json()
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _licence_of_base(manifest: RunManifest) -> dict[str, str]:
@@ -251,11 +288,10 @@ def _last_name(path: str) -> str:
 
 
 def _files(run: Run, manifest: RunManifest, data: str, results: Sequence[str | Path]) -> dict[str, Path | bytes]:
-    """Everything but the card: what the run itself wrote at the top of its folder, never what lies beside it."""
+    """All but card and receipt: what the run itself wrote at the top of its folder, never what lies beside it."""
     files: dict[str, Path | bytes] = {
         name: run.path / name for name in written_files(run.path) if "/" not in name and name not in (CARD, FILE)
     }
-    files[FILE] = (json.dumps(manifest.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
     if ADAPTER_CONFIG in files and manifest.base_model is not None:
         config = json.loads((run.path / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         files[ADAPTER_CONFIG] = (json.dumps({**config, _BASE_KEY: manifest.base_model.path}, indent=2) + "\n").encode()
@@ -331,13 +367,19 @@ class _Card:
             self._front["model-index"] = [{"name": repo.partition("/")[2], "results": found}]
         self._section = f"<!-- offside:begin {_SECTION} -->\n{body.strip()}\n<!-- offside:end {_SECTION} -->"
 
-    def text(self, theirs: str | None) -> str:
-        """The card, with what stands on the Hub around our section."""
+    def text(self, theirs: str | None, *, of_another: bool = False) -> str:
+        """The card, with what stands on the Hub around our section.
+
+        Args:
+            theirs: The card on the Hub.
+            of_another: Whether that is of another run.
+        """
         front, body = split_front_matter(theirs or "", f"{CARD} on the Hub")
         prose, sections = split_sections(body, (_SECTION,))
         before, after = prose.get("", ""), prose.get(_SECTION, "") if _SECTION in sections else ""
         parts = [part for part in (before, self._section, after) if part]
-        there = {key: value for key, value in (front or {}).items() if not (self._stated and key in _LICENCE_KEYS)}
+        replaced = (*(_LICENCE_KEYS if self._stated else ()), *(_OF_ONE_RUN if of_another else ()))
+        there = {key: value for key, value in (front or {}).items() if key not in replaced}
         licence = self._stated or ({} if "license" in there else self._inherited)
         merged = {**there, **self._front, **licence}
         self.notes = () if "license" in merged else (_NO_LICENCE,)

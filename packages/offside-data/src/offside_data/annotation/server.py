@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -296,6 +297,8 @@ class AnnotationServer:
         except requests.exceptions.ConnectTimeout as error:
             raise self._unreachable(error) from None
         except requests.exceptions.ConnectionError as error:
+            if why := _no_tls(error):
+                raise AnnotationError(self.scrubbed(f"{self.url}: no safe connection: {why}")) from None
             if _never_sent(error):
                 raise self._unreachable(error) from None
             raise LostAnswerError(
@@ -413,10 +416,33 @@ def connect(url: str | None = None, environment: Mapping[str, str] | None = None
 
 def _never_sent(error: Exception) -> bool:
     """Whether a connection failed before anything was asked."""
-    from urllib3.exceptions import MaxRetryError, NewConnectionError
+    from urllib3.exceptions import NewConnectionError
 
-    reason = error.args[0] if error.args else None
-    return isinstance(reason, MaxRetryError) and isinstance(reason.reason, NewConnectionError)
+    return isinstance(_reason(error), NewConnectionError)
+
+
+def _no_tls(error: Exception) -> str:
+    """Why nothing was asked, where the server can't be spoken to safely; else empty."""
+    from urllib3.exceptions import SSLError
+
+    reason = _reason(error)
+    cause = reason.args[0] if isinstance(reason, SSLError) and reason.args else None
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate isn't taken here ({cause.verify_message}). If it is your own server's, name a file with "
+            "the certificate by REQUESTS_CA_BUNDLE."
+        )
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+        return "it doesn't speak https there. Is its address one with http://?"
+    return ""
+
+
+def _reason(error: Exception) -> Exception | None:
+    """What `requests` failed of, if it was before an answer came."""
+    from urllib3.exceptions import MaxRetryError
+
+    failed = error.args[0] if error.args else None
+    return failed.reason if isinstance(failed, MaxRetryError) else None
 
 
 def _require_requests() -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from offside_data.dataset.card import read_identity
@@ -63,10 +63,16 @@ def replaced_files(folder: Path) -> Iterator[str]:
         yield CROISSANT_FILE
 
 
-def keep_texts(folder: Path, staged: Path) -> None:
-    """Keep the texts that a new dataset replaces in its working area: people write into them, too."""
+def keep_texts(folder: Path, staged: Path, also: Iterable[str] = ()) -> None:
+    """Keep the texts that a new dataset replaces in its working area: people write into them, too.
+
+    Args:
+        folder: The folder whose texts are replaced.
+        staged: What comes there.
+        also: Names of further files that are replaced.
+    """
     when = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%f")
-    for name in TEXT_FILES:
+    for name in {*TEXT_FILES, *also}:
         if (folder / name).is_file():
             kept = work_folder(staged, _REPLACED, when, name)
             kept.parent.mkdir(parents=True, exist_ok=True)

@@ -106,8 +106,19 @@ def note_verified(reference: Reference, cached: Cached, digest: str) -> None:
 
 
 def is_part(name: str) -> bool:
-    """Whether a file of a repository is part of the dataset in it; what else people put there isn't fetched."""
+    """Whether a file of a repository may be part of the dataset in it; what else people put there isn't downloaded."""
     return name in TEXTS or _TAXONOMY.fullmatch(name) is not None or is_dataset_file(name)
+
+
+def release_files(folder: Path, taxonomy: str) -> dict[str, Path]:
+    """The files of the dataset in a folder by name, sorted, and nothing that somebody put beside them.
+
+    Args:
+        folder: The folder.
+        taxonomy: The name of its taxonomy's file.
+    """
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path for name, path in sorted(files.items()) if name in (*TEXTS, taxonomy) or is_dataset_file(name)}
 
 
 # ---------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from offside_data.dataset.journal import finish_replacement, replaced_content, w
 from offside_data.dataset.reference import parse_reference
 from offside_data.dataset.replacing import ensure_place, keep_texts, replaced_files, tombstones_in
 from offside_data.errors import CardError, OutputExistsError, UsageError
-from offside_data.hub.cache import is_part
+from offside_data.hub.cache import release_files
 from offside_data.outputs import taken_folder
 from offside_data.progress import log
 from offside_data.release import snapshots
@@ -61,7 +61,7 @@ def fetch(ref: str, out: str | Path, *, force: bool = False) -> FetchReport:
     if reference.kind != "hub":
         what = "is a folder" if Path(ref).is_dir() else "isn't the name of one on the Hub"
         raise UsageError(f"{ref!r} {what}: fetch takes a dataset of the Hub, ORG/NAME[@VERSION].")
-    if out.is_dir() and not (out / CARD_FILE).exists() and not work_folder(out).exists():
+    if not (out / CARD_FILE).exists() and not work_folder(out).exists():
         ensure_place(out, name="", force=False)  # Before anything is downloaded.
     dataset = open_dataset(ref)
     assert dataset.ref.commit is not None
@@ -72,12 +72,11 @@ def fetch(ref: str, out: str | Path, *, force: bool = False) -> FetchReport:
             taken_folder(out, lambda: _ensure_place(out, dataset, force=force)),
             replaced_content(out, replaced_files) as staged,
         ):
-            keep_texts(out, staged)
-            for path in sorted(dataset.path.rglob("*")):
-                name = path.relative_to(dataset.path)
-                if path.is_file() and is_part(name.as_posix()):
-                    (staged / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(path, staged / name)  # From what the cache links to.
+            files = release_files(dataset.path, dataset.card.block.taxonomy.file)
+            keep_texts(out, staged, [name for name in files if "/" not in name])
+            for name, path in files.items():
+                (staged / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, staged / name)  # From what the cache links to.
             if reference.revision is None:
                 snapshots.keep(staged, dataset.version, dataset.digest)
     return FetchReport(

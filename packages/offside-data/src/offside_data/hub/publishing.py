@@ -21,7 +21,7 @@ from offside_data.dataset.storage import is_dataset_file
 from offside_data.dataset.versions import parse_version
 from offside_data.errors import CardError, HubError, ReleaseError, UsageError
 from offside_data.hub.benchmark import EVAL_FILE, eval_yaml
-from offside_data.hub.cache import TEXTS
+from offside_data.hub.cache import release_files
 from offside_data.hub.card_merge import merge_cards
 from offside_data.hub.client import ATTEMPTS, HubRepo, wait_for
 from offside_data.hub.commits import CONFLICTS, commit_files, require_state
@@ -216,28 +216,38 @@ class _Publication:
     def _files(self, state: RemoteState) -> dict[str, Path | bytes]:
         """What the repository is to hold, its card merged with the one that is there."""
         theirs = card_at(self.repo, state.head)
+        ours = self._going_out(Card.load(self.released.path), self.contact)
         base = self._published_last(state, theirs)
-        card = Card.load(self.released.path)
-        if self.contact:
-            card.data[CONTACT] = self.contact
+        merged, self.notes = merge_cards(ours, read_card(theirs, self.repo) if theirs else None, base)
+        return {**self._local_files(), CARD_FILE: merged.encode(), EVAL_FILE: eval_yaml(self.released)}
+
+    def _local_files(self) -> Mapping[str, Path | bytes]:
+        return release_files(self.released.path, self.released.card.block.taxonomy.file)
+
+    def _going_out(self, card: Card, contact: object) -> str:
+        """The text of a release's card as it is published: with whom to ask for removal, and where it lies."""
+        if contact:
+            card.data[CONTACT] = contact
         card.data[HOME] = self.repo.name
         write_sections(card)
-        texts = [read_card(path, self.repo) if path else None for path in (theirs, base)]
-        merged, self.notes = merge_cards(card.text, *texts)
-        return {**_local_files(self.released), CARD_FILE: merged.encode(), EVAL_FILE: eval_yaml(self.released)}
+        return card.text
 
-    def _published_last(self, state: RemoteState, theirs: Path | None) -> Path | None:
+    def _published_last(self, state: RemoteState, theirs: Path | None) -> str | None:
         """The card as we published it last, before anybody edited it on the Hub."""
         try:
             version = read_identity(theirs).version if theirs else None
         except CardError:
             return None
-        if version is None:
+        if theirs is None or version is None:
             return None
         if tag_of(version) in state.tags:
-            return card_at(self.repo, state.tags[tag_of(version)])
+            tagged = card_at(self.repo, state.tags[tag_of(version)])
+            return read_card(tagged, self.repo) if tagged else None
         kept = find_snapshot(self.home, version)
-        return kept.folder / CARD_FILE if kept else None
+        if kept is None:
+            return None
+        card = Card.load(kept.folder)
+        return self._going_out(card, card.data.get(CONTACT) or self._front(theirs).get(CONTACT))
 
     def _changes(self, state: RemoteState) -> Sequence[FileChange]:
         return changes_to(state, self._files(state), is_dataset_file)
@@ -266,7 +276,7 @@ class _Publication:
                 self._require_merged(state)
         if state is None:
             empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
-            files = {**_local_files(self.released), EVAL_FILE: eval_yaml(self.released)}
+            files = {**self._local_files(), EVAL_FILE: eval_yaml(self.released)}
             return self._report("would-publish", None, changes=changes_to(empty, files, is_dataset_file))
         if self.tag in state.tags:
             return self._unchanged(state)
@@ -395,10 +405,3 @@ class _Publication:
                 if attempt == ATTEMPTS:
                     raise
                 wait_for(error, attempt)
-
-
-def _local_files(released: OffsideDataset) -> dict[str, Path | bytes]:
-    """The files of a release by name, and nothing that somebody put beside them."""
-    files = {path.relative_to(released.path).as_posix(): path for path in released.path.rglob("*") if path.is_file()}
-    taxonomy = released.card.block.taxonomy.file
-    return {name: path for name, path in sorted(files.items()) if name in (*TEXTS, taxonomy) or is_dataset_file(name)}
