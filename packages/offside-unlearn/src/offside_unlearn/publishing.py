@@ -126,13 +126,8 @@ def publish_run(
     files = _files(opened, manifest, data, results)
     target = HubRepo(repo, "model")
     state = read_state(target)
-    if state is not None and not state.private and not public:
-        raise UsageError(f"{repo} is public: what is published there, everybody sees. Say --public.")
-    if state is not None and FILE not in state.files and (others := others_in(state)):
-        raise UsageError(
-            f"{repo} holds something else already ({', '.join(others[:3])} …), and no run of offside-unlearn. Give "
-            "another name."
-        )
+    if state is not None:
+        _require_room(repo, state, public=public)
     stated = {"license": license} if license else {}
     card = _Card(manifest, data, repo, results, stated, {} if license else _licence_of_base(manifest))
 
@@ -168,6 +163,16 @@ def publish_run(
     return PublishedRun(
         repo=repo, url=target.url, outcome=outcome, commit=done.commit, changes=tuple(done.changes), notes=card.notes
     )
+
+
+def _require_room(repo: str, state: RemoteState, *, public: bool) -> None:
+    if not state.private and not public:
+        raise UsageError(f"{repo} is public: what is published there, everybody sees. Say --public.")
+    if FILE not in state.files and (others := others_in(state)):
+        raise UsageError(
+            f"{repo} holds something else already ({', '.join(others[:3])} …), and no run of offside-unlearn. Give "
+            "another name."
+        )
 
 
 def _require_id(text: str, option: str, what: str) -> None:
