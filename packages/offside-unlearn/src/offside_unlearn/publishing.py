@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,13 +147,12 @@ def publish_run(
         receipt = _receipt(manifest, {*files, *stay})
         return changes_to(now, {**files, FILE: receipt, CARD: text.encode()}, goes)
 
+    ended = partial(PublishedRun, repo=repo, url=target.url, notes=card.notes)
     if dry_run:
         empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
         made = {**files, FILE: _receipt(manifest, files), CARD: card.text(None).encode()}
         planned = changes(state) if state else changes_to(empty, made, bool)
-        return PublishedRun(
-            repo=repo, url=target.url, outcome="would-publish", commit=None, changes=planned, notes=card.notes
-        )
+        return ended(outcome="would-publish", commit=None, changes=planned)
     if state is None:
         log(f"{repo}: making a private model repository …")
         target.call("create it", target.api.create_repo, repo, repo_type="model", private=True, exist_ok=True)
@@ -160,9 +160,7 @@ def publish_run(
     if public and done.state.private:
         target.call("make it public", target.api.update_repo_settings, repo, repo_type="model", private=False)
     outcome: Literal["published", "unchanged"] = "published" if done.changes else "unchanged"
-    return PublishedRun(
-        repo=repo, url=target.url, outcome=outcome, commit=done.commit, changes=tuple(done.changes), notes=card.notes
-    )
+    return ended(outcome=outcome, commit=done.commit, changes=tuple(done.changes))
 
 
 def _require_room(repo: str, state: RemoteState, *, public: bool) -> None:
