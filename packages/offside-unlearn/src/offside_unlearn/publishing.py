@@ -147,12 +147,12 @@ def publish_run(
         receipt = _receipt(manifest, {*files, *stay})
         return changes_to(now, {**files, FILE: receipt, CARD: text.encode()}, goes)
 
-    ended = partial(PublishedRun, repo=repo, url=target.url, notes=card.notes)
+    ended = partial(PublishedRun, repo=repo, url=target.url)
     if dry_run:
         empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
         made = {**files, FILE: _receipt(manifest, files), CARD: card.text(None).encode()}
         planned = changes(state) if state else changes_to(empty, made, bool)
-        return ended(outcome="would-publish", commit=None, changes=planned)
+        return ended(outcome="would-publish", commit=None, changes=planned, notes=card.notes)
     if state is None:
         log(f"{repo}: making a private model repository …")
         target.call("create it", target.api.create_repo, repo, repo_type="model", private=True, exist_ok=True)
@@ -160,7 +160,7 @@ def publish_run(
     if public and done.state.private:
         target.call("make it public", target.api.update_repo_settings, repo, repo_type="model", private=False)
     outcome: Literal["published", "unchanged"] = "published" if done.changes else "unchanged"
-    return ended(outcome=outcome, commit=done.commit, changes=tuple(done.changes))
+    return ended(outcome=outcome, commit=done.commit, changes=tuple(done.changes), notes=card.notes)
 
 
 def _require_room(repo: str, state: RemoteState, *, public: bool) -> None:
