@@ -53,7 +53,7 @@ def test_what_a_changed_plan_replaces_is_named(league: OffsideDataset, tmp_path:
         stages = [export(league, "one", form), export(league, "two", "swift")]
         StageRunner(tmp_path, stages, workers=2, say=said.append).run()
     told = [line for line in said if "made anew" in line]
-    assert told == ["  1 stages were finished before and are made anew, since what they do or need has changed: one."]
+    assert told == ["  Finished before and made anew, since what they do or need has changed: one."]
 
 
 def test_a_stage_that_goes_on_by_itself_is_not_forced(league: OffsideDataset, tmp_path: Path) -> None:

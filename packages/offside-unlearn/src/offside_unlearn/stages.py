@@ -272,7 +272,7 @@ class StageRunner:
                 replaced += [stage.name] if self._record(stage) is not None and self._is_there(stage) else []
         if replaced:
             why = "as asked" if self.fresh else "since what they do or need has changed"
-            self.say(f"  {len(replaced)} stages were finished before and are made anew, {why}: {', '.join(replaced)}.")
+            self.say(f"  Finished before and made anew, {why}: {', '.join(replaced)}.")
         if self.reused:
             self.say(f"  {len(self.reused)} of {len(self.stages)} stages were finished before and are reused.")
         return waiting, finished
