@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from offside_data.errors import UsageError
-from offside_eval.statistics import ClusterSums, Estimate, estimate, holm, mean_estimate, paired_test
+from offside_eval.statistics import ClusterSums, Estimate, Statistic, estimate, holm, mean_estimate, paired_test
 
 Floats = npt.NDArray[np.float64]
 
@@ -259,8 +259,31 @@ def test_the_variance_over_seeds_comes_on_top_of_that_over_subjects() -> None:
     over_seeds = np.var([-0.1, 0.0, 0.13], ddof=1) / 3
     assert found.n_seeds == 3
     assert found.errors[0] ** 2 == pytest.approx(over_subjects + over_seeds)
-    satterthwaite = (over_subjects + over_seeds) ** 2 / (over_subjects**2 / 7 + over_seeds**2 / 2)
-    assert found.degrees[0] == pytest.approx(satterthwaite)
+    quantiles = stats.t.ppf(0.975, 7), stats.t.ppf(0.975, 2)
+    quantile = np.average(quantiles, weights=[over_subjects, over_seeds])  # Cochran's
+    assert found._quantile(0.05)[0] == pytest.approx(quantile)
+    low, high = found.bounds()
+    assert low <= found.value - quantile * found.errors[0] < found.value + quantile * found.errors[0] <= high
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3])
+def test_over_seeds_too_the_p_value_is_where_the_interval_just_reaches(n_seeds: int) -> None:
+    rng = np.random.default_rng(3)
+    found = of_seeds(rng.uniform(0.3, 0.7, (n_seeds, 8)))
+    for confidence in (0.2, 0.9, 0.95, 0.999):
+        for bound in map(float, found.bounds(confidence)):
+            assert found.p_value(bound) == pytest.approx(1 - confidence, rel=1e-6)
+
+
+def test_two_seeds_that_agree_by_luck_do_not_make_a_method_sure() -> None:
+    """Seeds differ by 0.06, subjects by little: each of 4,000 studies of two seeds and 80 subjects knows that."""
+    rng = np.random.default_rng(1)
+    of_seed, of_subject = rng.normal(0.6, 0.06, (2, 4000, 1)), rng.normal(0, 0.1, (4000, 80))
+    ones, names = np.ones((4000, 80)), tuple(f"{i:02}" for i in range(80))
+    samples = [ClusterSums(names, seed + of_subject, ones) for seed in of_seed]
+    without: list[Statistic] = [lambda m: m[1], lambda m: m[0]]
+    low, high = estimate(lambda m: (m[0] + m[1]) / 2, samples, [without]).bounds()
+    assert ((low <= 0.6) & (high >= 0.6)).mean() >= 0.94
 
 
 def test_one_seed_speaks_of_these_weights_only() -> None:

@@ -41,6 +41,8 @@ WEBB_BELOW = 12
 N_DRAWS = 9_999
 _WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))
 _TINY = 1e-12
+_HALVINGS = 60
+"""Steps of the search for a p-value between `_TINY` and 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,9 @@ class Estimate:
 
     Args:
         centers: The number.
-        errors: Its standard error; 0 where nothing varies.
-        degrees: Degrees of freedom.
+        variances: What each source of chance, subjects first and then seeds, adds to its squared standard error;
+            sources are the first axis.
+        degrees: Degrees of freedom of each source.
         alike: Effective number of subjects: how many of one size would count as much.
         n: See `Interval`.
         n_clusters: See `Interval`.
@@ -165,12 +168,17 @@ class Estimate:
     """
 
     centers: Floats
-    errors: Floats
-    degrees: Floats
+    variances: Floats
+    degrees: tuple[float, ...]
     alike: Floats
     n: int
     n_clusters: int
     n_seeds: int
+
+    @cached_property
+    def errors(self) -> Floats:
+        """Standard error of the number; 0 where nothing varies."""
+        return np.asarray(np.sqrt(self.variances.sum(axis=0)))
 
     @property
     def value(self) -> float:
@@ -191,9 +199,37 @@ class Estimate:
         """How far the number would go if all subjects were unlike those seen, in proportion."""
         return (self.centers - self.centers[..., :1]) * (self.alike[..., None] + 1)
 
+    @cached_property
+    def _shares(self) -> Floats:
+        """Share of each source in the squared standard error, summing to 1."""
+        total = self.variances.sum(axis=0)
+        even = np.full_like(self.variances, 1 / len(self.variances))
+        return np.divide(self.variances, total, out=even, where=total > 0)
+
+    def _quantile(self, beyond: float | Floats) -> Floats:
+        """How many standard errors the number lies from the truth with the probability `beyond`, or more.
+
+        Each source's own Student quantile, weighted by its share (Cochran 1964). Where the sources have very
+        unequal degrees of freedom, as two seeds and 80 subjects do, Satterthwaite's approximation is too short:
+        two seeds that agree by luck give themselves no weight in it.
+        """
+        of_sources = [special.stdtrit(degrees, 1 - np.asarray(beyond) / 2) for degrees in self.degrees]
+        return np.asarray(sum(share * one for share, one in zip(self._shares, of_sources, strict=True)))
+
+    def _beyond(self, t: Floats) -> Floats:
+        """The inverse of `_quantile`, and 2 less that of -t where t is negative: from 2 down to 0."""
+        if len(self.degrees) == 1:
+            return np.asarray(2 * special.stdtr(self.degrees[0], -t))
+        low, high = np.full(t.shape, np.log(_TINY)), np.zeros(t.shape)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            further = self._quantile(np.exp(middle)) > np.abs(t)
+            low, high = np.where(further, middle, low), np.where(further, high, middle)
+        return np.where(t < 0, 2 - np.exp(high), np.exp(high))
+
     def bounds(self, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
         """Lower and upper bound, not finite where there is none."""
-        reach = special.stdtrit(self.degrees, (1 + confidence) / 2) * self.errors
+        reach = self._quantile(1 - confidence) * self.errors
         unseen = 1 - (1 - confidence) ** (1 / self.alike)  # the rule of three: a larger share would have been seen
         others = self.centers[..., :1] + self._pull * unseen[..., None]
         low = np.minimum(self.centers - reach, others)[..., _BELOW].min(axis=-1)
@@ -212,8 +248,8 @@ class Estimate:
         pull, gap = self._pull, -distance[..., :1]  # what share unlike those seen would close the gap
         share = np.divide(gap, pull, out=np.ones_like(pull), where=pull != 0)
         unseen = (1 - np.clip(share, 0, 1)) ** self.alike[..., None]
-        over = np.maximum(2 * special.stdtr(self.degrees, -t), unseen)[..., _BELOW].max(axis=-1)
-        under = np.maximum(2 * special.stdtr(self.degrees, t), unseen)[..., _ABOVE].max(axis=-1)
+        over = np.maximum(self._beyond(t), unseen)[..., _BELOW].max(axis=-1)
+        under = np.maximum(self._beyond(-t), unseen)[..., _ABOVE].max(axis=-1)
         return np.asarray(np.minimum(1.0, np.minimum(over, under)))
 
     def p_value(self, threshold: float) -> float | None:
@@ -238,7 +274,7 @@ def estimate(statistic: Statistic, samples: Sequence[ClusterSums], seeds: Seeds 
     """A function of several means, over subjects, and over seeds where there are several.
 
     Two-way where `seeds` is given: the variance over subjects (of what is left when the seeds are
-    averaged) plus the variance over seeds, degrees of freedom by Satterthwaite. What varies from subject
+    averaged) plus the variance over seeds, each with its own degrees of freedom. What varies from subject
     to subject *and* seed to seed is counted twice, on the safe side. With one seed the variance over seeds
     can't be known: the interval is about these weights only.
 
@@ -257,11 +293,11 @@ def estimate(statistic: Statistic, samples: Sequence[ClusterSums], seeds: Seeds 
     with np.errstate(divide="ignore", invalid="ignore"):
         cases = _unlike_all(statistic, samples)
         centers, variance = _jackknife(statistic, samples, cases)
-        degrees = np.full(centers.shape, max(1.0, n_clusters - 1.0))
-        if seeds:
-            variance, degrees = _with_seeds(statistic, samples, seeds, variance, degrees)
+        of_seeds = _over_seeds(statistic, samples, seeds)
+        variances = np.stack([variance, *(np.broadcast_to(v[..., None], variance.shape) for v, _ in of_seeds)])
+        degrees = (max(1.0, n_clusters - 1.0), *(freedom for _, freedom in of_seeds))
         alike = np.min([np.broadcast_to(s.n / s.size, centers.shape[:-1]) for s in samples], axis=0)
-    return Estimate(centers, np.sqrt(variance), degrees, alike, _records(samples), n_clusters, n_seeds)
+    return Estimate(centers, variances, degrees, alike, _records(samples), n_clusters, n_seeds)
 
 
 def _records(samples: Sequence[ClusterSums]) -> int:
@@ -325,20 +361,16 @@ def _jackknife(statistic: Statistic, samples: Sequence[ClusterSums], cases: Sequ
     return centers, (clusters - 1) / clusters * squares
 
 
-def _with_seeds(
-    statistic: Statistic, samples: Sequence[ClusterSums], seeds: Seeds, variance: Floats, degrees: Floats
-) -> tuple[Floats, Floats]:
-    """Add the variance over seeds, by leaving out one at a time; degrees of freedom by Satterthwaite."""
+def _over_seeds(statistic: Statistic, samples: Sequence[ClusterSums], seeds: Seeds) -> list[tuple[Floats, float]]:
+    """Variance over each set of seeds, by leaving out one at a time, and its degrees of freedom."""
     means = [s.means for s in samples]
     now = np.asarray(statistic(means))
-    below, total = variance**2 / degrees, variance
+    found = []
     for n, without in ((len(without), without) for without in seeds):
         if n > 1:
             squares = np.stack([(np.asarray(one(means)) - now) ** 2 for one in without])
-            part = (n - 1) / n * squares.sum(axis=0)
-            total = total + part[..., None]
-            below = below + part[..., None] ** 2 / (n - 1)
-    return total, np.where(below > 0, total**2 / np.where(below > 0, below, 1.0), degrees)
+            found.append((np.asarray((n - 1) / n * squares.sum(axis=0)), n - 1.0))
+    return found
 
 
 def paired_test(
