@@ -204,7 +204,8 @@ class Estimate:
         """Share of each source in the squared standard error, summing to 1."""
         total = self.variances.sum(axis=0)
         even = np.full_like(self.variances, 1 / len(self.variances))
-        return np.divide(self.variances, total, out=even, where=total > 0)
+        with np.errstate(invalid="ignore"):
+            return np.divide(self.variances, total, out=even, where=total > 0)
 
     def _quantile(self, beyond: float | Floats) -> Floats:
         """How many standard errors the number lies from the truth with the probability `beyond`, or more.
