@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import operator
 import os
 import signal
@@ -63,3 +64,15 @@ def test_a_process_that_dies_as_it_starts_is_an_error(tmp_path: Path) -> None:
 def test_a_large_context_arrives() -> None:
     with Workers(b"a" * 1_000_000, 2) as workers:
         assert list(workers.map(operator.getitem, [0, 999_999])) == [97, 97]
+
+
+def _threshold(context: None, item: int) -> int:
+    return gc.get_threshold()[0]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_garbage_is_collected_seldom_while_work_goes_on_and_as_before_afterwards(count: int) -> None:
+    before = gc.get_threshold()
+    with Workers(None, count) as workers:
+        assert min(workers.map(_threshold, range(2))) > 10 * before[0]
+    assert gc.get_threshold() == before

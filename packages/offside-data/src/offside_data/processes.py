@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import gc
 import itertools
 import multiprocessing
 import os
@@ -28,6 +29,9 @@ Result = TypeVar("Result")
 
 LEAST_ROWS = 50_000
 """Rows from which on a second process pays for its start."""
+_NEW_OBJECTS = 100_000
+"""Objects made between two looks for circles of garbage. Python's own number, 700, costs work that makes many small
+ones, such as records, an eighth of its time; circles are rare in it."""
 _WAITING = 2
 """Items a process that are under way or waiting."""
 
@@ -42,6 +46,17 @@ def process_count() -> int:
 def worth_sharing(rows: int) -> int:
     """Processes for work on so many rows: one where a second wouldn't pay."""
     return process_count() if rows >= LEAST_ROWS else 1
+
+
+@contextlib.contextmanager
+def rare_collections() -> Iterator[None]:
+    """Look for circles of garbage seldom while the block runs."""
+    before = gc.get_threshold()
+    gc.set_threshold(_NEW_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class Workers(Generic[Context]):
@@ -59,6 +74,7 @@ class Workers(Generic[Context]):
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
+        self._open.enter_context(rare_collections())
         prepare = None
         if self._count > 1:
             prepare = functools.partial(_remember, _shared(self._context))
@@ -129,6 +145,7 @@ class _Pool(ProcessPoolExecutor):
 def _begin(prepare: Callable[[], None] | None) -> None:
     """Leave an interruption to the parent process, and go when that is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
