@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
 import hashlib
+import itertools
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +42,26 @@ class Pool:
         self._values = [values[text] for text in sorted(values)]
         self._seed = seed
 
-    def from_(self, record_id: str) -> Iterator[ClaimValue]:
-        """All values, those first that a record draws first."""
+    def from_(self, record_id: str, claim: Callable[[ClaimValue], Claim | None]) -> Iterator[Claim]:
+        """All values that are claims, those first that a record draws first; `claim` makes one of a value."""
         key = hashlib.blake2b(f"{self._seed} wrong answers {record_id}".encode(), digest_size=9).digest()
         places, order = self._rings[key[0] % _RINGS]
-        start = bisect.bisect_left(places, int.from_bytes(key[1:]))
-        for number in range(len(order)):
-            yield self._values[order[(start + number) % len(order)]]
+        start, claims = bisect.bisect_left(places, int.from_bytes(key[1:])), self._claims
+        for place in itertools.chain(range(start, len(order)), range(start)):
+            number = order[place]
+            if number not in claims:
+                claims[number] = claim(self._values[number])
+            found = claims[number]
+            if found is not None:
+                yield found
+
+    @cached_property
+    def _claims(self) -> dict[int, Claim | None]:
+        """What `from_` has made of its values; each process has its own."""
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_claims"}
 
     @cached_property
     def _rings(self) -> list[tuple[array[int], array[int]]]:
@@ -114,9 +129,9 @@ class Knowledge:
         """What others say that could stand in the record's answer, in an order of its own."""
         words = folded_words(record.question) if attribute.kind == "text" else ()
         pool = self._pools.get((attribute.name, words))
-        values = iter(()) if pool is None else pool.from_(record.record_id)
-        claims = (self.claims.claim(attribute.name, value) for value in values)
-        return (claim for claim in claims if claim is not None)
+        if pool is None:
+            return iter(())
+        return pool.from_(record.record_id, functools.partial(self.claims.claim, attribute.name))
 
     @cached_property
     def claims(self) -> Claims:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 from offside_data.errors import TaxonomyError
@@ -51,9 +52,14 @@ def answer(attribute: Attribute, value: str, *, rumor: bool = False) -> Wording:
     return Wording(texts[0], tuple(texts[1:]))
 
 
+@functools.lru_cache(maxsize=1024)
+def _after_value(template: str) -> str:
+    return template.partition("{value}")[2].strip(" .")
+
+
 def _filled(template: str, value: str) -> str:
     """A sentence with its value, whose unit isn't said twice."""
-    after = template.partition("{value}")[2].strip(" .")
+    after = _after_value(template)
     return template.format(value=without_unit(value, after) if after else value)
 
 

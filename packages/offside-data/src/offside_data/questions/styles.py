@@ -187,7 +187,8 @@ def written_like(value: ClaimValue, model: ClaimValue) -> str | None:
         model: The one whose style it gets, of the same kind.
     """
     # Which digits they are says nothing, but for a leading zero: so a few kinds of texts are looked at once.
-    if _is_alike(value.text.translate(_MASK), model.text.translate(_MASK), model.kind):
+    masked, as_model = value.text.translate(_MASK), model.text.translate(_MASK)
+    if masked == as_model or _is_alike(masked, as_model, model.kind):
         return value.text
     if model.kind == "date":
         return _date_like(value, model)
