@@ -37,6 +37,7 @@ from offside_data.images.intake import (
 )
 from offside_data.invisible import ALWAYS, invisible_in
 from offside_data.outputs import require_apart, taken_folder
+from offside_data.processes import rare_collections
 from offside_data.tagging.facts import with_facts
 from offside_data.tagging.readings import with_values
 from offside_data.tagging.suspects import flag_contradictions
@@ -168,7 +169,7 @@ def ingest(
     require_apart(out, source, "source")
     for folder in config.image_dirs:
         require_apart(out, folder, "folder of pictures")
-    with taken_folder(out, lambda: ensure_place(out, name=config.name or name, force=force)):
+    with taken_folder(out, lambda: ensure_place(out, name=config.name or name, force=force)), rare_collections():
         return _ingest(source, out, name, config, with_images=with_images, force=force)
 
 
