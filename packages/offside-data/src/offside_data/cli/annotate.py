@@ -253,6 +253,8 @@ def adjudicate(dataset: Path, settings: tuple[str, ...], as_json: bool, **option
     left = [f"{name}: {why}" for name, why in report.refused.items()] + [f"{note}." for note in report.edit.notes]
     for told in left[:SHOWN]:
         log(f"left for a person: {told}")
+    if len(left) > SHOWN:
+        log(f"and {len(left) - SHOWN:,} more; --json lists all.")
     undecided = len({item.record_id for item in report.open})
     verb = "would change" if options["dry_run"] else "changed"
     click.echo(
