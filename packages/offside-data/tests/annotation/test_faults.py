@@ -169,6 +169,17 @@ def test_a_certificate_of_another_host_or_time(
         AnnotationServer(studio.url.replace("http", "https"), TOKEN).get("/api/version")
 
 
+@pytest.mark.parametrize("proxy", ["http://user:secret@127.0.0.1:1", "nonsense://["])
+def test_a_proxy_that_is_none(
+    studio: FakeLabelStudio, fresh: OffsideDataset, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name, value in {"http_proxy": proxy, "HTTP_PROXY": proxy, "no_proxy": "", "NO_PROXY": ""}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AnnotationError, match=r"can't be reached .*is it the proxy, which HTTP_PROXY") as caught:
+        push(fresh.path, FORGET)
+    assert "secret" not in str(caught.value)
+
+
 def speak_https(studio: FakeLabelStudio, folder: Path, host: str, days: int = 1) -> Path:
     """Put the server behind a certificate of its own, which is given."""
     program = shutil.which("openssl")

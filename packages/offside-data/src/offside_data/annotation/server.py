@@ -52,6 +52,8 @@ _HOST = "Give the address that it is for, or have one made for this address."
 _REMEDIES = {9: _TIME, 10: _TIME, 62: _HOST, 64: _HOST}
 """What to do about a certificate, by OpenSSL's number of what is wrong with it."""
 
+_PROXY = " Or is it the proxy, which HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names? NO_PROXY names what goes without."
+
 
 class LostAnswerError(AnnotationError):
     """The connection went while the server was at work: whether it did what was asked, nobody can say."""
@@ -302,6 +304,8 @@ class AnnotationServer:
         options = {"allow_redirects": False, "timeout": _TIMEOUT, **options}
         try:
             return self._session.request(method, self.url + path, auth=authorize, **options)
+        except (requests.exceptions.ProxyError, requests.exceptions.InvalidURL) as error:
+            raise self._unreachable(error, _PROXY) from None
         except requests.exceptions.ConnectTimeout as error:
             raise self._unreachable(error) from None
         except requests.exceptions.ConnectionError as error:
@@ -318,11 +322,11 @@ class AnnotationServer:
         except OSError:  # What REQUESTS_CA_BUNDLE names isn't there.
             raise AnnotationError(self.scrubbed(f"{self.url}: no safe connection: {_no_bundle()}")) from None
 
-    def _unreachable(self, error: Exception) -> AnnotationError:
+    def _unreachable(self, error: Exception, more: str = "") -> AnnotationError:
         return AnnotationError(
             self.scrubbed(
                 f"{self.url} can't be reached ({type(error).__name__}). Is the server running, and the address right? "
-                f"Give it by --url or {URL_VARIABLE}; `offside-data annotate doctor` looks at it step by step."
+                f"Give it by --url or {URL_VARIABLE}; `offside-data annotate doctor` looks at it step by step.{more}"
             )
         )
 
