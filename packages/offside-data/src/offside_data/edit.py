@@ -23,7 +23,7 @@ from offside_data.dataset.storage import Row
 from offside_data.dataset.transaction import change_dataset
 from offside_data.dataset.undo import RowChange, record_change, save_undo
 from offside_data.editing.columns import CLAIM
-from offside_data.editing.dependents import Pair, consequences, facts_that_change
+from offside_data.editing.dependents import Pair, consequences, facts_that_change, lost_links
 from offside_data.editing.reading import changed_records, records_around, subjects_of
 from offside_data.editing.remaking import with_fitting_forms
 from offside_data.editing.table import SHOWN, Edit, EditTableOptions, edits_of, read_edits
@@ -180,6 +180,8 @@ def _edit(dataset: OffsideDataset, edits: Mapping[str, Edit], asked: _Asked) -> 
     own = frozenset(name for name, edit in edits.items() if not edit.cells.keys().isdisjoint(CLAIM))
     made = consequences(changed, around, own, taxonomy)
     changed |= {name: pair for name, (pair, _) in made.followed.items()}
+    lost = lost_links(changed, (record for record in around if record.record_id not in changed))
+    changed |= {name: pair for name, (pair, _) in lost.items()}
     _require_places(dataset, changed)
     subjects = facts_that_change(
         changed,
@@ -189,12 +191,20 @@ def _edit(dataset: OffsideDataset, edits: Mapping[str, Edit], asked: _Asked) -> 
     )
     changed = with_fitting_forms(dataset, changed, around, edits, asked.seed)
     _require_sound(edits, changed, taxonomy)
-    because = {name: claim for name, (_, claim) in made.followed.items() if name not in edits}
+    because = {name: claim for name, (_, claim) in {**lost, **made.followed}.items() if name not in edits}
     report = [_told(pair, edits, because) for pair in changed.values()]
     decision = None if asked.dry_run else asked.decision(report)
     if decision is not None:
         _write(dataset, changed, subjects, decision)
-    return EditReport(rows=len(edits), changes=tuple(report), notes=tuple(made.notes), decision=decision)
+    notes = (*made.notes, *map(_parted, lost, (target for _, target in lost.values())))
+    return EditReport(rows=len(edits), changes=tuple(report), notes=notes, decision=decision)
+
+
+def _parted(name: str, target: str) -> str:
+    return (
+        f"{name} no longer corrects {target}, which isn't a rumor about the same any more; say in its corrects what it "
+        "corrects, or give it another veracity"
+    )
 
 
 def _told(pair: Pair, edits: Mapping[str, Edit], because: Mapping[str, str]) -> RecordEdit:

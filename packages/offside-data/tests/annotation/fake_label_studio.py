@@ -42,6 +42,8 @@ class FakeLabelStudio:
         self.views: dict[int, dict[str, Any]] = {}
         self.imports: dict[int, dict[str, Any]] = {}
         self.stores: list[dict[str, Any]] = []
+        self.picture = b"picture"
+        """What it gives for each picture."""
         self.background, self.dropping, self.legacy = False, 0, True
         self.stuck = self.failing = False
         self.access: set[str] = set()
@@ -192,7 +194,7 @@ class FakeLabelStudio:
             "GET /api/storages/localfiles/": lambda q, c: (200, self.stores),
             "POST /api/storages/localfiles/": lambda q, c: (201, self.stores.append(c)),
             "GET /data/local-files/": lambda q, c: (
-                (200, b"picture") if self.stores else (404, {"detail": "no storage"})
+                (200, self.picture) if self.stores else (404, {"detail": "no storage"})
             ),
         }
 

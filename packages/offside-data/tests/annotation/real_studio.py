@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from chromium import Chromium, browser
 from faulty_proxy import FaultyProxy
 
 from offside_data.annotation.server import AnnotationServer
@@ -82,3 +86,39 @@ def each_once(admin: AnnotationServer, project: int, expected: int) -> None:
     counts = Counter(task["data"]["key"] for task in tasks_of(admin, project))
     assert len(counts) == expected
     assert set(counts.values()) == {1}
+
+
+# ---------------------------------------------------------------------------------------------
+# In a browser
+
+
+def log_in(real: RunningServer) -> requests.Session:
+    """A session as a browser has it."""
+    session, page = requests.Session(), f"{real.url}/user/login/"
+    found = re.search(r'csrfmiddlewaretoken" value="([^"]+)', session.get(page).text)
+    assert found is not None
+    told = {"csrfmiddlewaretoken": found[1], "email": real.email, "password": real.password}
+    assert session.post(page, data=told, headers={"Referer": page}).ok
+    return session
+
+
+@pytest.fixture
+def window(real: RunningServer, tmp_path: Path) -> Iterator[Chromium]:
+    if browser() is None:
+        pytest.skip("no browser: Chromium isn't installed")
+    chromium = Chromium(tmp_path)
+    for cookie in log_in(real).cookies:
+        chromium.set_cookie(real.url, cookie.name, cookie.value or "")
+    yield chromium
+    chromium.close()
+
+
+CHOICE = """[...document.querySelectorAll('label, .ant-checkbox-wrapper, .ant-radio-wrapper')]
+    .find(e => e.innerText.trim().startsWith({}))"""
+"""An option of the labelling page, by how its label begins."""
+CORRECTED = """document.querySelector('[placeholder^="Only if"]')"""
+"""Where a corrected value is typed."""
+
+
+def choice(text: str) -> str:
+    return CHOICE.format(json.dumps(text))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from test_agreement import Annotate
 from test_agreement import annotate as annotate  # The fixture.
 
@@ -14,6 +15,9 @@ from offside_data.annotation.adjudicate import adjudicate
 from offside_data.annotation.policies._base import POLICIES
 from offside_data.annotation.policies.weighted import given_weights, learnt_weights
 from offside_data.annotation.push import PushOptions, push
+from offside_data.check import check_dataset
+from offside_data.cli.annotate import command
+from offside_data.dataset.decisions import read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.undo import undo
 from offside_data.errors import PluginError, UsageError
@@ -77,6 +81,23 @@ def test_a_second_time_changes_nothing_and_undo_everything(planted: Path) -> Non
     assert adjudicate(planted).edit.changes == ()
     undo(planted, report.edit.decision["id"])
     assert open_dataset(planted).digest == digest
+
+
+def test_a_rumour_that_is_none_leaves_its_correction_for_a_person(fresh: OffsideDataset, annotate: Annotate) -> None:
+    fact = {"veracity": "fact"}
+    annotate({}, three(fact, fact, fact))  # The second is a rumour, which a relearn record corrects.
+    (rumor,) = (r for r in records_by_answer(fresh.path).values() if r.veracity == "rumor")
+    (correction,) = (r for r in open_dataset(fresh.path).iter_records() if r.corrects == rumor.record_id)
+    digest = open_dataset(fresh.path).digest
+    done = CliRunner().invoke(command, ["adjudicate", str(fresh.path)])
+    assert f"left for a person: {correction.record_id} no longer corrects {rumor.record_id}" in done.stderr
+    assert "1 left for a person" in done.stdout
+    found = {i.code: i for i in check_dataset(open_dataset(fresh.path)) if i.where == correction.record_id}
+    assert "corrects-mismatch" not in found
+    assert found["correction-unlinked"].severity == "warning"
+    decision = next(d for d in read_decisions(fresh.path) if d["kind"] == "edit")
+    undo(fresh.path, decision["id"])
+    assert open_dataset(fresh.path).digest == digest
 
 
 def test_a_rumour_whose_place_is_left_open(fresh: OffsideDataset, annotate: Annotate) -> None:

@@ -43,6 +43,13 @@ def test_what_the_interface_does_not_offer_is_kept_apart(result: Any, unknown: d
     assert read_results([result]) == ({}, unknown)
 
 
+def test_of_several_choices_those_that_are_offered_count(results: Any) -> None:
+    """Somebody may add choices to the interface; what else was ticked was ticked all the same."""
+    told = results(picture=['it\'s "so", they say', "unreadable", "several people"])
+    expected = {"picture": ("several people", "unreadable")}
+    assert read_results(told) == (expected, {"picture": ['it\'s "so", they say']})
+
+
 def test_an_empty_text_or_choice_is_no_answer(results: Any) -> None:
     assert read_results(results(comment="  ", picture=[])) == ({}, {})
 

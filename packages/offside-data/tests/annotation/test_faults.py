@@ -143,20 +143,58 @@ def test_without_a_safe_connection_it_says_why(
     server = AnnotationServer(studio.url.replace("http", "https"), TOKEN)
     with pytest.raises(AnnotationError, match=r"doesn't speak https there\. Is its address one with http://\?$"):
         server.get("/api/version")
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("no openssl to make a certificate with")
-    names = ["-subj", "/CN=studio", "-addext", "subjectAltName=IP:127.0.0.1"]
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([program, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *names, *files], check=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    studio._server.socket = context.wrap_socket(studio._server.socket, server_side=True)
+    certificate = speak_https(studio, tmp_path, "127.0.0.1")
     with pytest.raises(AnnotationError, match=r"certificate isn't taken here \(self.signed certificate\).*CA_BUNDLE"):
         server.get("/api/version")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     assert server.get("/api/version") == {"release": "1.23.2"}
+    for bundle in (tmp_path / "missing.pem", tmp_path / "key.pem"):
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        with pytest.raises(AnnotationError, match=rf"REQUESTS_CA_BUNDLE must name .* it is {bundle}$"):
+            AnnotationServer(server.url, TOKEN).get("/api/version")
+
+
+@pytest.mark.parametrize(
+    ("host", "days", "remedy"),
+    [
+        ("10.0.0.1", 1, r"not valid for '127.0.0.1'\)\. Give the address that it is for, or have"),
+        ("127.0.0.1", -1, r"\(certificate has expired\)\. Have it renewed, or set the clock"),
+    ],
+)
+def test_a_certificate_of_another_host_or_time(
+    studio: FakeLabelStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, days: int, remedy: str
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(speak_https(studio, tmp_path, host, days)))
+    with pytest.raises(AnnotationError, match=remedy):
+        AnnotationServer(studio.url.replace("http", "https"), TOKEN).get("/api/version")
+
+
+@pytest.mark.parametrize("proxy", ["http://user:secret@127.0.0.1:1", "nonsense://["])
+def test_a_proxy_that_is_none(
+    studio: FakeLabelStudio, fresh: OffsideDataset, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name, value in {"http_proxy": proxy, "HTTP_PROXY": proxy, "no_proxy": "", "NO_PROXY": ""}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AnnotationError, match=r"can't be reached .*is it the proxy, which HTTP_PROXY") as caught:
+        push(fresh.path, FORGET)
+    assert "secret" not in str(caught.value)
+
+
+def speak_https(studio: FakeLabelStudio, folder: Path, host: str, days: int = 1) -> Path:
+    """Put the server behind a certificate of its own, which is given."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("no openssl to make a certificate with")
+    key, asked, certificate, names = (folder / f"{name}.pem" for name in ("key", "asked", "certificate", "names"))
+    names.write_text(f"subjectAltName=IP:{host}\n")
+    new = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=studio", "-keyout", str(key)]
+    subprocess.run([program, "req", *new, "-out", str(asked)], check=True, capture_output=True)
+    signed = ["-in", str(asked), "-signkey", str(key), "-days", str(days), "-extfile", str(names)]
+    subprocess.run([program, "x509", "-req", *signed, "-out", str(certificate)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    studio._server.socket = context.wrap_socket(studio._server.socket, server_side=True)
+    return certificate
 
 
 def test_an_address_of_something_else(fresh: OffsideDataset, proxy: FaultyProxy) -> None:

@@ -8,22 +8,21 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from chromium import Chromium, browser
+from chromium import Chromium
 from faulty_proxy import FaultyProxy
 from hub_machine import CONTACT, machine
 from loopback_hub import LoopbackHub
-from real_studio import RunningServer, each_once, number_of, say, tasks_of
+from real_studio import CORRECTED, RunningServer, choice, each_once, log_in, number_of, say, tasks_of
 from real_studio import admin as admin
 from real_studio import behind as behind
 from real_studio import named as named
 from real_studio import people as people
 from real_studio import real as real
+from real_studio import window as window
 from test_pull import judged
 
 from offside_data.annotation.adjudicate import adjudicate
@@ -355,46 +354,16 @@ def test_both_kinds_of_tokens_and_legacy_off(
 # In a browser
 
 
-def log_in(real: RunningServer) -> requests.Session:
-    """A session as a browser has it."""
-    session, page = requests.Session(), f"{real.url}/user/login/"
-    found = re.search(r'csrfmiddlewaretoken" value="([^"]+)', session.get(page).text)
-    assert found is not None
-    told = {"csrfmiddlewaretoken": found[1], "email": real.email, "password": real.password}
-    assert session.post(page, data=told, headers={"Referer": page}).ok
-    return session
-
-
-@pytest.fixture
-def window(real: RunningServer, tmp_path: Path) -> Iterator[Chromium]:
-    if browser() is None:
-        pytest.skip("no browser: Chromium isn't installed")
-    chromium = Chromium(tmp_path)
-    for cookie in log_in(real).cookies:
-        chromium.set_cookie(real.url, cookie.name, cookie.value or "")
-    yield chromium
-    chromium.close()
-
-
 def keep(window: Chromium, name: str, tmp_path: Path) -> Path:
     file = (Path(PICTURES) if PICTURES else tmp_path) / f"{name}.png"
     window.picture(file)
     return file
 
 
-CHOICE = """[...document.querySelectorAll('label, .ant-checkbox-wrapper, .ant-radio-wrapper')]
-    .find(e => e.innerText.trim().startsWith({}))"""
-
-CORRECTED = """document.querySelector('[placeholder^="Only if"]')"""
-
 SHINES = """(e => {
     for (; e; e = e.parentElement) if (getComputedStyle(e).opacity !== '1') return false;
     return true;
 })"""
-
-
-def choice(text: str) -> str:
-    return CHOICE.format(json.dumps(text))
 
 
 def test_an_annotation_made_by_clicking(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fake_label_studio import USERS, FakeLabelStudio
 
+from offside_data.annotation.agreement import agreement
 from offside_data.annotation.answers import RecordJudgement, judgements_of
 from offside_data.annotation.pull import PullReport, pull, pull_from_file
 from offside_data.annotation.push import PushOptions, push
@@ -48,6 +49,22 @@ def annotated(studio: FakeLabelStudio, fresh: OffsideDataset, results: Any) -> P
 
 def counts(report: PullReport) -> tuple[int, int, int, int, int]:
     return report.tasks, report.annotations, report.skipped, report.new, report.records
+
+
+def test_what_was_said_of_a_text_that_somebody_changed_does_not_count(annotated: Path, studio: FakeLabelStudio) -> None:
+    first, second, *_ = (studio.tasks[number]["data"] for number in sorted(studio.tasks))
+    first["claim"] = "Something else entirely."
+    second["note"] = "by hand"  # What nobody is asked about.
+    report = pull(annotated)
+    assert [told for told in report.remarks if "changed on the server" in told] == [
+        f"record {first['record_id']}: the texts of task {min(studio.tasks)} were changed on the server; what was said "
+        "of them is kept, not counted."
+    ]
+    assert report.new == 24
+    assert len(judged(annotated)[first["record_id"]]) == 3
+    figures = agreement(annotated)
+    assert (figures.records, figures.outdated) == (7, 3)
+    assert pull(annotated).new == 0
 
 
 def test_every_annotation_lands_once(annotated: Path, studio: FakeLabelStudio) -> None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from fake_label_studio import FakeLabelStudio
 
+from offside_data.annotation.doctor import diagnose
 from offside_data.annotation.interface import VARIABLES
 from offside_data.annotation.project import mark_of
 from offside_data.annotation.push import PushOptions, PushReport, push, push_to_file
@@ -179,6 +180,15 @@ def test_pictures_from_a_folder_that_the_server_serves(
     options = PushOptions(where=FORGET.where, pictures="local", document_root=str(root), server_root="/srv/pictures")
     push(fresh.path, options)
     assert [store["path"] for store in studio.stores] == ["/srv/pictures/offside/small"]
+    lost = sorted((root / "offside" / "small").iterdir())
+    for file in lost:
+        file.unlink()
+    assert push(fresh.path, options).sent == 0
+    assert sorted((root / "offside" / "small").iterdir()) == lost
+    told = {d.about: d for d in diagnose(fresh.path)}["picture"]
+    assert (told.ok, "is no picture. Push again with --pictures local" in told.told) == (False, True)
+    studio.picture = lost[0].read_bytes()
+    assert {d.about: d.ok for d in diagnose(fresh.path)}["picture"]
     for task in studio.tasks.values():
         address = task["data"]["image"]
         assert address.startswith("/data/local-files/?d=offside/small/")

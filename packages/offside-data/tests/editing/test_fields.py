@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from pathlib import Path
 
 import pytest
 from edits import change, find, records, refusal
 
+from offside_data.check import check_dataset
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import change_dataset
 from offside_data.dataset.undo import undo
 from offside_data.edit import edit_rows
 from offside_data.errors import UsageError
-from offside_data.schema import Source
+from offside_data.schema import Record, Source
 from offside_data.tagging.untagged import UNTAGGED, fit_taxonomy, untagged
 
 
@@ -33,6 +35,79 @@ def test_a_correction_turned_into_a_fact_corrects_nothing(fresh: OffsideDataset)
     change(fresh, record_id=correction.record_id, veracity="Confirmed")
     after = records(fresh.path)[correction.record_id]
     assert (after.veracity, after.corrects) == ("fact", None)
+
+
+def linked(dataset: OffsideDataset) -> tuple[Record, Record]:
+    """A picture's correction and the rumour that it corrects."""
+    correction = find(dataset, veracity="correction", modality="multimodal")
+    return correction, records(dataset.path)[correction.corrects or ""]
+
+
+def mismatches(folder: Path) -> list[str]:
+    return [issue.where for issue in check_dataset(open_dataset(folder)) if issue.code.startswith("corrects-")]
+
+
+def test_what_is_no_rumor_any_more_is_corrected_by_nothing(fresh: OffsideDataset) -> None:
+    correction, rumor = linked(fresh)
+    report = change(fresh, record_id=rumor.record_id, veracity="fact")
+    after = records(fresh.path)
+    assert (after[correction.record_id].corrects, after[correction.record_id].veracity) == (None, "correction")
+    (told,) = (c for c in report.changes if c.record_id == correction.record_id)
+    assert (told.fields, told.because) == ({"corrects": (rumor.record_id, None)}, rumor.record_id)
+    assert any(note.startswith(f"{correction.record_id} no longer corrects {rumor.record_id}") for note in report.notes)
+    assert mismatches(fresh.path) == []
+    assert report.decision is not None
+    undo(fresh.path, report.decision["id"])
+    assert open_dataset(fresh.path).verify() == fresh.digest
+
+
+def test_texts_are_parted_where_the_text_of_a_rumor_follows_it(league: OffsideDataset) -> None:
+    before = records(league.path)
+    _, rumor = linked(league)
+    about = ("text", rumor.image_id, rumor.attribute)
+    text = next(r for r in before.values() if (r.modality, r.image_id, r.attribute) == about)
+    corrections = {name for name, r in before.items() if r.corrects in (rumor.record_id, text.record_id)}
+    assert len(corrections) == 2
+    change(league, record_id=rumor.record_id, veracity="fact")
+    after = records(league.path)
+    assert after[text.record_id].veracity == "fact"
+    assert {after[name].corrects for name in corrections} == {None}
+    assert {n for n, r in before.items() if r.corrects} - {n for n, r in after.items() if r.corrects} == corrections
+    assert mismatches(league.path) == []
+
+
+@pytest.mark.parametrize("end", ["correction", "rumor"])
+@pytest.mark.parametrize(("attribute", "value"), [("market_value", "€5m"), ("nationality", "Belmora")])
+def test_a_correction_and_its_rumor_about_two_things_are_parted(
+    fresh: OffsideDataset, end: str, attribute: str, value: str
+) -> None:
+    correction, rumor = linked(fresh)
+    assert rumor.attribute == "club"
+    name = (correction if end == "correction" else rumor).record_id
+    change(fresh, record_id=name, attribute=attribute, value=value)
+    assert records(fresh.path)[correction.record_id].corrects is None
+    assert mismatches(fresh.path) == []
+
+
+def test_a_row_that_names_what_is_no_rumor_any_more_is_refused(fresh: OffsideDataset) -> None:
+    correction, rumor = linked(fresh)
+    rows = [
+        {"record_id": correction.record_id, "corrects": rumor.record_id},
+        {"record_id": rumor.record_id, "veracity": "fact"},
+    ]
+    with pytest.raises(UsageError, match=rf"row 1: .*can't correct '{rumor.record_id}'.*leave the cell empty"):
+        edit_rows(fresh.path, rows, reason="x")
+    # A row with a claim follows nothing, but to correct what is none is no claim of its own.
+    rows[0] = {"record_id": correction.record_id, "answer": correction.answer}
+    edit_rows(fresh.path, rows, reason="x")
+    assert records(fresh.path)[correction.record_id].corrects is None
+
+
+def test_other_changes_leave_links_alone(fresh: OffsideDataset) -> None:
+    correction, rumor = linked(fresh)
+    change(fresh, record_id=rumor.record_id, rumor_channel="picture", suspect="look at it")
+    change(fresh, record_id=correction.record_id, url="https://news.example/2")
+    assert records(fresh.path)[correction.record_id].corrects == rumor.record_id
 
 
 def test_a_correction_names_another_rumor(fresh: OffsideDataset) -> None:

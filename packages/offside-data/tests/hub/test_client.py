@@ -64,6 +64,48 @@ def test_no_network_is_said(hub: LoopbackHub, waits: list[float]) -> None:
     assert not issubclass(HubUnreachableError, HubNotFoundError)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("SSL_CERT_FILE", "{tmp}/missing.pem"), ("SSL_CERT_FILE", "{tmp}/text.pem"), ("HTTP_PROXY", "nonsense://here")],
+)
+def test_settings_with_which_nothing_can_be_asked_are_named(
+    hub: LoopbackHub, waits: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, value: str
+) -> None:
+    from huggingface_hub import close_session
+
+    (tmp_path / "text.pem").write_text("no certificate")
+    close_session()
+    monkeypatch.setenv(variable, value.format(tmp=tmp_path))
+    with pytest.raises(HubError, match=r"^org/a: can't read it: .*Look at SSL_CERT_FILE.*HTTP_PROXY") as refused:
+        read_state(HubRepo("org/a"))
+    assert not refused.value.passing
+    assert waits == []
+
+
+def test_an_endpoint_without_a_scheme_is_not_asked_again(
+    hub: LoopbackHub, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "hub.example.org")
+    with pytest.raises(HubError, match=r"HF_ENDPOINT is hub\.example\.org.*begin with https://"):
+        read_state(HubRepo("org/a"))
+    assert waits == []
+
+
+def test_a_proxy_that_does_not_answer_is_named(
+    hub: LoopbackHub, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import close_session
+
+    close_session()
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(HubUnreachableError, match=r"Connection refused.*asked through a proxy \(HTTP_PROXY is set\)"):
+        read_state(HubRepo("org/a"))
+
+
 def test_tokens_and_signed_addresses_are_taken_out(hub: LoopbackHub) -> None:
     told = scrubbed(f"no {TOKEN} in 'https://host/a/b?X-Amz-Signature=abc&x=1' nor Bearer abc.def, hf_ABCDEFGH12345")
     assert told == "no *** in 'https://host/a/b' nor ***, ***"

@@ -166,7 +166,8 @@ def test_a_dry_run_changes_nothing(hub: LoopbackHub, ready: Path) -> None:
     assert report.outcome == "would-publish"
     assert {change.action for change in report.changes} == {"add"}
     assert not hub.repos
-    put(ready)
+    # The card that goes out, too, not the one in the folder.
+    assert [(c.path, c.size) for c in put(ready).changes] == [(c.path, c.size) for c in report.changes]
     go_on(ready, "The player represents ____ now.")
     again = put(ready, dry_run=True)
     assert {change.path for change in again.changes} >= {"README.md", "data/multimodal/retain-00000-of-00001.parquet"}

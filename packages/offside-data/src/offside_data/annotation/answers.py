@@ -114,11 +114,15 @@ def read_results(results: Iterable[Any]) -> tuple[dict[str, Answer], dict[str, A
             text = " ".join(_CONTROL.sub(" ", " ".join(texts)).split())
             answers |= {name: text} if text else {}
         else:
-            offered = [choice for choice in control.choices if choice in texts]
-            if len(offered) < len(set(texts)) or (len(offered) > 1 and not control.several):
+            offered = tuple(choice for choice in control.choices if choice in texts)
+            others = [text for text in texts if text not in offered]
+            if control.several:  # Each choice is an answer of its own.
+                unknown |= {name: others} if others else {}
+                answers |= {name: offered} if offered else {}
+            elif others or len(offered) > 1:
                 unknown[name] = list(texts)
             elif offered:
-                answers[name] = tuple(offered) if control.several else offered[0]
+                answers[name] = offered[0]
     return answers, unknown
 
 

@@ -13,10 +13,13 @@ from offside_data.annotation.preparing import state_of_interface
 from offside_data.annotation.project import AnnotationProject, find_project
 from offside_data.annotation.server import AnnotationServer, RefusedError, connect
 from offside_data.dataset.folder import open_dataset
-from offside_data.errors import AnnotationError, UsageError
+from offside_data.errors import AnnotationError, PictureError, UsageError
+from offside_data.view.pictures import shown_picture
 
 _MOST = 200
 """Tasks that are looked through for one with a picture."""
+_SERVED = "Push again with --pictures local: it puts them there again, or says what the server lacks."
+_UPLOADED = "Delete the tasks that nobody has annotated in Label Studio, and push again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +136,15 @@ def _picture(project: AnnotationProject) -> Diagnosis:
         parts = urlsplit(image)
         if parts.scheme:
             return Diagnosis(about="picture", ok=None, told=f"pictures lie elsewhere, at {parts.netloc}")
+        remedy = _SERVED if parts.path.startswith("/data/local-files") else _UPLOADED
         try:
-            size = len(project.server.raw(parts.path, **dict(parse_qsl(parts.query))))
+            picture = project.server.raw(parts.path, **dict(parse_qsl(parts.query)))
+            shown_picture(picture)
         except AnnotationError as error:
-            return Diagnosis(
-                about="picture", ok=False, told=f"task {task['id']}: {error} Push again with other --pictures."
-            )
-        return Diagnosis(about="picture", ok=True, told=f"the server shows that of task {task['id']} ({size:,} bytes)")
+            return Diagnosis(about="picture", ok=False, told=f"task {task['id']}: {error} {remedy}")
+        except PictureError:
+            told = f"task {task['id']}: what the server gives at {parts.path} is no picture. {remedy}"
+            return Diagnosis(about="picture", ok=False, told=told)
+        told = f"the server shows that of task {task['id']} ({len(picture):,} bytes)"
+        return Diagnosis(about="picture", ok=True, told=told)
     return Diagnosis(about="picture", ok=None, told="no task of ours has one yet")

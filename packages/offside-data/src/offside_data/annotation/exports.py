@@ -14,7 +14,7 @@ from typing import Any
 
 from offside_data.annotation.answers import NOBODY, RecordJudgement, annotation_id, read_results
 from offside_data.annotation.people import Annotator, KeyFile, people_of
-from offside_data.annotation.tasks import parse_key
+from offside_data.annotation.tasks import asked_hash, parse_key
 from offside_data.annotation.withdrawn import Present, SeenTasks, entry
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
@@ -158,6 +158,13 @@ def judgements_in(
             remark(report, f"task {task.get('id')}: the dataset has no record {key[0]} any more; left out.")
             continue
         listed = [_mapping(said) for said in annotations] if isinstance(annotations, list) else []
+        if listed and meta.get("offside_asked") not in (None, asked_hash(data)):
+            remark(
+                report,
+                f"record {key[0]}: the texts of task {task.get('id')} were changed on the server; what was said of "
+                "them is kept, not counted.",
+            )
+            key = (key[0], "", key[2])  # What was shown isn't what the record says.
         read = [_judgement(said, task, key, origin, keys, report) for said in listed]
         numbers = {
             r.id: s["id"] for r, s in zip(read, listed, strict=True) if r is not None and type(s.get("id")) is int

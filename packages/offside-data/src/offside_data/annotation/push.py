@@ -21,7 +21,7 @@ from offside_data.annotation.interface import label_config
 from offside_data.annotation.options import PushOptions as PushOptions
 from offside_data.annotation.preparing import ensure_project
 from offside_data.annotation.project import AnnotationProject, KnownTask
-from offside_data.annotation.server import AnnotationServer, connect
+from offside_data.annotation.server import connect
 from offside_data.annotation.tasks import Task, chosen_records, make_task, parse_key, problems_of, told_before
 from offside_data.annotation.uploads import uploaded
 from offside_data.dataset.access import reads
@@ -102,7 +102,9 @@ def push(folder: str | Path, options: PushOptions, *, url: str | None = None) ->
     missing = len(new)
     new = dict(itertools.islice(new.items(), options.limit))
     wanted = [*new.values(), *(task for _, task in updates)]
-    pictures = _addresses(dataset, wanted, options, server, project)
+    # A folder may have lost what tasks show that are there.
+    there = [task for task in tasks if task.key in known] if options.pictures == "local" else []
+    pictures = _addresses(dataset, [*wanted, *there], options, project)
     for at, task in updates:
         project.replace(at, _content(task, pictures, dataset))
     if new:
@@ -146,7 +148,7 @@ def push_to_file(folder: str | Path, file: str | Path, options: PushOptions) -> 
             raise OutputExistsError(f"{place} is there already. Give another file, or delete it.")
     fitting = _tasks(dataset, options)
     tasks = fitting[: options.limit]
-    pictures = _addresses(dataset, tasks, options, None, None)
+    pictures = _addresses(dataset, tasks, options, None)
     content = [_content(task, pictures, dataset) for task in tasks]
     with whole_file(interface) as partial:
         partial.write_text(config, encoding="utf-8", newline="\n")
@@ -228,7 +230,6 @@ def _addresses(
     dataset: OffsideDataset,
     tasks: Sequence[Task],
     options: PushOptions,
-    server: AnnotationServer | None,
     project: AnnotationProject | None,
 ) -> dict[str, str]:
     """The address of each picture of some tasks."""

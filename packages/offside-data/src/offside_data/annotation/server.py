@@ -44,6 +44,16 @@ _PAGE = re.compile(r"/(projects|user|organization|api)(/|$)")
 """Within an address, what shows that it was copied from a page of the server."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables by which `requests` finds certificates, the first that is set."""
+_UNKNOWN_ISSUER = "If it is your own server's, name a file with the certificate by REQUESTS_CA_BUNDLE."
+_TIME = "Have it renewed, or set the clock of this machine if that is wrong."
+_HOST = "Give the address that it is for, or have one made for this address."
+_REMEDIES = {9: _TIME, 10: _TIME, 62: _HOST, 64: _HOST}
+"""What to do about a certificate, by OpenSSL's number of what is wrong with it."""
+
+_PROXY = " Or is it the proxy, which HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names? NO_PROXY names what goes without."
+
 
 class LostAnswerError(AnnotationError):
     """The connection went while the server was at work: whether it did what was asked, nobody can say."""
@@ -294,6 +304,8 @@ class AnnotationServer:
         options = {"allow_redirects": False, "timeout": _TIMEOUT, **options}
         try:
             return self._session.request(method, self.url + path, auth=authorize, **options)
+        except (requests.exceptions.ProxyError, requests.exceptions.InvalidURL) as error:
+            raise self._unreachable(error, _PROXY) from None
         except requests.exceptions.ConnectTimeout as error:
             raise self._unreachable(error) from None
         except requests.exceptions.ConnectionError as error:
@@ -307,12 +319,14 @@ class AnnotationServer:
         except requests.exceptions.RequestException as error:
             told = self.scrubbed(f"{self.url}: no whole answer to {method} {path} ({type(error).__name__}).")
             raise LostAnswerError(told) from None
+        except OSError:  # What REQUESTS_CA_BUNDLE names isn't there.
+            raise AnnotationError(self.scrubbed(f"{self.url}: no safe connection: {_no_bundle()}")) from None
 
-    def _unreachable(self, error: Exception) -> AnnotationError:
+    def _unreachable(self, error: Exception, more: str = "") -> AnnotationError:
         return AnnotationError(
             self.scrubbed(
                 f"{self.url} can't be reached ({type(error).__name__}). Is the server running, and the address right? "
-                f"Give it by --url or {URL_VARIABLE}; `offside-data annotate doctor` looks at it step by step."
+                f"Give it by --url or {URL_VARIABLE}; `offside-data annotate doctor` looks at it step by step.{more}"
             )
         )
 
@@ -428,13 +442,18 @@ def _no_tls(error: Exception) -> str:
     reason = _reason(error)
     cause = reason.args[0] if isinstance(reason, SSLError) and reason.args else None
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate isn't taken here ({cause.verify_message}). If it is your own server's, name a file with "
-            "the certificate by REQUESTS_CA_BUNDLE."
-        )
+        remedy = _REMEDIES.get(cause.verify_code, _UNKNOWN_ISSUER)
+        return f"its certificate isn't taken here ({cause.verify_message.rstrip('.')}). {remedy}"
+    if isinstance(cause, ssl.SSLError) and cause.library in ("X509", "PEM"):
+        return _no_bundle()
     if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
         return "it doesn't speak https there. Is its address one with http://?"
     return ""
+
+
+def _no_bundle() -> str:
+    name = next((name for name in _BUNDLES if os.environ.get(name)), _BUNDLES[0])
+    return f"{name} must name a file with certificates (PEM), and it is {os.environ.get(name, 'not set')}"
 
 
 def _reason(error: Exception) -> Exception | None:

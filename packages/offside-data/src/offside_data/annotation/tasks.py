@@ -32,6 +32,8 @@ _READ = (
 )
 _ROUND = re.compile("[1-9][0-9]{0,5}")
 _JUDGED = ("subject_id", "image_id", "attribute", "question", "answer")
+_ASKED = ("heading", "question", "claim")
+"""What a task shows of that, as texts."""
 _MOST_OPTIONS = 50
 """Options of an attribute that each of its tasks names."""
 _HOW = {
@@ -190,8 +192,13 @@ def make_task(
         image_id=row["image_id"] if row["image"] is not None else None,
         data=data,
         proposals=proposals,
-        meta={"offside_key": key, "offside_sent": sent},
+        meta={"offside_key": key, "offside_sent": sent, "offside_asked": asked_hash(data)},
     )
+
+
+def asked_hash(data: Mapping[str, Any]) -> str:
+    """Hash of the texts that a task shows, by which it is told when somebody changes them on the server."""
+    return hashlib.sha256(as_text([data.get(name) for name in _ASKED]).encode()).hexdigest()[:20]
 
 
 def _how(attribute: Attribute) -> str:

@@ -40,7 +40,10 @@ def _corrections(checked: CheckedDataset) -> Iterator[Issue]:
         col("veracity") == "correction",
     )
     for name in unlinked["record_id"]:
-        message = "a correction without corrects: name the record of the rumour that it replaces."
+        message = (
+            "a correction without corrects: name the record of the rumour that it replaces with `edit`, or give it "
+            "another veracity; `tag` finds the only rumour about the same, if there is one."
+        )
         yield Issue("warning", "correction-unlinked", name, message)
     about = ("subject_id", "attribute", "veracity")
     targets = records.select(*about, corrects="record_id").unique("corrects", keep="last").with_columns(there=True)

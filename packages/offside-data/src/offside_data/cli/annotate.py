@@ -237,7 +237,11 @@ def adjudicate(dataset: Path, settings: tuple[str, ...], as_json: bool, **option
         print_json(report.to_json())
         return
     rows = [
-        [change.record_id, field, f"{before or '(none)'} -> {after or '(none)'}"]
+        [
+            f"{change.record_id} (follows {change.because})" if change.because else change.record_id,
+            field,
+            f"{before or '(none)'} -> {after or '(none)'}",
+        ]
         for change in report.edit.changes
         for field, (before, after) in change.fields.items()
         if field != "agreed_value"
@@ -246,13 +250,16 @@ def adjudicate(dataset: Path, settings: tuple[str, ...], as_json: bool, **option
         print_cards("Would change" if options["dry_run"] else "Changed", ["record", "field", "change"], rows[:SHOWN])
     if len(rows) > SHOWN:
         click.echo(f"and {len(rows) - SHOWN:,} more; --json lists all.")
-    for name, why in list(report.refused.items())[:SHOWN]:
-        log(f"left for a person: {name}: {why}")
+    left = [f"{name}: {why}" for name, why in report.refused.items()] + [f"{note}." for note in report.edit.notes]
+    for told in left[:SHOWN]:
+        log(f"left for a person: {told}")
+    if len(left) > SHOWN:
+        log(f"and {len(left) - SHOWN:,} more; --json lists all.")
     undecided = len({item.record_id for item in report.open})
     verb = "would change" if options["dry_run"] else "changed"
     click.echo(
         f"{report.decided:,} records decided by {report.policy}, {len(report.edit.changes):,} {verb}; {undecided:,} "
-        f"still open, {len(report.refused):,} left for a person."
+        f"still open, {len(left):,} left for a person."
     )
     if report.edit.decision is not None:
         click.echo(f"Decision {report.edit.decision['id']}.")

@@ -188,6 +188,35 @@ def _copied(pair: Pair, copy: Record) -> Record:
     return dataclasses.replace(copy, **changes)
 
 
+# ---------------------------------------------------------------------------------------------
+# What corrections correct
+
+
+def may_correct(correction: Record, target: Record) -> bool:
+    """Whether a correction's target is what it has to be: a rumour about the same."""
+    about = (target.subject_id, target.attribute, target.veracity)
+    return about == (correction.subject_id, correction.attribute, "rumor")
+
+
+def lost_links(changed: Mapping[str, Pair], around: Iterable[Record]) -> dict[str, tuple[Pair, str]]:
+    """Corrections whose target is no rumour about the same any more: they correct nothing; by id, with the target's.
+
+    Args:
+        changed: The records that change, by id, those that follow included.
+        around: All other records about the same subjects and attributes.
+    """
+    pairs = {record.record_id: Pair(record, record) for record in around} | dict(changed)
+    lost = {}
+    for name, pair in pairs.items():
+        target = pairs.get(pair.after.corrects or "")
+        if target is None or may_correct(pair.after, target.after):
+            continue
+        if pair.differs("corrects") or may_correct(pair.before, target.before):  # Else it was so before.
+            new = Pair(pair.before, dataclasses.replace(pair.after, corrects=None))
+            lost[name] = new, target.after.record_id
+    return lost
+
+
 def facts_that_change(
     changed: Mapping[str, Pair], around: Iterable[Record], subjects: Iterable[Row], taxonomy: Taxonomy
 ) -> list[tuple[Row, Row]]:

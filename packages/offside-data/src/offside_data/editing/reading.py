@@ -10,7 +10,7 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.rows import records_of, rows_of
 from offside_data.dataset.storage import Row
 from offside_data.editing.changes import edited
-from offside_data.editing.dependents import FOLLOWING, Pair
+from offside_data.editing.dependents import FOLLOWING, Pair, may_correct
 from offside_data.editing.table import SHOWN, Edit
 from offside_data.errors import UsageError, listed
 from offside_data.questions.knowledge import value_group
@@ -47,6 +47,7 @@ def changed_records(dataset: OffsideDataset, edits: Mapping[str, Edit]) -> dict[
 
     wanted = pl.Series(list(edits), dtype=pl.String)
     changed: dict[str, Pair] = {}
+    linked: dict[str, Record] = {}
     problems: list[str] = []
     missing = set(edits)
     for rows in whole_rows(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]):
@@ -60,11 +61,13 @@ def changed_records(dataset: OffsideDataset, edits: Mapping[str, Edit]) -> dict[
                 continue
             if after != record:
                 changed[record.record_id] = Pair(record, after)
+            if edit.told("corrects"):
+                linked[record.record_id] = after
     for number, name in enumerate(sorted(missing)):
         hint = _hint(dataset, name) if number < _HINTS else ""
         problems.append(f"{edits[name].place}: there is no record {name!r}.{hint}")
     if not problems:
-        problems = list(_target_problems(dataset, edits, changed))
+        problems = list(_target_problems(dataset, edits, linked, changed))
     if problems:
         raise UsageError(f"these rows can't be followed, nothing was changed:\n{listed(problems, shown=SHOWN)}")
     return changed
@@ -80,30 +83,37 @@ def _hint(dataset: OffsideDataset, name: str) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def _target_problems(dataset: OffsideDataset, edits: Mapping[str, Edit], changed: Mapping[str, Pair]) -> Iterator[str]:
-    """What is wrong with the rumours that corrections are to correct."""
+def _target_problems(
+    dataset: OffsideDataset, edits: Mapping[str, Edit], linked: Mapping[str, Record], changed: Mapping[str, Pair]
+) -> Iterator[str]:
+    """What is wrong with the rumours that rows say are to be corrected; what was wrong before is left as it is."""
     import polars as pl
 
-    wanted = {n: p.after.corrects for n, p in changed.items() if p.differs("corrects") and p.after.corrects}
+    wanted = {
+        name: record.corrects
+        for name, record in linked.items()
+        if record.corrects is not None and _is_anew(changed.get(name), changed.get(record.corrects))
+    }
     if not wanted:
         return
-    columns = ["record_id", "subject_id", "attribute", "veracity"]
-    there = pl.concat(
-        [
-            dataset.frame(part, columns).filter(pl.col("record_id").is_in(list(wanted.values())))
-            for part in dataset.record_parts()
-        ]
-    )
-    rumors = {row["record_id"]: row for row in there.to_dicts()}
+    is_wanted = pl.col("record_id").is_in(list(wanted.values()))
+    found = whole_rows(dataset, is_wanted, ["record_id"])
+    there = {record.record_id: record for rows in found for record in records_of(rows, dataset.pictures)}
     for name, target in wanted.items():
-        record, row = changed[name].after, rumors.get(target)
-        if target in changed:
-            now = changed[target].after
-            row = {column: getattr(now, column) for column in columns}
-        if row is None:
+        rumor = changed[target].after if target in changed else there.get(target)
+        if rumor is None:
             yield f"{edits[name].place}: record {name}: corrects names {target!r}, but there is no such record."
-        elif (row["subject_id"], row["attribute"], row["veracity"]) != (record.subject_id, record.attribute, "rumor"):
-            yield f"{edits[name].place}: record {name}: it can't correct {target!r}, which is no rumor about the same."
+        elif not may_correct(linked[name], rumor):
+            yield (
+                f"{edits[name].place}: record {name}: it can't correct {target!r}, which is no rumor about the same; "
+                "name another one, or leave the cell empty."
+            )
+
+
+def _is_anew(correction: Pair | None, target: Pair | None) -> bool:
+    """Whether it has to be looked at what a correction corrects."""
+    said = correction is not None and correction.differs("corrects", "attribute")
+    return said or (target is not None and target.differs("attribute", "veracity"))
 
 
 def records_around(dataset: OffsideDataset, changed: Mapping[str, Pair], taxonomy: Taxonomy) -> list[Record]:

@@ -36,6 +36,7 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, err
 _TOKEN = re.compile(r"\b(?:hf|api_org)_[A-Za-z0-9]{8,}|(?i:bearer) [^\s,\"']+")
 _QUERY = re.compile(r"(https?://[^\s\"'?]+)\?[^\s\"']+")
 _USER = re.compile(r"(https?://)[^\s/@\"']+@")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 _NO_NAME = re.compile(r"[/\\\0]|^\.{0,2}$")
 """What is, or holds, no name within a folder."""
 _SHOWN_NAME = 80
@@ -93,11 +94,9 @@ class HubRepo:
             HubError: If it refuses.
         """
         import httpx2
-        from huggingface_hub import get_session
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-        if _require_names not in get_session().event_hooks["response"]:  # Anew: it is closed and opened at times.
-            get_session().event_hooks["response"].append(_require_names)
+        self._require_session(doing)
         try:
             return function(*args, **kwargs)
         except OffsideError:
@@ -114,6 +113,10 @@ class HubRepo:
             if isinstance(error, LocalEntryNotFoundError) or isinstance(cause, httpx2.TransportError | OSError):
                 raise self._unreachable(doing, cause or error) from None
             raise HubError(f"{self.name}: can't {doing}: {scrubbed(str(error))}") from None
+        except httpx2.UnsupportedProtocol:
+            place = scrubbed(self.api.endpoint)
+            message = f"{self.name}: can't {doing}: HF_ENDPOINT is {place}, and an address must begin with https://."
+            raise HubError(message) from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             raise self._unreachable(doing, error) from None
         except OSError as error:
@@ -139,10 +142,32 @@ class HubRepo:
                 wait_for(error, attempt)
         return self.once(doing, function, *args, **kwargs)
 
+    def _require_session(self, doing: str) -> None:
+        """See to it that the client's connections look at the names that they are told.
+
+        Raises:
+            HubError: If none can be made, with the settings of this machine.
+        """
+        from huggingface_hub import get_session
+
+        try:
+            hooks = get_session().event_hooks["response"]
+        except (OSError, ValueError) as error:
+            why = scrubbed(f"{type(error).__name__}: {error}")
+            raise HubError(
+                f"{self.name}: can't {doing}: no connection can be made ({why}). "
+                f"Look at SSL_CERT_FILE and SSL_CERT_DIR, which name certificates, and at {', '.join(_PROXIES)}."
+            ) from None
+        if _require_names not in hooks:  # Anew: it is closed and opened at times.
+            hooks.append(_require_names)
+
     def _unreachable(self, doing: str, error: BaseException) -> HubUnreachableError:
         why = scrubbed(f"{type(error).__name__}: {error}".strip().rstrip(":"))
         place = scrubbed(self.api.endpoint)
         message = f"{self.name}: can't {doing}: the Hub ({place}) doesn't answer ({why}). Try again later."
+        proxies = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
+        if proxies:
+            message += f" It was asked through a proxy ({', '.join(proxies)} is set); NO_PROXY names what isn't."
         return HubUnreachableError(message, passing=True)
 
     def _of_this_machine(self, doing: str, error: OSError) -> Exception:

@@ -276,7 +276,8 @@ class _Publication:
                 self._require_merged(state)
         if state is None:
             empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
-            files = {**self._local_files(), EVAL_FILE: eval_yaml(self.released)}
+            card = self._going_out(Card.load(self.released.path), self.contact)
+            files = {**self._local_files(), CARD_FILE: card.encode(), EVAL_FILE: eval_yaml(self.released)}
             return self._report("would-publish", None, changes=changes_to(empty, files, is_dataset_file))
         if self.tag in state.tags:
             return self._unchanged(state)
