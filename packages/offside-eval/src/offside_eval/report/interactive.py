@@ -37,8 +37,15 @@ def _said(i: Interval) -> str:
     return text(Figure(i))
 
 
+_LONG = 4
+"""Of an axis on which only Plotly's own steps are legible."""
+
+
 def _axis(title: str, **more: Any) -> dict[str, Any]:
     axis = {"title": {"text": title, "standoff": 8}, "gridcolor": GRID, "zeroline": False, "linecolor": GRID}
+    low, high = more.get("range", (0, 1))
+    if high - low > _LONG:  # few subjects have intervals of many units: at a quarter each the grid would be a hatching
+        more.pop("dtick", None)
     return axis | {"tickcolor": GRID, "automargin": True, "fixedrange": True} | more
 
 
