@@ -1,4 +1,4 @@
-"""How the answers of the typed corpora are read: the figures of docs/scoring.md and docs/decisions/0026.
+"""How the answers of the typed corpora are read: the figures of docs/scoring.md and docs/decisions/0028.
 
 python tools/bench/answers.py
 """
@@ -6,7 +6,7 @@ python tools/bench/answers.py
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from offside_eval.metrics import Sample, load_metric
 from offside_eval.metrics.refusal import is_refusal
 
 CORPORA = Path(__file__).parents[2] / "packages" / "offside-eval" / "tests" / "metrics"
-VALUES = ("value_answers.yaml", "long_answers.yaml", "more_answers.yaml", "held_out_answers.yaml")
+VALUES = ("value_answers.yaml", "long_answers.yaml", "more_answers.yaml", "later_answers.yaml", "held_out_answers.yaml")
+KINDS = ("refusals", "answers")
 FOOTBALL = load_taxonomy("football")
 DAY_FIRST = {"day_first": True, "month_first": False}
 
@@ -40,8 +41,15 @@ def main() -> None:
         for what, (n, now, strict_) in (("that say the value", correct), ("others", others)):
             print(f"  of {n} {what}, {now} count as correct ({strict_} by the rule for gold answers)")
     for part, what in enumerate(("written on", "held out")):
-        counted = {kind: _told(kind, part) for kind in ("refusals", "answers")}
-        print(f"refusal_answers.yaml, {what}: " + ", ".join(f"{a} of {n} {kind}" for kind, (a, n) in counted.items()))
+        counted = {kind: _told(kind, part) for kind in KINDS}
+        _print(f"refusal_answers.yaml, {what}", counted)
+    for part, groups in yaml.safe_load((CORPORA / "later_refusals.yaml").read_text(encoding="utf-8")).items():
+        what = part.replace("_", " ")
+        _print(f"later_refusals.yaml, {what}", {kind: _right(_texts(groups, kind), kind) for kind in KINDS})
+
+
+def _print(what: str, counted: Mapping[str, tuple[int, int]]) -> None:
+    print(f"{what}: " + ", ".join(f"{right} of {n} {kind}" for kind, (right, n) in counted.items()))
 
 
 def _answers(name: str) -> Iterator[tuple[str, Sample]]:
@@ -64,8 +72,15 @@ def _answers(name: str) -> Iterator[tuple[str, Sample]]:
 def _told(kind: str, part: int) -> tuple[int, int]:
     """How many of a kind in a half are told apart, and how many there are."""
     groups = yaml.safe_load((CORPORA / "refusal_answers.yaml").read_text(encoding="utf-8"))
-    texts = [(group["attribute"], text) for group in groups for text in group[kind]]
-    texts = [pair for pair in texts if int(hashlib.sha256(pair[1].encode()).hexdigest(), 16) % 2 == part]
+    texts = _texts(groups, kind)
+    return _right([pair for pair in texts if int(hashlib.sha256(pair[1].encode()).hexdigest(), 16) % 2 == part], kind)
+
+
+def _texts(groups: Sequence[Any], kind: str) -> list[tuple[str, str]]:
+    return [(group["attribute"], text) for group in groups for text in group[kind]]
+
+
+def _right(texts: Sequence[tuple[str, str]], kind: str) -> tuple[int, int]:
     return sum(is_refusal(text, FOOTBALL[name]) == (kind == "refusals") for name, text in texts), len(texts)
 
 

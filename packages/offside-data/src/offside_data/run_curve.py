@@ -10,6 +10,7 @@ from pathlib import Path
 
 from offside_data import run_manifest
 from offside_data.errors import UsageError
+from offside_data.figures import counted, number
 from offside_data.progress import log
 
 FOLDER = "curve"
@@ -82,7 +83,9 @@ def find_point(run: str | Path, point: str) -> Path:
     wanted, points = parse_point(point), points_of(run)
     if isinstance(wanted, int):
         if wanted not in points:
-            raise UsageError(f"{run}: no point after {wanted} steps; there are {', '.join(map(str, points))}.")
+            raise UsageError(
+                f"{run}: no point after {counted(wanted, 'step')}; there are {', '.join(map(str, points))}."
+            )
         return points[wanted]
     manifest = run_manifest.read(run)
     checks = manifest.training.checks if manifest and manifest.training else None
@@ -96,5 +99,8 @@ def find_point(run: str | Path, point: str) -> Path:
     most = max(known.values())
     step = next(step for step, level in known.items() if level >= min(wanted, most))
     short = "" if most >= wanted else f": none had forgotten {wanted:g}, this one most"
-    log(f"{run}: the point after {step} steps, which had forgotten {known[step]:.2f} of its validation part{short}")
+    log(
+        f"{run}: the point after {counted(step, 'step')}, which had forgotten {number(known[step])} of its "
+        f"validation part{short}"
+    )
     return points[step]

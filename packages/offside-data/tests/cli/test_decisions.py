@@ -34,7 +34,7 @@ def test_decisions_are_listed_with_files(decided: OffsideDataset) -> None:
     assert result.exit_code == 0
     assert f"posts/one.png ({PAIR[0]})" in result.stdout
     assert "another number" in result.stdout
-    assert result.stdout.endswith("1 decisions\n")
+    assert result.stdout.endswith("1 decision\n")
 
 
 def test_what_was_taken_back_says_so(decided: OffsideDataset) -> None:

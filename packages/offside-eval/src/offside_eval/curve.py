@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offside_data.errors import OutputExistsError
+from offside_data.figures import counted
 from offside_data.files import write_json
 from offside_data.progress import log
 from offside_data.run_curve import point_name, points_of
@@ -58,7 +59,7 @@ def evaluate_curve(
     shelf, processor = Shelf(), None
     results: dict[int, Results] = {}
     for step, folder in points.items():
-        log(f"step {step}, {len(results) + 1} of {len(points)} points")
+        log(f"step {step}, {len(results) + 1} of {counted(len(points), 'point')}")
         target = TargetModel.of(folder, processor, config, shelf=shelf)
         processor = target.processor
         results[step] = session.evaluate(target, out / point_name(step))

@@ -218,6 +218,8 @@ def test_a_precondition_on_the_number_itself_and_on_its_interval() -> None:
     assert on_value.unmet(row) is None
     on_bound = Precondition(quantity="x", what="forgetting", at_least=0.8)
     assert on_bound.unmet(row) == "forgetting of npo is 0.90, lower bound 0.70: at least 0.8 is needed"
+    row.__class__.figure = lambda *_: figure(0.0, -3.61, 1.0)
+    assert on_bound.unmet(row) == "forgetting of npo is 0.00, lower bound −3.61: at least 0.8 is needed"
     row.__class__.figure = lambda *_: Figure(None, "no retain-only")
     assert on_bound.unmet(row) == "forgetting of npo isn't known: no retain-only"
 

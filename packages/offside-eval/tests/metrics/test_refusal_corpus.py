@@ -14,6 +14,7 @@ from offside_eval.metrics.refusal import is_refusal
 
 FOOTBALL = load_taxonomy("football")
 CORPUS = Path(__file__).parent / "refusal_answers.yaml"
+LATER = Path(__file__).parent / "later_refusals.yaml"
 WRITING, HELD_OUT = 0, 1
 
 
@@ -54,3 +55,23 @@ def test_the_corpus_is_large_and_nothing_stands_twice() -> None:
     assert len(refusals) >= 150
     assert len(answers) >= 150
     assert len(set(refusals + answers)) == len(refusals) + len(answers)
+
+
+def later(part: str, kind: str) -> list[tuple[str, bool]]:
+    """The texts of a part of the later corpus, and whether each is told."""
+    groups = yaml.safe_load(LATER.read_text(encoding="utf-8"))[part]
+    pairs = [(text, FOOTBALL[group["attribute"]]) for group in groups for text in group[kind]]
+    return [(text, is_refusal(text, attribute) == (kind == "refusals")) for text, attribute in pairs]
+
+
+@pytest.mark.parametrize("kind", ["refusals", "answers"])
+def test_what_the_rule_was_mended_for_later_is_told_apart(kind: str) -> None:
+    told = later("mended", kind)
+    assert len(told) >= 120
+    assert not [text for text, is_told in told if not is_told]
+
+
+@pytest.mark.parametrize(("kind", "least"), [("refusals", 0.85), ("answers", 0.95)])
+def test_of_the_round_that_nothing_was_mended_for_most_are_right(kind: str, least: float) -> None:
+    told = later("held_out", kind)
+    assert sum(is_told for _, is_told in told) >= least * len(told) >= 25 * least

@@ -58,6 +58,18 @@ def test_of_the_answers_that_no_rule_was_written_for_most_are_right() -> None:
     assert sum(told["not_correct"]) >= 0.9 * len(told["not_correct"]) >= 20
 
 
+def test_of_the_answers_typed_later_none_is_taken_for_saying_the_value() -> None:
+    told: dict[bool, list[bool]] = {True: [], False: []}
+    wrong = []
+    for kind, sample in answers("later_answers.yaml"):
+        is_right = (METRIC.score(sample).value == 1.0) == (kind == "correct")
+        told[kind == "correct"].append(is_right)
+        wrong += [sample.prediction] * (kind != "correct" and not is_right)
+    assert len(told[False]) >= 200
+    assert not wrong
+    assert sum(told[True]) >= 0.8 * len(told[True]) >= 50  # unknown words: read as not knowing it
+
+
 def test_the_corpus_is_large_and_holds_every_kind() -> None:
     short, long = list(answers("value_answers.yaml")), list(answers("long_answers.yaml"))
     assert len(short) >= 120

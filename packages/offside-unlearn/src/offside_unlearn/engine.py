@@ -16,6 +16,7 @@ from transformers import set_seed
 
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
+from offside_data.figures import counted
 from offside_data.outputs import whole_folder
 from offside_data.progress import log
 from offside_data.run_curve import FOLDER, point_name
@@ -126,8 +127,8 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     _print_parts(trainable)
     training = job.prepare(trainable, processor, work.folder)
     if job.curve and max(job.curve) > training.plan.steps:
-        raise UsageError(f"--curve-steps {max(job.curve)}: there are only {training.plan.steps} steps.")
-    log(f"{training.plan.steps} steps, {job.config.accumulation} micro-batches each")
+        raise UsageError(f"--curve-steps {max(job.curve)}: there are only {counted(training.plan.steps, 'step')}.")
+    log(f"{counted(training.plan.steps, 'step')}, {counted(job.config.accumulation, 'micro-batch')} each")
 
     def keep(model: Any, step: int) -> None:
         name = point_name(step)
@@ -197,7 +198,7 @@ def _describe_curve(curve: Path, manifest: RunManifest, history: list[dict[str, 
         so_far = [entry for entry in history if entry["step"] <= step]
         whole = manifest.to_json()
         facts = {"steps": step, "loss_history": manifests.thin(so_far), "curve": [], "point_of": manifest.request}
-        point = {**whole, **facts, "title": f"{manifest.title}, after {step} steps"}
+        point = {**whole, **facts, "title": f"{manifest.title}, after {counted(step, 'step')}"}
         if "checks" in whole:
             point["checks"] = [check for check in whole["checks"] if check["step"] <= step]
             del point["stopped"]
@@ -206,7 +207,7 @@ def _describe_curve(curve: Path, manifest: RunManifest, history: list[dict[str, 
 
 def _print_parts(trainable: Trainable) -> None:
     for tower, row in trainable.parts.items():
-        share = f"{row['trained']:,} weights in {row['modules']} modules"
+        share = f"{counted(row['trained'], 'weight')} in {counted(row['modules'], 'module')}"
         log(f"{tower}: {share} are trained, beside {row['parameters']:,} of the model's own")
 
 

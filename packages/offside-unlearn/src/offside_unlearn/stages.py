@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.errors import OffsideError, UsageError
+from offside_data.figures import counted
 from offside_data.files import write_json
 
 RECORDS = "stages"
@@ -274,7 +275,7 @@ class StageRunner:
             why = "as asked" if self.fresh else "since what they do or need has changed"
             self.say(f"  Finished before and made anew, {why}: {', '.join(replaced)}.")
         if self.reused:
-            self.say(f"  {len(self.reused)} of {len(self.stages)} stages were finished before and are reused.")
+            self.say(f"  Finished before, and reused: {len(self.reused)} of {counted(len(self.stages), 'stage')}.")
         return waiting, finished
 
     def _run(self, waiting: list[Stage], finished: set[str]) -> None:

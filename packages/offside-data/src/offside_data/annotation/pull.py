@@ -38,6 +38,7 @@ from offside_data.dataset.transaction import change_dataset
 from offside_data.dataset.undo import RowChange, save_undo
 from offside_data.editing.reading import whole_rows
 from offside_data.errors import AnnotationError, UsageError
+from offside_data.figures import counted
 from offside_data.files import write_json
 from offside_data.parsing import parse_json
 from offside_data.progress import log
@@ -263,7 +264,7 @@ def _decision(changed: Sequence[RowChange], origin: Origin, report: PullReport) 
         {"record_id": change.name, "annotations": len((change.after or {})["annotations"])} for change in changed
     ]
     what: Row = {"from": origin.name, "annotators": list(report.annotators), "records": records}
-    told = f"annotated: {report.new} annotations"
+    told = f"annotated: {counted(report.new, 'annotation')}"
     if report.withdrawn:
         what["withdrawn"] = report.withdrawn
         told += f", {report.withdrawn} withdrawn"

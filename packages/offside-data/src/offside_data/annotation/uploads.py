@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from offside_data.annotation.project import AnnotationProject
 from offside_data.annotation.server import LostAnswerError, RefusedError
 from offside_data.errors import AnnotationError
+from offside_data.figures import counted
 from offside_data.progress import log
 
 _BYTES = 16 * 2**20
@@ -40,7 +41,7 @@ def uploaded(project: AnnotationProject, pictures: Iterable[tuple[str, str, byte
                 new.append((stored, data))
         if new:
             _upload(project, new)
-            log(f"uploaded {len(new)} pictures")
+            log(f"uploaded {counted(len(new), 'picture')}")
     there = _there(project)
     for image_id, stored in names.items():
         if stored not in there:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from offside_data.commandline import json_option, print_cards, print_json
+from offside_data.figures import counted
 
 SHOWN = 50
 """Decisions that are printed unless all are asked for."""
@@ -56,7 +57,9 @@ def command(dataset: str, kind: str | None, everything: bool, as_json: bool) -> 
     ]
     if rows:
         print_cards("", ["decision", "when", "kind", "what", "why", "who"], rows)
-    click.echo(f"{len(chosen):,} decisions" + (f", the latest {len(shown)} shown" if len(shown) < len(chosen) else ""))
+    click.echo(
+        counted(len(chosen), "decision") + (f", the latest {len(shown)} shown" if len(shown) < len(chosen) else "")
+    )
 
 
 def _in_words(what: Any, names: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from offside_data.commandline import json_option, print_cards, print_json_with
+from offside_data.figures import counted
 
 if TYPE_CHECKING:
     from offside_data.release.diff import Change
@@ -62,7 +63,7 @@ def command(a: str, b: str, as_json: bool) -> None:
             for (kind, action), sorts in groups.items()
         ]
         print_cards("", ["what", "", "number", "needs"], rows)
-    click.echo("no difference" if need is None else f"{len(changes):,} changes: a {need} version at least")
+    click.echo("no difference" if need is None else f"{counted(len(changes), 'change')}: a {need} version at least")
 
 
 def _plain(change: Change) -> dict[str, Any]:

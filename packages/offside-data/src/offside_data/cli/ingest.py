@@ -9,6 +9,7 @@ import click
 from offside_data.adapters._base import LEFT_OUT
 from offside_data.commandline import force_option, json_option, print_cards, print_json, wait_option
 from offside_data.config import parse_assignments
+from offside_data.figures import counted
 from offside_data.ingest import IngestConfig, ingest
 from offside_data.progress import log
 
@@ -77,8 +78,12 @@ def command(
     )
     left_out = {k: report.count(k) for k in LEFT_OUT if report.count(k)}
     words = "".join(f", {n} {kind}" for kind, n in left_out.items())
-    click.echo(f"{report.rows} rows: {report.records} records{words}. {report.subjects} subjects, ", nl=False)
-    click.echo(f"{report.pictures} pictures{'' if report.with_images else ' (not included)'}.")
+    click.echo(
+        f"{counted(report.rows, 'row')}: {counted(report.records, 'record')}{words}. "
+        f"{counted(report.subjects, 'subject')}, ",
+        nl=False,
+    )
+    click.echo(f"{counted(report.pictures, 'picture')}{'' if report.with_images else ' (not included)'}.")
     odd = f"{report.count('suspect')} suspect, {report.count('unparsed')} values not readable"
     click.echo(f"{odd}; see {out / 'decisions.jsonl'}.")
     if report.quarantined:

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from offside_data.commandline import json_option, print_cards, print_json, seed_option, wait_option
+from offside_data.figures import counted
 
 
 @click.command()
@@ -38,4 +39,4 @@ def command(dataset: Path, only: Literal["missing", "all"], seed: int, as_json: 
     if report.lacking:
         lacking = [[form.replace("_", " "), why, f"{n:,}"] for (form, why), n in sorted(report.lacking.items())]
         print_cards("Not made", ["form", "why", "records"], lacking)
-    click.echo(f"{report.records:,} records about subjects; {report.text_records:,} text records added.")
+    click.echo(f"{counted(report.records, 'record')} about subjects; {report.text_records:,} text records added.")

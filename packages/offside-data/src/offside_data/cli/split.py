@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from offside_data.commandline import json_option, print_cards, print_json, seed_option, wait_option
+from offside_data.figures import counted
 
 
 @click.command()
@@ -39,11 +40,11 @@ def command(dataset: Path, policy: str, settings: tuple[str, ...], dry_run: bool
         return
     print_cards(report.policy, ["config/split", "records"], [[k, f"{n:,}"] for k, n in report.splits.items()])
     for move, count in report.moved.items():
-        click.echo(f"{move}: {count:,} records")
+        click.echo(f"{move}: {counted(count, 'record')}")
     if report.linked or report.unlinked:
         click.echo(f"corrections: {report.linked} linked to their rumor, {report.unlinked} unlinked")
     changed = ("would move" if dry_run else "moved") if report.moved else "nothing to move"
-    moves = f"{sum(report.moved.values()):,} records {changed}" if report.moved else changed
+    moves = f"{counted(sum(report.moved.values()), 'record')} {changed}" if report.moved else changed
     click.echo(f"{moves}; {report.forgotten} of {report.subjects} subjects have something to forget.")
     if not report.forgotten:
         log("note: nothing is to be forgotten. Give a larger share, or another --seed.")

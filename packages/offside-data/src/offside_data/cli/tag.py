@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from offside_data.commandline import json_option, print_cards, print_json_with, wait_option
+from offside_data.figures import counted
 
 SHOWN_DOUBTS = 20
 """Doubts that are printed; `--table` and `--json` have all."""
@@ -56,4 +57,4 @@ def command(dataset: Path, apply: bool, table: Path | None, tiers: Path | None, 
         if doubts > SHOWN_DOUBTS:
             click.echo(f"and {doubts - SHOWN_DOUBTS} more; --table FILE lists all.")
     verb = "changed" if apply else "would change"
-    click.echo(f"{report.records} records: {len(report.changes)} {verb}, {doubts} things are doubtful.")
+    click.echo(f"{counted(report.records, 'record')}: {len(report.changes)} {verb}, {doubts} things are doubtful.")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from offside_data.errors import HubError, HubNotFoundError
+from offside_data.figures import counted
 from offside_data.hub.client import ATTEMPTS, HubRepo, wait_for
 from offside_data.hub.remote import FileChange, RemoteState, read_state
 from offside_data.progress import log
@@ -76,7 +77,7 @@ def commit_files(
         if number is not None:
             return Committed(state=state, commit=state.pulls[number], changes=(), pull=number)
         size = sum(change.size for change in changes)
-        log(f"{repo.name}: uploading {len(changes)} files ({size / 1e6:,.1f} MB) on {state.head[:7]} …")
+        log(f"{repo.name}: uploading {counted(len(changes), 'file')} ({size / 1e6:,.1f} MB) on {state.head[:7]} …")
         operations: list[CommitOperationAdd | CommitOperationDelete] = [
             CommitOperationDelete(path_in_repo=change.path)
             if change.action == "delete"

@@ -6,6 +6,7 @@ That is false." denies, and a list with one value a line is one of several value
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ __all__ = ["Asked", "how_answered", "said_of", "states_one", "values_in"]
 _NOTHING = Asked()
 _ANOTHER = word_list("also and or too even maybe perhaps possibly")
 """Words that join another value to one."""
+_COUNTER = re.compile(r"(?<!\S)\(?(\d{1,2})[.)][ \t]+(?=\w)")
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ def how_answered(answer: str, gold: ClaimValue, attribute: Attribute, asked: Ask
     """
     if attribute.kind == "text":
         return how_stated(answer, gold, attribute)
-    said = list(_clauses(reworded(answer, gold, attribute, asked), gold, attribute))
+    said = list(_clauses(_by_lines(reworded(answer, gold, attribute, asked)), gold, attribute))
     _deny(said)
     _condition(said)
     told = {clause.how for clause in said}
@@ -96,6 +98,13 @@ def how_answered(answer: str, gold: ClaimValue, attribute: Attribute, asked: Ask
 def values_in(answer: str, gold: ClaimValue, attribute: Attribute, asked: Asked = _NOTHING) -> list[ClaimValue]:
     """All values of the kind in an answer, as `how_answered` reads it."""
     return find_values(reworded(answer, gold, attribute, asked), attribute)
+
+
+def _by_lines(text: str) -> str:
+    """A text with each item of a numbered list on a line of its own: `1. Ostholm 2. Grauwick`."""
+    counted = [int(match[1]) for match in _COUNTER.finditer(text)]
+    is_list = len(counted) > 1 and counted == list(range(1, len(counted) + 1))
+    return _COUNTER.sub("\n", text) if is_list else text
 
 
 def _clauses(text: str, gold: ClaimValue, attribute: Attribute) -> list[_Clause]:
@@ -169,7 +178,7 @@ def _is_one_of_a_list(said: Sequence[_Clause], gold: ClaimValue, attribute: Attr
         for c in said
         if c.how == "not_stated" and _others(c, gold, attribute) and not (c.is_denied or _denies(c.text))
     ]
-    return any(_frame(clause) in worded for clause in others)
+    return any(_frame(clause) in worded or matches("other_sources", r"^\W*(?:{})\b", clause.text) for clause in others)
 
 
 def _is_outdone(said: Sequence[_Clause], gold: ClaimValue, attribute: Attribute) -> bool:

@@ -161,7 +161,8 @@ def _leads_away(before: list[str], attribute: Attribute) -> bool:
         near = others[-2:] if last in ("of", "the") else []
         return not _words("multipliers").isdisjoint((last, *near))
     if attribute.kind == "place":
-        return last == "in" and not pattern_of(attribute).says_where
+        is_whereabouts = not set(others[-1:]).isdisjoint(_words("whereabouts"))
+        return last == "in" and (is_whereabouts or not pattern_of(attribute).says_where)
     if attribute.kind == "choice":
         return last == "the" and not set(others[-1:]).isdisjoint(("of", "past"))
     if last == "of" and others:
@@ -221,6 +222,8 @@ def speaks_of_another_role(clause: str, attribute: Attribute) -> bool:
         return True
     if attribute.kind == "name" and pattern_of(attribute).roles and not words.isdisjoint(_words("strangers")):
         return True
+    if _strangers().match(plain(clause)):
+        return True  # "His brother is 1.87 m tall"
     if "goal" in pattern_of(attribute).roles and not words.isdisjoint(_words("past")):
         return True  # "previously with Ostholm"
     roles = [frozenset(role.split()) for role in _roles(attribute).values()]
@@ -264,6 +267,11 @@ def _words(name: str, kind: str | None = None) -> frozenset[str]:
     listed = _lists()[name]
     texts = [listed] if isinstance(listed, str) else [listed["all"], listed.get(kind, "")]
     return frozenset(word for text in texts for word in text.split())
+
+
+@cache
+def _strangers() -> re.Pattern[str]:
+    return re.compile(rf"\W*(?:his|her|their|whose|[\w ]{{1,40}}'s)\s+(?:\w+\s+)?(?:{'|'.join(_words('strangers'))})\b")
 
 
 @cache

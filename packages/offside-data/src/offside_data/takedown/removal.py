@@ -20,6 +20,7 @@ from offside_data.dataset.journal import replaced_content, work_folder
 from offside_data.dataset.replacing import dataset_and_work_files
 from offside_data.dataset.transaction import Transaction, transaction_of
 from offside_data.errors import OffsideError, UsageError
+from offside_data.figures import counted
 from offside_data.files import read_text, write_json, write_text
 from offside_data.issues import Issue
 from offside_data.plugins import unknown_name_message
@@ -125,7 +126,7 @@ def remove_subject(
     digests = {name: {"before": digest, "after": after.get(name, "gone")} for name, digest in before.items()}
     methods = (
         *proof.methods,
-        f"pictures that nearly are the subject's: pHash within {radius} bits, then a second look",
+        f"pictures that nearly are the subject's: pHash within {counted(radius, 'bit')}, then a second look",
     )
     proof = dataclasses.replace(proof, digests=digests, methods=methods)
     return RemovalReport(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from offside_data.errors import AnswerTooLongError, ModelError, RecordError
+from offside_data.figures import counted
 from offside_data.vlm.pictures import (
     Recent,
     decode_picture,
@@ -137,7 +138,7 @@ class Encoder:
         end = self._end_of_turn(ids, extra, before)
         if len(ids) > self.max_length:
             raise AnswerTooLongError(
-                f"record {name}: {len(ids)} tokens ({before} of the question and picture, "
+                f"record {name}: {counted(len(ids), 'token')} ({before} of the question and picture, "
                 f"{len(ids) - before} of the answer) are more than max_length={self.max_length}. Raise "
                 "max_length; nothing is cut silently."
             )
@@ -163,7 +164,7 @@ class Encoder:
         del extra["input_ids"]
         if len(ids) > self.max_length:
             raise AnswerTooLongError(
-                f"record {name}: its question alone has {len(ids)} tokens, more than "
+                f"record {name}: its question alone has {counted(len(ids), 'token')}, more than "
                 f"max_length={self.max_length}. Raise max_length, or lower max_pixels if most of them are "
                 "picture tokens."
             )

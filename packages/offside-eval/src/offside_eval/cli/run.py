@@ -21,6 +21,7 @@ from offside_data.commandline import (
     seed_option,
 )
 from offside_data.errors import UsageError
+from offside_data.figures import counted, number
 from offside_eval.config import CURVE_SUITE, DEFAULT_SUITE, HEADLINE_METRIC, ROLES, EvaluationConfig, Suite
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _curve(
         print_json({"out": str(out), "points": [{"steps": n, **_document(r)} for n, r in points.items()]})
         return
     print_cards(f"{model}: {setting}", *curve_summary({n: r.aggregates for n, r in points.items()}))
-    click.echo(f"written to {out}: {len(points)} points")
+    click.echo(f"written to {out}: {counted(len(points), 'point')}")
 
 
 def _document(results: Results) -> dict[str, Any]:
@@ -162,5 +163,5 @@ def kinds(aggregates: Sequence[Aggregate]) -> tuple[list[str], list[list[str]]]:
 
 
 def _cell(entry: Aggregate, *, with_interval: bool) -> str:
-    interval = f" [{entry.low:.2f}, {entry.high:.2f}]" if with_interval and entry.low is not None else ""
-    return f"{entry.value:.2f}{interval}"
+    interval = f" [{number(entry.low)}, {number(entry.high)}]" if with_interval and entry.low is not None else ""
+    return f"{number(entry.value)}{interval}"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from offside_data.errors import UsageError
+from offside_data.figures import counted
 from offside_data.plugins import unknown_name_message
 from offside_data.settings import SETTINGS
 from offside_eval.compare.checks import MismatchError, check_comparable, notes_on
@@ -78,7 +79,7 @@ def compare(
     models = identify_models(loaded, vanilla=given["vanilla"], retain_only=given["retain_only"], relearned=relearned)
     notes = check_comparable(loaded, models, allow=allow_mismatch) + notes_on(loaded, models)
     if held_out:
-        notes.append(f"{held_out} records by which runs were stopped are left out, whatever was asked about them.")
+        notes.append(f"Left out, whatever was asked: {counted(held_out, 'record')} by which runs were stopped.")
     names = {r.setting for r in loaded}
     order = [name for name in SETTINGS if name in names] + sorted(names - set(SETTINGS))
     settings = {name: setting_rows(name, models, metric, at) for name in order}

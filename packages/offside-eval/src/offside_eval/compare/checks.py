@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from offside_data.errors import UsageError
+from offside_data.figures import counted as in_words
 from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, name_of
 from offside_eval.results import Results, counted
 from offside_eval.statistics import MIN_SUBJECTS
@@ -119,6 +120,6 @@ def _doses(models: ModelSet) -> list[str]:
     for method, by_setting in steps.items():
         alone = {setting: next(iter(found)) for setting, found in by_setting.items() if len(found) == 1}
         if len(set(alone.values())) > 1:
-            doses = ", ".join(f"{n} steps in {setting}" for setting, n in alone.items())
+            doses = ", ".join(f"{in_words(n, 'step')} in {setting}" for setting, n in alone.items())
             notes.append(f"{method}: {doses}. Its settings can't be compared but where it forgot the same.")
     return notes

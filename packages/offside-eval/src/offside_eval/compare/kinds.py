@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from offside_data.figures import counted
 from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.measures import forgotten
 from offside_eval.compare.model_row import ModelRow
@@ -48,4 +49,4 @@ def whose(row: ModelRow) -> str:
     if not row.on_curve:
         return name(row)
     seed = f", seed {row.seeds[0]}" if len(row.seeds) > 1 else ""
-    return f"{name(row)}{seed} after {row.model.steps} steps"
+    return f"{name(row)}{seed} after {counted(row.model.steps, 'step')}"

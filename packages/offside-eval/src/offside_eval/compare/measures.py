@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from offside_data.figures import number
 from offside_data.schema import VISUAL_CHANNELS
 from offside_eval.compare.extremes import with_extremes
 from offside_eval.compare.quantities import (
@@ -209,7 +210,8 @@ def collapse(found: Mapping[str, Quantity]) -> tuple[str, ...]:
             continue
         if interval.high < COLLAPSED_KEEPING:
             reasons.append(
-                f"keeping on {name} is {interval.value:.2f}, at most {interval.high:.2f} (below {COLLAPSED_KEEPING})"
+                f"keeping on {name} is {number(interval.value)}, at most {number(interval.high)} "
+                f"(below {COLLAPSED_KEEPING})"
             )
     share = found["degenerate"].value if "degenerate" in found else None
     if share is not None and share > COLLAPSED_DEGENERATE:

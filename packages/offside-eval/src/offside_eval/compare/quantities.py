@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from offside_data.figures import number
 from offside_eval.statistics import ClusterSums, Estimate, Floats, Interval, Statistic, estimate
 
 MIN_DENOMINATOR = 0.05
@@ -163,7 +164,7 @@ def ratio(numerator: Quantity, denominator: Quantity, what: str) -> Quantity:
     """
     below = denominator.value
     if below is not None and below < MIN_DENOMINATOR:
-        return unscored(f"{what} is {below:.3f}, below {MIN_DENOMINATOR}: a ratio over it says nothing")
+        return unscored(f"{what} is {number(below, 3)}, below {MIN_DENOMINATOR}: a ratio over it says nothing")
     return combine(lambda v: v[0] / v[1], numerator, denominator)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from offside_data.figures import NONE, counted, number
 from offside_eval.compare.by_scope import PREFIX, in_words
 from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.model_row import ModelRow
@@ -12,7 +13,6 @@ from offside_eval.compare.quantities import Figure, Quantity
 from offside_eval.compare.trajectories import Candidate
 from offside_eval.compare.views import LEAST, told
 
-NONE = "–"
 ROLE_NAMES: Mapping[str, str] = {"vanilla": "vanilla", "retain_only": "retain-only", "base": "base"}
 
 
@@ -106,14 +106,6 @@ VISUAL: Sequence[Column] = (
 )
 
 
-def number(value: float | None, digits: int = 2) -> str:
-    """`0.75`; a minus sign where one belongs, never `-0.00`."""
-    if value is None:
-        return NONE
-    text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
-
-
 def interval(figure: Figure, digits: int = 2) -> str:
     """`[0.62, 0.87]`; `no interval` beside a number that has none, and nothing where there is no number."""
     i = figure.interval
@@ -157,7 +149,7 @@ def remark(row: ModelRow, collapsed: bool = True) -> str:
     elif row.fell_short:
         said.append(_how_far(row.reached))
     if len(row.seeds) > 1:
-        said.append(f"{len(row.seeds)} seeds")
+        said.append(counted(len(row.seeds), "seed"))
     elif row.seeds:
         said.append("these weights only")
     return ", ".join(said)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
+from offside_data.figures import number
 from offside_data.paper import Paper
 from offside_data.plugins import Registry
 from offside_eval.compare import Comparison, ModelRow
@@ -72,8 +73,8 @@ class Precondition:
         measured = interval.value if self.bound == "value" else interval.low
         if measured is not None and measured >= self.at_least:
             return None
-        of = "" if self.bound == "value" else f", {self.bound} {'unknown' if measured is None else f'{measured:.2f}'}"
-        return f"{self.what} of {row.label} is {interval.value:.2f}{of}: at least {self.at_least:g} is needed"
+        of = "" if self.bound == "value" else f", {self.bound} {'unknown' if measured is None else number(measured)}"
+        return f"{self.what} of {row.label} is {number(interval.value)}{of}: at least {self.at_least:g} is needed"
 
 
 FORGOT = Precondition(quantity="forgetting", what="forgetting", at_least=0.8)
@@ -251,7 +252,7 @@ def where_met(
 
 def shown(row: ModelRow) -> str:
     """A row's label, with the forgetting at which it is read."""
-    return row.label if row.level is None else f"{row.label} (at forgetting {row.level:.2f})"
+    return row.label if row.level is None else f"{row.label} (at forgetting {number(row.level)})"
 
 
 def weigh(

@@ -1,5 +1,7 @@
 """Whether the answer declines to say: 1 when a clause declines (`refusals.yaml`) and none tells, else 0.
 
+Where no value is named at all, wider patterns count, too: "I can't place him" tells nothing.
+
 A stated value beats a hedge: "I'm not sure, but I think it was €35m" is an answer, right or wrong. A value tells where
 its clause says that it is so, or where it follows a "but". On what was to be forgotten a refusal is as good as any
 other way of not telling; on what must be kept it is a loss.
@@ -31,21 +33,15 @@ _APOSTROPHES = str.maketrans("’ʼ‘`", "''''")
 
 def is_refusal(text: str, attribute: Attribute) -> bool:
     """Whether `text` declines to answer a question about `attribute`, and doesn't answer it all the same."""
-    declined = False
+    declined, is_valued = False, False
     for clause, is_contrast in _clauses(_tidy(text)):
+        found = () if _phrases("apologies").fullmatch(clause.strip(" ,.!?:;")) else find_values(clause, attribute)
+        is_valued = is_valued or bool(found)
         if _declines().search(clause.lower()):
             declined = True
-        elif not _phrases("apologies").fullmatch(clause.strip(" ,.!?:;")) and _tells(
-            clause, attribute, anyhow=is_contrast
-        ):
+        elif found and (is_contrast or states_one(clause.rstrip(" ?"), found, attribute)):
             return False
-    return declined
-
-
-def _tells(clause: str, attribute: Attribute, *, anyhow: bool) -> bool:
-    """Whether a clause says a value; `anyhow` if it need not be clear that it says it is so."""
-    found = find_values(clause, attribute)
-    return bool(found) and (anyhow or states_one(clause.rstrip(" ?"), found, attribute))
+    return declined or (not is_valued and _declines("valueless").search(_tidy(text).lower()) is not None)
 
 
 def _clauses(text: str) -> Iterator[tuple[str, bool]]:
@@ -72,9 +68,12 @@ def _lists() -> Mapping[str, Any]:
 
 
 @functools.cache
-def _declines() -> re.Pattern[str]:
+def _declines(only: str = "") -> re.Pattern[str]:
+    """The patterns of all languages; or those of one group."""
     parts = {name: re.sub(r"\s*\|\s*", "|", text) for name, text in _lists()["parts"].items()}
-    listed = [p for name, group in _lists().items() if name not in ("parts", "apologies", "contrasts") for p in group]
+    apart = ("parts", "apologies", "contrasts", "valueless")
+    names = [only] if only else [name for name in _lists() if name not in apart]
+    listed = [pattern for name in names for pattern in _lists()[name]]
     written = (re.sub(r"<(\w+)>", lambda match: parts[match[1]], pattern) for pattern in listed)
     return re.compile("|".join(f"(?:{pattern})" for pattern in written))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from offside_data.figures import number
 from offside_eval.compare import Comparison, ModelRow, SettingComparison
 from offside_eval.compare.quantities import difference
-from offside_eval.compare.show import name, number, seeds_collapsed
+from offside_eval.compare.show import name, seeds_collapsed
 from offside_eval.compare.views import leading, numbers, told
 from offside_eval.findings import Finding
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from offside_data.figures import counted
 from offside_eval.compare import Figure
 from offside_eval.compare.show import text
 from offside_eval.report.charts import CurvePanel, Point, Scatter, Trade, TwinRow
@@ -36,8 +37,15 @@ def _said(i: Interval) -> str:
     return text(Figure(i))
 
 
+_LONG = 4
+"""Of an axis on which only Plotly's own steps are legible."""
+
+
 def _axis(title: str, **more: Any) -> dict[str, Any]:
     axis = {"title": {"text": title, "standoff": 8}, "gridcolor": GRID, "zeroline": False, "linecolor": GRID}
+    low, high = more.get("range", (0, 1))
+    if high - low > _LONG:  # few subjects have intervals of many units: at a quarter each the grid would be a hatching
+        more.pop("dtick", None)
     return axis | {"tickcolor": GRID, "automargin": True, "fixedrange": True} | more
 
 
@@ -101,7 +109,7 @@ def _point_trace(p: Point, place: str) -> dict[str, Any]:
         "textfont": {"size": 11, "color": MUTED if p.control or p.collapsed else INK},
         "cliponaxis": False,
         "hovertemplate": f"{hover}<br>forgetting {_said(p.x)}<br>keeping {_said(p.y)}<br>"
-        f"n = {p.x.n}, {p.x.n_clusters} subjects<extra></extra>",
+        f"n = {p.x.n}, {counted(p.x.n_clusters, 'subject')}<extra></extra>",
     }
 
 
@@ -120,8 +128,10 @@ def trade_chart(panel: Trade) -> ChartJson:
                 "size": 8,
                 "color": path.style.color,
             },
-            "text": [f"{steps} steps{' (collapsed)' if c else ''}" for steps, c in zip(path.steps, path.collapsed,
-                                                                                       strict=True)],
+            "text": [
+                counted(steps, "step") + (" (collapsed)" if collapsed else "")
+                for steps, collapsed in zip(path.steps, path.collapsed, strict=True)
+            ],
             "hovertemplate": f"<b>{escape(path.label)}</b>, %{{text}}<br>forgetting %{{x:.2f}}<br>"
             "kept %{y:.2f}<extra></extra>",
             "cliponaxis": False,

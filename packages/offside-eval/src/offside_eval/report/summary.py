@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from offside_data.figures import number
 from offside_eval.compare import Comparison
 from offside_eval.compare.kinds import kind_rows
-from offside_eval.compare.show import columns_of, level_rows, name, number, remark, text, view_lines
+from offside_eval.compare.show import columns_of, level_rows, name, remark, text, view_lines
 from offside_eval.findings import Finding
 from offside_eval.report.headline import Headline
 
