@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import torch
 
-from offside_data.errors import UsageError
+from offside_data.errors import RecordError, UsageError
 from offside_data.progress import track
 from offside_data.seeding import rng
 from offside_data.vlm import Batch, Collator, Encoded, Encoder
@@ -102,6 +102,12 @@ class Needs:
             needed: a number a record.
         token_reference: Batches (`forget`, `retain`, `refusal`, `alternative`) for whose answer tokens the frozen
             model's whole distribution is needed.
+        top_reference: Sides for whose answer tokens the frozen model's likeliest next tokens and the rest's mass will
+            do (`TopLogprobs`): small enough to be stored at any vocabulary.
+        top_k: How many likeliest tokens.
+        retain_whole: Without `retain_slices`, keep all of the request's that training may see (shared facts of the same
+            pictures, retained records of both forms, what `only` left out) and the general records; else only the
+            retained records in the form of what is forgotten.
     """
 
     forget: bool = True
@@ -110,6 +116,9 @@ class Needs:
     alternative: bool = False
     record_reference: frozenset[str] = field(default_factory=frozenset)
     token_reference: frozenset[str] = field(default_factory=frozenset)
+    top_reference: frozenset[str] = field(default_factory=frozenset)
+    top_k: int = 128
+    retain_whole: bool = False
 
 
 class Stream:
@@ -328,3 +337,23 @@ def encode_rows(
     if not encoded:
         raise UsageError(f"there are no {what}: nothing to train on.")
     return encoded
+
+
+def leave_out_first(example: Encoded, count: int) -> Encoded:
+    """A record whose first `count` answer tokens count for nothing.
+
+    Raises:
+        RecordError: If it has no further one.
+    """
+    if count == 0:
+        return example
+    places = [place for place, label in enumerate(example.labels) if label != IGNORED]
+    if len(places) <= count:
+        raise RecordError(
+            f"record {example.record_id}: its answer has {len(places)} tokens, and the first {count} are left out: "
+            "none is left to learn from. Leave the record out."
+        )
+    labels = list(example.labels)
+    for place in places[:count]:
+        labels[place] = IGNORED
+    return replace(example, labels=labels)
