@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -54,7 +55,9 @@ def test_corrections_are_told_from_rumors_in_any_world(office: OffsideDataset) -
 
 
 @pytest.mark.parametrize("point", [False, True])
-def test_the_donors_value_is_told_in_any_world(office: OffsideDataset, tmp_path: Path, point: bool) -> None:
+def test_the_donors_value_is_told_in_any_world(
+    office: OffsideDataset, tmp_path: Path, made_up: Any, point: bool
+) -> None:
     """Read from the table in the run's folder; a point of the run has the same."""
     rumors = [row for row in office.records("multimodal", "forget") if row["scope"] == "private"]
     retained = [row for row in office.records("multimodal", "retain") if row["scope"] == "private"]
@@ -62,7 +65,9 @@ def test_the_donors_value_is_told_in_any_world(office: OffsideDataset, tmp_path:
     write_donors(tmp_path, [donor_row(record, row) for record, row in donors.items()])
     folder = tmp_path / "curve" / "step-000002" if point else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
-    values = donor_values(target(folder, point), office)
+    training = {"point_of": "sha256:run"} if point else {}
+    (folder / "offside_run.json").write_text(json.dumps(made_up.manifest(method="prior_match", **training)))
+    values = donor_values(target(folder), office)
     assert values == {record: ClaimValue(**row["value"]) for record, row in donors.items()}
     plan = make_plan(office, "complete")
     said = set(list(donors)[::2])
@@ -72,7 +77,7 @@ def test_the_donors_value_is_told_in_any_world(office: OffsideDataset, tmp_path:
     assert (private["states_donor"] == private["record_id"].is_in(said).cast(pl.Float64)).all()
     assert samples.filter(pl.col("scope") == "shared")["states_donor"].null_count() == 4 * 7
     assert answered(plan, texts)["states_donor"].null_count() == len(plan.places)
-    assert donor_values(target(tmp_path / "elsewhere", False), office) == {}
+    assert donor_values(target(tmp_path / "elsewhere"), office) == {}
 
 
 def lends(other: dict[str, Any], row: dict[str, Any]) -> bool:
@@ -93,9 +98,8 @@ def donor_row(record: str, row: dict[str, Any]) -> DonorRow:
     )
 
 
-def target(folder: Path, point: bool) -> Any:
-    training = SimpleNamespace(point_of="sha256:run" if point else None)
-    return SimpleNamespace(path=str(folder), run=SimpleNamespace(training=training))
+def target(folder: Path) -> Any:
+    return SimpleNamespace(path=str(folder))
 
 
 def test_the_values_on_swapped_twins_are_read_in_any_world(office: OffsideDataset) -> None:

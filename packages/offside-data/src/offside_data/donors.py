@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from offside_data import run_manifest
 from offside_data.errors import ModelError
 from offside_data.files import whole_file
 
@@ -57,16 +58,25 @@ def write_donors(folder: Path, rows: Sequence[DonorRow]) -> None:
         pq.write_table(pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema), partial)
 
 
+def _place(folder: Path) -> Path:
+    manifest = run_manifest.read(folder)
+    is_point = manifest is not None and manifest.training is not None and manifest.training.point_of is not None
+    return (folder.resolve().parents[1] if is_point else folder) / FILE
+
+
 def read_donors(folder: str | Path) -> tuple[DonorRow, ...] | None:
-    """The table of donors in a run's folder; null if it has none, as most methods' runs.
+    """The table of donors of a run; null if it has none, as most methods' runs.
+
+    Args:
+        folder: The run's folder, or that of a point of it, which has the run's table.
 
     Raises:
-        ModelError: If it can't be read, or has other columns.
+        ModelError: If the table can't be read or has other columns, or the receipt is broken.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = Path(folder) / FILE
+    path = _place(Path(folder))
     if not path.is_file():
         return None
     remedy = "Make the run again, or use the version that wrote it."

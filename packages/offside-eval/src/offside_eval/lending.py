@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.donors import read_donors
@@ -17,18 +16,14 @@ def donor_values(target: TargetModel, data: OffsideDataset) -> dict[str, ClaimVa
     """The value that the first donor of each forgotten record has, by record; nothing for runs without donors.
 
     Args:
-        target: The model. A point of a run has the run's donors.
+        target: The model.
         data: The dataset, where the donors' records are.
 
     Raises:
         ModelError: If the table of donors can't be read.
     """
-    if target.run is None or not Path(target.path).is_dir():
-        return {}
-    training, folder = target.run.training, Path(target.path)
-    is_point = training is not None and training.point_of is not None
     lent: dict[str, str] = {}
-    for row in read_donors(folder.resolve().parents[1] if is_point else folder) or ():
+    for row in read_donors(target.path) or ():
         if row.donor_record_id is not None:
             lent.setdefault(row.record_id, row.donor_record_id)
     if not lent:
