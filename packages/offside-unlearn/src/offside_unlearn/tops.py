@@ -43,10 +43,12 @@ def joined(parts: Sequence[TopLogprobs]) -> TopLogprobs:
 
 def split(whole: TopLogprobs, counts: Sequence[int]) -> list[TopLogprobs]:
     """The distributions of single records, given each one's number of answer tokens."""
-    pieces: dict[str, Sequence[torch.Tensor | None]] = {"indices": [None] * len(counts)}
-    named = {name: getattr(whole, name) for name in _NAMES}
-    pieces |= {name: torch.split(tensor, list(counts)) for name, tensor in named.items() if tensor is not None}
-    return [TopLogprobs(**{name: pieces[name][row] for name in _NAMES}) for row in range(len(counts))]
+    sizes = list(counts)
+    logprobs, rest, gold, targets = (
+        torch.split(tensor, sizes) for tensor in (whole.logprobs, whole.rest, whole.gold, whole.targets)
+    )
+    indices = torch.split(whole.indices, sizes) if whole.indices is not None else [None] * len(sizes)
+    return [TopLogprobs(*parts) for parts in zip(logprobs, indices, rest, gold, targets, strict=True)]
 
 
 def repeats_of(examples: Sequence[Encoded]) -> int:

@@ -269,10 +269,9 @@ class DonorTable:
         """In the order in which they are asked; a picture's own donor first."""
         shown = row["modality"] == "multimodal"
         if row["scope"] != "private":
-            with_it, without = [], []
-            for lender in self.pool.same_subject(picture, shown=shown):
-                (with_it if (row["modality"], row["attribute"]) in lender.claims else without).append(lender)
-            yield from (*with_it, *without)
+            asked = (row["modality"], row["attribute"])
+            lenders = self.pool.same_subject(picture, shown=shown)
+            yield from sorted(lenders, key=lambda lender: asked not in lender.claims)
             return
         own = self.chosen.get(picture.key)
         if own is not None:
