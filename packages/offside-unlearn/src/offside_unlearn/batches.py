@@ -7,6 +7,7 @@ in its own fresh order a pass, and every step has full batches of both.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
@@ -108,6 +109,7 @@ class Needs:
         retain_whole: Without `retain_slices`, keep all of the request's that training may see (shared facts of the same
             pictures, retained records of both forms, what `only` left out) and the general records; else only the
             retained records in the form of what is forgotten.
+        retain_evenly: Each slice of what stays has the same share of the batches, whatever its size; else each record.
     """
 
     forget: bool = True
@@ -119,6 +121,7 @@ class Needs:
     top_reference: frozenset[str] = field(default_factory=frozenset)
     top_k: int = 128
     retain_whole: bool = False
+    retain_evenly: bool = False
 
 
 class Stream:
@@ -227,6 +230,30 @@ class Stream:
         return taken
 
 
+class Interleaved:
+    """Several streams taken in turn, one record of each: equal shares, however many records each has.
+
+    Args:
+        parts: The streams; their records are numbered one stream after the other.
+    """
+
+    def __init__(self, parts: Sequence[Stream]) -> None:
+        self.parts = parts
+        self.size = sum(part.size for part in parts)
+        self._first = list(itertools.accumulate([0, *(part.size for part in parts[:-1])]))
+
+    def take(self, start: int, count: int) -> list[int]:
+        """The record numbers at positions `start` to `start + count`."""
+        taken = [0] * count
+        for turn, part in enumerate(self.parts):
+            places = [place for place in range(count) if (start + place) % len(self.parts) == turn]
+            if places:
+                drawn = part.take((start + places[0]) // len(self.parts), len(places))
+                for place, number in zip(places, drawn, strict=True):
+                    taken[place] = self._first[turn] + number
+        return taken
+
+
 class ExampleSource:
     """Where the batches of one side come from.
 
@@ -236,7 +263,7 @@ class ExampleSource:
         batch_size: How many a micro-batch takes.
     """
 
-    def __init__(self, examples: Sequence[Encoded], stream: Stream, batch_size: int) -> None:
+    def __init__(self, examples: Sequence[Encoded], stream: Stream | Interleaved, batch_size: int) -> None:
         self.examples = examples
         self.stream = stream
         self.batch_size = batch_size

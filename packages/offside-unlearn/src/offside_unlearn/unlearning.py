@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,7 +21,7 @@ from offside_data.settings import Slice
 from offside_data.taxonomy import Taxonomy
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
-from offside_unlearn.batches import BatchPlan, ExampleSource, Needs, Stream, count_steps, encode_rows
+from offside_unlearn.batches import BatchPlan, ExampleSource, Interleaved, Needs, Stream, count_steps, encode_rows
 from offside_unlearn.engine import Job, PreparedTraining, configs_of, dataset_facts, execute
 from offside_unlearn.finetuning import limited, opened
 from offside_unlearn.methods import MethodConfig, Paper, UnlearningMethod
@@ -328,7 +329,7 @@ class UnlearnTask:
         self, examples: Mapping[str, Sequence[Encoded]], own: Mapping[str, SideRecords]
     ) -> dict[str, ExampleSource]:
         config = self.config
-        streams: dict[str, Stream] = {}
+        streams: dict[str, Stream | Interleaved] = {}
         sources = {}
         for side, encoded in examples.items():
             # Refusals follow the order of the forget set.
@@ -337,16 +338,31 @@ class UnlearnTask:
                 continue
             size = config.batch_size * (config.retain_ratio if role == "retain" else 1)
             if role not in streams:
-                streams[role] = Stream(
-                    encoded,
-                    seed=self.options.seed,
-                    name=role,
-                    per_picture=config.per_picture,
-                    batch=size * config.accumulation,
-                    stretch=config.length_window * size * config.accumulation,
-                )
+                evenly = role == "retain" and self.method.needs().retain_evenly
+                streams[role] = self._by_slice(encoded, size) if evenly else self._stream(encoded, role, size)
             sources[side] = ExampleSource(encoded, streams[role], size)
         return sources
+
+    def _stream(self, encoded: Sequence[Encoded], name: str, size: int) -> Stream:
+        config = self.config
+        return Stream(
+            encoded,
+            seed=self.options.seed,
+            name=name,
+            per_picture=config.per_picture,
+            batch=size * config.accumulation,
+            stretch=config.length_window * size * config.accumulation,
+        )
+
+    def _by_slice(self, encoded: Sequence[Encoded], size: int) -> Interleaved:
+        """What stays, slice by slice in turn."""
+        parts, start = [], 0
+        share = math.ceil(size / len(self.retain))
+        for name, rows in self.retain.items():
+            end = start + len(limited(rows, self.options))
+            parts.append(self._stream(encoded[start:end], f"retain {name}", share))
+            start = end
+        return Interleaved(parts)
 
 
 def refusals() -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from offside_unlearn.losses import TopLogprobs
 from offside_unlearn.methods import LossOutput, RequestRecords, SideRecords
 from offside_unlearn.methods.prior_match import Config, Method
 from offside_unlearn.reference import Preparation, ReferenceModel
+from offside_unlearn.start import Trainable
+from offside_unlearn.tune import LoraOptions, add_adapter
+from offside_unlearn.unlearning import UnlearnConfig, UnlearnTask
 
 IGNORED = -100
 LABELS = torch.tensor([[IGNORED, 1, 3, 0], [IGNORED, IGNORED, 2, 1]])
@@ -225,6 +229,22 @@ def test_the_table_of_donors_says_who_lends_what(league: OffsideDataset, tmp_pat
         assert lent.answer == ("abstain" if row["veracity"] == "rumor" else "donor")
 
 
+def test_each_slice_of_what_stays_has_its_share(
+    loaded: tuple[Any, Any], league: OffsideDataset, tmp_path: Path
+) -> None:
+    """Three shared facts beside eighteen retained records are a third of the batches."""
+    request = league.request("selective")
+    shared = request.keep["multimodal/forget/shared"]
+    retain = {"shared": shared, **{form: league.records(form, "retain") for form in ("multimodal", "text")}}
+    config = UnlearnConfig(max_steps=4, batch_size=3, retain_ratio=2)
+    task = UnlearnTask(league, request, request.forget, retain, Method(Config()), config, OPTIONS)
+    trainable = Trainable(add_adapter(copy.deepcopy(loaded[0]), "all", LoraOptions()), True, {})
+    plan = task.prepare(trainable, loaded[1], tmp_path).plan
+    drawn = [record for batch in plan.batches() for record in batch.retain.record_ids]
+    counts = {name: sum(record in set(rows["record_id"]) for record in drawn) for name, rows in retain.items()}
+    assert counts == {"shared": 8, "multimodal": 8, "text": 8}
+
+
 # -------------------------------------------------------------------------------------------------
 # With a model
 
@@ -343,9 +363,9 @@ def test_it_forgets_in_both_forms_and_keeps_what_ascent_wrecks(
         now = said(run.path, kept)
         return nll, (before.logprobs.exp() * (before.logprobs - now.logprobs)).sum(-1).mean().item()
 
-    assert max(-said(vanilla, rows).gold.mean().item() for rows in forgotten) < 0.05
+    assert max(-said(vanilla, rows).gold.mean().item() for rows in forgotten) < 0.02
     nll, divergence = result("prior_match", max_steps=15)
-    assert nll > 0.4
+    assert nll > 0.2
     assert divergence < 0.05
     ascent_nll, ascent_divergence = result("grad_ascent", max_steps=12)
     assert ascent_nll > 0.05

@@ -111,6 +111,7 @@ class Method(UnlearningMethod[Config]):
             top_reference=frozenset({"donor", *kept}),
             top_k=self.config.top_k,
             retain_whole=True,
+            retain_evenly=True,
         )
 
     def sides(self, data: RequestRecords) -> Mapping[str, SideRecords]:
