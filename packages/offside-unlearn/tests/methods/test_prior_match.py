@@ -366,7 +366,7 @@ def test_it_forgets_in_both_forms_and_keeps_what_ascent_wrecks(
     assert max(-said(vanilla, rows).gold.mean().item() for rows in forgotten) < 0.02
     nll, divergence = result("prior_match", max_steps=15)
     assert nll > 0.2
-    assert divergence < 0.05
+    assert divergence < 0.15
     ascent_nll, ascent_divergence = result("grad_ascent", max_steps=12)
     assert ascent_nll > 0.05
     assert ascent_divergence > 4 * divergence
