@@ -103,6 +103,14 @@ def test_donors_depend_on_seed_and_picture_alone(tmp_path: Path) -> None:
     assert without == {subject: donor for subject, donor in lenders(one).items() if subject != "a3"}
 
 
+def test_a_further_retained_picture_takes_donors_from_nobody_else(tmp_path: Path) -> None:
+    more: Plan = {**FOUR, "c/own": ("retain", "Late Club", BOTH)}
+    one, other = dataset(tmp_path / "one", FOUR), dataset(tmp_path / "two", more)
+    for seed in range(6):
+        before, after = lenders(one, seed=seed), lenders(other, seed=seed)
+        assert all(after[subject] in (donor, "c") for subject, donor in before.items())
+
+
 def test_nobody_lends_to_themselves(tmp_path: Path) -> None:
     made = dataset(tmp_path / "made", FOUR)
     for seed in range(5):
