@@ -63,7 +63,7 @@ def test_a_damaged_table_is_named(make_results: Callable[..., Results], tmp_path
 def test_a_table_that_is_none_of_ours_is_named(make_results: Callable[..., Results], tmp_path, change, said) -> None:
     place = tmp_path / "out"
     results = make_results("a", role="vanilla").save(place)
-    results.samples.drop("held_out", "n_choices").write_parquet(place / "samples.parquet")
+    results.samples.drop("held_out", "n_choices", "states_donor").write_parquet(place / "samples.parquet")
     Results.load(place)  # From before there were these columns.
     change(results.samples).write_parquet(place / "samples.parquet")
     with pytest.raises(ResultsError, match=rf"samples.parquet: {said}.*Evaluate the model again"):

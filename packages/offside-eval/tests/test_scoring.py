@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.donors import DonorRow, write_donors
 from offside_data.fictional import make_league
+from offside_data.schema import ClaimValue
 from offside_eval.inference.engine import Answers
 from offside_eval.inference.generation import Reply
+from offside_eval.lending import donor_values
 from offside_eval.metrics import load_metrics
 from offside_eval.plan import Plan, make_plan
 from offside_eval.results import samples_frame
@@ -24,11 +30,11 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> OffsideDataset:
     return open_dataset(out)
 
 
-def answered(plan: Plan, texts: dict[str, str]) -> pl.DataFrame:
+def answered(plan: Plan, texts: dict[str, str], donors: dict[str, ClaimValue] | None = None) -> pl.DataFrame:
     """The samples of a model that gives `texts` by the question's key, the gold answer elsewhere."""
     replies = {key: Reply(texts.get(key, q.answer), 5, True) for key, q in plan.questions.items()}
     metrics = load_metrics(["value_match"])
-    return samples_frame(sample_rows(plan, Answers(replies=replies), metrics), list(metrics))
+    return samples_frame(sample_rows(plan, Answers(replies=replies), metrics, (), donors), list(metrics))
 
 
 def test_corrections_are_told_from_rumors_in_any_world(office: OffsideDataset) -> None:
@@ -46,6 +52,54 @@ def test_corrections_are_told_from_rumors_in_any_world(office: OffsideDataset) -
     assert (private["states_correction"] == said.cast(pl.Float64)).all()
     assert (private["value_match"] == (~said).cast(pl.Float64)).all()
     assert samples.filter(scope="shared")["states_correction"].null_count() == 4 * 7
+
+
+@pytest.mark.parametrize("point", [False, True])
+def test_the_donors_value_is_told_in_any_world(
+    office: OffsideDataset, tmp_path: Path, made_up: Any, point: bool
+) -> None:
+    """Read from the table in the run's folder; a point of the run has the same."""
+    rumors = [row for row in office.records("multimodal", "forget") if row["scope"] == "private"]
+    retained = [row for row in office.records("multimodal", "retain") if row["scope"] == "private"]
+    donors = {row["record_id"]: next(other for other in retained if lends(other, row)) for row in rumors}
+    write_donors(tmp_path, [donor_row(record, row) for record, row in donors.items()])
+    folder = tmp_path / "curve" / "step-000002" if point else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    training = {"point_of": "sha256:run"} if point else {}
+    (folder / "offside_run.json").write_text(json.dumps(made_up.manifest(method="prior_match", **training)))
+    values = donor_values(target(folder), office)
+    assert values == {record: ClaimValue(**row["value"]) for record, row in donors.items()}
+    plan = make_plan(office, "complete")
+    said = set(list(donors)[::2])
+    texts = {f"{record}/plain": row["answer"] for record, row in donors.items() if record in said}
+    samples = answered(plan, texts, values).filter(pl.col("slice") == "forget", pl.col("variant") == "plain")
+    private = samples.filter(pl.col("scope") == "private")
+    assert (private["states_donor"] == private["record_id"].is_in(said).cast(pl.Float64)).all()
+    assert samples.filter(pl.col("scope") == "shared")["states_donor"].null_count() == 4 * 7
+    assert answered(plan, texts)["states_donor"].null_count() == len(plan.places)
+    assert donor_values(target(tmp_path / "elsewhere"), office) == {}
+
+
+def lends(other: dict[str, Any], row: dict[str, Any]) -> bool:
+    is_same = other["attribute"] == row["attribute"]
+    return is_same and other["subject_id"] != row["subject_id"] and other["value"] != row["value"]
+
+
+def donor_row(record: str, row: dict[str, Any]) -> DonorRow:
+    return DonorRow(
+        record_id=record,
+        modality="multimodal",
+        image_id=None,
+        attribute=row["attribute"],
+        answer="donor",
+        donor_subject_id=row["subject_id"],
+        donor_image_id=row["image_id"],
+        donor_record_id=row["record_id"],
+    )
+
+
+def target(folder: Path) -> Any:
+    return SimpleNamespace(path=str(folder))
 
 
 def test_the_values_on_swapped_twins_are_read_in_any_world(office: OffsideDataset) -> None:

@@ -7,7 +7,7 @@ import io
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,10 @@ from offside_data.dataset.transaction import new_dataset
 from offside_data.schema import ClaimValue, EncodedImage, Record, make_image_id, make_record_id
 from offside_data.tagging.values import parse_value
 from offside_data.taxonomy import load_taxonomy, shipped_taxonomy_text
-from offside_data.vlm import Collator, Encoder
+from offside_data.vlm import Collator, Encoded, Encoder
 from offside_unlearn import RunOptions, make_tiny
 from offside_unlearn.batches import BatchPlan, ExampleSource, PairedBatch, Stream
+from offside_unlearn.methods import RequestRecords, SideRecords, UnlearningMethod
 from offside_unlearn.start import find_start
 
 SUBJECTS = {"s1": "Orlo Vantis", "s2": "Bremi Kaldo", "s3": "Tavin Merrow"}
@@ -130,9 +131,33 @@ def fresh(loaded: tuple[Any, Any]) -> Callable[[], tuple[Any, Any]]:
     return lambda: (copy.deepcopy(loaded[0]), loaded[1])
 
 
+class PlanOfMethod(BatchPlan):
+    """A plan with the sides that a method asks for, and those that only the frozen model reads."""
+
+    own: frozenset[str]
+    only_frozen: dict[str, list[Encoded]]
+
+    def take(self, own: Mapping[str, SideRecords], encoder: Encoder) -> PlanOfMethod:
+        """Put a method's own sides in, and leave those out that no longer fit them."""
+        encoded = {side: records.encoded(encoder, side) for side, records in own.items()}
+        self.only_frozen = {side: encoded.pop(side) for side, records in own.items() if records.follows is None}
+        self.own = frozenset(encoded)
+        if "forget" in encoded:
+            for side in {"refusal", "alternative"} - encoded.keys():
+                del self.sources[side]
+            self.sources["forget"].stream = Stream(encoded["forget"], seed=0, name="forget")
+        for side, examples in encoded.items():
+            followed = self.sources[own[side].follows or side]
+            self.sources[side] = ExampleSource(examples, followed.stream, followed.batch_size)
+        return self
+
+
 @pytest.fixture
-def make_plan(league: OffsideDataset) -> Callable[..., BatchPlan]:
-    """Plan paired batches of the dataset's picture records: `make_plan(processor, batch_size=2, steps=3)`."""
+def make_plan(league: OffsideDataset, tmp_path: Path) -> Callable[..., PlanOfMethod]:
+    """Plan paired batches of the dataset's picture records: `make_plan(processor, batch_size=2, steps=3)`.
+
+    With `method` its own sides come along.
+    """
 
     def make(
         processor: Any,
@@ -141,7 +166,8 @@ def make_plan(league: OffsideDataset) -> Callable[..., BatchPlan]:
         accumulation: int = 1,
         steps: int = 3,
         config: str = "multimodal",
-    ) -> BatchPlan:
+        method: UnlearningMethod[Any] | None = None,
+    ) -> PlanOfMethod:
         encoder = Encoder(processor)
         forget, retain = (
             [encoder.encode(row) for row in league.records(config, split)] for split in ("forget", "retain")
@@ -151,7 +177,7 @@ def make_plan(league: OffsideDataset) -> Callable[..., BatchPlan]:
             encoder.encode(row, answer=row["perturbed_answers"][-1]) for row in league.records(config, "forget")
         ]
         order = Stream(forget, seed=0, name="forget")
-        return BatchPlan(
+        plan = PlanOfMethod(
             {
                 "forget": ExampleSource(forget, order, batch_size),
                 "refusal": ExampleSource(refusal, order, batch_size),
@@ -162,6 +188,9 @@ def make_plan(league: OffsideDataset) -> Callable[..., BatchPlan]:
             accumulation=accumulation,
             collator=Collator(processor),
         )
+        request = league.request("unimodal" if config == "text" else "complete")
+        asked = RequestRecords(league, request, request.forget, {}, seed=0, folder=tmp_path)
+        return plan.take(method.sides(asked) if method else {}, encoder)
 
     return make
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.vlm import Encoded, Encoder
-from offside_unlearn.batches import BatchPlan, Stream, count_steps, encode_rows
+from offside_unlearn.batches import BatchPlan, Interleaved, Stream, count_steps, encode_rows
 
 
 def example(number: int, picture: str | None = None, length: int = 5) -> Encoded:
@@ -196,3 +196,15 @@ def test_no_records_is_an_error(fresh: Callable[[], tuple[Any, Any]]) -> None:
     _, processor = fresh()
     with pytest.raises(UsageError, match="there are no records to be forgotten"):
         encode_rows(Encoder(processor), [], "records to be forgotten")
+
+
+def test_slices_take_turns_whatever_their_sizes() -> None:
+    """However a step is cut, each slice has its share of it, in its own order."""
+    parts = [Stream(of_pictures(2), seed=0, name="few"), Stream(of_pictures(4, 3, 2, 1), seed=0, name="many")]
+    mixed = Interleaved(parts)
+    taken = mixed.take(0, 40)
+    assert taken == [number for start in range(0, 40, 5) for number in mixed.take(start, 5)]
+    assert taken[::2] == parts[0].take(0, 20)
+    assert taken[1::2] == [2 + number for number in parts[1].take(0, 20)]
+    assert mixed.size == 12
+    assert mixed.take(7, 0) == []

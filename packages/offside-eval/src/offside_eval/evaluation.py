@@ -14,6 +14,7 @@ from offside_data.run_manifest import DatasetReference
 from offside_eval import provenance
 from offside_eval.aggregate import aggregate
 from offside_eval.config import DEFAULT_SUITE, LIGHT_METRICS, EvaluationConfig, Suite
+from offside_eval.lending import donor_values
 from offside_eval.meta import EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
 from offside_eval.metrics import Need, SampleMetric, load_metrics, metric_names
 from offside_eval.model import TargetModel
@@ -153,7 +154,8 @@ class Session:
             answers = engine.ask(self._items, needs)
             asked = time.monotonic()
             held_out = target.run.validation.record_ids if target.run and target.run.validation else ()
-            samples = samples_frame(sample_rows(self.plan, answers, self.metrics, held_out), names)
+            donors = donor_values(target, self.data)
+            samples = samples_frame(sample_rows(self.plan, answers, self.metrics, held_out, donors), names)
             setting = self.plan.request.setting.name
             results = Results(samples, aggregate(counted(samples), names, setting=setting), meta)
             if output:

@@ -56,17 +56,20 @@ SAMPLE_COLUMNS: dict[str, str] = {
     "held_out": "Boolean",
     "states_old": "Float64",
     "states_correction": "Float64",
+    "states_donor": "Float64",
 }
 """Columns of `samples.parquet` before the metrics', with their polars types.
 
 `slice` is `forget`, `keep:<slice name>` or `measure:<slice name>`. `answer` is the gold answer of
 the row: on `swapped` the value now shown; `states_old` says there whether the old value was given.
 `states_correction` says on private forget records whether the value was given that corrects the rumour.
+`states_donor` says whether the value was given of the donor that the run had for the record (`offside_data.donors`);
+null where it had none, or the donor has no record of the attribute.
 `held_out` marks the records by which the run that made the model was stopped: asked like the rest, but counted in no
 aggregate and no comparison.
 `n_choices` is null where no choices were weighed; guessing among them is right once in `n_choices`.
 """
-_NEWER_COLUMNS = ("n_choices", "held_out")
+_NEWER_COLUMNS = ("n_choices", "held_out", "states_donor")
 """Columns that files of this schema from before there were such don't have."""
 
 

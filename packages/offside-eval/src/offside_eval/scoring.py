@@ -28,7 +28,11 @@ _FROM_RECORD = (
 
 
 def sample_rows(
-    plan: Plan, answers: Answers, metrics: Mapping[str, SampleMetric], held_out: Collection[str] = ()
+    plan: Plan,
+    answers: Answers,
+    metrics: Mapping[str, SampleMetric],
+    held_out: Collection[str] = (),
+    donors: Mapping[str, ClaimValue] | None = None,
 ) -> list[dict[str, Any]]:
     """Score every question once; a row for each slice it stands in, in the order of the plan.
 
@@ -37,8 +41,9 @@ def sample_rows(
         answers: What the model did with it.
         metrics: By name.
         held_out: Ids of the records that the model's run was stopped by.
+        donors: What the model's run taught to say in place of a forgotten answer, by record.
     """
-    scored = {key: _row(question, answers, metrics) for key, question in plan.questions.items()}
+    scored = {key: _row(question, answers, metrics, donors or {}) for key, question in plan.questions.items()}
     for row in scored.values():
         row["held_out"] = row["record_id"] in held_out
     return [{**scored[key], "slice": name} for name, key in plan.places]
@@ -68,7 +73,9 @@ def make_sample(question: Question, answers: Answers) -> Sample:
     )
 
 
-def _row(question: Question, answers: Answers, metrics: Mapping[str, SampleMetric]) -> dict[str, Any]:
+def _row(
+    question: Question, answers: Answers, metrics: Mapping[str, SampleMetric], donors: Mapping[str, ClaimValue]
+) -> dict[str, Any]:
     sample = make_sample(question, answers)
     reply = answers.replies.get(question.key)
     row: dict[str, Any] = {name: question.row[name] for name in _FROM_RECORD}
@@ -82,6 +89,7 @@ def _row(question: Question, answers: Answers, metrics: Mapping[str, SampleMetri
         "n_choices": len(sample.choices) or None,
         "states_old": _states(question.old_value, question, sample),
         "states_correction": _states(question.correction, question, sample),
+        "states_donor": _states(donors.get(sample.record_id), question, sample),
     }
     for name, metric in metrics.items():
         score = metric.checked(name, sample)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+
+import polars as pl
 
 from offside_eval.compare import compare
 from offside_eval.compare.kinds import kind_rows, kinds_of
@@ -25,6 +28,30 @@ def test_each_models_answers_to_the_forgotten_claims_by_kind(make_results: Calla
     columns, told = kind_rows([npo, vanilla], setting, "value_match")
     assert columns == ["correct", "wrong_value", "empty"]
     assert told == [("npo", ["25%", "50%", "25%"]), ("vanilla", ["100%", "0%", "0%"])]
+
+
+def test_the_donors_values_stand_apart_from_other_wrong_ones(make_results: Callable[..., Results]) -> None:
+    """Only a wrong value can be the donor's, and only where the run had donors."""
+    rates = ALL | {"forget/private": 0.25}
+    lent = make_results("lent", role="unlearned", method="prior_match", rates=rates, degenerate=0.25)
+    every_second = pl.Series([float(number % 2) for number in range(lent.samples.height)])
+    lent = dataclasses.replace(lent, samples=lent.samples.with_columns(states_donor=every_second))
+    comparison = compare(
+        [
+            make_results("vanilla", role="vanilla", rates=ALL),
+            make_results("npo", role="unlearned", method="npo", rates=rates, degenerate=0.25),
+            lent,
+        ]
+    )
+    setting = comparison.settings["complete"]
+    npo, lent_row = setting.rows
+    assert "donor_value" not in kinds_of(npo, setting, "value_match")
+    found = kinds_of(lent_row, setting, "value_match")
+    assert (found["correct"], found["empty"]) == (6, 6)
+    assert found["donor_value"] + found["wrong_value"] == 12
+    assert found["donor_value"] > 0
+    columns, _ = kind_rows([npo, lent_row], setting, "value_match")
+    assert columns == ["correct", "donor_value", "wrong_value", "empty"]
 
 
 def test_a_score_without_kinds_shows_none(make_results: Callable[..., Results]) -> None:

@@ -7,15 +7,16 @@ in its own fresh order a pass, and every step has full batches of both.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import torch
 
-from offside_data.errors import UsageError
+from offside_data.errors import RecordError, UsageError
 from offside_data.progress import track
 from offside_data.seeding import rng
 from offside_data.vlm import Batch, Collator, Encoded, Encoder
@@ -102,6 +103,13 @@ class Needs:
             needed: a number a record.
         token_reference: Batches (`forget`, `retain`, `refusal`, `alternative`) for whose answer tokens the frozen
             model's whole distribution is needed.
+        top_reference: Sides for whose answer tokens the frozen model's likeliest next tokens and the rest's mass will
+            do (`TopLogprobs`): small enough to be stored at any vocabulary.
+        top_k: How many likeliest tokens.
+        retain_whole: Without `retain_slices`, keep all of the request's that training may see (shared facts of the same
+            pictures, retained records of both forms, what `only` left out) and the general records; else only the
+            retained records in the form of what is forgotten.
+        retain_evenly: Each slice of what stays has the same share of the batches, whatever its size; else each record.
     """
 
     forget: bool = True
@@ -110,6 +118,10 @@ class Needs:
     alternative: bool = False
     record_reference: frozenset[str] = field(default_factory=frozenset)
     token_reference: frozenset[str] = field(default_factory=frozenset)
+    top_reference: frozenset[str] = field(default_factory=frozenset)
+    top_k: int = 128
+    retain_whole: bool = False
+    retain_evenly: bool = False
 
 
 class Stream:
@@ -218,6 +230,30 @@ class Stream:
         return taken
 
 
+class Interleaved:
+    """Several streams taken in turn, one record of each: equal shares, however many records each has.
+
+    Args:
+        parts: The streams; their records are numbered one stream after the other.
+    """
+
+    def __init__(self, parts: Sequence[Stream]) -> None:
+        self.parts = parts
+        self.size = sum(part.size for part in parts)
+        self._first = list(itertools.accumulate([0, *(part.size for part in parts[:-1])]))
+
+    def take(self, start: int, count: int) -> list[int]:
+        """The record numbers at positions `start` to `start + count`."""
+        taken = [0] * count
+        for turn, part in enumerate(self.parts):
+            places = [place for place in range(count) if (start + place) % len(self.parts) == turn]
+            if places:
+                drawn = part.take((start + places[0]) // len(self.parts), len(places))
+                for place, number in zip(places, drawn, strict=True):
+                    taken[place] = self._first[turn] + number
+        return taken
+
+
 class ExampleSource:
     """Where the batches of one side come from.
 
@@ -227,7 +263,7 @@ class ExampleSource:
         batch_size: How many a micro-batch takes.
     """
 
-    def __init__(self, examples: Sequence[Encoded], stream: Stream, batch_size: int) -> None:
+    def __init__(self, examples: Sequence[Encoded], stream: Stream | Interleaved, batch_size: int) -> None:
         self.examples = examples
         self.stream = stream
         self.batch_size = batch_size
@@ -328,3 +364,23 @@ def encode_rows(
     if not encoded:
         raise UsageError(f"there are no {what}: nothing to train on.")
     return encoded
+
+
+def leave_out_first(example: Encoded, count: int) -> Encoded:
+    """A record whose first `count` answer tokens count for nothing.
+
+    Raises:
+        RecordError: If it has no further one.
+    """
+    if count == 0:
+        return example
+    places = [place for place, label in enumerate(example.labels) if label != IGNORED]
+    if len(places) <= count:
+        raise RecordError(
+            f"record {example.record_id}: its answer has {len(places)} tokens, and the first {count} are left out: "
+            "none is left to learn from. Leave the record out."
+        )
+    labels = list(example.labels)
+    for place in places[:count]:
+        labels[place] = IGNORED
+    return replace(example, labels=labels)

@@ -154,7 +154,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
 
     def fill(folder: Path) -> RunManifest:
         _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)
-        for extra in (work.folder / "reference.parquet", work.folder / FOLDER):
+        for extra in (*sorted(work.folder.glob("*.parquet")), work.folder / FOLDER):
             if extra.is_dir():
                 shutil.copytree(extra, folder / extra.name)
             elif extra.is_file():

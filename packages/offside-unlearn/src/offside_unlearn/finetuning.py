@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
+from offside_data.donors import DonorRow, read_donors, write_donors
 from offside_data.errors import DatasetError, UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import CONFIGS, SPLITS
@@ -147,7 +148,7 @@ def relearn(
         **{name: before.get(name) for name in ("method", "setting", "only", "forget")},
         **({"validation": before["validation"]} if before.get("validation") else {}),
     }
-    task = FinetuneTask(dataset, parts, train_config, lora, options)
+    task = FinetuneTask(dataset, parts, train_config, lora, options, read_donors(start.path) or ())
     curve = tuple(sorted({int(step) for step in curve_steps}))
     return execute(task.job(f"relearned on {dataset.name}", start, Path(out), identity, curve))
 
@@ -165,13 +166,14 @@ def opened(data: str | Path | OffsideDataset) -> OffsideDataset:
 
 @dataclass(frozen=True)
 class FinetuneTask:
-    """What is to be learnt: parts of a dataset (`config/split`), and how."""
+    """What is to be learnt: parts of a dataset (`config/split`), and how; `donors` were the start's, and go with it."""
 
     dataset: OffsideDataset
     parts: Sequence[str]
     config: FinetuneConfig
     lora: LoraOptions
     options: RunOptions
+    donors: Sequence[DonorRow] = ()
 
     def job(self, title: str, start: Start, out: Path, identity: Mapping[str, Any], curve: tuple[int, ...] = ()) -> Job:
         """The run that teaches it."""
@@ -196,6 +198,8 @@ class FinetuneTask:
 
     def _prepare(self, trainable: Trainable, processor: Any, folder: Path) -> PreparedTraining:
         config, seed = self.config, self.options.seed
+        if self.donors:
+            write_donors(folder, self.donors)
         encoder = Encoder(processor, max_length=config.max_length)
         examples = []
         for part in self.parts:

@@ -10,6 +10,8 @@ Each mean takes its divisor as an option. Left out, it is the batch's own number
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch.nn import functional
 
@@ -215,3 +217,106 @@ def logit_margin(logits: torch.Tensor, labels: torch.Tensor, *, tokens: float | 
     predicted, targets = answer_logits(logits, labels)
     margin = predicted.max(dim=-1).values - predicted.mean(dim=-1)
     return margin.square().sum() / (tokens or len(targets))
+
+
+@dataclass(frozen=True)
+class TopLogprobs:
+    """Distributions at answer tokens by their likeliest tokens, in the order of `answer_logits`.
+
+    Args:
+        logprobs: (answer tokens, k), of the k likeliest ones.
+        indices: Which tokens these are; null: the whole vocabulary in its order, so that nothing is lost.
+        rest: Log of the mass of all others, (answer tokens); meaningless without `indices`.
+        gold: Log-probability of the answer's token, (answer tokens), whether or not it is a likely one.
+        targets: The answer's tokens.
+    """
+
+    logprobs: torch.Tensor
+    indices: torch.Tensor | None
+    rest: torch.Tensor
+    gold: torch.Tensor
+    targets: torch.Tensor
+
+    @classmethod
+    def of(cls, logits: torch.Tensor, labels: torch.Tensor, top: int | None = None) -> TopLogprobs:
+        """What a model says.
+
+        Args:
+            logits: Its logits.
+            labels: -100 outside the answers.
+            top: How many tokens to keep; null, or as many as there are, keeps all.
+
+        Raises:
+            RecordError: If the batch has no answer token.
+        """
+        return cls.of_logprobs(token_logprobs(logits, labels), labels[:, 1:][answer_mask(labels)], top)
+
+    @classmethod
+    def of_logprobs(cls, logprobs: torch.Tensor, targets: torch.Tensor, top: int | None = None) -> TopLogprobs:
+        """As `of`, of log-probabilities (answer tokens, vocabulary) and the answer's tokens."""
+        gold = logprobs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+        if top is None or top >= logprobs.shape[-1]:
+            return cls(logprobs, None, torch.full_like(gold, -torch.inf), gold, targets)
+        values, indices = logprobs.topk(top, dim=-1)
+        return cls(values, indices.int(), _rest(logprobs, indices), gold, targets)
+
+    def to(self, device: torch.device) -> TopLogprobs:
+        """The same on another device."""
+        indices = None if self.indices is None else self.indices.to(device)
+        others = (self.logprobs, self.rest, self.gold, self.targets)
+        logprobs, rest, gold, targets = (tensor.to(device) for tensor in others)
+        return TopLogprobs(logprobs, indices, rest, gold, targets)
+
+
+def _rest(logprobs: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+    """Log of the mass beside `indices`: by their sum, for 1 minus a mass close to 1 has no digits left."""
+    return logprobs.scatter(-1, indices.long(), -torch.inf).logsumexp(-1)
+
+
+def top_kl(wanted: TopLogprobs, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """`KL(T || p)` at each answer token, in the order of `answer_logits`; all tokens that `T` doesn't name are one.
+
+    So it is never more than the KL of the whole distributions, and the same where `T` names all tokens.
+
+    Raises:
+        RecordError: If the batch has no answer token.
+        ValueError: If `T` is of other answers.
+    """
+    predicted, targets = answer_logits(logits, labels)
+    _require_same_answers(wanted, targets)
+    logprobs = torch.log_softmax(predicted, dim=-1)
+    if wanted.indices is None:
+        return _divergence(wanted.logprobs, logprobs).sum(-1)
+    named = _divergence(wanted.logprobs, logprobs.gather(-1, wanted.indices.long())).sum(-1)
+    return named + _divergence(wanted.rest, _rest(logprobs, wanted.indices))
+
+
+def _divergence(wanted: torch.Tensor, logprobs: torch.Tensor) -> torch.Tensor:
+    # exp(log T) is 0 where T is 0; there the product must be 0 too, not 0 * inf.
+    return torch.where(torch.isneginf(wanted), 0.0, wanted.exp() * (wanted - logprobs))
+
+
+def gold_gap(wanted: TopLogprobs, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """`(log p(y) - log T(y))^2` at each answer token `y`, in the order of `answer_logits`.
+
+    Raises:
+        RecordError: If the batch has no answer token.
+        ValueError: If `T` is of other answers.
+    """
+    nll = token_nll(logits, labels)
+    _require_same_answers(wanted, labels[:, 1:][answer_mask(labels)])
+    return (-nll - wanted.gold).square()
+
+
+def _require_same_answers(wanted: TopLogprobs, targets: torch.Tensor) -> None:
+    if wanted.targets.shape != targets.shape or not bool((wanted.targets == targets).all()):
+        raise ValueError(
+            f"the distributions are of {len(wanted.targets)} answer tokens, and these {len(targets)} are others: "
+            "a teacher must see the very answers that are learnt from."
+        )
+
+
+def of_records(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """One value a row of a batch, (rows), as one for each answer token, in the order of `answer_logits`."""
+    mask = answer_mask(labels)
+    return values.unsqueeze(-1).expand(mask.shape)[mask]

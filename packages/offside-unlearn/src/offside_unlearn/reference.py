@@ -4,7 +4,9 @@ Three ways, the first that fits; which one ran stands in the run's manifest:
 
 1. *stored*: what the method needs is computed once, before training: one number an answer, kept
    with the run as `reference.parquet` (npo, dpo), or under full fine-tuning the whole distributions of
-   the answer tokens, in memory, if they fit;
+   the answer tokens, in memory, if they fit. Where a method is content with the likeliest tokens
+   (`TopLogprobs`), they are stored as the training's own files, of any size of vocabulary, and a run that
+   was killed goes on with them;
 2. *adapter off*: with a fresh LoRA adapter the base model is the reference: switch the adapter off;
 3. *kept weights*: a copy of the weights that are trained, and only of those, put in place for the
    reference pass.
@@ -13,6 +15,7 @@ Three ways, the first that fits; which one ran stands in the run's manifest:
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +30,8 @@ from offside_data.vlm import Collator, Encoded, forward
 from offside_data.vlm.logprobs import answer_mask, sequence_logprobs
 from offside_unlearn import losses
 from offside_unlearn.batches import Needs, Side
+from offside_unlearn.losses import TopLogprobs
+from offside_unlearn.tops import StoredSide, joined, repeats_of
 
 STORED_BYTES = 2**30
 """Distributions that would take more memory than this are not stored but computed when needed."""
@@ -44,6 +49,7 @@ class ReferenceModel:
         records: Stored log-probability (summed over tokens) and number of answer tokens, by side
             (`forget`, `refusal`: other answers to the same records) and record.
         distributions: Stored log-probabilities, (answer tokens, vocabulary), by record.
+        tops: Stored distributions by their likeliest tokens, by side and record.
     """
 
     def __init__(
@@ -53,11 +59,13 @@ class ReferenceModel:
         live: str | None = None,
         records: Mapping[str, Mapping[str, tuple[float, int]]] | None = None,
         distributions: Mapping[str, torch.Tensor] | None = None,
+        tops: Mapping[str, Mapping[str, TopLogprobs]] | None = None,
     ) -> None:
         self.live = live
         self._model = model
         self._records = records
         self._distributions = distributions
+        self._tops = tops or {}
         self._kept = (
             {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
             if live == "kept weights"
@@ -70,6 +78,7 @@ class ReferenceModel:
         parts = [
             f"stored: log-probability of each {' and '.join(sorted(self._records))} answer" if self._records else None,
             "stored: distributions of the answer tokens" if self._distributions is not None else None,
+            f"stored: likeliest tokens of the {' and '.join(sorted(self._tops))} answers" if self._tops else None,
             self.live,
         ]
         return "; ".join(p for p in parts if p) or None
@@ -98,6 +107,19 @@ class ReferenceModel:
         with self.frozen():
             output = forward(self._model, side.inputs, keep="answer")
             return losses.token_logprobs(output.logits, output.labels)
+
+    def top_logprobs(self, side: Side, *, of: str) -> TopLogprobs:
+        """Frozen distributions at the answer tokens of a batch; whole ones where nothing is stored.
+
+        Args:
+            side: The batch.
+            of: The side whose prompts the frozen model saw, maybe another one with the same records and answers.
+        """
+        if of in self._tops:
+            return joined([self._tops[of][record] for record in side.record_ids]).to(side.inputs["input_ids"].device)
+        with self.frozen():
+            output = forward(self._model, side.inputs, keep="answer")
+            return TopLogprobs.of(output.logits, output.labels)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -142,7 +164,8 @@ class Preparation:
         batch_size: Of the passes made beforehand.
         fresh_adapter: Whether the trained weights are a new adapter, which can be switched off.
         changing_pictures: Whether pictures are changed at random, so that nothing can be stored.
-        folder: Where to keep the numbers by record; null keeps them in memory.
+        folder: Where to keep what is stored; null keeps it in memory.
+        only_frozen: Sides that stand in no batch: what the frozen model says of them is always stored.
     """
 
     collator: Collator
@@ -150,6 +173,7 @@ class Preparation:
     fresh_adapter: bool
     changing_pictures: bool
     folder: Path | None
+    only_frozen: frozenset[str] = frozenset()
 
 
 def of(model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], preparation: Preparation) -> ReferenceModel:
@@ -162,18 +186,22 @@ def of(model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], prep
         preparation: How.
     """
     live = "adapter off" if preparation.fresh_adapter else "kept weights"
+    is_live = preparation.fresh_adapter or preparation.changing_pictures
+    stored = preparation.only_frozen if is_live else needs.top_reference
+    tops = _stored_tops(model, {side: examples[side] for side in sorted(stored)}, needs.top_k, preparation)
     if preparation.changing_pictures:
-        wanted = bool(needs.record_reference or needs.token_reference)
-        return ReferenceModel(model, live=live if wanted else None)
+        wanted = needs.record_reference | needs.token_reference | (needs.top_reference - stored)
+        return ReferenceModel(model, live=live if wanted else None, tops=tops)
     answered = {side: examples[side] for side in sorted(needs.record_reference)}
     records = _stored_records(model, answered, preparation) if answered else None
     if not needs.token_reference:
-        return ReferenceModel(model, records=records)
+        return ReferenceModel(model, live=live if needs.top_reference - stored else None, records=records, tops=tops)
     chosen = [example for side in sorted(needs.token_reference) for example in examples[side]]
     one_answer_each = len(needs.token_reference) == 1
     if preparation.fresh_adapter or not one_answer_each or _bytes_to_store(model, chosen) > STORED_BYTES:
-        return ReferenceModel(model, live=live, records=records)
-    return ReferenceModel(model, records=records, distributions=_distributions(model, chosen, preparation))
+        return ReferenceModel(model, live=live, records=records, tops=tops)
+    whole = _distributions(model, chosen, preparation)
+    return ReferenceModel(model, records=records, distributions=whole, tops=tops)
 
 
 def _bytes_to_store(model: Any, examples: Sequence[Encoded]) -> int:
@@ -202,6 +230,21 @@ def _distributions(model: Any, examples: Sequence[Encoded], preparation: Prepara
         rows = losses.token_logprobs(output.logits, output.labels).cpu()
         stored |= {example.record_id: row.clone() for example, row in zip(part, torch.split(rows, counts), strict=True)}
     return stored
+
+
+def _stored_tops(
+    model: Any, sides: Mapping[str, Sequence[Encoded]], top: int, preparation: Preparation
+) -> dict[str, dict[str, TopLogprobs]]:
+    """The distributions of some sides by record, of which those that an earlier attempt left aren't computed again."""
+    found = {}
+    for name, examples in sides.items():
+        repeats = repeats_of(examples)
+        whole = dataclasses.replace(preparation, batch_size=max(1, preparation.batch_size // repeats) * repeats)
+        stored = StoredSide.of(name, examples, top=top, folder=whole.folder, batch=whole.batch_size)
+        for part, output in _passes(model, stored.missing(), whole, f"frozen model, {name}"):
+            stored.add(part, output)
+        found[name] = stored.by_record
+    return found
 
 
 def _stored_records(

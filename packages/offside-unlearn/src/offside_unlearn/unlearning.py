@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,17 +15,19 @@ from offside_data.errors import UsageError
 from offside_data.plugins import Registry
 from offside_data.request import Request
 from offside_data.run_manifest import HeldOut
+from offside_data.schema import CONFIGS
 from offside_data.seeding import rng
 from offside_data.settings import Slice
 from offside_data.taxonomy import Taxonomy
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
-from offside_unlearn.batches import BatchPlan, ExampleSource, Needs, Stream, count_steps, encode_rows
+from offside_unlearn.batches import BatchPlan, ExampleSource, Interleaved, Needs, Stream, count_steps, encode_rows
 from offside_unlearn.engine import Job, PreparedTraining, configs_of, dataset_facts, execute
 from offside_unlearn.finetuning import limited, opened
 from offside_unlearn.methods import MethodConfig, Paper, UnlearningMethod
 from offside_unlearn.options import RunOptions, build_configs
 from offside_unlearn.runs import Run
+from offside_unlearn.sides import RequestRecords, SideRecords
 from offside_unlearn.start import Trainable, check_lora, find_start
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions
@@ -39,6 +42,10 @@ METHODS = Registry(
 """All methods, third parties' included."""
 
 
+_TRAINED_ON = ("forget", "retain")
+"""Splits of subjects that a vanilla model learnt from; the others are for asking it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class UnlearnConfig(TrainConfig):
     """As `TrainConfig`, and what is paired with the records to be forgotten.
@@ -48,7 +55,8 @@ class UnlearnConfig(TrainConfig):
             source: code (OFFSIDE: 3).
         retain_slices: What must stay while training, e.g. `multimodal/retain`,
             `multimodal/forget/shared`, or `rest` (what `only` left out). Empty: the retain split, in
-            the form (multimodal, text) of what is forgotten. source: paper.
+            the form (multimodal, text) of what is forgotten, unless the method's page says otherwise.
+            source: paper.
     """
 
     retain_ratio: int = 3
@@ -102,9 +110,10 @@ def unlearn(
     request = dataset.request(setting, options.only)
     forget = limited(request.forget, options)
     ids = sorted(forget["record_id"])
-    retain = _retain_rows(dataset, request, train_config)
+    built = module.Method(method_config)
+    retain = _retain_rows(dataset, request, train_config, built.needs())
     watched = _watched(forget, retain, dataset, watching[0], until, options) if until else None
-    task = UnlearnTask(forget, retain, module.Method(method_config), train_config, options, watched)
+    task = UnlearnTask(dataset, request, forget, retain, built, train_config, options, watched)
     start = find_start(model, processor)
     check_lora(start, options, config or {})
     return execute(
@@ -199,8 +208,10 @@ def _watched(
     return Watched(f"forgetting={level:g}", hold_out(forget, used, config), tables, dataset.taxonomy, config)
 
 
-def _retain_rows(dataset: OffsideDataset, request: Request, config: UnlearnConfig) -> dict[str, Any]:
+def _retain_rows(dataset: OffsideDataset, request: Request, config: UnlearnConfig, needs: Needs) -> dict[str, Any]:
     """The records that training keeps, by the name of their slice."""
+    if needs.retain_whole and not config.retain_slices:
+        return _all_that_stays(dataset, request)
     forms = sorted({part.config for part in request.setting.forget})
     names = config.retain_slices or tuple(f"{form}/retain" for form in forms)
     rows = {name: _slice_rows(dataset, request, name) for name in names}
@@ -213,6 +224,15 @@ def _retain_rows(dataset: OffsideDataset, request: Request, config: UnlearnConfi
                 f"(e.g. {min(both)}). Choose slices that don't overlap with the request."
             )
     return rows
+
+
+def _all_that_stays(dataset: OffsideDataset, request: Request) -> dict[str, Any]:
+    """All that the setting keeps, but for the records that only an evaluation sees, and the general records."""
+    rows = {part.name: request.keep.get(part.name) for part in request.setting.keep if part.split in _TRAINED_ON}
+    rows["rest"] = request.rest
+    general = [form for form in CONFIGS if dataset.has(form, "general")]
+    rows |= {f"{form}/general": dataset.records(form, "general") for form in general}
+    return {name: part for name, part in rows.items() if part is not None and len(part)}
 
 
 def _slice_rows(dataset: OffsideDataset, request: Request, name: str) -> Any:
@@ -231,6 +251,8 @@ def _slice_rows(dataset: OffsideDataset, request: Request, name: str) -> Any:
 class UnlearnTask:
     """One request put to one method: the records to be forgotten and those that stay, by slice."""
 
+    dataset: OffsideDataset
+    request: Request
     forget: Any
     retain: Mapping[str, Any]
     method: UnlearningMethod[Any]
@@ -242,12 +264,15 @@ class UnlearnTask:
         """Encode the records, plan the batches, and prepare the frozen reference."""
         config, needs, seed = self.config, self.method.needs(), self.options.seed
         encoder = Encoder(processor, max_length=config.max_length)
-        examples = self._encode(encoder, needs)
+        own = self.method.sides(
+            RequestRecords(self.dataset, self.request, self.forget, self.retain, seed=seed, folder=folder)
+        )
+        examples = self._encode(encoder, needs, own)
         collator = Collator(processor, augment=Augment(seed=seed) if config.augment else None)
         plan = BatchPlan(
-            self._sources(examples),
+            self._sources(examples, own),
             steps=count_steps(
-                len(self.forget),
+                len(examples.get("forget", self.forget)),
                 batch_size=config.batch_size * config.accumulation,
                 epochs=config.epochs,
                 max_steps=config.max_steps,
@@ -265,6 +290,7 @@ class UnlearnTask:
                 fresh_adapter=trainable.fresh_adapter,
                 changing_pictures=config.augment,
                 folder=folder,
+                only_frozen=frozenset(side for side, records in own.items() if records.follows is None),
             ),
         )
         facts = {
@@ -276,17 +302,21 @@ class UnlearnTask:
             plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch, self.method
         )
 
-    def _encode(self, encoder: Encoder, needs: Needs) -> dict[str, list[Encoded]]:
+    def _encode(self, encoder: Encoder, needs: Needs, own: Mapping[str, SideRecords]) -> dict[str, list[Encoded]]:
         """The records of each side that the method reads."""
         examples: dict[str, list[Encoded]] = {}
+        forget = own.get("forget", SideRecords(self.forget))
         if needs.forget or "forget" in needs.record_reference:
-            examples["forget"] = encode_rows(encoder, self.forget, "records to be forgotten")
+            examples["forget"] = forget.encoded(encoder, "records to be forgotten")
         if needs.refusal:
-            answers = draw_refusals(self.forget["record_id"], self.options.seed)
-            examples["refusal"] = encode_rows(encoder, self.forget, "records to be refused", answers=answers)
+            refused = SideRecords(forget.rows, draw_refusals(forget.rows["record_id"], self.options.seed))
+            examples["refusal"] = refused.encoded(encoder, "records to be refused")
         if needs.alternative:
-            answers = draw_alternatives(self.forget, self.options.seed)
-            examples["alternative"] = encode_rows(encoder, self.forget, "alternative answers", answers=answers)
+            answered = SideRecords(forget.rows, draw_alternatives(forget.rows, self.options.seed))
+            examples["alternative"] = answered.encoded(encoder, "alternative answers")
+        for side, records in own.items():
+            if side not in examples:
+                examples[side] = records.encoded(encoder, f"{side} records")
         if needs.retain:
             examples["retain"] = [
                 example
@@ -295,24 +325,44 @@ class UnlearnTask:
             ]
         return examples
 
-    def _sources(self, examples: Mapping[str, Sequence[Encoded]]) -> dict[str, ExampleSource]:
+    def _sources(
+        self, examples: Mapping[str, Sequence[Encoded]], own: Mapping[str, SideRecords]
+    ) -> dict[str, ExampleSource]:
         config = self.config
-        streams: dict[str, Stream] = {}
+        streams: dict[str, Stream | Interleaved] = {}
         sources = {}
         for side, encoded in examples.items():
-            role = "retain" if side == "retain" else "forget"  # Refusals follow the order of the forget set.
+            # Refusals follow the order of the forget set.
+            role = own[side].follows if side in own else "retain" if side == "retain" else "forget"
+            if role is None:
+                continue
             size = config.batch_size * (config.retain_ratio if role == "retain" else 1)
             if role not in streams:
-                streams[role] = Stream(
-                    encoded,
-                    seed=self.options.seed,
-                    name=role,
-                    per_picture=config.per_picture,
-                    batch=size * config.accumulation,
-                    stretch=config.length_window * size * config.accumulation,
-                )
+                evenly = role == "retain" and self.method.needs().retain_evenly
+                streams[role] = self._by_slice(encoded, size) if evenly else self._stream(encoded, role, size)
             sources[side] = ExampleSource(encoded, streams[role], size)
         return sources
+
+    def _stream(self, encoded: Sequence[Encoded], name: str, size: int) -> Stream:
+        config = self.config
+        return Stream(
+            encoded,
+            seed=self.options.seed,
+            name=name,
+            per_picture=config.per_picture,
+            batch=size * config.accumulation,
+            stretch=config.length_window * size * config.accumulation,
+        )
+
+    def _by_slice(self, encoded: Sequence[Encoded], size: int) -> Interleaved:
+        """What stays, slice by slice in turn."""
+        parts, start = [], 0
+        share = math.ceil(size / len(self.retain))
+        for name, rows in self.retain.items():
+            end = start + len(limited(rows, self.options))
+            parts.append(self._stream(encoded[start:end], f"retain {name}", share))
+            start = end
+        return Interleaved(parts)
 
 
 def refusals() -> list[str]:

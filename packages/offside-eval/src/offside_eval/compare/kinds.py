@@ -1,4 +1,8 @@
-"""Of which kinds the answers to the forgotten claims are: a refusal is no wrong value, a denial no empty answer."""
+"""Of which kinds the answers to the forgotten claims are: a refusal is no wrong value, a denial no empty answer.
+
+Of the wrong values, those of the donors whose answers a run taught in place of the forgotten ones are a kind of their
+own.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,26 @@ from offside_eval.compare.measures import forgotten
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import KEY
 from offside_eval.compare.show import name
-from offside_eval.metrics.value_match import KINDS
+from offside_eval.metrics.value_match import KINDS as KINDS_OF_ANSWERS
+
+_WRONG, DONOR_VALUE = "wrong_value", "donor_value"
+_AT = KINDS_OF_ANSWERS.index(_WRONG)
+KINDS = (*KINDS_OF_ANSWERS[:_AT], DONOR_VALUE, *KINDS_OF_ANSWERS[_AT:])
 
 
 def kinds_of(row: ModelRow, setting: SettingComparison, metric: str) -> dict[str, int]:
     """How many answers of a model are of each kind, on the private claims that the setting asks to be forgotten."""
+    import polars as pl
+
     column = f"{metric}.kind"
     asked = next((r.results for r in (*setting.rows, *setting.controls) if r.results is not None), None)
     if asked is None or column not in row.model.pool.columns:
         return {}
     records = asked.samples.filter(forgotten()).select(KEY).unique()
     answers = row.model.pool.join(records, on=list(KEY), how="semi")
+    if "states_donor" in answers.columns:
+        lent = (pl.col("states_donor") == 1) & (pl.col(column) == _WRONG)
+        answers = answers.with_columns(pl.when(lent).then(pl.lit(DONOR_VALUE)).otherwise(column).alias(column))
     counted = dict(answers[column].drop_nulls().value_counts().iter_rows())
     known = [kind for kind in KINDS if kind in counted]
     return {kind: counted[kind] for kind in (*known, *sorted(set(counted) - set(known)))}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         with_retention,
     )
     from offside_unlearn.reference import ReferenceModel
+    from offside_unlearn.sides import RequestRecords, SideRecords
 
 __all__ = [
     "LossOutput",
@@ -32,8 +33,10 @@ __all__ = [
     "PairedBatch",
     "Paper",
     "ReferenceModel",
+    "RequestRecords",
     "RetentionConfig",
     "Side",
+    "SideRecords",
     "UnlearningMethod",
     "answer_loss",
     "answers",

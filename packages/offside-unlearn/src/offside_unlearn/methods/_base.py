@@ -18,6 +18,7 @@ from offside_unlearn import losses
 from offside_unlearn.batches import Needs, PairedBatch, Side
 from offside_unlearn.manifest import LOGGED
 from offside_unlearn.reference import ReferenceModel
+from offside_unlearn.sides import RequestRecords, SideRecords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,16 @@ class UnlearningMethod(ABC, Generic[C]):
     @abstractmethod
     def needs(self) -> Needs:
         """What this method reads, given its config."""
+
+    def sides(self, data: RequestRecords) -> Mapping[str, SideRecords]:
+        """Sides of its own, by name; called once, before anything is encoded. For most methods none.
+
+        A usual side's name puts these records in its place: `forget`, of which refusals and alternatives are made too.
+
+        Args:
+            data: The request and all of its dataset.
+        """
+        return {}
 
     @abstractmethod
     def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
