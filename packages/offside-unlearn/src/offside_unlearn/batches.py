@@ -102,6 +102,7 @@ class Needs:
             needed: a number a record.
         token_reference: Batches (`forget`, `retain`, `refusal`, `alternative`) for whose answer tokens the frozen
             model's whole distribution is needed.
+        frozen_model: The frozen model itself, inside `reference.frozen()`.
     """
 
     forget: bool = True
@@ -110,6 +111,7 @@ class Needs:
     alternative: bool = False
     record_reference: frozenset[str] = field(default_factory=frozenset)
     token_reference: frozenset[str] = field(default_factory=frozenset)
+    frozen_model: bool = False
 
 
 class Stream:
@@ -300,6 +302,16 @@ class BatchPlan(torch.utils.data.Dataset[_Planned]):
         """All micro-batches in order, collated."""
         for number in range(len(self)):
             yield self.collate([self[number]])
+
+    def once(self, side: str, size: int) -> Iterator[Side]:
+        """All records of a side once, in their own order, `size` at a time."""
+        source = self.sources[side]
+        self.collator.set_epoch(0)
+        for start in range(0, len(source.examples), size):
+            examples = source.examples[start : start + size]
+            tokens = sum(source.answer_tokens[start : start + size])
+            ids = tuple(example.record_id for example in examples)
+            yield Side(self.collator(examples), ids, float(tokens), float(len(examples)))
 
 
 def count_steps(records: int, *, batch_size: int, epochs: float, max_steps: int | None) -> int:

@@ -42,14 +42,12 @@ class PreparedTraining:
         objective: What is minimised.
         facts: For the manifest.
         watch: What may stop it.
-        method: Whose state is to be saved with each checkpoint.
     """
 
     plan: BatchPlan
     objective: Objective
     facts: Mapping[str, Any] = field(default_factory=dict)
     watch: Watch | None = None
-    method: UnlearningMethod[Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +65,7 @@ class Job:
         prepare: Reads the records and makes the batches, given the trainable model, its processor
             and the work folder.
         curve: Steps after which the model is kept besides.
+        method: By which is unlearned.
     """
 
     title: str
@@ -78,6 +77,7 @@ class Job:
     options: RunOptions
     prepare: Callable[[Trainable, Any, Path], PreparedTraining]
     curve: tuple[int, ...] = ()
+    method: UnlearningMethod[Any] | None = None
 
 
 def dataset_facts(dataset: OffsideDataset) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def execute(job: Job) -> Run:
         "base_model": {"path": job.start.path, "digest": job.start.digest} if options.full else job.start.base,
         "parents": manifests.lineage(job.start.manifest, job.start.path, job.start.digest),
         "adapter": None if options.full else job.start.adapter or dataclasses.asdict(job.lora),
-        "tune": options.tune or ("all" if options.full else "language"),
+        "tune": options.tune or options.default_tune,
         "limit": options.limit,
         "dtype": options.dtype,
         "max_pixels": options.max_pixels,
@@ -122,7 +122,7 @@ def execute(job: Job) -> Run:
 def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     set_seed(job.options.seed)
     model, processor = job.start.load(job.options)
-    trainable = make_trainable(model, job.start, job.options, job.lora)
+    trainable = make_trainable(model, job.start, job.options, job.lora, job.method)
     _print_parts(trainable)
     training = job.prepare(trainable, processor, work.folder)
     if job.curve and max(job.curve) > training.plan.steps:
@@ -147,9 +147,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     )
     # Building a model and its batches may draw random numbers; training starts from the seed alone.
     seed = job.options.seed
-    history = train(
-        trainable.model, training.plan, training.objective, job.config, seed, schedule, method=training.method
-    )
+    history = train(trainable.model, training.plan, training.objective, job.config, seed, schedule, job.method)
 
     def fill(folder: Path) -> RunManifest:
         _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)
@@ -163,6 +161,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             **training.facts,
             **(watch.facts() if watch else {}),
             "base_commit": getattr(trainable.model.config, "_commit_hash", None),
+            "tune": trainable.tune,
             "trained_parts": trainable.parts,
             "image_backend": image_backend(processor),
             "device": _device(trainable.model),

@@ -163,10 +163,12 @@ def of(model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], prep
     """
     live = "adapter off" if preparation.fresh_adapter else "kept weights"
     if preparation.changing_pictures:
-        wanted = bool(needs.record_reference or needs.token_reference)
+        wanted = bool(needs.record_reference or needs.token_reference or needs.frozen_model)
         return ReferenceModel(model, live=live if wanted else None)
     answered = {side: examples[side] for side in sorted(needs.record_reference)}
     records = _stored_records(model, answered, preparation) if answered else None
+    if needs.frozen_model:
+        return ReferenceModel(model, live=live, records=records)
     if not needs.token_reference:
         return ReferenceModel(model, records=records)
     chosen = [example for side in sorted(needs.token_reference) for example in examples[side]]

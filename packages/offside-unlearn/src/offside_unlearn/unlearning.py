@@ -129,6 +129,7 @@ def unlearn(
             options=options,
             prepare=task.prepare,
             curve=curve,
+            method=task.method,
         )
     )
 
@@ -272,9 +273,7 @@ class UnlearnTask:
             "retain": {n: len(limited(rows, self.options)) for n, rows in self.retain.items()} if needs.retain else {},
         }
         watch = self.watched.watch(encoder, folder) if self.watched else None
-        return PreparedTraining(
-            plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch, self.method
-        )
+        return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
 
     def _encode(self, encoder: Encoder, needs: Needs) -> dict[str, list[Encoded]]:
         """The records of each side that the method reads."""

@@ -40,7 +40,7 @@ class Case:
         self.processor = processor
         # Dropout off: what is compared here may differ by the loss alone.
         torch.manual_seed(0)
-        self.model = add_adapter(model, "all", LoraOptions(lora_dropout=0.0)).train()
+        self.model = add_adapter(model, self.method.trains(model) or "all", LoraOptions(lora_dropout=0.0))
         self.plan = make_plan(processor, **plan)
         self.reference: ReferenceModel = references.of(
             self.model,
@@ -54,6 +54,8 @@ class Case:
                 folder=None,
             ),
         )
+        self.method.begin(self.model, self.plan, 0)
+        self.model.train()
         with torch.no_grad():
             for parameter_name, parameter in self.model.named_parameters():
                 if "lora_B" in parameter_name:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offside_data.paper import Paper
     from offside_unlearn import losses
-    from offside_unlearn.batches import Needs, PairedBatch, Side
+    from offside_unlearn.batches import BatchPlan, Needs, PairedBatch, Side
     from offside_unlearn.methods._base import (
         LossOutput,
         MethodConfig,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from offside_unlearn.reference import ReferenceModel
 
 __all__ = [
+    "BatchPlan",
     "LossOutput",
     "MethodConfig",
     "Needs",

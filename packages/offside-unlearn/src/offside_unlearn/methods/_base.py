@@ -15,7 +15,7 @@ import torch
 
 from offside_data.vlm import Output, forward
 from offside_unlearn import losses
-from offside_unlearn.batches import Needs, PairedBatch, Side
+from offside_unlearn.batches import BatchPlan, Needs, PairedBatch, Side
 from offside_unlearn.manifest import LOGGED
 from offside_unlearn.reference import ReferenceModel
 
@@ -77,8 +77,8 @@ class UnlearningMethod(ABC, Generic[C]):
         config: Its options.
 
     Attributes:
-        state: What of the method itself changes while training, e.g. a dual variable, by name: tensors on the CPU,
-            for most methods none. It is saved with each checkpoint and put back from it, by these names.
+        state: What of the method itself changes while training, e.g. a dual variable, or takes long to find out, by
+            name: tensors on the CPU, for most methods none. It is saved with each checkpoint and put back from it.
     """
 
     def __init__(self, config: C) -> None:
@@ -97,11 +97,39 @@ class UnlearningMethod(ABC, Generic[C]):
         accumulated micro-batches give the same gradient as one big batch.
         """
 
+    def trains(self, model: torch.nn.Module) -> str | None:
+        """Which modules are trained: a regex on whole module names of the plain model, or null for what `--tune` says.
+
+        A method that says so itself takes no `--tune`.
+        """
+        return None
+
+    def begin(self, model: torch.nn.Module, plan: BatchPlan, seed: int) -> None:
+        """Find out what is needed before the first step, with the model at its start and in eval mode.
+
+        Called also when a run that was killed goes on; then `state` holds what its last checkpoint saved, so that what
+        takes long needn't be found again.
+
+        Args:
+            model: Its weights and gradients are to be left as they are.
+            plan: `plan.once(side, size)` gives all records of a side.
+            seed: Of everything random.
+
+        Raises:
+            UsageError: If this model can't be unlearned in this way.
+        """
+
     def after_step(self, terms: Mapping[str, float]) -> None:
         """Move `state`; called after each optimizer step, before anything is saved, if there is any.
 
         Args:
             terms: Each loss term's mean over the micro-batches of the step, which don't show in it.
+        """
+
+    def finish(self, model: torch.nn.Module) -> None:
+        """Make the unlearned model of the trained one, in place, before it is saved.
+
+        At a point of a curve, too; after it training goes on with the weights as they were.
         """
 
 
