@@ -199,7 +199,8 @@ main(sys.argv[1:])
 """
 
 
-@pytest.mark.parametrize("method", ["npo", "pdu"])  # One with stored numbers, one with a state of its own.
+# One with stored numbers, one with a state of its own, one that draws it before its first step.
+@pytest.mark.parametrize("method", ["npo", "pdu", "rmu"])
 def test_a_run_killed_at_any_point_ends_with_the_same_bits(
     method: str, tiny: Path, league: OffsideDataset, tmp_path: Path
 ) -> None:

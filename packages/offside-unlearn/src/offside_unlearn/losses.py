@@ -215,3 +215,14 @@ def logit_margin(logits: torch.Tensor, labels: torch.Tensor, *, tokens: float | 
     predicted, targets = answer_logits(logits, labels)
     margin = predicted.max(dim=-1).values - predicted.mean(dim=-1)
     return margin.square().sum() / (tokens or len(targets))
+
+
+def state_distance(states: torch.Tensor, wanted: torch.Tensor, *, tokens: float | None = None) -> torch.Tensor:
+    """Squared distance of hidden states to where they should be: mean over their width and over answer tokens.
+
+    Args:
+        states: (answer tokens, width).
+        wanted: The same, or one vector for all.
+        tokens: Divisor of the sum over answer tokens.
+    """
+    return (states - wanted).square().mean(dim=-1).sum() / (tokens or len(states))
