@@ -19,7 +19,7 @@ from offside_data.errors import UsageError
 from offside_data.progress import track
 from offside_data.seeding import rng
 from offside_data.vlm import Batch, Collator, Encoded, Encoder
-from offside_data.vlm.encode import IGNORED
+from offside_data.vlm.encode import FROM_ROW, IGNORED
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class Needs:
         token_reference: Batches (`forget`, `retain`, `refusal`, `alternative`) for whose answer tokens the frozen
             model's whole distribution is needed.
         frozen_model: The frozen model itself, inside `reference.frozen()`.
+        blind: The records of `forget` and `retain` without their pictures besides: `forget_blind`, `retain_blind`.
     """
 
     forget: bool = True
@@ -112,6 +113,7 @@ class Needs:
     record_reference: frozenset[str] = field(default_factory=frozenset)
     token_reference: frozenset[str] = field(default_factory=frozenset)
     frozen_model: bool = False
+    blind: bool = False
 
 
 class Stream:
@@ -325,8 +327,9 @@ def encode_rows(
     what: str,
     *,
     answers: Mapping[str, str] | None = None,
+    pictures: bool = True,
 ) -> list[Encoded]:
-    """Encode records, with their own answers or those given by record id.
+    """Encode records, with their own answers or those given by record id, and with their pictures or without.
 
     Raises:
         UsageError: If there are none.
@@ -334,7 +337,7 @@ def encode_rows(
     """
     total = len(rows) if isinstance(rows, Sized) else None
     encoded = [
-        encoder.encode(row, answer=answers[row["record_id"]] if answers else None)
+        encoder.encode(row, answer=answers[row["record_id"]] if answers else None, image=FROM_ROW if pictures else None)
         for row in track(rows, f"reading {what}", total=total)
     ]
     if not encoded:

@@ -23,7 +23,8 @@ from offside_data.run_manifest import RunManifest
 from offside_data.vlm import image_backend, save_processor
 from offside_unlearn import manifest as manifests
 from offside_unlearn.batches import BatchPlan
-from offside_unlearn.methods import UnlearningMethod
+from offside_unlearn.editing import edit
+from offside_unlearn.methods import EditingMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
 from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder
@@ -98,7 +99,7 @@ def execute(job: Job) -> Run:
         OutputExistsError: If the output folder holds something else.
         UsageError: If the options don't fit the start.
     """
-    check_tune(job.start, job.options)
+    check_tune(job.start, job.options, job.method)
     options = job.options
     identity = {
         **job.identity,
@@ -147,7 +148,10 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     )
     # Building a model and its batches may draw random numbers; training starts from the seed alone.
     seed = job.options.seed
-    history = train(trainable.model, training.plan, training.objective, job.config, seed, schedule, job.method)
+    if isinstance(job.method, EditingMethod):
+        history = edit(trainable.model, training.plan, job.method, seed, schedule)
+    else:
+        history = train(trainable.model, training.plan, training.objective, job.config, seed, schedule, job.method)
 
     def fill(folder: Path) -> RunManifest:
         _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)

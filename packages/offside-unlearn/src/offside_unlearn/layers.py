@@ -40,7 +40,7 @@ def mlp_of(layer: torch.nn.Module) -> dict[str, torch.nn.Module]:
     """
     found = {
         name: part
-        for name, part in layer.mlp.named_children()
+        for name, part in layer.get_submodule("mlp").named_children()
         if isinstance(getattr(part, "base_layer", part), torch.nn.Linear)
     }
     if not found:

@@ -15,7 +15,7 @@ from offside_data.vlm import base_model_of, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter
 from offside_unlearn import tune as tuning
-from offside_unlearn.methods import UnlearningMethod
+from offside_unlearn.methods import EditingMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
 
 
@@ -112,13 +112,15 @@ class Trainable:
     tune: str
 
 
-def check_tune(start: Start, options: RunOptions) -> None:
-    """Refuse a choice of weights that can't be trained.
+def check_tune(start: Start, options: RunOptions, method: UnlearningMethod[Any] | None = None) -> None:
+    """Refuse a choice of weights that can't be trained, or changed in the method's way.
 
     Raises:
-        UsageError: If an adapter is to be continued elsewhere than where it sits, or half-precision
-            weights are to be trained themselves.
+        UsageError: If an adapter is to be continued elsewhere than where it sits, half-precision weights are to be
+            trained themselves, or an adapter is to hold what a method does to the weights themselves.
     """
+    if isinstance(method, EditingMethod) and not options.full:
+        raise UsageError("this method changes the model's own weights, and no adapter can hold that: use --full.")
     if options.full and options.dtype == "float16":
         raise UsageError(
             "--full --dtype float16: small updates vanish in this format. Use bfloat16 or float32, or --lora."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,6 +13,7 @@ from offside_data.dataset.digest import ids_digest
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.plugins import Registry
+from offside_data.progress import log
 from offside_data.request import Request
 from offside_data.run_manifest import HeldOut
 from offside_data.seeding import rng
@@ -20,9 +22,10 @@ from offside_data.taxonomy import Taxonomy
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan, ExampleSource, Needs, Stream, count_steps, encode_rows
+from offside_unlearn.editing import OPTIONS as EDITING_OPTIONS
 from offside_unlearn.engine import Job, PreparedTraining, configs_of, dataset_facts, execute
 from offside_unlearn.finetuning import limited, opened
-from offside_unlearn.methods import MethodConfig, Paper, UnlearningMethod
+from offside_unlearn.methods import EditingMethod, MethodConfig, Paper, UnlearningMethod
 from offside_unlearn.options import RunOptions, build_configs
 from offside_unlearn.runs import Run
 from offside_unlearn.start import Trainable, check_lora, find_start
@@ -107,6 +110,9 @@ def unlearn(
     task = UnlearnTask(forget, retain, module.Method(method_config), train_config, options, watched)
     start = find_start(model, processor)
     check_lora(start, options, config or {})
+    resolved = configs_of(method_config, train_config, *watching)
+    if isinstance(task.method, EditingMethod):
+        resolved = _without_training(method, resolved, config or {})
     return execute(
         Job(
             title=f"{method} on {dataset.name}, {setting}",
@@ -116,7 +122,7 @@ def unlearn(
                 "command": "run",
                 "role": "unlearned",
                 "method": method,
-                "config": configs_of(method_config, train_config, *watching),
+                "config": resolved,
                 "dataset": dataset_facts(dataset),
                 "setting": setting,
                 "only": list(options.only),
@@ -132,6 +138,15 @@ def unlearn(
             method=task.method,
         )
     )
+
+
+def _without_training(method: str, resolved: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a method that doesn't train: those of the training that count for nothing left out."""
+    idle = {field.name for field in dataclasses.fields(UnlearnConfig)} - set(EDITING_OPTIONS)
+    named = sorted(idle & given.keys())
+    if named:
+        log(f"{method} doesn't train: {', '.join(named)} count{'s' if len(named) == 1 else ''} for nothing.")
+    return {name: value for name, value in resolved.items() if name not in idle}
 
 
 def read_options(method: str, config: Mapping[str, Any], curve: Sequence[int], until: str | None) -> tuple[Any, ...]:
@@ -247,12 +262,7 @@ class UnlearnTask:
         collator = Collator(processor, augment=Augment(seed=seed) if config.augment else None)
         plan = BatchPlan(
             self._sources(examples),
-            steps=count_steps(
-                len(self.forget),
-                batch_size=config.batch_size * config.accumulation,
-                epochs=config.epochs,
-                max_steps=config.max_steps,
-            ),
+            steps=self._steps(),
             accumulation=config.accumulation,
             collator=collator,
         )
@@ -275,6 +285,13 @@ class UnlearnTask:
         watch = self.watched.watch(encoder, folder) if self.watched else None
         return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
 
+    def _steps(self) -> int:
+        config = self.config
+        if isinstance(self.method, EditingMethod):
+            return config.max_steps or 1
+        size = config.batch_size * config.accumulation
+        return count_steps(len(self.forget), batch_size=size, epochs=config.epochs, max_steps=config.max_steps)
+
     def _encode(self, encoder: Encoder, needs: Needs) -> dict[str, list[Encoded]]:
         """The records of each side that the method reads."""
         examples: dict[str, list[Encoded]] = {}
@@ -287,19 +304,25 @@ class UnlearnTask:
             answers = draw_alternatives(self.forget, self.options.seed)
             examples["alternative"] = encode_rows(encoder, self.forget, "alternative answers", answers=answers)
         if needs.retain:
-            examples["retain"] = [
-                example
-                for name, rows in self.retain.items()
-                for example in encode_rows(encoder, limited(rows, self.options), f"{name} records")
-            ]
+            examples["retain"] = self._retained(encoder)
+        if needs.blind:
+            examples["forget_blind"] = encode_rows(encoder, self.forget, "records to be forgotten", pictures=False)
+            examples["retain_blind"] = self._retained(encoder, pictures=False)
         return examples
+
+    def _retained(self, encoder: Encoder, *, pictures: bool = True) -> list[Encoded]:
+        return [
+            example
+            for name, rows in self.retain.items()
+            for example in encode_rows(encoder, limited(rows, self.options), f"{name} records", pictures=pictures)
+        ]
 
     def _sources(self, examples: Mapping[str, Sequence[Encoded]]) -> dict[str, ExampleSource]:
         config = self.config
         streams: dict[str, Stream] = {}
         sources = {}
         for side, encoded in examples.items():
-            role = "retain" if side == "retain" else "forget"  # Refusals follow the order of the forget set.
+            role = "retain" if side.startswith("retain") else "forget"  # Refusals follow the order of the forget set.
             size = config.batch_size * (config.retain_ratio if role == "retain" else 1)
             if role not in streams:
                 streams[role] = Stream(

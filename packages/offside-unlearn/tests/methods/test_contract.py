@@ -17,7 +17,7 @@ from offside_data.errors import RecordError, UsageError
 from offside_data.vlm import Collator
 from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan, PairedBatch, Side
-from offside_unlearn.methods import LossOutput, MethodConfig, Needs, UnlearningMethod
+from offside_unlearn.methods import EditingMethod, LossOutput, MethodConfig, Needs, UnlearningMethod
 from offside_unlearn.options import build_configs
 from offside_unlearn.reference import Preparation, ReferenceModel
 from offside_unlearn.trainer import TrainConfig
@@ -34,6 +34,8 @@ class Case:
 
     def __init__(self, name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], **plan: Any) -> None:
         module = METHODS.load(name)
+        if issubclass(module.Method, EditingMethod):
+            pytest.skip("isn't trained")
         self.method: UnlearningMethod[Any] = module.Method(module.Config())
         self.needs: Needs = self.method.needs()
         model, processor = loaded

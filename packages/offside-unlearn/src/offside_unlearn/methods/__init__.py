@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from offside_unlearn import losses
     from offside_unlearn.batches import BatchPlan, Needs, PairedBatch, Side
     from offside_unlearn.methods._base import (
+        EditingMethod,
         LossOutput,
         MethodConfig,
         RetentionConfig,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchPlan",
+    "EditingMethod",
     "LossOutput",
     "MethodConfig",
     "Needs",

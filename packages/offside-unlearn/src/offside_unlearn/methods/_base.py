@@ -133,6 +133,30 @@ class UnlearningMethod(ABC, Generic[C]):
         """
 
 
+class EditingMethod(UnlearningMethod[C]):
+    """A method that changes weights at once, without any training: `begin` finds out which, `edit` does it in steps.
+
+    Its steps count as those of a training do: by `max_steps` (1 unless more are asked for), and for the points of a
+    curve. It changes the model's own weights, so that it needs `--full`.
+    """
+
+    @abstractmethod
+    def edit(self, model: torch.nn.Module, step: int) -> dict[str, float]:
+        """Do step `step` (the first is 1), in place, to weights that require gradients.
+
+        Returns:
+            What the log says of it, by name.
+        """
+
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
+        """There is none.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError(f"{type(self).__module__} isn't trained, so it has no loss")
+
+
 def answers(model: torch.nn.Module, side: Side) -> Output:
     """Run the model on a whole batch, pictures included.
 
