@@ -117,6 +117,77 @@ def test_what_a_method_carries_along_survives_a_kill(fresh: Fresh, make_plan: Pl
     assert attempt("disturbed") == undisturbed
 
 
+class Preparing(UnlearningMethod[MethodConfig]):
+    """A method that finds something out before its first step, and makes another model of the trained one."""
+
+    def __init__(self) -> None:
+        super().__init__(MethodConfig())
+        self.found_out = 0
+        self.modes: list[bool] = []
+
+    def needs(self) -> Needs:
+        return Needs()
+
+    def begin(self, model: Any, plan: BatchPlan, seed: int) -> None:
+        self.modes.append(model.training)
+        if not self.state:
+            self.found_out += 1
+            torch.rand(5)  # Whatever it draws doesn't count.
+            with torch.no_grad():
+                cost = [answer_loss(model, side) for side in plan.once("forget", 4)]
+            self.state["weight"] = torch.stack(cost).mean() + seed
+
+    def loss(self, model: Any, batch: PairedBatch, reference: Any = None) -> LossOutput:
+        output = learn(model, batch)
+        return LossOutput(output.loss * float(self.state["weight"]), output.terms)
+
+    def finish(self, model: Any) -> None:
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.requires_grad:
+                    parameter.mul_(-0.37)
+
+
+@pytest.mark.parametrize("lora", [True, False])
+def test_what_a_method_does_before_and_after_survives_points_of_a_curve_and_a_kill(
+    fresh: Fresh, make_plan: Plans, tmp_path: Path, lora: bool
+) -> None:
+    def attempt(
+        name: str, *, calls: int | None = None, points: tuple[int, ...] = (), steps: int = 4
+    ) -> tuple[Preparing, str, dict[int, str]]:
+        model, processor = made(fresh, lora)
+        method, found = Preparing(), {}
+        stop = killed_after(calls) if calls is not None else learn
+
+        def objective(model: Any, batch: PairedBatch) -> LossOutput:
+            stop(model, batch)
+            return method.loss(model, batch)
+
+        def save(model: Any, step: int) -> None:
+            found[step] = weights_digest(model)
+
+        folder = tmp_path / name
+        schedule = Schedule(folder, checkpoint_seconds=0 if calls or name == "disturbed" else 9e9)
+        schedule = dataclasses.replace(schedule, save_at=points, save=save)
+        plan = make_plan(processor, steps=steps, batch_size=2)
+        config = TrainConfig(lr=1e-3, schedule="constant")
+        train(model, plan, objective, config, 5, schedule, method)
+        return method, weights_digest(model), found
+
+    method, undisturbed, _ = attempt("undisturbed")
+    assert method.found_out == 1
+    assert method.modes == [False], "it looks at the model in eval mode"
+    two = attempt("two", steps=2)[1]
+    with pytest.raises(Killed):
+        attempt("disturbed", calls=3, points=(1, 2))
+    method, digest, found = attempt("disturbed", points=(1, 2, 3, 4))
+    assert digest == undisturbed
+    assert method.found_out == 0, "what the checkpoint holds isn't found out again"
+    curve = attempt("curve", points=(1, 2, 3, 4))[2]
+    assert curve == {**curve, 2: two, 4: undisturbed}
+    assert found.items() <= curve.items()
+
+
 def test_an_incomplete_checkpoint_is_never_used(tmp_path: Path) -> None:
     for step in (5, 10, 20):
         (tmp_path / f"checkpoint-{step}").mkdir()

@@ -205,7 +205,7 @@ class Estimate:
         total = self.variances.sum(axis=0)
         even = np.full_like(self.variances, 1 / len(self.variances))
         with np.errstate(invalid="ignore"):
-            return np.divide(self.variances, total, out=even, where=total > 0)
+            return np.asarray(np.divide(self.variances, total, out=even, where=total > 0))
 
     def _quantile(self, beyond: float | Floats) -> Floats:
         """How many standard errors the number lies from the truth with the probability `beyond`, or more.

@@ -20,7 +20,7 @@ from offside_data.errors import RecordError, UsageError
 from offside_data.progress import track
 from offside_data.seeding import rng
 from offside_data.vlm import Batch, Collator, Encoded, Encoder
-from offside_data.vlm.encode import IGNORED
+from offside_data.vlm.encode import FROM_ROW, IGNORED
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ class Needs:
             pictures, retained records of both forms, what `only` left out) and the general records; else only the
             retained records in the form of what is forgotten.
         retain_evenly: Each slice of what stays has the same share of the batches, whatever its size; else each record.
+        frozen_model: The frozen model itself, inside `reference.frozen()`.
+        blind: The records of `forget` and `retain` without their pictures besides: `forget_blind`, `retain_blind`.
     """
 
     forget: bool = True
@@ -122,6 +124,8 @@ class Needs:
     top_k: int = 128
     retain_whole: bool = False
     retain_evenly: bool = False
+    frozen_model: bool = False
+    blind: bool = False
 
 
 class Stream:
@@ -337,6 +341,16 @@ class BatchPlan(torch.utils.data.Dataset[_Planned]):
         for number in range(len(self)):
             yield self.collate([self[number]])
 
+    def once(self, side: str, size: int) -> Iterator[Side]:
+        """All records of a side once, in their own order, `size` at a time."""
+        source = self.sources[side]
+        self.collator.set_epoch(0)
+        for start in range(0, len(source.examples), size):
+            examples = source.examples[start : start + size]
+            tokens = sum(source.answer_tokens[start : start + size])
+            ids = tuple(example.record_id for example in examples)
+            yield Side(self.collator(examples), ids, float(tokens), float(len(examples)))
+
 
 def count_steps(records: int, *, batch_size: int, epochs: float, max_steps: int | None) -> int:
     """Optimizer steps that `epochs` passes over `records` take, or `max_steps` if that is given."""
@@ -349,8 +363,9 @@ def encode_rows(
     what: str,
     *,
     answers: Mapping[str, str] | None = None,
+    pictures: bool = True,
 ) -> list[Encoded]:
-    """Encode records, with their own answers or those given by record id.
+    """Encode records, with their own answers or those given by record id, and with their pictures or without.
 
     Raises:
         UsageError: If there are none.
@@ -358,7 +373,7 @@ def encode_rows(
     """
     total = len(rows) if isinstance(rows, Sized) else None
     encoded = [
-        encoder.encode(row, answer=answers[row["record_id"]] if answers else None)
+        encoder.encode(row, answer=answers[row["record_id"]] if answers else None, image=FROM_ROW if pictures else None)
         for row in track(rows, f"reading {what}", total=total)
     ]
     if not encoded:

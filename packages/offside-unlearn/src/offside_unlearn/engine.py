@@ -24,7 +24,8 @@ from offside_data.run_manifest import RunManifest
 from offside_data.vlm import image_backend, save_processor
 from offside_unlearn import manifest as manifests
 from offside_unlearn.batches import BatchPlan
-from offside_unlearn.methods import UnlearningMethod
+from offside_unlearn.editing import edit
+from offside_unlearn.methods import EditingMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
 from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder
@@ -43,14 +44,12 @@ class PreparedTraining:
         objective: What is minimised.
         facts: For the manifest.
         watch: What may stop it.
-        method: Whose state is to be saved with each checkpoint.
     """
 
     plan: BatchPlan
     objective: Objective
     facts: Mapping[str, Any] = field(default_factory=dict)
     watch: Watch | None = None
-    method: UnlearningMethod[Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +67,7 @@ class Job:
         prepare: Reads the records and makes the batches, given the trainable model, its processor
             and the work folder.
         curve: Steps after which the model is kept besides.
+        method: By which is unlearned.
     """
 
     title: str
@@ -79,6 +79,7 @@ class Job:
     options: RunOptions
     prepare: Callable[[Trainable, Any, Path], PreparedTraining]
     curve: tuple[int, ...] = ()
+    method: UnlearningMethod[Any] | None = None
 
 
 def dataset_facts(dataset: OffsideDataset) -> dict[str, Any]:
@@ -99,14 +100,14 @@ def execute(job: Job) -> Run:
         OutputExistsError: If the output folder holds something else.
         UsageError: If the options don't fit the start.
     """
-    check_tune(job.start, job.options)
+    check_tune(job.start, job.options, job.method)
     options = job.options
     identity = {
         **job.identity,
         "base_model": {"path": job.start.path, "digest": job.start.digest} if options.full else job.start.base,
         "parents": manifests.lineage(job.start.manifest, job.start.path, job.start.digest),
         "adapter": None if options.full else job.start.adapter or dataclasses.asdict(job.lora),
-        "tune": options.tune or ("all" if options.full else "language"),
+        "tune": options.tune or options.default_tune,
         "limit": options.limit,
         "dtype": options.dtype,
         "max_pixels": options.max_pixels,
@@ -123,7 +124,7 @@ def execute(job: Job) -> Run:
 def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     set_seed(job.options.seed)
     model, processor = job.start.load(job.options)
-    trainable = make_trainable(model, job.start, job.options, job.lora)
+    trainable = make_trainable(model, job.start, job.options, job.lora, job.method)
     _print_parts(trainable)
     training = job.prepare(trainable, processor, work.folder)
     if job.curve and max(job.curve) > training.plan.steps:
@@ -148,9 +149,10 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     )
     # Building a model and its batches may draw random numbers; training starts from the seed alone.
     seed = job.options.seed
-    history = train(
-        trainable.model, training.plan, training.objective, job.config, seed, schedule, method=training.method
-    )
+    if isinstance(job.method, EditingMethod):
+        history = edit(trainable.model, training.plan, job.method, seed, schedule)
+    else:
+        history = train(trainable.model, training.plan, training.objective, job.config, seed, schedule, job.method)
 
     def fill(folder: Path) -> RunManifest:
         _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)
@@ -164,6 +166,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             **training.facts,
             **(watch.facts() if watch else {}),
             "base_commit": getattr(trainable.model.config, "_commit_hash", None),
+            "tune": trainable.tune,
             "trained_parts": trainable.parts,
             "image_backend": image_backend(processor),
             "device": _device(trainable.model),

@@ -320,3 +320,14 @@ def of_records(values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """One value a row of a batch, (rows), as one for each answer token, in the order of `answer_logits`."""
     mask = answer_mask(labels)
     return values.unsqueeze(-1).expand(mask.shape)[mask]
+
+
+def state_distance(states: torch.Tensor, wanted: torch.Tensor, *, tokens: float | None = None) -> torch.Tensor:
+    """Squared distance of hidden states to where they should be: mean over their width and over answer tokens.
+
+    Args:
+        states: (answer tokens, width).
+        wanted: The same, or one vector for all.
+        tokens: Divisor of the sum over answer tokens.
+    """
+    return (states - wanted).square().mean(dim=-1).sum() / (tokens or len(states))

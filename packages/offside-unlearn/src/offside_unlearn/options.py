@@ -56,6 +56,11 @@ class RunOptions:
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"a seed is a whole number from 0 to {2**32 - 1}, got {self.seed}.")
 
+    @property
+    def default_tune(self) -> str:
+        """Which part is trained where neither the user nor the method says."""
+        return "all" if self.full else "language"
+
 
 def build_configs(values: Mapping[str, Any], *config_types: type) -> tuple[Any, ...]:
     """Build several configs from one namespace of options: each takes the keys that it has.

@@ -191,9 +191,11 @@ def of(model: Any, needs: Needs, examples: Mapping[str, Sequence[Encoded]], prep
     tops = _stored_tops(model, {side: examples[side] for side in sorted(stored)}, needs.top_k, preparation)
     if preparation.changing_pictures:
         wanted = needs.record_reference | needs.token_reference | (needs.top_reference - stored)
-        return ReferenceModel(model, live=live if wanted else None, tops=tops)
+        return ReferenceModel(model, live=live if wanted or needs.frozen_model else None, tops=tops)
     answered = {side: examples[side] for side in sorted(needs.record_reference)}
     records = _stored_records(model, answered, preparation) if answered else None
+    if needs.frozen_model:
+        return ReferenceModel(model, live=live, records=records, tops=tops)
     if not needs.token_reference:
         return ReferenceModel(model, live=live if needs.top_reference - stored else None, records=records, tops=tops)
     chosen = [example for side in sorted(needs.token_reference) for example in examples[side]]

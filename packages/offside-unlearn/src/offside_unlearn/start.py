@@ -11,10 +11,11 @@ from typing import Any
 
 from offside_data.errors import UsageError
 from offside_data.run_manifest import RunManifest, read
-from offside_data.vlm import load_model, load_processor
+from offside_data.vlm import base_model_of, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter
 from offside_unlearn import tune as tuning
+from offside_unlearn.methods import EditingMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
 
 
@@ -102,20 +103,24 @@ class Trainable:
         model: With exactly the weights that are to be trained requiring gradients.
         fresh_adapter: Whether they are a new adapter, so that switching it off gives the start.
         parts: What is trained in each tower.
+        tune: What was asked to be trained: a preset's name or a regex.
     """
 
     model: Any
     fresh_adapter: bool
     parts: dict[str, dict[str, int]]
+    tune: str
 
 
-def check_tune(start: Start, options: RunOptions) -> None:
-    """Refuse a choice of weights that can't be trained.
+def check_tune(start: Start, options: RunOptions, method: UnlearningMethod[Any] | None = None) -> None:
+    """Refuse a choice of weights that can't be trained, or changed in the method's way.
 
     Raises:
-        UsageError: If an adapter is to be continued elsewhere than where it sits, or half-precision
-            weights are to be trained themselves.
+        UsageError: If an adapter is to be continued elsewhere than where it sits, half-precision weights are to be
+            trained themselves, or an adapter is to hold what a method does to the weights themselves.
     """
+    if isinstance(method, EditingMethod) and not options.full:
+        raise UsageError("this method changes the model's own weights, and no adapter can hold that: use --full.")
     if options.full and options.dtype == "float16":
         raise UsageError(
             "--full --dtype float16: small updates vanish in this format. Use bfloat16 or float32, or --lora."
@@ -139,14 +144,29 @@ def check_lora(start: Start, options: RunOptions, config: Mapping[str, Any]) -> 
         raise UsageError(f"{', '.join(names)}: the size of a new adapter, but {reason}. Leave it out.")
 
 
-def make_trainable(model: Any, start: Start, options: RunOptions, lora: tuning.LoraOptions) -> Trainable:
-    """Add a fresh adapter, continue the one that is there, or unfreeze the model's own weights."""
+def make_trainable(
+    model: Any,
+    start: Start,
+    options: RunOptions,
+    lora: tuning.LoraOptions,
+    method: UnlearningMethod[Any] | None = None,
+) -> Trainable:
+    """Add a fresh adapter, continue the one that is there, or unfreeze the model's own weights.
+
+    Raises:
+        UsageError: If `--tune` or the adapter that is there doesn't fit the model or the method.
+    """
+    if options.full and start.adapter:
+        model = model.merge_and_unload()
+    own = method.trains(base_model_of(model)) if method is not None else None
+    if own is not None and options.tune is not None:
+        raise UsageError(f"--tune {options.tune}: this method itself says what is trained ({own}). Leave it out.")
+    tune = own or options.tune or options.default_tune
     if options.full:
-        if start.adapter:
-            model = model.merge_and_unload()
-        tuning.unfreeze(model, options.tune or "all")
-        return Trainable(model, False, tuning.trained_parts(model))
-    if start.adapter:
-        return Trainable(model, False, tuning.trained_parts(model))
-    model = tuning.add_adapter(model, options.tune or "language", lora)
-    return Trainable(model, True, tuning.trained_parts(model))
+        tuning.unfreeze(model, tune)
+    elif not start.adapter:
+        model = tuning.add_adapter(model, tune, lora)
+    elif own is not None:
+        tuning.narrow_adapter(model, own)
+    fresh = not options.full and not start.adapter
+    return Trainable(model, fresh, tuning.trained_parts(model), tune)

@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -138,7 +138,8 @@ def train(
         config: How.
         seed: Of dropout; the order of the records has its own in `plan`.
         schedule: When to write checkpoints.
-        method: Whose state is moved after each step and saved with each checkpoint, if it has one.
+        method: What it asks for before the first step, after each and at the end is done; its state is saved with each
+            checkpoint, if it has one.
 
     Returns:
         For each step its number, loss, loss terms, gradient norm and learning rate.
@@ -147,12 +148,17 @@ def train(
         TrainingError: If the loss isn't finite, or adapter weights don't move.
     """
     _refuse_what_we_dont_support(model)
+    checkpoint = last_checkpoint(schedule.folder)
+    if method is not None:
+        _restore(method, checkpoint)
+        model.eval()  # The dropout of a new adapter is on.
+        method.begin(model, plan, seed)
     trainer = _Trainer(
         model=model,
         args=_arguments(model, plan, config, seed, schedule),
         train_dataset=plan,
         data_collator=plan.collate,
-        callbacks=[_Checkpoints(schedule), _Moved(model), _Progress(plan.steps)],
+        callbacks=[_Checkpoints(schedule, method), _Moved(model), _Progress(plan.steps)],
         method=method,
         optimizer_cls_and_kwargs=(
             torch.optim.AdamW,
@@ -163,8 +169,10 @@ def train(
     trainer.remove_callback(PrinterCallback)
     if config.activation_checkpointing:
         model.enable_input_require_grads()
-    trainer.train(resume_from_checkpoint=last_checkpoint(schedule.folder))
+    trainer.train(resume_from_checkpoint=checkpoint)
     model.eval()
+    if method is not None:
+        method.finish(model)
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
@@ -177,6 +185,34 @@ def last_checkpoint(folder: Path) -> str | None:
         else:
             shutil.rmtree(path)
     return str(max(complete, key=lambda path: int(path.name.split("-")[1]))) if complete else None
+
+
+def _restore(method: UnlearningMethod[Any], checkpoint: str | None) -> None:
+    file = Path(checkpoint) / STATE if checkpoint is not None else None
+    if file is not None and file.is_file():
+        method.state.update({name: value.clone() for name, value in load_file(file).items()})  # Free of the file.
+
+
+def _has_own(method: UnlearningMethod[Any], hook: str) -> bool:
+    return getattr(type(method), hook) is not getattr(UnlearningMethod, hook)
+
+
+def _trained(model: Any) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+
+
+@contextlib.contextmanager
+def _finished(model: Any, method: UnlearningMethod[Any] | None) -> Iterator[None]:
+    """Inside, the model is what a run that ended here would leave; afterwards it is what it was, to the bit."""
+    if method is None or not _has_own(method, "finish"):  # A copy of the weights would be for nothing.
+        yield
+        return
+    kept = {name: p.detach().clone() for name, p in _trained(model)}
+    method.finish(model)
+    yield
+    with torch.no_grad():
+        for name, parameter in _trained(model):
+            parameter.copy_(kept[name])
 
 
 def _refuse_what_we_dont_support(model: Any) -> None:
@@ -231,7 +267,8 @@ class _Trainer(Trainer):  # type: ignore[misc]
         super().__init__(**kwargs)
         self._terms: dict[str, list[torch.Tensor]] = {}
         self._method = method
-        if method is not None and method.state:  # Reading the terms waits for the device: only where it is needed.
+        # Reading the terms waits for the device: only where it is needed.
+        if method is not None and _has_own(method, "after_step"):
             self.add_callback(_AfterStep(method, self._means))
 
     def _means(self) -> dict[str, float]:
@@ -292,21 +329,15 @@ class _Trainer(Trainer):  # type: ignore[misc]
         """
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: p.detach().contiguous() for name, p in self._trained()}, folder / WEIGHTS)
+        save_file({name: p.detach().contiguous() for name, p in _trained(self.model)}, folder / WEIGHTS)
         if self._method is not None and self._method.state:
             save_file(self._method.state, folder / STATE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         weights = load_file(Path(resume_from_checkpoint) / WEIGHTS)
         with torch.no_grad():
-            for name, parameter in self._trained():
+            for name, parameter in _trained(self.model):
                 parameter.copy_(weights.pop(name))
-        if self._method is not None and self._method.state:
-            saved = load_file(Path(resume_from_checkpoint) / STATE)
-            self._method.state.update({name: value.clone() for name, value in saved.items()})  # Free of the file.
-
-    def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:
-        return [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
 
 
 class _AfterStep(TrainerCallback):  # type: ignore[misc]
@@ -323,15 +354,20 @@ class _AfterStep(TrainerCallback):  # type: ignore[misc]
 class _Checkpoints(TrainerCallback):  # type: ignore[misc]
     """Save by the clock, mark what is complete, save what a curve needs, and stop where it has reached its end."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, method: UnlearningMethod[Any] | None) -> None:
         self._schedule = schedule
+        self._method = method
         self._last = time.monotonic()
         self._cost = 0.0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         if state.global_step in self._schedule.save_at and self._schedule.save is not None:
-            self._schedule.save(kwargs["model"], state.global_step)
-            if self._schedule.stop is not None and self._schedule.stop(kwargs["model"], state.global_step):
+            stop = False
+            with _finished(kwargs["model"], self._method):
+                self._schedule.save(kwargs["model"], state.global_step)
+                if self._schedule.stop is not None:
+                    stop = self._schedule.stop(kwargs["model"], state.global_step)
+            if stop:
                 control.should_training_stop = True
                 return control  # Without a checkpoint: one at this step would be gone on from.
         # Checkpoints may cost a twentieth of the time, however large the model is.

@@ -132,6 +132,23 @@ def unfreeze(model: Any, tune: str) -> Any:
     return model
 
 
+def narrow_adapter(model: Any, tune: str) -> Any:
+    """Train of the adapter that is there only what sits on the modules that `tune` matches.
+
+    Raises:
+        UsageError: If none of it does.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    names = {id(module): name for name, module in base_model_of(model).named_modules()}
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer) and not re.fullmatch(tune, names[id(module)]):
+            module.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UsageError(f"the model's adapter sits on none of the modules to be trained ({tune}). Merge it first.")
+    return model
+
+
 def trained_parts(model: Any) -> dict[str, dict[str, int]]:
     """For each tower: how many modules and parameters are trained, and how many parameters it has."""
     table = {tower: {"modules": 0, "trained": 0, "parameters": 0} for tower in TOWERS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from offside_data.dataset.digest import ids_digest
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.plugins import Registry
+from offside_data.progress import log
 from offside_data.request import Request
 from offside_data.run_manifest import HeldOut
 from offside_data.schema import CONFIGS
@@ -22,9 +24,10 @@ from offside_data.taxonomy import Taxonomy
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan, ExampleSource, Interleaved, Needs, Stream, count_steps, encode_rows
+from offside_unlearn.editing import OPTIONS as EDITING_OPTIONS
 from offside_unlearn.engine import Job, PreparedTraining, configs_of, dataset_facts, execute
 from offside_unlearn.finetuning import limited, opened
-from offside_unlearn.methods import MethodConfig, Paper, UnlearningMethod
+from offside_unlearn.methods import EditingMethod, MethodConfig, Paper, UnlearningMethod
 from offside_unlearn.options import RunOptions, build_configs
 from offside_unlearn.runs import Run
 from offside_unlearn.sides import RequestRecords, SideRecords
@@ -116,6 +119,9 @@ def unlearn(
     task = UnlearnTask(dataset, request, forget, retain, built, train_config, options, watched)
     start = find_start(model, processor)
     check_lora(start, options, config or {})
+    resolved = configs_of(method_config, train_config, *watching)
+    if isinstance(task.method, EditingMethod):
+        resolved = _without_training(method, resolved, config or {})
     return execute(
         Job(
             title=f"{method} on {dataset.name}, {setting}",
@@ -125,7 +131,7 @@ def unlearn(
                 "command": "run",
                 "role": "unlearned",
                 "method": method,
-                "config": configs_of(method_config, train_config, *watching),
+                "config": resolved,
                 "dataset": dataset_facts(dataset),
                 "setting": setting,
                 "only": list(options.only),
@@ -138,8 +144,18 @@ def unlearn(
             options=options,
             prepare=task.prepare,
             curve=curve,
+            method=task.method,
         )
     )
+
+
+def _without_training(method: str, resolved: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a method that doesn't train: those of the training that count for nothing left out."""
+    idle = {field.name for field in dataclasses.fields(UnlearnConfig)} - set(EDITING_OPTIONS)
+    named = sorted(idle & given.keys())
+    if named:
+        log(f"{method} doesn't train: {', '.join(named)} count{'s' if len(named) == 1 else ''} for nothing.")
+    return {name: value for name, value in resolved.items() if name not in idle}
 
 
 def read_options(method: str, config: Mapping[str, Any], curve: Sequence[int], until: str | None) -> tuple[Any, ...]:
@@ -271,12 +287,7 @@ class UnlearnTask:
         collator = Collator(processor, augment=Augment(seed=seed) if config.augment else None)
         plan = BatchPlan(
             self._sources(examples, own),
-            steps=count_steps(
-                len(examples.get("forget", self.forget)),
-                batch_size=config.batch_size * config.accumulation,
-                epochs=config.epochs,
-                max_steps=config.max_steps,
-            ),
+            steps=self._steps(len(examples.get("forget", self.forget))),
             accumulation=config.accumulation,
             collator=collator,
         )
@@ -298,9 +309,14 @@ class UnlearnTask:
             "retain": {n: len(limited(rows, self.options)) for n, rows in self.retain.items()} if needs.retain else {},
         }
         watch = self.watched.watch(encoder, folder) if self.watched else None
-        return PreparedTraining(
-            plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch, self.method
-        )
+        return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
+
+    def _steps(self, forgotten: int) -> int:
+        config = self.config
+        if isinstance(self.method, EditingMethod):
+            return config.max_steps or 1
+        size = config.batch_size * config.accumulation
+        return count_steps(forgotten, batch_size=size, epochs=config.epochs, max_steps=config.max_steps)
 
     def _encode(self, encoder: Encoder, needs: Needs, own: Mapping[str, SideRecords]) -> dict[str, list[Encoded]]:
         """The records of each side that the method reads."""
@@ -318,12 +334,18 @@ class UnlearnTask:
             if side not in examples:
                 examples[side] = records.encoded(encoder, f"{side} records")
         if needs.retain:
-            examples["retain"] = [
-                example
-                for name, rows in self.retain.items()
-                for example in encode_rows(encoder, limited(rows, self.options), f"{name} records")
-            ]
+            examples["retain"] = self._retained(encoder)
+        if needs.blind:
+            examples["forget_blind"] = encode_rows(encoder, self.forget, "records to be forgotten", pictures=False)
+            examples["retain_blind"] = self._retained(encoder, pictures=False)
         return examples
+
+    def _retained(self, encoder: Encoder, *, pictures: bool = True) -> list[Encoded]:
+        return [
+            example
+            for name, rows in self.retain.items()
+            for example in encode_rows(encoder, limited(rows, self.options), f"{name} records", pictures=pictures)
+        ]
 
     def _sources(
         self, examples: Mapping[str, Sequence[Encoded]], own: Mapping[str, SideRecords]
@@ -333,7 +355,7 @@ class UnlearnTask:
         sources = {}
         for side, encoded in examples.items():
             # Refusals follow the order of the forget set.
-            role = own[side].follows if side in own else "retain" if side == "retain" else "forget"
+            role = own[side].follows if side in own else "retain" if side.startswith("retain") else "forget"
             if role is None:
                 continue
             size = config.batch_size * (config.retain_ratio if role == "retain" else 1)

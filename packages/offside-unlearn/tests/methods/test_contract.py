@@ -17,7 +17,7 @@ from offside_data.errors import RecordError, UsageError
 from offside_data.vlm import Collator
 from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan, PairedBatch, Side
-from offside_unlearn.methods import LossOutput, MethodConfig, Needs, UnlearningMethod
+from offside_unlearn.methods import EditingMethod, LossOutput, MethodConfig, Needs, UnlearningMethod
 from offside_unlearn.options import build_configs
 from offside_unlearn.reference import Preparation, ReferenceModel
 from offside_unlearn.trainer import TrainConfig
@@ -36,13 +36,15 @@ class Case:
 
     def __init__(self, name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], **plan: Any) -> None:
         module = METHODS.load(name)
+        if issubclass(module.Method, EditingMethod):
+            pytest.skip("isn't trained")
         self.method: UnlearningMethod[Any] = module.Method(module.Config())
         self.needs: Needs = self.method.needs()
         model, processor = loaded
         self.processor = processor
         # Dropout off: what is compared here may differ by the loss alone.
         torch.manual_seed(0)
-        self.model = add_adapter(model, "all", LoraOptions(lora_dropout=0.0)).train()
+        self.model = add_adapter(model, self.method.trains(model) or "all", LoraOptions(lora_dropout=0.0))
         self.plan = make_plan(processor, method=self.method, **plan)
         self.reference: ReferenceModel = references.of(
             self.model,
@@ -57,6 +59,8 @@ class Case:
                 only_frozen=frozenset(self.plan.only_frozen),
             ),
         )
+        self.method.begin(self.model, self.plan, 0)
+        self.model.train()
         with torch.no_grad():
             for parameter_name, parameter in self.model.named_parameters():
                 if "lora_B" in parameter_name:

@@ -238,7 +238,7 @@ def test_each_slice_of_what_stays_has_its_share(
     retain = {"shared": shared, **{form: league.records(form, "retain") for form in ("multimodal", "text")}}
     config = UnlearnConfig(max_steps=4, batch_size=3, retain_ratio=2)
     task = UnlearnTask(league, request, request.forget, retain, Method(Config()), config, OPTIONS)
-    trainable = Trainable(add_adapter(copy.deepcopy(loaded[0]), "all", LoraOptions()), True, {})
+    trainable = Trainable(add_adapter(copy.deepcopy(loaded[0]), "all", LoraOptions()), True, {}, "all")
     plan = task.prepare(trainable, loaded[1], tmp_path).plan
     drawn = [record for batch in plan.batches() for record in batch.retain.record_ids]
     counts = {name: sum(record in set(rows["record_id"]) for record in drawn) for name, rows in retain.items()}

@@ -59,7 +59,7 @@ def kind_rows(
 
 def whose(row: ModelRow) -> str:
     """The model whose answers stand for a row; of several seeds the first one's."""
-    if not row.on_curve:
+    if not row.on_curve or row.model.steps is None:
         return name(row)
     seed = f", seed {row.seeds[0]}" if len(row.seeds) > 1 else ""
     return f"{name(row)}{seed} after {counted(row.model.steps, 'step')}"

@@ -9,6 +9,7 @@ from importlib import resources
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from offside_data.figures import number
 from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
 from offside_eval.compare.kinds import kind_rows
 from offside_eval.compare.models import CONTROLS, Model
@@ -22,7 +23,6 @@ from offside_eval.compare.show import (
     interval,
     level_rows,
     name,
-    number,
     remark,
     shown_columns,
     view_lines,

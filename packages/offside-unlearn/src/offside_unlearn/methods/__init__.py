@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from offside_data.paper import Paper
     from offside_unlearn import losses
-    from offside_unlearn.batches import Needs, PairedBatch, Side
+    from offside_unlearn.batches import BatchPlan, Needs, PairedBatch, Side
     from offside_unlearn.methods._base import (
+        EditingMethod,
         LossOutput,
         MethodConfig,
         RetentionConfig,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from offside_unlearn.sides import RequestRecords, SideRecords
 
 __all__ = [
+    "BatchPlan",
+    "EditingMethod",
     "LossOutput",
     "MethodConfig",
     "Needs",

@@ -15,7 +15,7 @@ import torch
 
 from offside_data.vlm import Output, forward
 from offside_unlearn import losses
-from offside_unlearn.batches import Needs, PairedBatch, Side
+from offside_unlearn.batches import BatchPlan, Needs, PairedBatch, Side
 from offside_unlearn.manifest import LOGGED
 from offside_unlearn.reference import ReferenceModel
 from offside_unlearn.sides import RequestRecords, SideRecords
@@ -78,8 +78,8 @@ class UnlearningMethod(ABC, Generic[C]):
         config: Its options.
 
     Attributes:
-        state: What of the method itself changes while training, e.g. a dual variable, by name: tensors on the CPU,
-            for most methods none. It is saved with each checkpoint and put back from it, by these names.
+        state: What of the method itself changes while training, e.g. a dual variable, or takes long to find out, by
+            name: tensors on the CPU, for most methods none. It is saved with each checkpoint and put back from it.
     """
 
     def __init__(self, config: C) -> None:
@@ -108,12 +108,64 @@ class UnlearningMethod(ABC, Generic[C]):
         accumulated micro-batches give the same gradient as one big batch.
         """
 
+    def trains(self, model: torch.nn.Module) -> str | None:
+        """Which modules are trained: a regex on whole module names of the plain model, or null for what `--tune` says.
+
+        A method that says so itself takes no `--tune`.
+        """
+        return None
+
+    def begin(self, model: torch.nn.Module, plan: BatchPlan, seed: int) -> None:
+        """Find out what is needed before the first step, with the model at its start and in eval mode.
+
+        Called also when a run that was killed goes on; then `state` holds what its last checkpoint saved, so that what
+        takes long needn't be found again.
+
+        Args:
+            model: Its weights and gradients are to be left as they are.
+            plan: `plan.once(side, size)` gives all records of a side.
+            seed: Of everything random.
+
+        Raises:
+            UsageError: If this model can't be unlearned in this way.
+        """
+
     def after_step(self, terms: Mapping[str, float]) -> None:
         """Move `state`; called after each optimizer step, before anything is saved, if there is any.
 
         Args:
             terms: Each loss term's mean over the micro-batches of the step, which don't show in it.
         """
+
+    def finish(self, model: torch.nn.Module) -> None:
+        """Make the unlearned model of the trained one, in place, before it is saved.
+
+        At a point of a curve, too; after it training goes on with the weights as they were.
+        """
+
+
+class EditingMethod(UnlearningMethod[C]):
+    """A method that changes weights at once, without any training: `begin` finds out which, `edit` does it in steps.
+
+    Its steps count as those of a training do: by `max_steps` (1 unless more are asked for), and for the points of a
+    curve. It changes the model's own weights, so that it needs `--full`.
+    """
+
+    @abstractmethod
+    def edit(self, model: torch.nn.Module, step: int) -> dict[str, float]:
+        """Do step `step` (the first is 1), in place, to weights that require gradients.
+
+        Returns:
+            What the log says of it, by name.
+        """
+
+    def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
+        """There is none.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError(f"{type(self).__module__} isn't trained, so it has no loss")
 
 
 def answers(model: torch.nn.Module, side: Side) -> Output:
