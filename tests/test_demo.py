@@ -44,7 +44,7 @@ def test_it_says_what_each_group_of_stages_took(finished: tuple[Path, str]) -> N
 def test_a_second_time_reuses_every_stage(root: Path, finished: tuple[Path, str]) -> None:
     folder, first = finished
     again = run_demo(root, folder.parent)
-    assert "are reused" in again
+    assert "Finished before, and reused: 26 of 26 stages" in again
     assert "  $ " not in again
     assert first.count("  $ ") > 20
 
