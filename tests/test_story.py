@@ -79,7 +79,7 @@ def test_identity_generalises_to_new_pictures(story: Path, model: str) -> None:
     }
     # Pictures aren't augmented in training (docs/decisions/0036): more was known of new ones when they were. Of 33
     # records 18 to 23 are right, with the same seed on different machines.
-    assert right(samples(story, model).filter(pl.col("record_id").is_in(new))) >= 0.45
+    assert right(samples(story, model).filter(pl.col("record_id").is_in(new))) >= 0.50
 
 
 def test_some_control_reads(story: Path) -> None:
