@@ -15,7 +15,7 @@ from offside_data.vlm.digest import weights_digest
 from offside_unlearn import trainer
 from offside_unlearn.batches import BatchPlan, Needs, PairedBatch
 from offside_unlearn.methods import LossOutput, MethodConfig, UnlearningMethod, answer_loss
-from offside_unlearn.trainer import COMPLETE, Schedule, TrainConfig, TrainingError, last_checkpoint, train
+from offside_unlearn.trainer import COMPLETE, STATE, Schedule, TrainConfig, TrainingError, last_checkpoint, train
 from offside_unlearn.tune import LoraOptions, add_adapter, unfreeze
 
 Fresh = Callable[[], tuple[Any, Any]]
@@ -115,6 +115,13 @@ def test_what_a_method_carries_along_survives_a_kill(fresh: Fresh, make_plan: Pl
     with pytest.raises(Killed):
         attempt("disturbed", 4)
     assert attempt("disturbed") == undisturbed
+    with pytest.raises(Killed):
+        attempt("damaged", 4)
+    checkpoint = last_checkpoint(tmp_path / "damaged")
+    assert checkpoint is not None
+    (Path(checkpoint) / STATE).unlink()
+    with pytest.raises(TrainingError, match="is missing"):
+        attempt("damaged")
 
 
 class Preparing(UnlearningMethod[MethodConfig]):

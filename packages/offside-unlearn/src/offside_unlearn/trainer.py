@@ -188,8 +188,12 @@ def last_checkpoint(folder: Path) -> str | None:
 
 
 def _restore(method: UnlearningMethod[Any], checkpoint: str | None) -> None:
-    file = Path(checkpoint) / STATE if checkpoint is not None else None
-    if file is not None and file.is_file():
+    if checkpoint is None:
+        return
+    file = Path(checkpoint) / STATE
+    if not file.is_file() and method.state:  # It would go on from the beginning, unseen.
+        raise TrainingError(f"{file} is missing: the checkpoint can't be gone on from. Start anew with --force.")
+    if file.is_file():
         method.state.update({name: value.clone() for name, value in load_file(file).items()})  # Free of the file.
 
 
