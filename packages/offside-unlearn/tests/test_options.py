@@ -9,9 +9,9 @@ import pytest
 from offside_data.errors import UsageError
 from offside_unlearn.finetuning import FinetuneConfig, RelearnConfig
 from offside_unlearn.options import RunOptions, build_configs
+from offside_unlearn.task import UnlearnConfig
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions
-from offside_unlearn.unlearning import UnlearnConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from offside_data.vlm import Collator, Encoder, forward, load_model, load_proces
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import METHODS, Run, RunOptions, unlearn
 from offside_unlearn.methods import EditingMethod
-from offside_unlearn.unlearning import draw_refusals, refusals
+from offside_unlearn.task import draw_refusals, refusals
 
 CONFIG: dict[str, Any] = {"max_steps": 2, "batch_size": 2, "lr": 1e-3, "retain_ratio": 1}
 OPTIONS = RunOptions(device="cpu")

@@ -11,7 +11,7 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_unlearn.methods.alt_po import Config, Method
 from offside_unlearn.options import build_configs
-from offside_unlearn.unlearning import draw_alternatives
+from offside_unlearn.task import draw_alternatives
 
 
 def softplus(x: float) -> float:

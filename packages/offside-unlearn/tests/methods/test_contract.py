@@ -20,9 +20,10 @@ from offside_unlearn.batches import BatchPlan, PairedBatch, Side
 from offside_unlearn.methods import EditingMethod, LossOutput, MethodConfig, Needs, UnlearningMethod
 from offside_unlearn.options import build_configs
 from offside_unlearn.reference import Preparation, ReferenceModel
+from offside_unlearn.task import UnlearnConfig
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions, add_adapter
-from offside_unlearn.unlearning import METHODS, UnlearnConfig
+from offside_unlearn.unlearning import METHODS
 
 Fresh = Callable[[], tuple[Any, Any]]
 

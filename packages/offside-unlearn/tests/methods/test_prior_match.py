@@ -22,8 +22,8 @@ from offside_unlearn.methods import LossOutput, RequestRecords, SideRecords
 from offside_unlearn.methods.prior_match import Config, Method
 from offside_unlearn.reference import Preparation, ReferenceModel
 from offside_unlearn.start import Trainable
+from offside_unlearn.task import UnlearnConfig, UnlearnTask
 from offside_unlearn.tune import LoraOptions, add_adapter
-from offside_unlearn.unlearning import UnlearnConfig, UnlearnTask
 
 IGNORED = -100
 LABELS = torch.tensor([[IGNORED, 1, 3, 0], [IGNORED, IGNORED, 2, 1]])

@@ -37,7 +37,7 @@ from offside_unlearn.methods import (
     losses,
 )
 from offside_unlearn.methods._donors import DONOR_SPLIT, Donor, DonorTable
-from offside_unlearn.unlearning import draw_refusals
+from offside_unlearn.task import draw_refusals
 
 PAPER = Paper(
     "Visual-Guided Key-Token Regularization for Multimodal Large Language Model Unlearning",

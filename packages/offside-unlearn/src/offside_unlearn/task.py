@@ -1,0 +1,231 @@
+"""A request put to a method: which records stand on which side, in which batches, with which frozen reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from offside_data.dataset.folder import OffsideDataset
+from offside_data.errors import UsageError
+from offside_data.request import Request
+from offside_data.run_manifest import HeldOut
+from offside_data.seeding import rng
+from offside_data.taxonomy import Taxonomy
+from offside_data.vlm import Augment, Collator, Encoded, Encoder
+from offside_unlearn import reference as references
+from offside_unlearn.batches import BatchPlan, ExampleSource, Interleaved, Needs, Stream, count_steps, encode_rows
+from offside_unlearn.engine import PreparedTraining
+from offside_unlearn.finetuning import limited
+from offside_unlearn.methods import EditingMethod, UnlearningMethod
+from offside_unlearn.options import RunOptions
+from offside_unlearn.sides import RequestRecords, SideRecords
+from offside_unlearn.start import Trainable
+from offside_unlearn.trainer import TrainConfig
+from offside_unlearn.validation import ValidationConfig, Watch, parse_until
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlearnConfig(TrainConfig):
+    """As `TrainConfig`, and what is paired with the records to be forgotten.
+
+    Args:
+        retain_ratio: Records that must stay for each record to be forgotten, in every batch.
+            source: code (OFFSIDE: 3).
+        retain_slices: What must stay while training, e.g. `multimodal/retain`,
+            `multimodal/forget/shared`, or `rest` (what `only` left out). Empty: the retain split, in
+            the form (multimodal, text) of what is forgotten, unless the method's page says otherwise.
+            source: paper.
+    """
+
+    retain_ratio: int = 3
+    retain_slices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a ratio that leaves no retain batch."""
+        super().__post_init__()
+        if self.retain_ratio < 1:
+            raise ValueError(f"retain_ratio must be at least 1, got {self.retain_ratio}")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How a run stops by itself: what is asked of the model, and what it is to reach."""
+
+    until: str
+    held_out: HeldOut
+    tables: Sequence[Any]
+    taxonomy: Taxonomy
+    config: ValidationConfig
+
+    def identity(self) -> dict[str, Any]:
+        """What of it decides the run's result, for the manifest."""
+        part = self.held_out
+        ids = {"forget": list(part.forget), "retain": list(part.retain), "seed": part.seed}
+        return {"until": self.until, "validation": ids}
+
+    def watch(self, encoder: Encoder, folder: Path) -> Watch:
+        """What looks at the run."""
+        level = parse_until(self.until)
+        options = {"level": level, "config": self.config, "folder": folder}
+        return Watch.of(self.held_out, self.tables, encoder, self.taxonomy, **options)
+
+
+@dataclass(frozen=True)
+class UnlearnTask:
+    """One request put to one method: the records to be forgotten and those that stay, by slice."""
+
+    dataset: OffsideDataset
+    request: Request
+    forget: Any
+    retain: Mapping[str, Any]
+    method: UnlearningMethod[Any]
+    config: UnlearnConfig
+    options: RunOptions
+    watched: Watched | None = None
+
+    def prepare(self, trainable: Trainable, processor: Any, folder: Path) -> PreparedTraining:
+        """Encode the records, plan the batches, and prepare the frozen reference."""
+        config, needs, seed = self.config, self.method.needs(), self.options.seed
+        encoder = Encoder(processor, max_length=config.max_length)
+        own = self.method.sides(
+            RequestRecords(self.dataset, self.request, self.forget, self.retain, seed=seed, folder=folder)
+        )
+        examples = self._encode(encoder, needs, own)
+        collator = Collator(processor, augment=Augment(seed=seed) if config.augment else None)
+        plan = BatchPlan(
+            self._sources(examples, own),
+            steps=self._steps(len(examples.get("forget", self.forget))),
+            accumulation=config.accumulation,
+            collator=collator,
+        )
+        reference = references.of(
+            trainable.model,
+            needs,
+            examples,
+            references.Preparation(
+                collator=Collator(processor),
+                batch_size=config.batch_size * (1 + config.retain_ratio),
+                fresh_adapter=trainable.fresh_adapter,
+                changing_pictures=config.augment,
+                folder=folder,
+                only_frozen=frozenset(side for side, records in own.items() if records.follows is None),
+            ),
+        )
+        facts = {
+            "reference": reference.how,
+            "retain": {n: len(limited(rows, self.options)) for n, rows in self.retain.items()} if needs.retain else {},
+        }
+        watch = self.watched.watch(encoder, folder) if self.watched else None
+        return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
+
+    def _steps(self, forgotten: int) -> int:
+        config = self.config
+        if isinstance(self.method, EditingMethod):
+            return config.max_steps or 1
+        size = config.batch_size * config.accumulation
+        return count_steps(forgotten, batch_size=size, epochs=config.epochs, max_steps=config.max_steps)
+
+    def _encode(self, encoder: Encoder, needs: Needs, own: Mapping[str, SideRecords]) -> dict[str, list[Encoded]]:
+        """The records of each side that the method reads."""
+        examples: dict[str, list[Encoded]] = {}
+        forget = own.get("forget", SideRecords(self.forget))
+        if needs.forget or "forget" in needs.record_reference:
+            examples["forget"] = forget.encoded(encoder, "records to be forgotten")
+        if needs.refusal:
+            refused = SideRecords(forget.rows, draw_refusals(forget.rows["record_id"], self.options.seed))
+            examples["refusal"] = refused.encoded(encoder, "records to be refused")
+        if needs.alternative:
+            answered = SideRecords(forget.rows, draw_alternatives(forget.rows, self.options.seed))
+            examples["alternative"] = answered.encoded(encoder, "alternative answers")
+        for side, records in own.items():
+            if side not in examples:
+                examples[side] = records.encoded(encoder, f"{side} records")
+        if needs.retain:
+            examples["retain"] = self._retained(encoder)
+        if needs.blind:
+            examples["forget_blind"] = encode_rows(encoder, self.forget, "records to be forgotten", pictures=False)
+            examples["retain_blind"] = self._retained(encoder, pictures=False)
+        return examples
+
+    def _retained(self, encoder: Encoder, *, pictures: bool = True) -> list[Encoded]:
+        return [
+            example
+            for name, rows in self.retain.items()
+            for example in encode_rows(encoder, limited(rows, self.options), f"{name} records", pictures=pictures)
+        ]
+
+    def _sources(
+        self, examples: Mapping[str, Sequence[Encoded]], own: Mapping[str, SideRecords]
+    ) -> dict[str, ExampleSource]:
+        config = self.config
+        streams: dict[str, Stream | Interleaved] = {}
+        sources = {}
+        for side, encoded in examples.items():
+            # Refusals follow the order of the forget set.
+            role = own[side].follows if side in own else "retain" if side.startswith("retain") else "forget"
+            if role is None:
+                continue
+            size = config.batch_size * (config.retain_ratio if role == "retain" else 1)
+            if role not in streams:
+                evenly = role == "retain" and self.method.needs().retain_evenly
+                streams[role] = self._by_slice(encoded, size) if evenly else self._stream(encoded, role, size)
+            sources[side] = ExampleSource(encoded, streams[role], size)
+        return sources
+
+    def _stream(self, encoded: Sequence[Encoded], name: str, size: int) -> Stream:
+        config = self.config
+        return Stream(
+            encoded,
+            seed=self.options.seed,
+            name=name,
+            per_picture=config.per_picture,
+            batch=size * config.accumulation,
+            stretch=config.length_window * size * config.accumulation,
+        )
+
+    def _by_slice(self, encoded: Sequence[Encoded], size: int) -> Interleaved:
+        """What stays, slice by slice in turn."""
+        parts, start = [], 0
+        share = math.ceil(size / len(self.retain))
+        for name, rows in self.retain.items():
+            end = start + len(limited(rows, self.options))
+            parts.append(self._stream(encoded[start:end], f"retain {name}", share))
+            start = end
+        return Interleaved(parts)
+
+
+def refusals() -> list[str]:
+    """The sentences that `po` teaches, from `data/refusals.txt`."""
+    text = files("offside_unlearn").joinpath("data/refusals.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def draw_refusals(record_ids: Sequence[str], seed: int) -> dict[str, str]:
+    """One refusal for each record, by seed and record id alone."""
+    choices = refusals()
+    return {record: rng(seed, "refusal", record).choice(choices) for record in record_ids}
+
+
+def draw_alternatives(rows: Any, seed: int) -> dict[str, str]:
+    """One wrong answer for each record, of its own `perturbed_answers`, by seed and record id alone.
+
+    Args:
+        rows: The records, a `datasets.Dataset`.
+        seed: Same seed, same answers.
+
+    Raises:
+        UsageError: If a record has none.
+    """
+    wrong = dict(zip(rows["record_id"], rows["perturbed_answers"], strict=True))
+    without = sorted(record for record, texts in wrong.items() if not texts)
+    if without:
+        raise UsageError(
+            f"{len(without)} of {len(wrong)} records to be forgotten have no perturbed_answers (e.g. {without[0]}), so "
+            "there is no alternative to prefer. `offside-data questions DATASET` makes them where an answer has a "
+            "value; else name records that have some with --only, or choose another method."
+        )
+    return {record: rng(seed, "alternative", record).choice(list(texts)) for record, texts in wrong.items()}
