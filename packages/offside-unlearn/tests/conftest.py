@@ -27,10 +27,11 @@ from offside_data.schema import ClaimValue, EncodedImage, Record, make_image_id,
 from offside_data.tagging.values import parse_value
 from offside_data.taxonomy import load_taxonomy, shipped_taxonomy_text
 from offside_data.vlm import Collator, Encoded, Encoder
-from offside_unlearn import RunOptions, make_tiny
+from offside_unlearn import METHODS, RunOptions, make_tiny
 from offside_unlearn.batches import BatchPlan, ExampleSource, PairedBatch, Stream
 from offside_unlearn.methods import RequestRecords, SideRecords, UnlearningMethod
 from offside_unlearn.start import find_start
+from offside_unlearn.task import UnlearnConfig, UnlearnTask
 
 SUBJECTS = {"s1": "Orlo Vantis", "s2": "Bremi Kaldo", "s3": "Tavin Merrow"}
 CLUBS = ("Norvale Rovers", "Emberlin FC", "Kestrin City")
@@ -129,6 +130,18 @@ def loaded(tiny: Path) -> tuple[Any, Any]:
 def fresh(loaded: tuple[Any, Any]) -> Callable[[], tuple[Any, Any]]:
     """The tiny model, a new copy each time, and its processor."""
     return lambda: (copy.deepcopy(loaded[0]), loaded[1])
+
+
+@pytest.fixture
+def task(league: OffsideDataset) -> UnlearnTask:
+    """All claims of three subjects, to be forgotten in six steps."""
+    request: Any = league.request("complete")
+    module = METHODS.load("grad_diff")
+    retain = {"multimodal/retain": league.records("multimodal", "retain")}
+    config = UnlearnConfig(max_steps=6, batch_size=2)
+    return UnlearnTask(
+        league, request, request.forget, retain, module.Method(module.Config()), config, RunOptions(full=True)
+    )
 
 
 class PlanOfMethod(BatchPlan):

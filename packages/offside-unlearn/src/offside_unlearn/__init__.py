@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from offside_unlearn.options import RunOptions
     from offside_unlearn.runs import Run
     from offside_unlearn.tiny import make_tiny
-    from offside_unlearn.unlearning import METHODS, unlearn
+    from offside_unlearn.unlearning import METHODS, WRAPPERS, unlearn
 
 __all__ = [
     "METHODS",
+    "WRAPPERS",
     "Run",
     "RunOptions",
     "finetune",
@@ -32,6 +33,7 @@ __all__ = [
 
 _MODULES = {
     "METHODS": "unlearning",
+    "WRAPPERS": "unlearning",
     "Run": "runs",
     "RunOptions": "options",
     "finetune": "finetuning",

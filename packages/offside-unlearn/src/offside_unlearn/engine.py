@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import sys
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.figures import counted
+from offside_data.files import whole_file, write_json
 from offside_data.outputs import whole_folder
 from offside_data.progress import log
 from offside_data.run_curve import FOLDER, point_name
@@ -37,7 +40,7 @@ from offside_unlearn.validation import Watch
 
 @dataclass(frozen=True)
 class PreparedTraining:
-    """What `Job.prepare` makes.
+    """What `Phase.prepare` makes.
 
     Args:
         plan: All batches.
@@ -53,6 +56,26 @@ class PreparedTraining:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One training of a run. Most runs have one; a later one goes on from the model of the one before.
+
+    Args:
+        config: How to train.
+        prepare: Reads the records and makes the batches, given the trainable model as it is by then, its processor and
+            the folder for what is kept in between.
+        method: By which is unlearned.
+        sharpness: As `train` takes it.
+        steps: How many there will be, where that can be told before; of later phases it is.
+    """
+
+    config: TrainConfig
+    prepare: Callable[[Trainable, Any, Path], PreparedTraining]
+    method: UnlearningMethod[Any] | None = None
+    sharpness: float = 0.0
+    steps: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One run, before it is done.
 
@@ -61,25 +84,20 @@ class Job:
         start: The model it starts from.
         out: The run folder.
         identity: The part of the manifest that says what is done.
-        config: How to train.
         lora: Size of a new adapter.
         options: The rest.
-        prepare: Reads the records and makes the batches, given the trainable model, its processor
-            and the work folder.
-        curve: Steps after which the model is kept besides.
-        method: By which is unlearned.
+        phases: What is done, one after the other; which weights are trained is for the first one's method to say.
+        curve: Steps after which the model is kept besides, counted over all phases.
     """
 
     title: str
     start: Start
     out: Path
     identity: Mapping[str, Any]
-    config: TrainConfig
     lora: LoraOptions
     options: RunOptions
-    prepare: Callable[[Trainable, Any, Path], PreparedTraining]
+    phases: tuple[Phase, ...]
     curve: tuple[int, ...] = ()
-    method: UnlearningMethod[Any] | None = None
 
 
 def dataset_facts(dataset: OffsideDataset) -> dict[str, Any]:
@@ -100,7 +118,7 @@ def execute(job: Job) -> Run:
         OutputExistsError: If the output folder holds something else.
         UsageError: If the options don't fit the start.
     """
-    check_tune(job.start, job.options, job.method)
+    check_tune(job.start, job.options, job.phases[0].method)
     options = job.options
     identity = {
         **job.identity,
@@ -124,47 +142,34 @@ def execute(job: Job) -> Run:
 def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     set_seed(job.options.seed)
     model, processor = job.start.load(job.options)
-    trainable = make_trainable(model, job.start, job.options, job.lora, job.method)
+    trainable = make_trainable(model, job.start, job.options, job.lora, job.phases[0].method)
     _print_parts(trainable)
-    training = job.prepare(trainable, processor, work.folder)
-    if job.curve and max(job.curve) > training.plan.steps:
-        raise UsageError(f"--curve-steps {max(job.curve)}: there are only {counted(training.plan.steps, 'step')}.")
-    log(f"{counted(training.plan.steps, 'step')}, {counted(job.config.accumulation, 'micro-batch')} each")
-
-    def keep(model: Any, step: int) -> None:
-        name = point_name(step)
-        with whole_folder(work.folder / FOLDER / name, force=True) as folder:
-            _save_weights(model, processor, job.start.base["path"], folder, job.out / FOLDER / name)
-
-    watch = training.watch
-    if watch is not None:
-        watch.begin(trainable.model)
-    schedule = Schedule(
-        folder=work.folder,
-        checkpoint_seconds=job.options.checkpoint_seconds,
-        save_at=[s for s in job.curve if s],
-        save=keep,
-        stop=watch,
-        saved=work.note_seconds,
-    )
-    # Building a model and its batches may draw random numbers; training starts from the seed alone.
-    seed = job.options.seed
-    if isinstance(job.method, EditingMethod):
-        history = edit(trainable.model, training.plan, job.method, seed, schedule)
-    else:
-        history = train(trainable.model, training.plan, training.objective, job.config, seed, schedule, job.method)
+    history: list[dict[str, float]] = []
+    facts: dict[str, Any] = {}
+    for number in range(len(job.phases)):
+        done = _Finished(work.folder, number)
+        if done.is_there():
+            part, told = done.restore(trainable.model)
+        else:
+            part, told = _run_phase(job, number, trainable, processor, work, len(history))
+            if number + 1 < len(job.phases):
+                done.keep(trainable.model, part, told)
+        history += [{**entry, "step": entry["step"] + len(history)} for entry in part]
+        facts = {**told, **facts}
+        # A later phase starts from weights that have moved, so switching the adapter off doesn't give its start.
+        trainable = dataclasses.replace(trainable, fresh_adapter=False)
 
     def fill(folder: Path) -> RunManifest:
         _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)
-        for extra in (*sorted(work.folder.glob("*.parquet")), work.folder / FOLDER):
+        tables = [table for place in ("", "phase-*/") for table in sorted(work.folder.glob(f"{place}*.parquet"))]
+        for extra in (*tables, work.folder / FOLDER):
             if extra.is_dir():
                 shutil.copytree(extra, folder / extra.name)
             elif extra.is_file():
                 shutil.copy2(extra, folder)
-        facts = {
+        whole = {
             "title": job.title,
-            **training.facts,
-            **(watch.facts() if watch else {}),
+            **facts,
             "base_commit": getattr(trainable.model.config, "_commit_hash", None),
             "tune": trainable.tune,
             "trained_parts": trainable.parts,
@@ -176,11 +181,83 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             "steps": int(history[-1]["step"]),
             "loss_history": manifests.thin(history),
         }
-        manifest = manifests.complete(identity, facts)
+        manifest = manifests.complete(identity, whole)
         _describe_curve(folder / FOLDER, manifest, history)
         return manifest
 
     return work.finish(fill)
+
+
+def _run_phase(
+    job: Job, number: int, trainable: Trainable, processor: Any, work: WorkFolder, before: int
+) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    """Train; gives the loss history and what the manifest is told. `before`: steps of the phases before."""
+    phase = job.phases[number]
+    folder = work.folder / f"phase-{number + 1}" if number else work.folder
+    folder.mkdir(exist_ok=True)
+    training = phase.prepare(trainable, processor, folder)
+    steps = training.plan.steps
+    total = before + steps + sum(later.steps or 0 for later in job.phases[number + 1 :])
+    if job.curve and max(job.curve) > total:
+        raise UsageError(f"--curve-steps {max(job.curve)}: there are only {counted(total, 'step')}.")
+    which = f"phase {number + 1} of {len(job.phases)}: " if len(job.phases) > 1 else ""
+    log(f"{which}{counted(steps, 'step')}, {counted(phase.config.accumulation, 'micro-batch')} each")
+
+    def keep(model: Any, step: int) -> None:
+        name = point_name(before + step)
+        with whole_folder(work.folder / FOLDER / name, force=True) as folder:
+            _save_weights(model, processor, job.start.base["path"], folder, job.out / FOLDER / name)
+
+    watch = training.watch
+    if watch is not None:
+        watch.begin(trainable.model)
+    schedule = Schedule(
+        folder=folder,
+        checkpoint_seconds=job.options.checkpoint_seconds,
+        save_at=[step - before for step in job.curve if before < step <= before + steps],
+        save=keep,
+        stop=watch,
+        saved=work.note_seconds,
+    )
+    # Building a model and its batches may draw random numbers; training starts from the seed alone.
+    model, seed, method = trainable.model, job.options.seed, phase.method
+    if isinstance(method, EditingMethod):
+        history = edit(model, training.plan, method, seed, schedule)
+    else:
+        options = (training.plan, training.objective, phase.config, seed, schedule, method)
+        history = train(model, *options, sharpness=phase.sharpness)
+    return history, {**training.facts, **(watch.facts() if watch else {})}
+
+
+class _Finished:
+    """A phase that is finished, so that a run that is killed in a later one needn't begin again.
+
+    Args:
+        folder: The run's work folder.
+        number: Of the phase, from 0.
+    """
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._weights = folder / f"phase-{number + 1}.safetensors"
+        self._told = folder / f"phase-{number + 1}.json"  # Written last: with it, the phase is finished.
+
+    def is_there(self) -> bool:
+        return self._told.is_file()
+
+    def keep(self, model: Any, history: list[dict[str, float]], facts: Mapping[str, Any]) -> None:
+        trained = {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
+        with whole_file(self._weights) as partial:
+            save_file(trained, partial)
+        write_json(self._told, {"history": history, "facts": facts})
+
+    def restore(self, model: Any) -> tuple[list[dict[str, float]], dict[str, Any]]:
+        weights = load_file(self._weights)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if parameter.requires_grad:
+                    parameter.copy_(weights.pop(name))
+        told = json.loads(self._told.read_text(encoding="utf-8"))
+        return told["history"], told["facts"]
 
 
 def _save_weights(model: Any, processor: Any, base: str, folder: Path, final: Path) -> None:

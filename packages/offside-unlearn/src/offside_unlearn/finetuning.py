@@ -15,7 +15,7 @@ from offside_data.schema import CONFIGS, SPLITS
 from offside_data.seeding import draw_records
 from offside_data.vlm import Augment, Collator, Encoder
 from offside_unlearn.batches import BatchPlan, ExampleSource, PairedBatch, Stream, count_steps, encode_rows
-from offside_unlearn.engine import Job, PreparedTraining, configs_of, dataset_facts, execute
+from offside_unlearn.engine import Job, Phase, PreparedTraining, configs_of, dataset_facts, execute
 from offside_unlearn.methods._base import LossOutput, answer_loss
 from offside_unlearn.options import LEARNT, RunOptions, build_configs
 from offside_unlearn.runs import Run
@@ -189,10 +189,9 @@ class FinetuneTask:
                 "config": configs_of(self.config),
                 "dataset": dataset_facts(self.dataset),
             },
-            config=self.config,
             lora=self.lora,
             options=self.options,
-            prepare=self._prepare,
+            phases=(Phase(config=self.config, prepare=self._prepare),),
             curve=curve,
         )
 

@@ -136,7 +136,7 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
         if not getattr(plan, name):
             raise UsageError(f"{path}: {name} is empty: there is nothing to do.")
     for kind, named, there in (
-        ("method", plan.methods, methods),
+        ("method", [name.split("+")[0] for name in plan.methods], methods),
         ("control", plan.controls, CONTROLS),
         ("method of the study", plan.relearn.methods if plan.relearn else (), list(plan.methods)),
         ("method of the study", [cells.method for cells in plan.further], list(plan.methods)),

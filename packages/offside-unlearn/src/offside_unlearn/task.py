@@ -18,7 +18,7 @@ from offside_data.taxonomy import Taxonomy
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan, ExampleSource, Interleaved, Needs, Stream, count_steps, encode_rows
-from offside_unlearn.engine import PreparedTraining
+from offside_unlearn.engine import Phase, PreparedTraining
 from offside_unlearn.finetuning import limited
 from offside_unlearn.methods import EditingMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
@@ -76,7 +76,19 @@ class Watched:
 
 @dataclass(frozen=True)
 class UnlearnTask:
-    """One request put to one method: the records to be forgotten and those that stay, by slice."""
+    """One request put to one method.
+
+    Args:
+        dataset: All of the data.
+        request: What is asked for.
+        forget: The records to be forgotten.
+        retain: Those that stay, by slice.
+        method: By which is unlearned.
+        config: How to train.
+        options: The rest.
+        watched: What may stop it.
+        sharpness: As `train` takes it.
+    """
 
     dataset: OffsideDataset
     request: Request
@@ -86,6 +98,17 @@ class UnlearnTask:
     config: UnlearnConfig
     options: RunOptions
     watched: Watched | None = None
+    sharpness: float = 0.0
+
+    def phase(self, *, fixed: bool = True) -> Phase:
+        """This task as one training of a run; `fixed`: its number of steps is told before it is prepared."""
+        steps = self.steps() if fixed else None
+        method, sharpness = self.method, self.sharpness
+        return Phase(config=self.config, prepare=self.prepare, method=method, sharpness=sharpness, steps=steps)
+
+    def steps(self) -> int:
+        """Optimizer steps, unless the method has other records to be forgotten than the request."""
+        return self._steps(len(self.forget))
 
     def prepare(self, trainable: Trainable, processor: Any, folder: Path) -> PreparedTraining:
         """Encode the records, plan the batches, and prepare the frozen reference."""

@@ -26,6 +26,7 @@ from offside_unlearn.batches import BatchPlan, PairedBatch
 from offside_unlearn.manifest import terms_in_words
 from offside_unlearn.methods._base import LossOutput, UnlearningMethod
 from offside_unlearn.options import RunOptions
+from offside_unlearn.sharpness import SharpnessAware
 from offside_unlearn.tune import tower_of
 
 Objective = Callable[[Any, PairedBatch], LossOutput]
@@ -128,6 +129,8 @@ def train(
     seed: int,
     schedule: Schedule,
     method: UnlearningMethod[Any] | None = None,
+    *,
+    sharpness: float = 0.0,
 ) -> list[dict[str, float]]:
     """Train the parameters of `model` that require gradients, going on from the last complete checkpoint.
 
@@ -140,6 +143,8 @@ def train(
         schedule: When to write checkpoints.
         method: What it asks for before the first step, after each and at the end is done; its state is saved with each
             checkpoint, if it has one.
+        sharpness: How far from the weights the gradient of the forgetting part is taken, see `SharpnessAware`; 0 = at
+            the weights, as usual.
 
     Returns:
         For each step its number, loss, loss terms, gradient norm and learning rate.
@@ -160,6 +165,7 @@ def train(
         data_collator=plan.collate,
         callbacks=[_Checkpoints(schedule, method), _Moved(model), _Progress(plan.steps)],
         method=method,
+        sharpness=sharpness,
         optimizer_cls_and_kwargs=(
             torch.optim.AdamW,
             {"lr": config.lr, "betas": (0.9, config.beta2), "eps": 1e-8, "fused": True},
@@ -267,10 +273,11 @@ class _Trainer(Trainer):  # type: ignore[misc]
     loss_is_scaled_for_ga = False
     objective: Objective
 
-    def __init__(self, *, method: UnlearningMethod[Any] | None, **kwargs: Any) -> None:
+    def __init__(self, *, method: UnlearningMethod[Any] | None, sharpness: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._terms: dict[str, list[torch.Tensor]] = {}
         self._method = method
+        self._sharpness = SharpnessAware(sharpness, _trained(self.model)) if sharpness else None
         # Reading the terms waits for the device: only where it is needed.
         if method is not None and _has_own(method, "after_step"):
             self.add_callback(_AfterStep(method, self._means))
@@ -304,12 +311,28 @@ class _Trainer(Trainer):  # type: ignore[misc]
     def compute_loss(
         self, model: Any, inputs: PairedBatch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
+        return self._logged(model, inputs).loss
+
+    def _logged(self, model: Any, inputs: PairedBatch) -> LossOutput:
         output = self.objective(model, inputs)
         if not bool(torch.isfinite(output.loss)):
             self._stop(output, inputs)
         for name, value in output.terms.items():
             self._terms.setdefault(name, []).append(value.detach())
-        return output.loss
+        return output
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
+        batches, count = super().get_batch_samples(epoch_iterator, num_batches, device)
+        if self._sharpness is not None:
+            self._sharpness.begin([batch.to(self.args.device) for batch in batches])
+        return batches, count
+
+    def training_step(self, model: Any, inputs: PairedBatch, num_items_in_batch: Any = None) -> torch.Tensor:
+        if self._sharpness is None:
+            usual: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+            return usual
+        model.train()
+        return self._sharpness.backward(lambda batch: self._logged(model, batch), lambda b: self.objective(model, b))
 
     def _stop(self, output: LossOutput, inputs: PairedBatch) -> None:
         terms = ", ".join(f"{name} = {value.item():g}" for name, value in output.terms.items())

@@ -26,6 +26,7 @@ from offside_unlearn.start import check_lora, find_start
 from offside_unlearn.task import UnlearnConfig, UnlearnTask, Watched
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.validation import ValidationConfig, hold_out, parse_until
+from offside_unlearn.wrappers import UnlearningWrapper, WrapperConfig
 
 METHODS = Registry(
     "offside_unlearn.methods",
@@ -34,6 +35,14 @@ METHODS = Registry(
     contract="offside_unlearn.methods._base",
 )
 """All methods, third parties' included."""
+
+WRAPPERS = Registry(
+    "offside_unlearn.wrappers",
+    "wrapper",
+    needs={"__doc__": str, "PAPER": Paper, "Config": WrapperConfig, "Wrapper": UnlearningWrapper},
+    contract="offside_unlearn.wrappers._base",
+)
+"""All that strengthens a method, third parties' included."""
 
 
 _TRAINED_ON = ("forget", "retain")
@@ -56,7 +65,7 @@ def unlearn(
     """Unlearn what a setting asks for, with one method.
 
     Args:
-        method: One of `METHODS.names()`.
+        method: One of `METHODS.names()`, with what strengthens it, of `WRAPPERS.names()`, behind it: `npo+sam`.
         model: A path, a Hub id, or a loaded model.
         processor: Of a loaded model; null with a path.
         data: A dataset or a reference to one.
@@ -75,19 +84,22 @@ def unlearn(
     """
     options = options or RunOptions()
     curve = tuple(sorted({int(step) for step in curve_steps}))
-    module = METHODS.load(method)
-    method_config, train_config, lora, *watching = read_options(method, config or {}, curve, until)
+    module, wrappers = _modules(method)
+    (method_config, train_config, lora), watching, wrapping = read_options(method, config or {}, curve, until)
     dataset = opened(data)
     request = dataset.request(setting, options.only)
     forget = limited(request.forget, options)
     ids = sorted(forget["record_id"])
     built = module.Method(method_config)
     retain = _retain_rows(dataset, request, train_config, built.needs())
-    watched = _watched(forget, retain, dataset, watching[0], until, options) if until else None
+    watched = _watched(forget, retain, dataset, watching, until, options) if until and watching else None
     task = UnlearnTask(dataset, request, forget, retain, built, train_config, options, watched)
     start = find_start(model, processor)
     check_lora(start, options, config or {})
-    resolved = configs_of(method_config, train_config, *watching)
+    resolved = configs_of(method_config, train_config, *([watching] if watching else []), *wrapping)
+    tasks = [task]
+    for wrapper, wrapper_config in zip(wrappers, wrapping, strict=True):
+        tasks = wrapper.Wrapper(wrapper_config).wrap(tasks)
     if isinstance(task.method, EditingMethod):
         resolved = _without_training(method, resolved, config or {})
     return execute(
@@ -107,12 +119,10 @@ def unlearn(
                 "trained_on": list(start.trained_on),
                 **(watched.identity() if watched else {}),
             },
-            config=train_config,
             lora=lora,
             options=options,
-            prepare=task.prepare,
+            phases=tuple(task.phase(fixed=number > 0) for number, task in enumerate(tasks)),
             curve=curve,
-            method=task.method,
         )
     )
 
@@ -126,11 +136,30 @@ def _without_training(method: str, resolved: Mapping[str, Any], given: Mapping[s
     return {name: value for name, value in resolved.items() if name not in idle}
 
 
-def read_options(method: str, config: Mapping[str, Any], curve: Sequence[int], until: str | None) -> tuple[Any, ...]:
-    """A method's config, `UnlearnConfig`, `LoraOptions` and, with `until`, `ValidationConfig`.
+def _modules(method: str) -> tuple[Any, list[Any]]:
+    """The modules of `METHOD+WRAPPER+…`.
+
+    Raises:
+        UsageError: If a wrapper stands there twice, or the method doesn't train.
+        PluginError: If there is no such method or wrapper.
+    """
+    name, *wrappers = method.split("+")
+    module, modules = METHODS.load(name), [WRAPPERS.load(wrapper) for wrapper in wrappers]
+    twice = [wrapper for wrapper in wrappers if wrappers.count(wrapper) > 1]
+    if twice:
+        raise UsageError(f"{method}: {twice[0]} stands there twice.")
+    if wrappers and issubclass(module.Method, EditingMethod):
+        raise UsageError(f"{method}: {name} changes weights without training, and {wrappers[0]} wraps a training.")
+    return module, modules
+
+
+def read_options(
+    method: str, config: Mapping[str, Any], curve: Sequence[int], until: str | None
+) -> tuple[tuple[Any, UnlearnConfig, LoraOptions], ValidationConfig | None, list[WrapperConfig]]:
+    """The configs of a run: the method's, `UnlearnConfig` and `LoraOptions`; with `until` its own; the wrappers'.
 
     Args:
-        method: One of `METHODS.names()`.
+        method: As `unlearn` takes it.
         config: Options that differ from the defaults.
         curve: Steps of the curve, ascending.
         until: Where the run stops by itself.
@@ -140,8 +169,13 @@ def read_options(method: str, config: Mapping[str, Any], curve: Sequence[int], u
     """
     if until is not None:
         parse_until(until)
-    types = (METHODS.load(method).Config, UnlearnConfig, LoraOptions, *((ValidationConfig,) if until else ()))
-    return build_configs(with_curve(config, curve, until), *types)
+    module, wrappers = _modules(method)
+    for name, wrapper in zip(method.split("+")[1:], wrappers, strict=True):
+        if until is not None and not wrapper.Wrapper.one_training:
+            raise UsageError(f"--until: a run with {name} is several trainings, and can't stop by itself in between.")
+    types = (module.Config, UnlearnConfig, LoraOptions, *((ValidationConfig,) if until else ()))
+    built = build_configs(with_curve(config, curve, until), *types, *(wrapper.Config for wrapper in wrappers))
+    return built[:3], built[3] if until else None, list(built[len(types) :])
 
 
 def with_curve(config: Mapping[str, Any], curve: Sequence[int], until: str | None) -> dict[str, Any]:

@@ -135,6 +135,7 @@ def test_methods_lists_names_summaries_and_papers() -> None:
     assert {"grad_ascent", "grad_diff", "kl_min", "npo", "po"} <= {row["name"] for row in rows}
     assert all(row["summary"] and row["paper"]["url"].startswith("https://") for row in rows)
     assert next(row for row in rows if row["name"] == "npo")["options"]["beta"] == 0.1
+    assert {row["name"] for row in rows if row["kind"] == "wrapper"} >= {"layered", "sam", "undo"}
 
 
 def test_methods_read_well_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,8 @@ def command(
 ) -> None:
     """Unlearn with METHOD, one of `offside-unlearn methods`, and write the model to the folder OUT.
 
+    What strengthens a method stands behind it: npo+sam, npo+layered+undo.
+
     With --curve-steps the learning rate is constant after the warm-up, unless --set schedule=… says otherwise.
     """
     from offside_data.commandline import print_json

@@ -51,21 +51,28 @@ class LossOutput:
     """What one step computes.
 
     Args:
-        loss: What is minimised: a scalar.
-        terms: The parts of it, unweighted, logged each under its name.
+        forget: What is minimised so that the model forgets: a scalar.
+        terms: The parts of the loss, unweighted, logged each under its name.
+        kept: What is minimised besides so that the rest stays, weighted as it counts; null where there is no such part.
 
     Raises:
         ValueError: If a term is called as something that is logged anyway.
     """
 
-    loss: torch.Tensor
+    forget: torch.Tensor
     terms: dict[str, torch.Tensor]
+    kept: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         """Refuse a term that would stand in the log in place of something else."""
         taken = sorted(LOGGED & self.terms.keys())
         if taken:
             raise ValueError(f"loss terms may not be called {', '.join(taken)}: the log has these already")
+
+    @property
+    def loss(self) -> torch.Tensor:
+        """All that is minimised: a scalar."""
+        return self.forget if self.kept is None else self.forget + self.kept
 
 
 C = TypeVar("C", bound=MethodConfig)
@@ -122,7 +129,7 @@ class UnlearningMethod(ABC, Generic[C]):
         takes long needn't be found again.
 
         Args:
-            model: Its weights and gradients are to be left as they are.
+            model: Its gradients are to be left as they are, and its weights, unless training is to start elsewhere.
             plan: `plan.once(side, size)` gives all records of a side.
             seed: Of everything random.
 
@@ -197,14 +204,27 @@ def with_retention(
     model: torch.nn.Module,
     batch: PairedBatch,
     reference: ReferenceModel,
+    *,
+    kept: torch.Tensor | None = None,
 ) -> LossOutput:
-    """Add `+R` to a method's loss, as its config asks."""
+    """Add `+R` to a method's loss, as its config asks.
+
+    Args:
+        forget_loss: What makes the model forget.
+        terms: The parts of the loss so far.
+        config: Of the method.
+        model: The model.
+        batch: The batches of this step.
+        reference: The frozen model.
+        kept: What of the method's own holds the rest, weighted.
+    """
     if config.lambda_r == 0:
-        return LossOutput(forget_loss, terms)
+        return LossOutput(forget_loss, terms, kept)
     side = batch.retain
     if config.retention == "ce":
         name, term = "retain_ce", answer_loss(model, side)
     else:
         frozen, output = reference.token_logprobs(side), answers(model, side)
         name, term = "retain_kl", losses.kl(frozen, output.logits, output.labels, tokens=side.tokens)
-    return LossOutput(forget_loss + config.lambda_r * term, {**terms, name: term})
+    retention = config.lambda_r * term
+    return LossOutput(forget_loss, {**terms, name: term}, retention if kept is None else kept + retention)

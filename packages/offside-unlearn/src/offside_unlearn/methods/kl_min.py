@@ -61,16 +61,16 @@ class Method(UnlearningMethod[Config]):
     def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """Negated cross-entropy of the forget answers plus the terms that keep the model."""
         forget_ce = answer_loss(model, batch.forget)
-        loss, terms = -forget_ce, {"forget_ce": forget_ce}
+        terms, kept = {"forget_ce": forget_ce}, forget_ce.new_zeros(())
         if not self.needs().retain:
-            return LossOutput(loss, terms)
+            return LossOutput(-forget_ce, terms)
         side = batch.retain
         frozen = reference.token_logprobs(side) if self.config.alpha > 0 else None
         output = answers(model, side)
         if frozen is not None:
             terms["retain_kl"] = losses.kl(frozen, output.logits, output.labels, tokens=side.tokens)
-            loss = loss + self.config.alpha * terms["retain_kl"]
+            kept = kept + self.config.alpha * terms["retain_kl"]
         if self.config.lambda_r > 0:
             terms["retain_ce"] = losses.cross_entropy(output.logits, output.labels, tokens=side.tokens)
-            loss = loss + self.config.lambda_r * terms["retain_ce"]
-        return LossOutput(loss, terms)
+            kept = kept + self.config.lambda_r * terms["retain_ce"]
+        return LossOutput(-forget_ce, terms, kept)

@@ -87,8 +87,8 @@ class Method(UnlearningMethod[Config]):
         output = answers(model, side)
         margin = losses.logit_margin(output.logits, output.labels, tokens=side.tokens)
         retain_ce = answer_loss(model, batch.retain)
-        loss = margin + dual * (retain_ce - self.config.epsilon)
-        return LossOutput(loss, {"forget_margin": margin, "retain_ce": retain_ce, "dual": margin.new_tensor(dual)})
+        terms = {"forget_margin": margin, "retain_ce": retain_ce, "dual": margin.new_tensor(dual)}
+        return LossOutput(margin, terms, dual * (retain_ce - self.config.epsilon))
 
     def after_step(self, terms: Mapping[str, float]) -> None:
         """Move lambda by how far the retained answers of the step were from what they may cost."""

@@ -161,12 +161,13 @@ class Method(UnlearningMethod[Config]):
         if "abstain" in self.kinds:
             terms["refusal_ce"] = self._refusals(model, batch.refusal)
             loss = loss + config.refusal * terms["refusal_ce"]
+        kept = None
         if config.keep > 0:
             side = batch.retain
             frozen, output = reference.top_logprobs(side, of="retain"), answers(model, side)
             terms["keep_kl"] = losses.top_kl(frozen, output.logits, output.labels).sum() / side.tokens
-            loss = loss + config.keep * terms["keep_kl"]
-        return LossOutput(loss, terms)
+            kept = config.keep * terms["keep_kl"]
+        return LossOutput(loss, terms, kept)
 
     def _refusals(self, model: torch.nn.Module, side: Side) -> torch.Tensor:
         """`CE` of the refusals, of which those of records that aren't to be refused count for nothing."""

@@ -106,14 +106,14 @@ class Method(UnlearningMethod[Config]):
         wanted = config.steering_coeff * self.state["direction"].to(states.device)
         loss = losses.state_distance(states, wanted, tokens=side.tokens)
         length = states.detach().norm(dim=-1).sum() / side.tokens
-        terms = {"forget_rmu": loss, "forget_state_norm": length}
+        terms, kept = {"forget_rmu": loss, "forget_state_norm": length}, None
         if config.alpha > 0:
             side = batch.retain
             with reference.frozen():
                 frozen = self._states(model, side)
             terms["retain_rmu"] = losses.state_distance(self._states(model, side), frozen, tokens=side.tokens)
-            loss = loss + config.alpha * terms["retain_rmu"]
-        return with_retention(loss, terms, config, model, batch, reference)
+            kept = config.alpha * terms["retain_rmu"]
+        return with_retention(loss, terms, config, model, batch, reference, kept=kept)
 
     def _layer(self, count: int) -> int:
         return min(count - 1, round(self.config.depth * count))
