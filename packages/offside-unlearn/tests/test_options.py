@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from offside_data.errors import UsageError
-from offside_unlearn.finetuning import FinetuneConfig, RelearnConfig
+from offside_unlearn.finetuning import FinetuneConfig
 from offside_unlearn.options import RunOptions, build_configs
+from offside_unlearn.relearning import RelearnConfig
 from offside_unlearn.task import UnlearnConfig
 from offside_unlearn.trainer import TrainConfig
 from offside_unlearn.tune import LoraOptions

@@ -167,6 +167,8 @@ class RunManifest(Strict):
         parameters: Of a tiny model.
         merged_from: The adapter run that was merged into a plain model.
         validation: Records by which this run, or the one that was relearned, was stopped.
+        attack: Kind of the relearning attack that made it.
+        taught: Records of what was to be forgotten that this attack trained on; no report counts them.
         published: On the Hub: the files that were put there with it. Null where it was made.
     """
 
@@ -191,7 +193,14 @@ class RunManifest(Strict):
     parameters: int | None = None
     merged_from: ModelReference | None = None
     validation: HeldOut | None = None
+    attack: str | None = None
+    taught: tuple[str, ...] | None = None
     published: tuple[str, ...] | None = None
+
+    @property
+    def not_counted(self) -> frozenset[str]:
+        """Records that no report may count: what the run was stopped by, and what an attack taught."""
+        return (self.validation.record_ids if self.validation else frozenset()) | frozenset(self.taught or ())
 
     @classmethod
     def from_json(cls, content: Any, where: str | Path) -> RunManifest:

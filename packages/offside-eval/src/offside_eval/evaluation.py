@@ -153,7 +153,7 @@ class Session:
                 output.begin()
             answers = engine.ask(self._items, needs)
             asked = time.monotonic()
-            held_out = target.run.validation.record_ids if target.run and target.run.validation else ()
+            held_out = target.run.not_counted if target.run else ()
             donors = donor_values(target, self.data)
             samples = samples_frame(sample_rows(self.plan, answers, self.metrics, held_out, donors), names)
             setting = self.plan.request.setting.name

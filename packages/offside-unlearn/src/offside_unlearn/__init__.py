@@ -12,14 +12,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from offside_unlearn.finetuning import finetune, relearn
+    from offside_unlearn.finetuning import finetune
     from offside_unlearn.merging import merge
     from offside_unlearn.options import RunOptions
+    from offside_unlearn.relearning import ATTACKS, relearn, relearn_attack
     from offside_unlearn.runs import Run
     from offside_unlearn.tiny import make_tiny
     from offside_unlearn.unlearning import METHODS, WRAPPERS, unlearn
 
 __all__ = [
+    "ATTACKS",
     "METHODS",
     "WRAPPERS",
     "Run",
@@ -28,10 +30,12 @@ __all__ = [
     "make_tiny",
     "merge",
     "relearn",
+    "relearn_attack",
     "unlearn",
 ]
 
 _MODULES = {
+    "ATTACKS": "relearning",
     "METHODS": "unlearning",
     "WRAPPERS": "unlearning",
     "Run": "runs",
@@ -39,7 +43,8 @@ _MODULES = {
     "finetune": "finetuning",
     "make_tiny": "tiny",
     "merge": "merging",
-    "relearn": "finetuning",
+    "relearn": "relearning",
+    "relearn_attack": "relearning",
     "unlearn": "unlearning",
 }
 

@@ -1,4 +1,4 @@
-"""Fine-tune a model on splits of a dataset: base, vanilla and retain-only models, and relearning."""
+"""Fine-tune a model on splits of a dataset: base, vanilla and retain-only models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.donors import DonorRow, read_donors, write_donors
+from offside_data.donors import DonorRow, write_donors
 from offside_data.errors import DatasetError, UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.schema import CONFIGS, SPLITS
@@ -51,17 +51,6 @@ class FinetuneConfig(TrainConfig):
             raise ValueError(f"rehearsal is a number of records, at least 1, or null for all, got {self.rehearsal}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class RelearnConfig(FinetuneConfig):
-    """As `FinetuneConfig`; defaults of the published relearning.
-
-    Args:
-        epochs: source: code (OFFSIDE: 6).
-    """
-
-    epochs: float = 6.0
-
-
 def finetune(
     model: Any,
     processor: Any,
@@ -96,61 +85,16 @@ def finetune(
     options = options or RunOptions()
     train_config, lora = build_configs(config or {}, FinetuneConfig, LoraOptions)
     check_lora(start, options, config or {})
-    parts = _parts(dataset, splits, configs)
+    parts = record_parts(dataset, splits, configs)
     learnt = sorted({*start.trained_on, *parts})
     role = role or _role(learnt)
     if role not in ROLES:
         raise UsageError(unknown_name_message("role", role, list(ROLES)))
     identity = {"command": "finetune", "role": role, "trained_on": learnt}
     title = f"{role.replace('_', '-')} model of {dataset.name}"
-    task = FinetuneTask(dataset, parts, train_config, lora, options)
+    rows = {part: dataset.records(*part.split("/")) for part in parts}
+    task = FinetuneTask(dataset, rows, train_config, lora, options)
     return execute(task.job(title, start, Path(out), identity))
-
-
-def relearn(
-    model: Any,
-    processor: Any,
-    data: str | Path | OffsideDataset,
-    config: Mapping[str, Any] | None,
-    out: str | Path,
-    *,
-    curve_steps: Sequence[int] = (),
-    options: RunOptions | None = None,
-) -> Run:
-    """Train an unlearned model on the `relearn` split: corrections, and the shared facts beside them.
-
-    An adapter run is continued in place, so that the new adapter loads on the same base model.
-
-    Args:
-        model: A path, a Hub id, or a loaded model.
-        processor: Of a loaded model; null with a path.
-        data: A dataset or a reference to one.
-        config: Options of `RelearnConfig` and `LoraOptions` that differ from the defaults.
-        out: The run folder.
-        curve_steps: Keep the model after so many steps besides, in `OUT/curve/step-…`, each a run
-            folder of its own. Step 0 is the model itself and isn't written again.
-        options: The rest.
-
-    Raises:
-        DatasetError: If the dataset has no `relearn` split.
-    """
-    dataset, start = opened(data), find_start(model, processor)
-    options = options or RunOptions()
-    train_config, lora = build_configs(config or {}, RelearnConfig, LoraOptions)
-    check_lora(start, options, config or {})
-    parts = _parts(dataset, ["relearn"], ["multimodal"])
-    before = start.manifest.to_json() if start.manifest else {}
-    identity = {
-        "command": "relearn",
-        "role": "relearned",
-        "trained_on": sorted({*start.trained_on, *parts}),
-        # What was to be forgotten before; an evaluation asks whether it is back.
-        **{name: before.get(name) for name in ("method", "setting", "only", "forget")},
-        **({"validation": before["validation"]} if before.get("validation") else {}),
-    }
-    task = FinetuneTask(dataset, parts, train_config, lora, options, read_donors(start.path) or ())
-    curve = tuple(sorted({int(step) for step in curve_steps}))
-    return execute(task.job(f"relearned on {dataset.name}", start, Path(out), identity, curve))
 
 
 def opened(data: str | Path | OffsideDataset) -> OffsideDataset:
@@ -166,10 +110,10 @@ def opened(data: str | Path | OffsideDataset) -> OffsideDataset:
 
 @dataclass(frozen=True)
 class FinetuneTask:
-    """What is to be learnt: parts of a dataset (`config/split`), and how; `donors` were the start's, and go with it."""
+    """What is to be learnt, records by `config/split`, and how; `donors` were the start's, and go with it."""
 
     dataset: OffsideDataset
-    parts: Sequence[str]
+    rows: Mapping[str, Any]
     config: FinetuneConfig
     lora: LoraOptions
     options: RunOptions
@@ -185,7 +129,7 @@ class FinetuneTask:
             identity={
                 **nothing,
                 **identity,
-                "parts": list(self.parts),
+                "parts": list(self.rows),
                 "config": configs_of(self.config),
                 "dataset": dataset_facts(self.dataset),
             },
@@ -201,8 +145,8 @@ class FinetuneTask:
             write_donors(folder, self.donors)
         encoder = Encoder(processor, max_length=config.max_length)
         examples = []
-        for part in self.parts:
-            rows = limited(self.dataset.records(*part.split("/")), self.options)
+        for part, whole in self.rows.items():
+            rows = limited(whole, self.options)
             if part.endswith("/general"):
                 rows = _drawn(rows, config.rehearsal, seed)
             examples += encode_rows(encoder, rows, f"{part} records")
@@ -239,7 +183,13 @@ def _drawn(rows: Any, most: int | None, seed: int) -> Any:
     return rows if most is None else rows.select(draw_records(rows["record_id"], most, seed=seed))
 
 
-def _parts(dataset: OffsideDataset, splits: Sequence[str], configs: Sequence[str]) -> list[str]:
+def record_parts(dataset: OffsideDataset, splits: Sequence[str], configs: Sequence[str]) -> list[str]:
+    """The record files (`config/split`) of some splits that a dataset has.
+
+    Raises:
+        UsageError: If a split or config is unknown.
+        DatasetError: If one of the splits has no records.
+    """
     for kind, names, known in (("split", splits, SPLITS), ("config", configs, CONFIGS)):
         for name in names:
             if name not in known:

@@ -39,7 +39,7 @@ class SharpnessAware:
         Args:
             batches: All its micro-batches.
         """
-        self._batches, self._losses, self._ascent = batches, [], []
+        self._batches, self._losses = batches, []
 
     def backward(
         self, first: Callable[[PairedBatch], LossOutput], again: Callable[[PairedBatch], LossOutput]

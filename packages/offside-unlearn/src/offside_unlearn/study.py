@@ -181,8 +181,9 @@ def check_options(plan: StudyPlan) -> None:
     Raises:
         UsageError: If one is unknown or doesn't fit, naming where it stands.
     """
-    from offside_unlearn.finetuning import FinetuneConfig, RelearnConfig
+    from offside_unlearn.finetuning import FinetuneConfig
     from offside_unlearn.options import build_configs
+    from offside_unlearn.relearning import RelearnConfig
     from offside_unlearn.tune import LoraOptions
     from offside_unlearn.unlearning import read_options
 

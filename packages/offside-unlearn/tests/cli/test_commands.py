@@ -75,6 +75,26 @@ def test_a_run_a_seed(tiny: Path, league: OffsideDataset, tmp_path: Path) -> Non
     assert again.stderr.count("finished already") == 2
 
 
+def test_an_attack_is_a_run_a_rate(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    where = ["relearn", tmp_path / "out", "--model", tiny, "--data", league.path, "--device", "cpu"]
+    quick = ["--set", "batch_size=2", "--rates", "1e-3,3e-3", "--steps", "0,1"]
+    done = call(*where, "--attack", "direct-subject", "--setting", "selective", *quick, "--json")
+    assert done.exit_code == 0, done.stderr
+    runs = json.loads(done.stdout)
+    assert [Path(run["path"]).name for run in runs] == ["rate-0.001", "rate-0.003"]
+    assert [run["manifest"]["attack"] for run in runs] == ["direct_subject"] * 2
+    for more, message in (
+        (["--rates", "1e-3"], "--rates: for an attack only"),
+        (["--attack", "benign", "--rates", "fast"], "--rates takes learning rates"),
+        (["--attack", "benign", "--steps", "few"], "--steps takes numbers of steps"),
+        (["--attack", "benign", "--curve-steps", "1"], "an attack takes --steps instead"),
+        (["--attack", "benin"], "Did you mean 'benign'"),
+    ):
+        refused = call(*where, *more)
+        assert refused.exit_code == 2, refused.stderr
+        assert message in " ".join(refused.stderr.split())
+
+
 def test_every_loss_term_is_shown_whatever_its_name(
     tiny: Path, league: OffsideDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

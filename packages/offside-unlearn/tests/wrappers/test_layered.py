@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
+from offside_unlearn import RunOptions, reference, unlearn
 from offside_unlearn.task import UnlearnTask
 from offside_unlearn.wrappers.layered import HELD, Config, Wrapper
 
@@ -36,6 +40,23 @@ def test_the_folds_are_drawn_by_seed(task: UnlearnTask) -> None:
 
     assert first(1) == first(1)
     assert len({first(seed) for seed in range(12)}) == 3
+
+
+def test_the_frozen_model_of_a_fold_is_the_one_that_it_starts_from(
+    tiny: Path, league: OffsideDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Switching the adapter off gives the start of the first fold alone."""
+    prepared = []
+
+    def watched(model: Any, needs: Any, examples: Any, preparation: Any) -> Any:
+        prepared.append(preparation.fresh_adapter)
+        return of(model, needs, examples, preparation)
+
+    of = reference.of
+    monkeypatch.setattr(reference, "of", watched)
+    config = {"max_steps": 2, "batch_size": 2, "retention": "kl"}
+    unlearn("grad_diff+layered", tiny, None, league, "complete", config, tmp_path / "run", RunOptions(device="cpu"))
+    assert prepared == [True, False]
 
 
 def test_what_cannot_be_divided_is_refused(task: UnlearnTask) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from offside_eval.compare.attacks import AttackOutcome
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import ModelSet
 from offside_eval.compare.trajectories import Candidate
@@ -23,6 +24,7 @@ class SettingComparison:
         candidates: The methods of which there are trajectories.
         levels: Forgetting at which they are compared.
         level: The one at which they are ranked; null without trajectories, or if none got to any.
+        attacks: What relearning attacks brought back; the models after them stand nowhere else.
     """
 
     name: str
@@ -32,6 +34,7 @@ class SettingComparison:
     candidates: Sequence[Candidate] = ()
     levels: Sequence[float] = ()
     level: float | None = None
+    attacks: Sequence[AttackOutcome] = ()
 
     @property
     def ranked(self) -> list[ModelRow]:
@@ -52,6 +55,7 @@ class SettingComparison:
             ],
             "models": [r.to_dict() for r in self.rows],
             "controls": [r.to_dict() for r in self.controls],
+            "attacks": [outcome.to_dict() for outcome in self.attacks],
         }
 
 

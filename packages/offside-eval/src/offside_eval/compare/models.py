@@ -174,8 +174,11 @@ class ModelSet:
 
 
 def _options(model: Model) -> Mapping[str, object] | None:
-    """What a model was trained with, but for how long and how fast; null where it isn't known."""
-    return {k: v for k, v in model.run.config.items() if k not in _NOT_TAUGHT} if model.run else None
+    """What a model was trained with and on, but for how long and how fast; null where it isn't known."""
+    if model.run is None:
+        return None
+    options = {k: v for k, v in model.run.config.items() if k not in _NOT_TAUGHT}
+    return {**options, "attack": model.run.attack, "taught": model.run.taught}
 
 
 def identify_models(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from offside_data.settings import SETTINGS
+from offside_eval.compare.attacks import attack_outcomes, is_attack
 from offside_eval.compare.by_scope import kept_by_scope
 from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.measures import collapse, forgotten, measure_all
@@ -51,13 +52,15 @@ def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[floa
             plain.append(row)
             p_values.append(p_value)
     rows += _beside_relearned(name, _with_holm(plain, p_values), models)
+    attacks = attack_outcomes(row for row in rows if is_attack(row))
+    rows = [row for row in rows if not is_attack(row)]
     controls = [_control_row(role, models, asked, metric) for role in CONTROLS if role in models.controls]
     # Relearned retain-only is a control as well: nothing was unlearned, so nothing of it is damage.
     attacked = [replace(r, collapsed=(), wrecks=()) for r in sorted(rows, key=_order) if r.parent == "retain_only"]
     summary = SETTINGS[name].summary if name in SETTINGS else ""
     own = sorted((r for r in rows if r.parent != "retain_only"), key=_order)
     chosen = levels if candidates else ()
-    return SettingComparison(name, summary, own, [*controls, *attacked], candidates, chosen, level)
+    return SettingComparison(name, summary, own, [*controls, *attacked], candidates, chosen, level, attacks)
 
 
 def on_curve(model: Model) -> bool:
@@ -178,7 +181,8 @@ def _labels(compared: Sequence[Model], models: ModelSet) -> list[str]:
         if model.role == "relearned":
             parent = models.parents.get(model.digest)
             origin = "?" if parent is None else parent.method or parent.role
-            return f"{origin} + relearn" + (f" {model.steps}" if model.steps else "")
+            how = model.run.attack.replace("_", " ") if model.run and model.run.attack else "relearn"
+            return f"{origin} + {how}" + (f" {model.steps}" if model.steps else "")
         return model.method or Path(model.path).name
 
     labels = [short(m) for m in compared]
@@ -210,7 +214,8 @@ def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric
     }
     if model.role == "relearned":
         arms |= {"parent": parent, "relearned_control": models.relearned_control(model)}
-    scores = ScoreTable(r.samples, metric, arms)
+    taught = list(model.run.taught or ()) if model.run else []
+    scores = ScoreTable(r.samples.filter(~r.samples["record_id"].is_in(taught)), metric, arms)
     found = _numbers(scores)
     if model.role == "relearned":
         found |= bounce_back(scores)

@@ -37,6 +37,8 @@ def recipe(run: RunManifest) -> str:
         "base_model": run.base_model and run.base_model.digest,
         "adapter": run.adapter,
         "parents": [_origin(parent) for parent in run.parents],
+        "attack": run.attack,
+        "taught": run.taught,
     }
     if training is not None:
         content |= {key: getattr(training, key) for key in ("tune", "limit", "dtype", "max_pixels", "until")}

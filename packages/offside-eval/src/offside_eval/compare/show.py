@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from offside_data.figures import NONE, counted, number
+from offside_eval.compare.attacks import where_peak
 from offside_eval.compare.by_scope import PREFIX, in_words
 from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.model_row import ModelRow
@@ -199,6 +200,19 @@ def _back(candidate: Candidate, level: float) -> str:
     figure = back.row.figure("excess_recovery")
     figure = back.row.figure("recovered") if figure.value is None else figure
     return f"{number(figure.value)}\n{interval(figure)} from {number(back.forgetting)}"
+
+
+def attack_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]]]:
+    """Heading and cells of what relearning attacks brought back at their peak."""
+    cells = []
+    for outcome in setting.attacks:
+        figures = {key: quantity.figure() for key, quantity in outcome.quantities.items()}
+        own = ("before", "peak", "rise") if outcome.label == "retain_only" else tuple(figures)
+        texts = [f"{number(f.value)}\n{interval(f)}".strip() if key in own else NONE for key, f in figures.items()]
+        said = remark(outcome.peak, collapsed=False)
+        label = ROLE_NAMES.get(outcome.label, outcome.label)
+        cells.append([f"{label}\n{said}".strip(), f"{outcome.attack}\npeak: {where_peak(outcome)}", *texts])
+    return ["model", "attack", "known before", "at the peak", "rise", "retain-only's rise", "excess"], cells
 
 
 def shown_columns(rows: Sequence[ModelRow], columns: Sequence[Column]) -> list[Column]:

@@ -1,0 +1,141 @@
+"""Relearning attacks: the most that came back at any rate and after any number of steps, beside retain-only's most.
+
+An attack is judged at its peak, for how fast a claim comes back is a matter of the learning rate alone. The peak is
+chosen on the same records that it is read on, so that it is somewhat high; retain-only's is chosen alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from offside_eval.compare.model_row import ModelRow
+from offside_eval.compare.quantities import Quantity, difference, unscored
+from offside_eval.compare.seeds import recipe
+
+if TYPE_CHECKING:
+    from offside_data.run_manifest import RunManifest
+
+_LENGTH_AND_RATE = ("lr", "max_steps", "epochs")
+
+
+@dataclass(frozen=True, eq=False)
+class AttackOutcome:
+    """What one attack brought back in one model, or one method over seeds.
+
+    Args:
+        label: Of the model that was attacked.
+        attack: Its kind.
+        rows: The model after each rate and number of steps.
+        control: What the same attack brought "back" in retain-only, which never knew it; null if that wasn't attacked.
+    """
+
+    label: str
+    attack: str
+    rows: Sequence[ModelRow]
+    control: AttackOutcome | None = None
+
+    @property
+    def peak(self) -> ModelRow:
+        """The row in which most is known; of several the one after the fewest steps."""
+        return max(self.rows, key=lambda row: (_value(row), -(row.model.steps or 0)))
+
+    @property
+    def quantities(self) -> dict[str, Quantity]:
+        """Known before and at the peak, the rise between, that of retain-only to its own peak, and the excess."""
+        peak = self.peak
+        rise = peak.quantity("recovered")
+        if self.control is None:
+            missing = unscored("retain-only after the same attack is missing")
+            control, excess = missing, missing
+        else:
+            control = self.control.peak.quantity("recovered")
+            excess = difference(rise, control)
+        return {
+            "before": peak.quantity("before/knows"),
+            "peak": peak.quantity("knows"),
+            "rise": rise,
+            "control_rise": control,
+            "excess": excess,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "label": self.label,
+            "attack": self.attack,
+            "at": where_peak(self),
+            "seeds": list(self.peak.seeds),
+            "figures": {name: quantity.figure().to_dict() for name, quantity in self.quantities.items()},
+            "curve": [{**_place(row), "knows": row.quantity("knows").value} for row in self.rows],
+        }
+
+
+def is_attack(row: ModelRow) -> bool:
+    """Whether a row is of a model that was attacked, rather than corrected."""
+    return row.model.run is not None and row.model.run.attack is not None
+
+
+def attack_outcomes(rows: Iterable[ModelRow]) -> list[AttackOutcome]:
+    """The attacks among some rows, those on retain-only last.
+
+    Args:
+        rows: Of attacked models; the labels of one model's differ by rate and steps.
+    """
+    groups: dict[str, list[ModelRow]] = {}
+    for row in rows:
+        run = row.model.run
+        assert run is not None, "only a manifest tells an attack"
+        groups.setdefault(_same_attack(run, with_start=True), []).append(row)
+    outcomes = [
+        AttackOutcome(group[0].parent or "?", _kind(group[0]), sorted(group, key=_order)) for group in groups.values()
+    ]
+    controls = {_key(o): o for o in outcomes if o.rows[0].parent == "retain_only"}
+    attacked = [
+        AttackOutcome(o.label, o.attack, o.rows, controls.get(_key(o)))
+        for o in outcomes
+        if o.rows[0].parent != "retain_only"
+    ]
+    return sorted(attacked, key=lambda o: (o.attack, o.label)) + sorted(controls.values(), key=lambda o: o.attack)
+
+
+def where_peak(outcome: AttackOutcome) -> str:
+    """`40 steps at 0.001`."""
+    place = _place(outcome.peak)
+    return f"{place['steps']} steps at {place['lr']:g}" if place["lr"] is not None else f"{place['steps']} steps"
+
+
+def _place(row: ModelRow) -> dict[str, Any]:
+    run = row.model.run
+    return {"steps": row.model.steps, "lr": run.config.get("lr") if run else None}
+
+
+def _order(row: ModelRow) -> tuple[float, int]:
+    place = _place(row)
+    return float(place["lr"] or 0), int(place["steps"] or 0)
+
+
+def _value(row: ModelRow) -> float:
+    value = row.quantity("knows").value
+    return -1.0 if value is None else value
+
+
+def _kind(row: ModelRow) -> str:
+    run = row.model.run
+    return str(run.attack).replace("_", " ") if run else ""
+
+
+def _key(outcome: AttackOutcome) -> str:
+    run = outcome.rows[0].model.run
+    return _same_attack(run, with_start=False) if run else ""
+
+
+def _same_attack(run: RunManifest, *, with_start: bool) -> str:
+    """The same text for the same attack at other rates and for other numbers of steps."""
+    content: Mapping[str, Any] = json.loads(recipe(run))
+    config = {key: value for key, value in content["config"].items() if key not in _LENGTH_AND_RATE}
+    start = {key: content[key] for key in ("parents", "method", "setting", "only", "forget")} if with_start else {}
+    same = {"attack": run.attack, "taught": content["taught"], "config": config, "dataset": content["dataset"], **start}
+    return json.dumps(same, sort_keys=True)

@@ -1,0 +1,124 @@
+"""Relearning attacks: the peak over rates and steps, beside retain-only's own peak."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from offside_eval.compare import Comparison, compare
+from offside_eval.compare.show import attack_rows
+from offside_eval.results import Results
+
+RATES = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0}
+
+
+def known(made_up: ModuleType, name: str, role: str, share: float, **more: Any) -> Results:
+    """A model that knows this share of the forgotten claims, in 6 subjects, exactly."""
+    model = made_up.MadeUpModel(name=name, role=role, rates=RATES | {"forget/private": share}, default=1.0, **more)
+    found: Results = made_up.evaluate(model, "selective", subjects=6)
+    return found
+
+
+def attacked(
+    made_up: ModuleType, parent: str, attack: str, steps: int, lr: float, share: float, **more: Any
+) -> Results:
+    method = None if parent == "retain" else parent
+    name = f"{parent}-{attack}-{lr:g}-{steps}"
+    results = known(made_up, name, "relearned", share, parent=parent, steps=steps, method=method)
+    content = results.meta.to_json()["model"]
+    content["run"] |= {"attack": attack, "config": {"lr": lr, "max_steps": 40, "batch_size": 16}, **more}
+    changed: Results = made_up.with_meta(results, model=content)
+    return changed
+
+
+@pytest.fixture(scope="module")
+def comparison(made_up: ModuleType) -> Comparison:
+    return compare(
+        [
+            known(made_up, "vanilla", "vanilla", 1.0),
+            known(made_up, "retain", "retain_only", 0.0),
+            known(made_up, "npo", "unlearned", 0.0, method="npo"),
+            attacked(made_up, "npo", "benign", 5, 1e-3, 0.0),
+            attacked(made_up, "npo", "benign", 40, 1e-3, 0.5),
+            attacked(made_up, "npo", "benign", 5, 3e-3, 1.0),
+            attacked(made_up, "npo", "benign", 40, 3e-3, 0.25),
+            attacked(made_up, "npo", "direct_subject", 40, 3e-3, 1.0),
+            attacked(made_up, "retain", "benign", 5, 1e-3, 0.0),
+            attacked(made_up, "retain", "benign", 40, 3e-3, 1.0),
+        ]
+    )
+
+
+def test_the_peak_is_the_most_at_any_rate_and_after_any_number_of_steps(comparison: Comparison) -> None:
+    outcomes = comparison.settings["selective"].attacks
+    assert [(o.label, o.attack) for o in outcomes] == [
+        ("npo", "benign"),
+        ("npo", "direct subject"),
+        ("retain_only", "benign"),
+    ]
+    npo = outcomes[0]
+    peak = npo.peak.model
+    assert peak.run is not None
+    assert (peak.steps, peak.run.config["lr"]) == (5, 3e-3)
+    values = {name: quantity.value for name, quantity in npo.quantities.items()}
+    assert values == {"before": 0.0, "peak": 1.0, "rise": 1.0, "control_rise": 1.0, "excess": 0.0}
+    assert len(npo.to_dict()["curve"]) == 4
+    assert npo.to_dict()["at"] == "5 steps at 0.003"
+
+
+def test_another_attack_is_no_control(comparison: Comparison) -> None:
+    direct = comparison.settings["selective"].attacks[1]
+    assert direct.quantities["rise"].value == 1.0
+    assert direct.quantities["excess"].value is None
+    assert "retain-only after the same attack is missing" in (direct.quantities["excess"].reason or "")
+
+
+def test_another_batch_is_another_attack(made_up: ModuleType) -> None:
+    config = {"config": {"lr": 3e-3, "max_steps": 40, "batch_size": 8}}
+    found = compare(
+        [
+            known(made_up, "vanilla", "vanilla", 1.0),
+            known(made_up, "retain", "retain_only", 0.0),
+            known(made_up, "npo", "unlearned", 0.0, method="npo"),
+            attacked(made_up, "npo", "benign", 40, 3e-3, 1.0),
+            attacked(made_up, "retain", "benign", 40, 3e-3, 0.0, **config),
+        ]
+    )
+    assert found.settings["selective"].attacks[0].quantities["excess"].value is None
+
+
+def test_attacked_models_stand_in_no_other_table(comparison: Comparison) -> None:
+    setting = comparison.settings["selective"]
+    assert [row.label for row in setting.rows] == ["npo"]
+    assert [row.label for row in setting.controls] == ["vanilla", "retain_only"]
+    assert len(comparison.to_dict()["settings"]["selective"]["attacks"]) == 3
+
+
+def test_what_an_attack_taught_does_not_count(made_up: ModuleType) -> None:
+    """The model knows nothing but what it was told: one subject's claims, on which it is always right."""
+    vanilla, retain = known(made_up, "vanilla", "vanilla", 1.0), known(made_up, "retain", "retain_only", 0.0)
+    npo = known(made_up, "npo", "unlearned", 0.0, method="npo")
+    whole = attacked(made_up, "npo", "direct_subject", 40, 3e-3, 0.5)
+    right = whole.samples.filter((whole.samples["slice"] == "forget") & (whole.samples["value_match"] == 1))
+    taught = {"taught": sorted(set(right["record_id"]))}
+    assert taught["taught"]
+    other = attacked(made_up, "npo", "direct_subject", 40, 3e-3, 0.5, **taught)
+    (counted,) = compare([vanilla, retain, npo, whole]).settings["selective"].attacks
+    (left,) = compare([vanilla, retain, npo, other]).settings["selective"].attacks
+    assert (counted.quantities["peak"].value or 0) > 0.3
+    assert left.quantities["peak"].value == 0
+    assert (
+        left.quantities["peak"].figure().to_dict()["n_scored"]
+        < counted.quantities["peak"].figure().to_dict()["n_scored"]
+    )
+
+
+def test_the_table_says_where_the_peak_is_and_nothing_of_a_control_beside_itself(comparison: Comparison) -> None:
+    columns, rows = attack_rows(comparison.settings["selective"])
+    assert columns[:2] == ["model", "attack"]
+    assert rows[0][1] == "benign\npeak: 5 steps at 0.003"
+    assert rows[0][2].startswith("0")
+    assert rows[-1][0].startswith("retain-only")
+    assert rows[-1][-2:] == ["–", "–"]
