@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from offside_eval.compare import Comparison, compare
 from offside_eval.compare.show import attack_rows
+from offside_eval.report import write_report
 from offside_eval.results import Results
 
 RATES = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0}
@@ -122,3 +125,18 @@ def test_the_table_says_where_the_peak_is_and_nothing_of_a_control_beside_itself
     assert rows[0][2].startswith("0")
     assert rows[-1][0].startswith("retain-only")
     assert rows[-1][-2:] == ["–", "–"]
+
+
+def test_the_report_shows_them(comparison: Comparison, tmp_path: Path) -> None:
+    page = write_report(tmp_path / "report", comparison).read_text(encoding="utf-8")
+    assert "What relearning attacks bring back, at the peak over rates and steps" in page
+    assert "peak: 5 steps at 0.003" in page
+    assert "selective: relearning attacks, at their peak" in (tmp_path / "report" / "summary.md").read_text("utf-8")
+    with (tmp_path / "report" / "tables" / "attacks.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    curve = [(row["lr"], row["steps"], float(row["value"])) for row in rows if row["quantity"] == "knows"]
+    assert ("0.003", "5", 1.0) in curve
+    assert len(curve) == 7
+    excess = [row for row in rows if row["quantity"] == "excess"]
+    assert [row["value"] for row in excess] == ["0.0", "", ""]
+    assert excess[1]["reason"] == "retain-only after the same attack is missing"

@@ -69,7 +69,10 @@ class AttackOutcome:
             "at": where_peak(self),
             "seeds": list(self.peak.seeds),
             "figures": {name: quantity.figure().to_dict() for name, quantity in self.quantities.items()},
-            "curve": [{**_place(row), "knows": row.quantity("knows").value} for row in self.rows],
+            "curve": [
+                {"steps": row.model.steps, "lr": learning_rate(row), "knows": row.quantity("knows").value}
+                for row in self.rows
+            ],
         }
 
 
@@ -103,18 +106,18 @@ def attack_outcomes(rows: Iterable[ModelRow]) -> list[AttackOutcome]:
 
 def where_peak(outcome: AttackOutcome) -> str:
     """`40 steps at 0.001`."""
-    place = _place(outcome.peak)
-    return f"{place['steps']} steps at {place['lr']:g}" if place["lr"] is not None else f"{place['steps']} steps"
+    rate = learning_rate(outcome.peak)
+    return f"{outcome.peak.model.steps} steps" + ("" if rate is None else f" at {rate:g}")
 
 
-def _place(row: ModelRow) -> dict[str, Any]:
-    run = row.model.run
-    return {"steps": row.model.steps, "lr": run.config.get("lr") if run else None}
+def learning_rate(row: ModelRow) -> float | None:
+    """The rate at which a model was attacked."""
+    rate = row.model.run.config.get("lr") if row.model.run else None
+    return None if rate is None else float(rate)
 
 
 def _order(row: ModelRow) -> tuple[float, int]:
-    place = _place(row)
-    return float(place["lr"] or 0), int(place["steps"] or 0)
+    return learning_rate(row) or 0.0, row.model.steps or 0
 
 
 def _value(row: ModelRow) -> float:

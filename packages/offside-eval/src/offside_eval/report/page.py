@@ -18,6 +18,7 @@ from offside_eval.compare.show import (
     TWINS,
     VISUAL,
     Column,
+    attack_rows,
     columns_of,
     how_collapsed,
     interval,
@@ -141,6 +142,7 @@ class SettingView:
         self.kept = _details(all_rows, "keeping/")
         self.level = setting.level
         self.levels = [(level, *level_rows(setting, level)) for level in setting.levels]
+        self.attacks = attack_rows(setting) if setting.attacks else None
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
     @property

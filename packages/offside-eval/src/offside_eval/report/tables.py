@@ -11,6 +11,7 @@ from typing import Any
 from offside_data.files import whole_file
 from offside_eval.aggregate import aggregate
 from offside_eval.compare import Comparison, Figure
+from offside_eval.compare.attacks import learning_rate
 from offside_eval.findings import Finding
 from offside_eval.report.cases import Case
 
@@ -18,9 +19,10 @@ FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seed
 
 
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
-    """Write `comparison.csv`, `trajectories.csv`, `findings.csv`, `aggregates.csv`, `models.csv` and `gallery.csv`."""
+    """Write the tables, each a CSV file: comparison, trajectories, attacks, findings, aggregates, models, gallery."""
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "trajectories.csv", _trajectories(comparison))
+    _write(folder / "attacks.csv", _attacks(comparison))
     _write(folder / "findings.csv", _findings(findings))
     _write(folder / "aggregates.csv", _aggregates(comparison))
     _write(folder / "models.csv", _models(comparison))
@@ -74,6 +76,18 @@ def _trajectories(comparison: Comparison) -> Iterable[dict[str, Any]]:
                     found = run.at(level)
                     if found is not None:
                         yield common | {"level": level} | {key: quantity.value for key, quantity in found.items()}
+
+
+def _attacks(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    """What came back at the peak of each attack, and what was known at every rate and after every number of steps."""
+    for setting in comparison.settings.values():
+        for outcome in setting.attacks:
+            common = {"setting": setting.name, "model": outcome.label, "attack": outcome.attack}
+            for key, quantity in outcome.quantities.items():
+                yield common | {"quantity": key, "steps": None, "lr": None} | _figure(quantity.figure())
+            for row in outcome.rows:
+                place = {"quantity": "knows", "steps": row.model.steps, "lr": learning_rate(row)}
+                yield common | place | _figure(row.figure("knows"))
 
 
 def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:
