@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
+from transformers import AutoModelForImageTextToText
 
 from offside_data.errors import UsageError
 from offside_data.run_manifest import RunManifest, read
 from offside_data.vlm import base_model_of, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
-from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter
+from offside_data.vlm.models import ADAPTER_CONFIG, DTYPES, base_of_adapter, load_config
 from offside_unlearn import tune as tuning
 from offside_unlearn.methods import EditingMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
+
+Digest = Callable[[str], str]
+"""What tells weights apart, given where they are."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +59,20 @@ class Start:
         return model, processor
 
 
-def find_start(model: Any, processor: Any = None) -> Start:
+def find_start(model: Any, processor: Any = None, *, digest: Digest = model_digest) -> Start:
     """Find out what a run starts from, without loading it.
 
     Args:
         model: A path, a Hub id, or a model that the caller loaded and hasn't changed since.
         processor: Needed with a loaded model.
+        digest: How the weights at a path are told; reading them takes its time.
 
     Raises:
         ModelError: If there is no such model.
         UsageError: If a loaded model comes without its processor.
     """
     if isinstance(model, str | Path):
-        return _of_path(str(model))
+        return _of_path(str(model), digest)
     if processor is None:
         raise UsageError("a model that is already loaded needs its processor: pass both, or the model's path.")
     place = str(getattr(model, "name_or_path", "") or model.config.name_or_path)
@@ -74,20 +81,20 @@ def find_start(model: Any, processor: Any = None) -> Start:
         base = {"path": place, "digest": model_digest(place)}
         return Start(place, weights_digest(model), None, base, _adapter_size(size), (model, processor))
     if Path(place).is_dir():
-        return dataclasses.replace(_of_path(place), given=(model, processor))
-    digest = weights_digest(model)
-    return Start(place, digest, None, {"path": place, "digest": digest}, None, (model, processor))
+        return dataclasses.replace(_of_path(place, digest), given=(model, processor))
+    own = weights_digest(model)
+    return Start(place, own, None, {"path": place, "digest": own}, None, (model, processor))
 
 
-def _of_path(path: str) -> Start:
-    manifest, digest = read(path), model_digest(path)
+def _of_path(path: str, digest_of: Digest) -> Start:
+    manifest, digest = read(path), digest_of(path)
     config = Path(path) / ADAPTER_CONFIG
     if not config.is_file():
         return Start(path, digest, manifest, {"path": path, "digest": digest}, None)
     named = manifest.base_model.path if manifest and manifest.base_model else None
     base = named if named and Path(named).is_dir() else base_of_adapter(Path(path))
     adapter = _adapter_size(json.loads(config.read_text(encoding="utf-8")))
-    return Start(path, digest, manifest, {"path": base, "digest": model_digest(base)}, adapter)
+    return Start(path, digest, manifest, {"path": base, "digest": digest_of(base)}, adapter)
 
 
 def _adapter_size(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +117,24 @@ class Trainable:
     fresh_adapter: bool
     parts: dict[str, dict[str, int]]
     tune: str
+
+
+def skeleton(start: Start, options: RunOptions) -> Any:
+    """The model that a run starts from, of the right shapes but without weights: it takes no memory and no time.
+
+    Raises:
+        ModelError: If its configuration can't be read or isn't an image-text-to-text model's.
+    """
+    config = load_config(start.base["path"])
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(config, dtype=DTYPES[options.dtype])
+        if start.adapter:
+            from peft import PeftConfig, get_peft_model
+
+            adapter = PeftConfig.from_pretrained(start.path)
+            adapter.base_model_name_or_path, adapter.inference_mode = None, False
+            model = get_peft_model(model, adapter)
+    return model
 
 
 def check_tune(start: Start, options: RunOptions, method: UnlearningMethod[Any] | None = None) -> None:

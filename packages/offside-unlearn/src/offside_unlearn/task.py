@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -108,20 +108,17 @@ class UnlearnTask:
 
     def steps(self) -> int:
         """Optimizer steps, unless the method has other records to be forgotten than the request."""
-        return self._steps(len(self.forget))
+        return self.steps_of(len(self.forget))
 
     def prepare(self, trainable: Trainable, processor: Any, folder: Path) -> PreparedTraining:
         """Encode the records, plan the batches, and prepare the frozen reference."""
         config, needs, seed = self.config, self.method.needs(), self.options.seed
         encoder = Encoder(processor, max_length=config.max_length)
-        own = self.method.sides(
-            RequestRecords(self.dataset, self.request, self.forget, self.retain, seed=seed, folder=folder)
-        )
-        examples = self._encode(encoder, needs, own)
+        own, examples = self.encode(encoder, folder)
         collator = Collator(processor, augment=Augment(seed=seed) if config.augment else None)
         plan = BatchPlan(
             self._sources(examples, own),
-            steps=self._steps(len(examples.get("forget", self.forget))),
+            steps=self.steps_of(len(examples.get("forget", self.forget))),
             accumulation=config.accumulation,
             collator=collator,
         )
@@ -145,7 +142,33 @@ class UnlearnTask:
         watch = self.watched.watch(encoder, folder) if self.watched else None
         return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
 
-    def _steps(self, forgotten: int) -> int:
+    def encode(self, encoder: Encoder, folder: Path) -> tuple[Mapping[str, SideRecords], dict[str, list[Encoded]]]:
+        """The sides that the method asks for besides the usual ones, and the records of all sides.
+
+        Args:
+            encoder: Of the model.
+            folder: Where a method may write a table.
+        """
+        data = RequestRecords(
+            self.dataset, self.request, self.forget, self.retain, seed=self.options.seed, folder=folder
+        )
+        own = self.method.sides(data)
+        return own, self._encode(encoder, self.method.needs(), own)
+
+    def batch_sizes(self, own: Mapping[str, SideRecords], sides: Iterable[str]) -> dict[str, int]:
+        """Records of each side in a micro-batch; none of a side that only the frozen model reads."""
+        roles = {side: self._role(side, own) for side in sides}
+        return {side: self._size(role) for side, role in roles.items() if role is not None}
+
+    def _role(self, side: str, own: Mapping[str, SideRecords]) -> str | None:
+        """Whose order a side's batches have: refusals follow that of the forget set."""
+        return own[side].follows if side in own else "retain" if side.startswith("retain") else "forget"
+
+    def _size(self, role: str) -> int:
+        return self.config.batch_size * (self.config.retain_ratio if role == "retain" else 1)
+
+    def steps_of(self, forgotten: int) -> int:
+        """Optimizer steps, given how many records are to be forgotten."""
         config = self.config
         if isinstance(self.method, EditingMethod):
             return config.max_steps or 1
@@ -184,15 +207,13 @@ class UnlearnTask:
     def _sources(
         self, examples: Mapping[str, Sequence[Encoded]], own: Mapping[str, SideRecords]
     ) -> dict[str, ExampleSource]:
-        config = self.config
         streams: dict[str, Stream | Interleaved] = {}
         sources = {}
         for side, encoded in examples.items():
-            # Refusals follow the order of the forget set.
-            role = own[side].follows if side in own else "retain" if side.startswith("retain") else "forget"
+            role = self._role(side, own)
             if role is None:
                 continue
-            size = config.batch_size * (config.retain_ratio if role == "retain" else 1)
+            size = self._size(role)
             if role not in streams:
                 evenly = role == "retain" and self.method.needs().retain_evenly
                 streams[role] = self._by_slice(encoded, size) if evenly else self._stream(encoded, role, size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,68 @@ def unlearn(
     """
     options = options or RunOptions()
     curve = tuple(sorted({int(step) for step in curve_steps}))
+    asked = plan_run(method, data, setting, config, options, curve=curve, until=until)
+    start = find_start(model, processor)
+    check_lora(start, options, config or {})
+    return execute(
+        Job(
+            title=f"{method} on {asked.dataset.name}, {setting}",
+            start=start,
+            out=Path(out),
+            identity={
+                "command": "run",
+                "role": "unlearned",
+                "method": method,
+                "config": asked.resolved,
+                "dataset": dataset_facts(asked.dataset),
+                "setting": setting,
+                "only": list(options.only),
+                "forget": asked.forget,
+                "trained_on": list(start.trained_on),
+                **(asked.tasks[0].watched.identity() if asked.tasks[0].watched else {}),
+            },
+            lora=asked.lora,
+            options=options,
+            phases=tuple(task.phase(fixed=number > 0) for number, task in enumerate(asked.tasks)),
+            curve=curve,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run as it was asked for, before any model is looked at.
+
+    Args:
+        dataset: The data, verified.
+        tasks: Its trainings, one unless a wrapper makes more.
+        lora: Size of a new adapter.
+        resolved: All options, for the manifest.
+        forget: What is to be forgotten, for the manifest.
+    """
+
+    dataset: OffsideDataset
+    tasks: Sequence[UnlearnTask]
+    lora: LoraOptions
+    resolved: Mapping[str, Any]
+    forget: Mapping[str, Any]
+
+
+def plan_run(
+    method: str,
+    data: str | Path | OffsideDataset,
+    setting: str,
+    config: Mapping[str, Any] | None,
+    options: RunOptions,
+    *,
+    curve: Sequence[int] = (),
+    until: str | None = None,
+) -> PlannedRun:
+    """Read the options and the request of a run; as `unlearn` takes them.
+
+    Raises:
+        UsageError: If an option is unknown or the dataset doesn't offer the setting.
+    """
     module, wrappers = _modules(method)
     (method_config, train_config, lora), watching, wrapping = read_options(method, config or {}, curve, until)
     dataset = opened(data)
@@ -93,38 +156,13 @@ def unlearn(
     built = module.Method(method_config)
     retain = _retain_rows(dataset, request, train_config, built.needs())
     watched = _watched(forget, retain, dataset, watching, until, options) if until and watching else None
-    task = UnlearnTask(dataset, request, forget, retain, built, train_config, options, watched)
-    start = find_start(model, processor)
-    check_lora(start, options, config or {})
-    resolved = configs_of(method_config, train_config, *([watching] if watching else []), *wrapping)
-    tasks = [task]
+    tasks = [UnlearnTask(dataset, request, forget, retain, built, train_config, options, watched)]
     for wrapper, wrapper_config in zip(wrappers, wrapping, strict=True):
         tasks = wrapper.Wrapper(wrapper_config).wrap(tasks)
-    if isinstance(task.method, EditingMethod):
+    resolved = configs_of(method_config, train_config, *([watching] if watching else []), *wrapping)
+    if isinstance(built, EditingMethod):
         resolved = _without_training(method, resolved, config or {})
-    return execute(
-        Job(
-            title=f"{method} on {dataset.name}, {setting}",
-            start=start,
-            out=Path(out),
-            identity={
-                "command": "run",
-                "role": "unlearned",
-                "method": method,
-                "config": resolved,
-                "dataset": dataset_facts(dataset),
-                "setting": setting,
-                "only": list(options.only),
-                "forget": {"digest": ids_digest(ids), "record_ids": ids},
-                "trained_on": list(start.trained_on),
-                **(watched.identity() if watched else {}),
-            },
-            lora=lora,
-            options=options,
-            phases=tuple(task.phase(fixed=number > 0) for number, task in enumerate(tasks)),
-            curve=curve,
-        )
-    )
+    return PlannedRun(dataset, tasks, lora, resolved, {"digest": ids_digest(ids), "record_ids": ids})
 
 
 def _without_training(method: str, resolved: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

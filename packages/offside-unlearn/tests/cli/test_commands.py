@@ -75,6 +75,21 @@ def test_a_run_a_seed(tiny: Path, league: OffsideDataset, tmp_path: Path) -> Non
     assert again.stderr.count("finished already") == 2
 
 
+def test_a_plan_reads_well_at_80_columns(tiny: Path, league: OffsideDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    where = ["--model", tiny, "--data", league.path, "--setting", "complete"]
+    for method in ("npo", "rmu"):
+        shown = call("plan", method, *where)
+        assert shown.exit_code == 0, shown.stderr
+        assert max(map(len, shown.stdout.splitlines())) <= 80
+        for said in (f"{method}, complete", "tokens p50/p95/max", "language", "optimizer", "together"):
+            assert said in shown.stdout
+    planned = json.loads(call("plan", "npo", *where, "--json").stdout)
+    assert planned["memory_total"] == pytest.approx(sum(planned["memory"].values()))
+    refused = call("plan", "npo", *where, "--set", "bete=1")
+    assert (refused.exit_code, "Did you mean 'beta'" in refused.stderr) == (2, True)
+
+
 def test_an_attack_is_a_run_a_rate(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     where = ["relearn", tmp_path / "out", "--model", tiny, "--data", league.path, "--device", "cpu"]
     quick = ["--set", "batch_size=2", "--rates", "1e-3,3e-3", "--steps", "0,1"]

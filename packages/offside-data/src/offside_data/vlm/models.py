@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForImageTextToText
 
 from offside_data.errors import ModelError, UsageError
 from offside_data.parsing import parse_json
@@ -52,6 +52,25 @@ def load_model(
     else:
         model = _load_plain(str(path), dtype=dtype)
     return model.to(device).eval()
+
+
+def load_config(path: str | Path) -> Any:
+    """The configuration of a plain model, without its weights.
+
+    Args:
+        path: A model folder, or a Hub id. A folder is never looked up on the network.
+
+    Raises:
+        ModelError: If it can't be read, or isn't that of an image-text-to-text model.
+    """
+    options = local_options(str(path))
+    try:
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{path}: its configuration can't be read: {type(error).__name__}: {error}") from error
+    if type(config) not in AutoModelForImageTextToText._model_mapping:
+        raise ModelError(f"{path}: a {config.model_type} model, which answers no questions about pictures.")
+    return config
 
 
 def swap_adapter(model: Any, run: str | Path) -> None:
@@ -160,6 +179,7 @@ def _load_adapter(run: Path, *, dtype: str, trainable: bool) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Misfits are errors below.
+            warnings.simplefilter("ignore", FutureWarning)  # Of transformers, about peft.
             model = PeftModel.from_pretrained(model, str(run), is_trainable=trainable)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{run}: its adapter can't be put on the base model: {error}") from error
