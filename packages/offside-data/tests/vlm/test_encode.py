@@ -156,6 +156,23 @@ def test_a_long_answer_is_refused_with_its_lengths(tiny, picture, row) -> None:
         Encoder(processor, max_length=20).encode_prompt(record)
 
 
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "llava", "gemma3"])
+def test_a_long_record_is_cut_only_where_that_is_asked_for_and_never_to_nothing(family, tiny, picture, row) -> None:
+    processor = tiny(family)[1]
+    whole = Encoder(processor).encode(row(5, picture(1)))
+    encoder = Encoder(processor, max_length=whole.prompt_length + 1, cut=True)
+    short = encoder.encode(row(5, picture(1)))
+    assert short.input_ids == whole.input_ids[: whole.prompt_length + 1]
+    assert short.labels == whole.labels[: whole.prompt_length + 1]
+    assert [label for label in short.labels if label != IGNORED] == [whole.input_ids[whole.prompt_length]]
+    assert short.extra == {key: values[: whole.prompt_length + 1] for key, values in whole.extra.items()}
+    assert encoder.n_cut == 1
+    fits = Encoder(processor, max_length=len(whole.input_ids), cut=True)
+    assert (fits.encode(row(5, picture(1))), fits.n_cut) == (whole, 0)
+    with pytest.raises(AnswerTooLongError, match=rf"more than max_length={whole.prompt_length}"):
+        Encoder(processor, max_length=whole.prompt_length, cut=True).encode(row(5, picture(1)))
+
+
 def test_pictures_that_are_missing_or_broken_are_named(tiny, picture, row, tmp_path) -> None:
     encoder = Encoder(tiny("qwen2_5_vl")[1])
     record = row(3, picture(1))

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from offside_data.errors import RecordError, UsageError
-from offside_data.progress import track
+from offside_data.figures import counted
+from offside_data.progress import log, track
 from offside_data.seeding import rng
 from offside_data.vlm import Batch, Collator, Encoded, Encoder
 from offside_data.vlm.encode import FROM_ROW, IGNORED
@@ -355,6 +356,12 @@ class BatchPlan(torch.utils.data.Dataset[_Planned]):
 def count_steps(records: int, *, batch_size: int, epochs: float, max_steps: int | None) -> int:
     """Optimizer steps that `epochs` passes over `records` take, or `max_steps` if that is given."""
     return max_steps if max_steps is not None else max(1, math.ceil(epochs * records / batch_size))
+
+
+def say_cut(encoder: Encoder) -> None:
+    """Say how many records were cut, if any: what was cut of an answer isn't learnt."""
+    if encoder.n_cut:
+        log(f"{counted(encoder.n_cut, 'record')} cut at max_length={encoder.max_length}, as asked for by cut_long.")
 
 
 def encode_rows(

@@ -14,7 +14,7 @@ from offside_data.plugins import unknown_name_message
 from offside_data.schema import CONFIGS, SPLITS
 from offside_data.seeding import draw_records
 from offside_data.vlm import Augment, Collator, Encoder
-from offside_unlearn.batches import BatchPlan, ExampleSource, PairedBatch, Stream, count_steps, encode_rows
+from offside_unlearn.batches import BatchPlan, ExampleSource, PairedBatch, Stream, count_steps, encode_rows, say_cut
 from offside_unlearn.engine import Job, Phase, PreparedTraining, configs_of, dataset_facts, execute
 from offside_unlearn.methods._base import LossOutput, answer_loss
 from offside_unlearn.options import LEARNT, RunOptions, build_configs
@@ -143,13 +143,14 @@ class FinetuneTask:
         config, seed = self.config, self.options.seed
         if self.donors:
             write_donors(folder, self.donors)
-        encoder = Encoder(processor, max_length=config.max_length)
+        encoder = Encoder(processor, max_length=config.max_length, cut=config.cut_long)
         examples = []
         for part, whole in self.rows.items():
             rows = limited(whole, self.options)
             if part.endswith("/general"):
                 rows = _drawn(rows, config.rehearsal, seed)
             examples += encode_rows(encoder, rows, f"{part} records")
+        say_cut(encoder)
         step_size = config.batch_size * config.accumulation
         stream = Stream(
             examples,

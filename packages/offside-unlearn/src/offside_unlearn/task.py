@@ -17,7 +17,16 @@ from offside_data.seeding import rng
 from offside_data.taxonomy import Taxonomy
 from offside_data.vlm import Augment, Collator, Encoded, Encoder
 from offside_unlearn import reference as references
-from offside_unlearn.batches import BatchPlan, ExampleSource, Interleaved, Needs, Stream, count_steps, encode_rows
+from offside_unlearn.batches import (
+    BatchPlan,
+    ExampleSource,
+    Interleaved,
+    Needs,
+    Stream,
+    count_steps,
+    encode_rows,
+    say_cut,
+)
 from offside_unlearn.engine import Phase, PreparedTraining
 from offside_unlearn.finetuning import limited
 from offside_unlearn.methods import EditingMethod, UnlearningMethod
@@ -113,8 +122,9 @@ class UnlearnTask:
     def prepare(self, trainable: Trainable, processor: Any, folder: Path) -> PreparedTraining:
         """Encode the records, plan the batches, and prepare the frozen reference."""
         config, needs, seed = self.config, self.method.needs(), self.options.seed
-        encoder = Encoder(processor, max_length=config.max_length)
+        encoder = Encoder(processor, max_length=config.max_length, cut=config.cut_long)
         own, examples = self.encode(encoder, folder)
+        say_cut(encoder)
         collator = Collator(processor, augment=Augment(seed=seed) if config.augment else None)
         plan = BatchPlan(
             self._sources(examples, own),

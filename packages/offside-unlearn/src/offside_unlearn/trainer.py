@@ -61,8 +61,10 @@ class TrainConfig:
         weight_decay: Of AdamW. source: ours (0; the OFFSIDE grad_diff script 0.01).
         beta2: Of AdamW. source: transformers.
         max_grad_norm: Longer gradients are clipped; 0 = never. source: transformers (1).
-        max_length: Tokens a record may have; a longer one is an error. source: ours (the OFFSIDE
+        max_length: Tokens a record may have; a longer one is an error, unless `cut_long`. source: ours (the OFFSIDE
             scripts use 128 or 384, and cut).
+        cut_long: Cut a longer record, so that the end of its answer isn't learnt: only to repeat what was published.
+            source: ours.
         per_picture: How many questions of one picture stand together in a batch; 0 = all. source: ours.
         length_window: Within so many batches, records of similar length come together; 1 = not at all.
             source: ours.
@@ -82,6 +84,7 @@ class TrainConfig:
     beta2: float = 0.999
     max_grad_norm: float = 1.0
     max_length: int = 512
+    cut_long: bool = False
     per_picture: int = 4
     length_window: int = 4
     augment: bool = False

@@ -81,12 +81,18 @@ class Encoder:
 
     Args:
         processor: From `load_processor`.
-        max_length: A record with more tokens is refused; nothing is ever cut.
+        max_length: A record with more tokens is refused, unless it is to be cut.
+        cut: Whether a longer record loses its end, as published scripts have it, instead of being refused.
+
+    Attributes:
+        n_cut: How many records were cut so far.
     """
 
-    def __init__(self, processor: Any, *, max_length: int = 512) -> None:
+    def __init__(self, processor: Any, *, max_length: int = 512, cut: bool = False) -> None:
         self.processor = processor
         self.max_length = max_length
+        self.n_cut = 0
+        self._cut = cut
         tokenizer = processor.tokenizer
         control = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
         control.update(tokenizer.all_special_tokens, getattr(processor, "all_special_multimodal_tokens", ()))
@@ -117,7 +123,8 @@ class Encoder:
 
         Raises:
             RecordError: If there is no answer, or the picture is missing or unreadable.
-            AnswerTooLongError: If the record has more than `max_length` tokens.
+            AnswerTooLongError: If the record has more than `max_length` tokens and isn't to be cut, or nothing of its
+                answer would be left.
             ModelError: If the chat template rewrites the prompt once the answer is there.
         """
         name = str(row["record_id"])
@@ -136,7 +143,11 @@ class Encoder:
                 "is what an assistant's turn begins with."
             )
         end = self._end_of_turn(ids, extra, before)
-        if len(ids) > self.max_length:
+        if len(ids) > self.max_length and self._cut and before < self.max_length:
+            self.n_cut += 1
+            ids, end = ids[: self.max_length], min(end, self.max_length)
+            extra = {key: values[: self.max_length] for key, values in extra.items()}
+        elif len(ids) > self.max_length:
             raise AnswerTooLongError(
                 f"record {name}: {counted(len(ids), 'token')} ({before} of the question and picture, "
                 f"{len(ids) - before} of the answer) are more than max_length={self.max_length}. Raise "

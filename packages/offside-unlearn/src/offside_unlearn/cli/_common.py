@@ -29,6 +29,7 @@ def training_options(function: F) -> F:
             help="language, vision, projector, all, or a regex on whole module names. "
             "[default: language with --lora, all with --full]",
         ),
+        click.option("--preset", help="Options of a published comparison, one of `offside-unlearn presets`."),
         click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML file of options."),
         click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="An option; wins over --config."),
         click.option("--limit", type=click.IntRange(min=1), help="Draw at most so many records of each set."),
@@ -48,12 +49,44 @@ def run_options(values: dict[str, Any], **more: Any) -> RunOptions:
     return RunOptions(full=not values["lora"], **{name: values[name] for name in names}, **more)
 
 
+def with_preset(values: dict[str, Any], command: str, method: str | None = None) -> dict[str, Any]:
+    """The values of `training_options`, with what `--preset` says in place of what wasn't typed.
+
+    Args:
+        values: As click gives them.
+        command: `finetune`, `relearn` or `run`.
+        method: Of `run`, maybe with wrappers.
+
+    Raises:
+        UsageError: If there is no such preset, or it hasn't got the method.
+    """
+    from click.core import ParameterSource
+
+    from offside_data.progress import log
+    from offside_unlearn.preset import load_preset, values_of
+
+    if values["preset"] is None:
+        return values
+    preset = load_preset(values["preset"])
+    part = preset.of(command, method.partition("+")[0] if method else None)
+    given, context = dict(values), click.get_current_context()
+    for name, value in values_of(part.arguments).items():
+        parameter = "lora" if name == "full" else name
+        if context.get_parameter_source(parameter) is ParameterSource.DEFAULT:
+            given[parameter] = not value if name == "full" else value
+    lora = ("r", "lora_alpha", "lora_dropout")
+    options = {key: value for key, value in values_of(part.options).items() if given["lora"] or key not in lora}
+    for sentence in preset.differs:
+        log(f"{values['preset']}: {sentence}")
+    return {**given, "preset_options": options}
+
+
 def hyper_parameters(values: dict[str, Any]) -> dict[str, Any]:
-    """`--config` overlaid with `--set`."""
+    """What `--preset` says, overlaid with `--config` and then `--set`."""
     from offside_data.config import parse_assignments, read_yaml
 
     from_file = read_yaml(values["config_file"]) if values["config_file"] else {}
-    return {**from_file, **parse_assignments(values["assignments"])}
+    return {**values.get("preset_options", {}), **from_file, **parse_assignments(values["assignments"])}
 
 
 def split_list(text: str) -> list[str]:

@@ -9,7 +9,14 @@ import click
 
 from offside_data.commandline import defaults_from
 from offside_data.schema import CONFIGS
-from offside_unlearn.cli._common import hyper_parameters, print_run, run_options, split_list, training_options
+from offside_unlearn.cli._common import (
+    hyper_parameters,
+    print_run,
+    run_options,
+    split_list,
+    training_options,
+    with_preset,
+)
 from offside_unlearn.options import LEARNT, RunOptions
 
 
@@ -24,6 +31,7 @@ def command(out: Path, splits: str, configs: str, role: str | None, **values: An
     """Teach a model the records of some splits and write it to the folder OUT."""
     from offside_unlearn.finetuning import finetune
 
+    values = with_preset(values, "finetune")
     run = finetune(
         values["model"],
         None,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from offside_data.commandline import defaults_from, print_cards, print_json
-from offside_unlearn.cli._common import hyper_parameters, run_options, training_options
+from offside_unlearn.cli._common import hyper_parameters, run_options, training_options, with_preset
 from offside_unlearn.options import RunOptions
 
 
@@ -26,6 +26,7 @@ def command(method: str, setting: str, only: tuple[str, ...], **values: Any) -> 
     from offside_unlearn.plan import plan
     from offside_unlearn.tune import PRESETS
 
+    values = with_preset(values, "run", method)
     options = run_options(values, only=only)
     planned = plan(method, values["model"], values["data"], setting, hyper_parameters(values), options)
     if values["as_json"]:

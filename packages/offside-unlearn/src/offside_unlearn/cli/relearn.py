@@ -19,6 +19,7 @@ from offside_unlearn.cli._common import (
     run_options,
     split_list,
     training_options,
+    with_preset,
 )
 from offside_unlearn.options import RunOptions
 
@@ -46,6 +47,7 @@ def command(out: Path, curve_steps: str, point: str | None, attack: str | None, 
     from offside_data.run_curve import find_point
     from offside_unlearn.relearning import RATES, STEPS, relearn, relearn_attack
 
+    values = with_preset(values, "relearn")
     model = values["model"] if point is None else find_point(values["model"], point)
     shared = (model, None, values["data"], hyper_parameters(values), out)
     given = [f"--{name}" for name in _OF_ATTACKS if values[name]]

@@ -18,6 +18,7 @@ from offside_unlearn.cli._common import (
     numbers,
     run_options,
     training_options,
+    with_preset,
 )
 from offside_unlearn.options import RunOptions
 
@@ -55,6 +56,7 @@ def command(
     from offside_data.commandline import print_json
     from offside_unlearn.unlearning import unlearn
 
+    values = with_preset(values, "run", method)
     options = run_options(values, only=only)
     steps = numbers(curve_steps, "--curve-steps", "numbers of steps")
     chosen = _seeds(seeds, options)
