@@ -28,7 +28,8 @@ PLAN: dict[str, Any] = {
     "curve_steps": [1, 2],
     "evaluate": {"limit": 1, "max_new_tokens": 3},
 }
-WHOLE = {**PLAN, "relearn": {"options": QUICK}}
+ATTACK = {"kinds": ["benign"], "rates": [1e-3], "steps": [1], "options": {"batch_size": 4}}
+WHOLE = {**PLAN, "relearn": {"options": QUICK}, "attack": ATTACK}
 
 
 def call(bin_dir: Path, folder: Path, *arguments: str) -> str:

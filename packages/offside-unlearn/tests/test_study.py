@@ -116,6 +116,31 @@ def test_relearning_starts_at_a_point_and_the_model_before_is_the_same(tmp_path:
     assert "--point" not in made["retain_only.seed-0.relearned"]
 
 
+def test_attacks_stand_beside_the_same_of_retain_only(tmp_path: Path) -> None:
+    attack = {"kinds": ["benign", "direct-subject"], "rates": [3e-4, 1e-3], "steps": [5, 15]}
+    attack |= {"options": {"batch_size": 8}}
+    made = commands(tmp_path, attack={**attack, "methods": ["npo"], "settings": ["selective"]})
+    how = "--rates 0.0003,0.001 --steps 5,15 --setting selective --set batch_size=8 --device cpu"
+    assert made["npo.selective.seed-1.direct-subject"] == (
+        "offside-unlearn relearn runs/npo.selective.seed-1.direct-subject --model runs/npo.selective.seed-1 "
+        f"--data ../league --seed 1 --attack direct-subject {how}"
+    )
+    assert made["retain_only.selective.seed-0.benign"].endswith(
+        f"--model ../models/retain-only --data ../league --seed 0 --attack benign {how}"
+    )
+    assert made["evaluate npo.selective.seed-1.direct-subject.rate-0.0003"] == (
+        "offside-eval run results/npo.selective.seed-1.direct-subject.rate-0.0003 "
+        "--model runs/npo.selective.seed-1.direct-subject/rate-0.0003 --data ../league --setting selective "
+        "--suite light --device cpu --batch-size 8 --curve"
+    )
+    attacked = [name for name in made if name.endswith((".benign", ".direct-subject"))]
+    assert len(attacked) == 2 * (1 + 1) * 2, "kinds x (method and control) x seeds"
+    made = commands(tmp_path, attack={**attack, "point": "forgetting=0.8"})
+    for name in ("npo.complete.seed-0.benign", "evaluate npo.complete.seed-0.attacked"):
+        assert "--point forgetting=0.8" in made[name]
+    assert "--point" not in made["retain_only.complete.seed-0.benign"]
+
+
 def test_everything_is_compared_and_reported(tmp_path: Path) -> None:
     made = commands(tmp_path)
     places = [line.split()[2] for name, line in made.items() if name.startswith("evaluate ")]
@@ -184,6 +209,21 @@ def test_mistakes_are_named(changes: dict[str, Any], message: str, tmp_path: Pat
         ({"relearn": {"methods": ["npo"], "curve_steps": [0]}}, "relearn: curve_steps start at 1"),
         ({"relearn": {"methods": ["npo"], "point": "3"}}, "relearn: point: 3 is none of the study's curve_steps"),
         ({"relearn": {"methods": ["npo"], "point": "keeping=1"}}, "relearn: --point takes a number of steps"),
+        ({"attack": {"kinds": ["benin"], "rates": [1e-3], "steps": [5]}}, "Did you mean 'benign'"),
+        ({"attack": {"kinds": [], "rates": [1e-3], "steps": [5]}}, "attack: kinds is empty"),
+        ({"attack": {"kinds": ["benign"], "rates": [0.0], "steps": [5]}}, "attack: --rates takes positive numbers"),
+        ({"attack": {"kinds": ["benign"], "rates": [1e-3], "steps": [0]}}, "attack: --steps takes numbers of steps"),
+        (
+            {"attack": {"kinds": ["benign"], "rates": [1e-3], "steps": [5], "options": {"lr": 1}}},
+            "attack: lr: an attack takes --rates",
+        ),
+        ({"attack": {"kinds": ["benign"], "rates": [1e-3], "steps": [5], "point": "3"}}, "attack: point: 3 is none"),
+        ({"attack": {"kinds": ["benign", "benign"], "rates": [1e-3], "steps": [5]}}, "'benign' stands there twice"),
+        ({"methods": {"npo": {}, "npo+sma": {}}}, r"methods: npo\+sma: unknown wrapper 'sma'. Did you mean 'sam'"),
+        (
+            {"methods": {"npo": {}, "npo+undo": {}}},
+            r"methods: npo\+undo: --until: a run with undo is several trainings",
+        ),
         (
             {"relearn": {"methods": ["npo"], "point": "forgetting=0.9"}, "until": None},
             "relearn: point: forgetting=0.9: what a point had forgotten is looked at where the study says until",

@@ -121,7 +121,7 @@ def test_what_an_attack_taught_does_not_count(made_up: ModuleType) -> None:
 def test_the_table_says_where_the_peak_is_and_nothing_of_a_control_beside_itself(comparison: Comparison) -> None:
     columns, rows = attack_rows(comparison.settings["selective"])
     assert columns[:2] == ["model", "attack"]
-    assert rows[0][1] == "benign\npeak: 5 steps at 0.003"
+    assert rows[0][1] == "benign\n(peak: 5 steps at 0.003)"
     assert rows[0][2].startswith("0")
     assert rows[-1][0].startswith("retain-only")
     assert rows[-1][-2:] == ["–", "–"]

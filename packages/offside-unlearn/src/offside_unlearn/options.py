@@ -62,6 +62,11 @@ class RunOptions:
         return "all" if self.full else "language"
 
 
+def rate_folder(rate: float) -> str:
+    """The folder of an attack's run at a learning rate, e.g. `rate-0.001`."""
+    return f"rate-{rate:g}"
+
+
 def build_configs(values: Mapping[str, Any], *config_types: type) -> tuple[Any, ...]:
     """Build several configs from one namespace of options: each takes the keys that it has.
 

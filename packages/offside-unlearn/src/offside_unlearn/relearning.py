@@ -15,7 +15,7 @@ from offside_data.plugins import Registry
 from offside_unlearn.attacks import Target, TaughtRecords
 from offside_unlearn.engine import execute
 from offside_unlearn.finetuning import FinetuneConfig, FinetuneTask, opened, record_parts
-from offside_unlearn.options import RunOptions, build_configs
+from offside_unlearn.options import RunOptions, build_configs, rate_folder
 from offside_unlearn.runs import Run
 from offside_unlearn.start import Start, check_lora, find_start
 from offside_unlearn.tune import LoraOptions
@@ -125,7 +125,7 @@ def relearn_attack(
     """
     name = kind.replace("-", "_")
     attack, options, given = ATTACKS.load(name), options or RunOptions(), dict(config or {})
-    chosen = _schedule(given, rates, steps)
+    chosen = attack_steps(given, rates, steps)
     dataset, start = opened(data), find_start(model, processor)
     known = _forgotten(dataset, start, setting, only) if setting or attack.NEEDS_REQUEST else frozenset[str]()
     taught: TaughtRecords = attack.taught(Target(dataset, known, seed=0))
@@ -143,12 +143,21 @@ def relearn_attack(
         }
         task = FinetuneTask(dataset, taught.rows, train_config, lora, options, read_donors(start.path) or ())
         title = f"{name.replace('_', ' ')} relearning on {dataset.name}, learning rate {rate:g}"
-        runs.append(execute(task.job(title, start, Path(out) / f"rate-{rate:g}", identity, chosen)))
+        runs.append(execute(task.job(title, start, Path(out) / rate_folder(rate), identity, chosen)))
     return runs
 
 
-def _schedule(given: Mapping[str, Any], rates: Sequence[float], steps: Sequence[int]) -> tuple[int, ...]:
-    """The steps after which the model is kept."""
+def attack_steps(given: Mapping[str, Any], rates: Sequence[float], steps: Sequence[int]) -> tuple[int, ...]:
+    """The steps after which an attacked model is kept, in order.
+
+    Args:
+        given: Options that the caller gives.
+        rates: Learning rates.
+        steps: As asked for.
+
+    Raises:
+        UsageError: If there are none, or an option says what these say.
+    """
     for name, option in (("lr", "--rates"), ("max_steps", "--steps"), ("epochs", "--steps")):
         if name in given:
             raise UsageError(f"{name}: an attack takes {option} instead.")

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.config import parse_assignments, read_yaml
-from offside_data.errors import UsageError
+from offside_data.errors import PluginError, UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.run_curve import parse_point
 from offside_data.schema import SPLITS
 from offside_data.strict import Strict
 from offside_data.strict import read as read_strictly
+from offside_unlearn.options import rate_folder
 from offside_unlearn.stages import Stage
 
 CONTROLS = ("vanilla", "retain_only", "base")
@@ -68,6 +69,31 @@ class PlannedRelearning(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedAttacks(Strict):
+    """What is attacked by further training; retain-only is attacked alike.
+
+    Args:
+        kinds: Of attacks, as `offside-unlearn relearn --attack`.
+        rates: Learning rates.
+        steps: After how many steps the model is evaluated.
+        methods: Whose models; empty = all of the study.
+        settings: In which they were unlearned; empty = all of the study.
+        point: Of which point of a run's curve, as in `relearn`.
+        options: As `--set`.
+        arguments: Further options of `offside-unlearn relearn`.
+    """
+
+    kinds: tuple[str, ...]
+    rates: tuple[float, ...]
+    steps: tuple[int, ...]
+    methods: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    point: str | None = None
+    options: Values = field(default_factory=dict)
+    arguments: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedCells(Strict):
     """Cells beside the grid.
 
@@ -99,6 +125,7 @@ class StudyPlan(Strict):
         until: `forgetting=LEVEL`: where a run stops by itself.
         arguments: Further options of every `offside-unlearn run`, e.g. `tune: all`.
         relearn: What is relearned; null = nothing.
+        attack: What is attacked; null = nothing.
         evaluate: Options of every `offside-eval run`, e.g. `suite: core`.
         device: Options of every command that runs a model: `device`, `dtype`, `max_pixels`.
         at: Shares of forgetting at which methods are compared.
@@ -115,6 +142,7 @@ class StudyPlan(Strict):
     until: str | None = None
     arguments: Values = field(default_factory=dict)
     relearn: PlannedRelearning | None = None
+    attack: PlannedAttacks | None = None
     evaluate: Values = field(default_factory=dict)
     device: Values = field(default_factory=dict)
     at: tuple[float, ...] = ()
@@ -139,6 +167,8 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
         ("method", [name.split("+")[0] for name in plan.methods], methods),
         ("control", plan.controls, CONTROLS),
         ("method of the study", plan.relearn.methods if plan.relearn else (), list(plan.methods)),
+        ("method of the study", plan.attack.methods if plan.attack else (), list(plan.methods)),
+        ("setting of the study", plan.attack.settings if plan.attack else (), plan.settings),
         ("method of the study", [cells.method for cells in plan.further], list(plan.methods)),
         ("setting of the study", plan.relearn.settings if plan.relearn else (), plan.settings),
     ):
@@ -170,6 +200,8 @@ def _lists(plan: StudyPlan) -> Iterator[tuple[str, Sequence[Any]]]:
         yield name, getattr(plan, name)
     for name in ("methods", "settings", "curve_steps"):
         yield f"relearn: {name}", getattr(plan.relearn, name) if plan.relearn else ()
+    for name in ("kinds", "rates", "steps", "methods", "settings"):
+        yield f"attack: {name}", getattr(plan.attack, name) if plan.attack else ()
     for cells in plan.further:
         yield f"further: {cells.method}: settings", cells.settings
         yield f"further: {cells.method}: seeds", cells.seeds
@@ -206,6 +238,24 @@ def check_options(plan: StudyPlan) -> None:
             _check_point(plan, plan.relearn.point)
             if any(step < 1 for step in plan.relearn.curve_steps):
                 raise UsageError("curve_steps start at 1; the model before is evaluated besides.")
+    if plan.attack is not None:
+        with _told_where("attack"):
+            _check_attack(plan, plan.attack)
+
+
+def _check_attack(plan: StudyPlan, attack: PlannedAttacks) -> None:
+    from offside_unlearn.options import build_configs
+    from offside_unlearn.relearning import ATTACKS, RelearnConfig, attack_steps
+    from offside_unlearn.tune import LoraOptions
+
+    options = _typed(attack.options)
+    build_configs(options, RelearnConfig, LoraOptions)
+    attack_steps(options, attack.rates, attack.steps)
+    if not attack.kinds:
+        raise UsageError("kinds is empty: there is nothing to do.")
+    for kind in attack.kinds:
+        ATTACKS.load(kind.replace("-", "_"))
+    _check_point(plan, attack.point)
 
 
 def _check_point(plan: StudyPlan, point: str | None) -> None:
@@ -226,7 +276,7 @@ def _typed(options: Values) -> dict[str, str]:
 def _told_where(place: str) -> Iterator[None]:
     try:
         yield
-    except UsageError as error:
+    except (UsageError, PluginError) as error:
         raise UsageError(f"{place}: {error}") from error
 
 
@@ -255,7 +305,7 @@ class Study:
 
     def stages(self) -> list[Stage]:
         """All stages, each after those that it needs."""
-        made = [*self._controls(), *self._cells(), *self._relearned()]
+        made = [*self._controls(), *self._cells(), *self._relearned(), *self._attacked()]
         results = tuple(stage.out for stage in made if stage.group == "evaluate" and stage.out)
         after = tuple(stage.name for stage in made)
         at = ("--at", "forgetting=" + ",".join(f"{level:g}" for level in self._plan.at)) if self._plan.at else ()
@@ -353,6 +403,46 @@ class Study:
         options = (*_sets(again.options), *_flags({"point": point, **self._plan.device, **again.arguments}))
         yield Stage(name, "relearn", (*command, *_curve(again.curve_steps), *options), out, needs, resumes=True)
         yield self._evaluate(name, out, "corrective", (name,), curve=bool(again.curve_steps))
+
+    def _attacked(self) -> Iterator[Stage]:
+        plan, attack = self._plan, self._plan.attack
+        if attack is None:
+            return
+        for setting in attack.settings or plan.settings:
+            for seed in plan.seeds:
+                for method in attack.methods or plan.methods:
+                    start = f"{method}.{setting}.seed-{seed}"
+                    if attack.point is not None:
+                        yield self._evaluate(
+                            f"{start}.attacked", f"runs/{start}", setting, (start,), point=attack.point
+                        )
+                    for kind in attack.kinds:
+                        yield from self._attack(kind, start, f"runs/{start}", setting, seed, (start,), attack.point)
+                if "retain_only" in plan.controls:
+                    name, needs = f"retain_only.{setting}.seed-{seed}", self._needs("retain_only")
+                    for kind in attack.kinds:
+                        yield from self._attack(kind, name, self._control("retain_only"), setting, seed, needs)
+
+    def _attack(
+        self,
+        kind: str,
+        start: str,
+        model: str,
+        setting: str,
+        seed: int,
+        needs: tuple[str, ...],
+        point: str | None = None,
+    ) -> Iterator[Stage]:
+        attack, name = self._plan.attack, f"{start}.{kind}"
+        assert attack is not None  # as in `_attacked`
+        out = f"runs/{name}"
+        command = ("offside-unlearn", "relearn", out, "--model", model, "--data", self._data, "--seed", str(seed))
+        how = ("--attack", kind, "--rates", _word(attack.rates), "--steps", _word(attack.steps), "--setting", setting)
+        options = (*_sets(attack.options), *_flags({"point": point, **self._plan.device, **attack.arguments}))
+        yield Stage(name, "attack", (*command, *how, *options), out, needs, resumes=True)
+        for rate in attack.rates:
+            folder = rate_folder(rate)
+            yield self._evaluate(f"{name}.{folder}", f"{out}/{folder}", setting, (name,), curve=True)
 
     def _evaluate(self, name: str, model: str, setting: str, needs: tuple[str, ...], **more: Scalar) -> Stage:
         out = f"results/{name}"

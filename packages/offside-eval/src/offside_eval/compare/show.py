@@ -211,7 +211,7 @@ def attack_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]]]
         texts = [f"{number(f.value)}\n{interval(f)}".strip() if key in own else NONE for key, f in figures.items()]
         said = remark(outcome.peak, collapsed=False)
         label = ROLE_NAMES.get(outcome.label, outcome.label)
-        cells.append([f"{label}\n{said}".strip(), f"{outcome.attack}\npeak: {where_peak(outcome)}", *texts])
+        cells.append([f"{label}\n{said}".strip(), f"{outcome.attack}\n(peak: {where_peak(outcome)})", *texts])
     return ["model", "attack", "known before", "at the peak", "rise", "retain-only's rise", "excess"], cells
 
 
