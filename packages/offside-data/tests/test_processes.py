@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import operator
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -64,6 +65,24 @@ def test_a_process_that_dies_as_it_starts_is_an_error(tmp_path: Path) -> None:
 def test_a_large_context_arrives() -> None:
     with Workers(b"a" * 1_000_000, 2) as workers:
         assert list(workers.map(operator.getitem, [0, 999_999])) == [97, 97]
+
+
+def _pages_given(context: None, size: int) -> int:
+    """Pages that the kernel gives while four things of so many bytes are made and freed again and again."""
+    import resource
+
+    held = [bytearray(size) for _ in range(4)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        held = []
+        held += [bytearray(size) for _ in range(4)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc's malloc")
+def test_processes_use_memory_again_that_they_freed() -> None:
+    with Workers(None, 2) as workers:
+        assert max(workers.map(_pages_given, [2 * 2**20] * 4)) < 4 * 512
 
 
 def _threshold(context: None, item: int) -> int:
