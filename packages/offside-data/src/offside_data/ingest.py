@@ -27,6 +27,7 @@ from offside_data.dataset.replacing import ensure_place, tombstones_in
 from offside_data.dataset.storage import frame_schema
 from offside_data.dataset.transaction import new_dataset
 from offside_data.errors import SourceError, listed
+from offside_data.images.ahead import PictureWork
 from offside_data.images.intake import (
     BadPicture,
     Intake,
@@ -178,10 +179,11 @@ def _ingest(
 ) -> IngestReport:
     """As `ingest`, in a folder that nobody else changes meanwhile."""
     adapter = ADAPTERS.load(name)
-    imported = _read(source, name, config)
-    with scratch_folder(out) as scratch:
+    roots = [source if source.is_dir() else source.parent, *config.image_dirs]
+    with scratch_folder(out) as scratch, PictureWork(roots) as work:
+        imported = _read(source, name, config, work if with_images else None)
         store = PictureStore()
-        intake = _take_in_pictures(imported, source, config, store, scratch) if with_images else Intake()
+        intake = _take_in_pictures(imported, work, config, store, scratch) if with_images else Intake()
         reject_taken_down(imported, intake, traces_of(tombstones_in(out)))
         imported.check_accounts()
         taxonomy_text = _fitted(config.taxonomy or adapter.TAXONOMY, imported)
@@ -225,14 +227,15 @@ def _counted(records: pl.DataFrame) -> list[tuple[str, str, int]]:
     return sorted(records.group_by("modality", "split").len().iter_rows())
 
 
-def _read(source: Path, name: str, config: IngestConfig) -> Imported:
-    """What the adapter reads, with every row accounted for."""
+def _read(source: Path, name: str, config: IngestConfig, work: PictureWork | None) -> Imported:
+    """What the adapter reads, with every row accounted for; `work` begins with the pictures."""
     adapter = ADAPTERS.load(name)
     options = ReadOptions(
         taxonomy=load_taxonomy(config.taxonomy or adapter.TAXONOMY),
         image_dirs=config.image_dirs,
         repair_text=config.repair_text,
         adapter=adapter_options(name, config.settings),
+        expect=work.expect if work else None,
     )
     imported: Imported = adapter.read(source, options)
     imported.check_accounts()
@@ -338,13 +341,12 @@ def _decisions(remarks: Iterable[Remark], bad: Iterable[BadPicture], command: st
 
 
 def _take_in_pictures(
-    imported: Imported, source: Path, config: IngestConfig, store: PictureStore, scratch: Path
+    imported: Imported, work: PictureWork, config: IngestConfig, store: PictureStore, scratch: Path
 ) -> Intake:
     """Load the pictures into a file of `scratch`, and reject the records of those that can't be used."""
-    roots = [source if source.is_dir() else source.parent, *config.image_dirs]
     spool = PictureSpool(store, scratch / "pictures.parquet")
     try:
-        intake = load_pictures(imported, roots, skip_bad=config.skip_bad, spool=spool)
+        intake = load_pictures(imported, work, skip_bad=config.skip_bad, spool=spool)
     finally:
         spool.close()
     reject_records(imported, intake.bad)

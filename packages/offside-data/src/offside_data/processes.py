@@ -1,4 +1,4 @@
-"""Work that several processes share: in order, in bounded memory, interrupted and killed together.
+"""Work that several processes, or a thread, share: in order, in bounded memory, interrupted and killed together.
 
 Processes are spawned, never forked: a forked one would inherit threads and their locks in any state.
 """
@@ -17,7 +17,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, Self, TypeVar
@@ -104,15 +104,65 @@ class Workers(Generic[Context]):
             yield from (work(self._context, item) for item in items)
             return
         left, waiting = iter(items), deque[Future[Result]]()
-        try:
-            for item in itertools.islice(left, _WAITING * self._count):
-                waiting.append(self._pool.submit(_work, work, item))
-            while waiting:
-                yield waiting.popleft().result()
-                for item in itertools.islice(left, 1):
-                    waiting.append(self._pool.submit(_work, work, item))
-        except BrokenProcessPool as error:
-            raise DatasetError("a process that shared the work was killed. Run the command again.") from error
+        for item in itertools.islice(left, _WAITING * self._count):
+            waiting.append(self.begin(work, item))
+        while waiting:
+            yield self.result(waiting.popleft())
+            for item in itertools.islice(left, 1):
+                waiting.append(self.begin(work, item))
+
+    def begin(self, work: Callable[[Context, Item], Result], item: Item) -> Future[Result]:
+        """Let a process do `work(context, item)` while this one goes on; `result` gives what comes of it.
+
+        Raises:
+            DatasetError: If a process was killed.
+        """
+        assert self._pool is not None, "there is no other process"
+        with _if_killed():
+            return self._pool.submit(_work, work, item)
+
+    def result(self, begun: Future[Result]) -> Result:
+        """Wait for what was begun.
+
+        Raises:
+            DatasetError: If a process was killed.
+        """
+        with _if_killed():
+            return begun.result()
+
+
+@contextlib.contextmanager
+def _if_killed() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise DatasetError("a process that shared the work was killed. Run the command again.") from error
+
+
+@contextlib.contextmanager
+def behind(work: Callable[..., object]) -> Iterator[Callable[..., None]]:
+    """Let a thread do some work while the block goes on with what comes next; all is done when the block ends.
+
+    Args:
+        work: Called with what the block hands over, in that order, one call after the other. It should be one that
+            lets Python go on meanwhile, such as writing Parquet.
+
+    Yields:
+        What hands arguments over. It waits for the call before, so that no more than one is under way, and raises what
+        that raised.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        under_way: Future[object] | None = None
+
+        def hand_over(*arguments: object) -> None:
+            nonlocal under_way
+            if under_way is not None:
+                under_way.result()
+            under_way = thread.submit(work, *arguments)
+
+        yield hand_over
+        if under_way is not None:
+            under_way.result()
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ from offside_data.dataset.storage import (
     id_column,
 )
 from offside_data.errors import DatasetError, RecordError
+from offside_data.processes import behind
 from offside_data.schema import CONFIGS, SCHEMA_VERSION, SPLITS
 from offside_data.settings import settings_of, slices_of
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
@@ -261,16 +262,17 @@ def _write_records(folder: Path, part: str, content: Content, planned: _Plan) ->
     taxonomy = content.taxonomy
     writer = PartWriter(folder / "data" / config, split, config, content.rows_per_shard)
     names, found, about = [], [], []
-    for batch in planned.batches(part):
-        if len(batch) == 0:
-            continue
-        require_valid_rows(batch, taxonomy)
-        pictures = content.store.take(batch["image"].struct.unnest())
-        leaves = digests.leaves(batch, digests.sha256_of(pictures))
-        writer.write(batch.with_columns(leaves.alias("content_hash")), pictures)
-        names.append(batch["record_id"])
-        found.append(leaves)
-        about.append(batch.select("subject_id", "image_id", "scope", "rumor_channel").unique())
+    with behind(writer.write) as write:
+        for batch in planned.batches(part):
+            if len(batch) == 0:
+                continue
+            require_valid_rows(batch, taxonomy)
+            pictures = content.store.take(batch["image"].struct.unnest())
+            leaves = digests.leaves(batch, digests.sha256_of(pictures))
+            write(batch.with_columns(leaves.alias("content_hash")), pictures)
+            names.append(batch["record_id"])
+            found.append(leaves)
+            about.append(batch.select("subject_id", "image_id", "scope", "rumor_channel").unique())
     files = writer.close()
     if not files:
         return None
