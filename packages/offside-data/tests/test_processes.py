@@ -9,13 +9,14 @@ import platform
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offside_data.processes import Workers
+from offside_data.processes import Workers, behind
 
 
 def test_an_interruption_cannot_reach_a_process_that_is_starting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +37,7 @@ def test_an_interruption_cannot_reach_a_process_that_is_starting(monkeypatch: py
 DIES = "import os, sys\nif any('spawn_main' in word for word in sys.orig_argv): os._exit(3)\n"
 ASKS = """
 from offside_data.errors import DatasetError
-from offside_data.processes import Workers
+from offside_data.processes import Workers, behind
 if __name__ == "__main__":
     try:
         with Workers(bytes(1_000_000), 2) as workers:
@@ -95,3 +96,31 @@ def test_garbage_is_collected_seldom_while_work_goes_on_and_as_before_afterwards
     with Workers(None, count) as workers:
         assert min(workers.map(_threshold, range(2))) > 10 * before[0]
     assert gc.get_threshold() == before
+
+
+def test_a_thread_works_behind_the_block_one_thing_after_the_other() -> None:
+    done, go_on = [], threading.Event()
+
+    def work(item: int) -> None:
+        assert go_on.wait(10)
+        done.append((item, threading.current_thread() is threading.main_thread()))
+
+    with behind(work) as hand_over:
+        hand_over(1)
+        assert done == []
+        go_on.set()
+        hand_over(2)
+        assert done[0] == (1, False)
+    assert [item for item, _ in done] == [1, 2]
+
+
+def _divide_behind(items: list[int]) -> None:
+    with behind(lambda item: 1 // item) as hand_over:
+        for item in items:
+            hand_over(item)
+
+
+@pytest.mark.parametrize("items", [[0], [0, 1], [1, 0]])
+def test_what_fails_behind_the_block_fails_in_it(items: list[int]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _divide_behind(items)
