@@ -205,14 +205,19 @@ def _ingest(
             new.add_images(_image_rows(imported.pictures, intake.loaded, name))
             new.decide(_decisions(imported.remarks, intake.bad, f"ingest --format {name}"))
             new.also_write(lambda folder: write_quarantine(folder, intake.bad))
+            splits, pictures = _counted(records), len(imported.pictures)
+            # Everything is written now, and needs the memory.
+            del records
+            imported.pictures.clear()
+            intake.loaded.clear()
     return IngestReport(
         out=out,
         format=name,
         rows=imported.rows,
-        records=len(records),
-        splits={f"{modality}/{split}": n for modality, split, n in _counted(records)},
+        records=sum(splits.values()),
+        splits=splits,
         subjects=len(imported.subjects),
-        pictures=len(imported.pictures),
+        pictures=pictures,
         with_images=with_images,
         quarantined=tuple(intake.bad),
         remarks=tuple(imported.remarks),
@@ -223,8 +228,10 @@ def _fitted(source: str, imported: Imported) -> str:
     return fit_taxonomy(_taxonomy_text(source), {attribute for (attribute,) in imported.records.columns("attribute")})
 
 
-def _counted(records: pl.DataFrame) -> list[tuple[str, str, int]]:
-    return sorted(records.group_by("modality", "split").len().iter_rows())
+def _counted(records: pl.DataFrame) -> dict[str, int]:
+    """How many records there are, by `config/split`."""
+    counts = sorted(records.group_by("modality", "split").len().iter_rows())
+    return {f"{modality}/{split}": count for modality, split, count in counts}
 
 
 def _read(source: Path, name: str, config: IngestConfig, work: PictureWork | None) -> Imported:
