@@ -106,8 +106,10 @@ def test_an_import_is_the_same_whether_pictures_were_seen_before(
 
 def test_texts_alone_have_no_picture_looked_at(early: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = claims.example(tmp_path / "source")
-    monkeypatch.setattr(PictureWork, "expect", None)
+    told: list[Sequence[Path]] = []
+    monkeypatch.setattr(PictureWork, "expect", lambda work, places: told.append(places))
     assert ingest(source, tmp_path / "out", with_images=False).records == 8
+    assert told == []
 
 
 def test_a_process_that_is_killed_ends_the_import_and_leaves_nothing(
