@@ -25,7 +25,7 @@ Roots = tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenPicture:
     """A file that is stored as it is.
 
     Args:
@@ -51,7 +51,7 @@ class PictureWork:
         self._open = contextlib.ExitStack()
         self._workers: Workers[Roots] | None = None
         self._expected: list[tuple[Path, ...]] = []
-        self._begun: list[Future[list[tuple[Path, Seen]]]] = []
+        self._begun: list[Future[list[tuple[Path, SeenPicture]]]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +80,7 @@ class PictureWork:
             self._workers = self._open.enter_context(Workers(self.roots, count))
         return self._workers
 
-    def seen(self) -> dict[Path, Seen]:
+    def seen(self) -> dict[Path, SeenPicture]:
         """What was seen so far, by file; what hasn't begun won't be looked at.
 
         Raises:
@@ -91,7 +91,7 @@ class PictureWork:
         return dict(pair for future in done for pair in self.workers(0).result(future))
 
 
-def _look(roots: Roots, expected: list[tuple[Path, ...]]) -> list[tuple[Path, Seen]]:
+def _look(roots: Roots, expected: list[tuple[Path, ...]]) -> list[tuple[Path, SeenPicture]]:
     """What there is to see of those pictures that can be used as they are; whoever loads the others says why not."""
     found = []
     for places in expected:
@@ -101,5 +101,7 @@ def _look(roots: Roots, expected: list[tuple[Path, ...]]) -> list[tuple[Path, Se
                 data = read_bytes(path, roots)
                 normal = normalise_image(data, str(path))
                 if normal.image.bytes is data:
-                    found.append((path, Seen(hash_image(data, normal.pixels), normal.image.path, normal.changes)))
+                    found.append(
+                        (path, SeenPicture(hash_image(data, normal.pixels), normal.image.path, normal.changes))
+                    )
     return found

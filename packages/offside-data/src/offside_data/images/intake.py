@@ -20,7 +20,7 @@ from offside_data.dataset.journal import work_folder
 from offside_data.dataset.pictures import PictureSpool
 from offside_data.errors import MissingImagesError, PictureError, SourceError, listed
 from offside_data.files import write_text
-from offside_data.images.ahead import BATCH, PictureWork, Seen
+from offside_data.images.ahead import BATCH, PictureWork, SeenPicture
 from offside_data.images.decode import MAX_BYTES, read_bytes
 from offside_data.images.hashing import hash_image
 from offside_data.images.nearby import Nearby, look_nearby
@@ -144,7 +144,7 @@ Loaded = tuple[EncodedImage, dict[str, Any], tuple[str, ...]]
 
 
 def _load_some(
-    roots: Sequence[Path], jobs: Iterable[tuple[Picture, Path | None, Seen | None]]
+    roots: Sequence[Path], jobs: Iterable[tuple[Picture, Path | None, SeenPicture | None]]
 ) -> list[tuple[Picture, tuple[Loaded | PictureError, Path | None]]]:
     """What came of some pictures, each with the file that it was read from."""
     found: list[tuple[Picture, tuple[Loaded | PictureError, Path | None]]] = []
@@ -158,7 +158,7 @@ def _load_some(
     return found
 
 
-def _load(picture: Picture, path: Path | None, roots: Sequence[Path], seen: Seen | None) -> Loaded:
+def _load(picture: Picture, path: Path | None, roots: Sequence[Path], seen: SeenPicture | None) -> Loaded:
     if picture.data is not None:
         data, name = picture.data, picture.key
     elif path is not None:
