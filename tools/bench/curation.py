@@ -18,14 +18,12 @@ import dataclasses
 import functools
 import hashlib
 import json
-import multiprocessing
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ from typing import Any
 from curation_names import ADDRESSES, PUBLISHERS
 from curation_source import SMALLEST, Source, make_source
 from curation_table import print_table
-from measure import Measured, die_with_parent, measure
+from measure import Measured, measure
 
 import offside_data
 from offside_data.dataset.card import Card
@@ -41,6 +39,7 @@ from offside_data.files import write_json, write_text
 from offside_data.images.decode import read_bytes
 from offside_data.images.hashing import hash_image
 from offside_data.images.normalise import normalise_image
+from offside_data.processes import process_pool
 from offside_data.progress import log
 
 STEPS = ("ingest", "tag", "questions", "check", "release", "retag", "diff")
@@ -288,8 +287,8 @@ def hashing_rate(pictures: list[Path]) -> dict[str, float]:
     """How fast pictures are read, decoded, brought to their stored form and hashed, by `WORKERS` processes."""
     step = -(-len(pictures) // HASHED)
     sample = pictures[::step]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(WORKERS, mp_context=context, initializer=die_with_parent) as pool:
+    with process_pool(WORKERS) as pool:  # As an import has them.
+        assert pool is not None
         list(pool.map(hash_picture, sample[: 2 * WORKERS], chunksize=1))  # So that the processes are there.
         started = time.perf_counter()
         spent = sum(pool.map(hash_picture, sample, chunksize=32))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import gc
 import operator
 import os
+import platform
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offside_data.processes import Workers
+from offside_data.processes import Workers, behind
 
 
 def test_an_interruption_cannot_reach_a_process_that_is_starting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +37,7 @@ def test_an_interruption_cannot_reach_a_process_that_is_starting(monkeypatch: py
 DIES = "import os, sys\nif any('spawn_main' in word for word in sys.orig_argv): os._exit(3)\n"
 ASKS = """
 from offside_data.errors import DatasetError
-from offside_data.processes import Workers
+from offside_data.processes import Workers, behind
 if __name__ == "__main__":
     try:
         with Workers(bytes(1_000_000), 2) as workers:
@@ -66,6 +68,24 @@ def test_a_large_context_arrives() -> None:
         assert list(workers.map(operator.getitem, [0, 999_999])) == [97, 97]
 
 
+def _pages_given(context: None, size: int) -> int:
+    """Pages that the kernel gives while four things of so many bytes are made and freed again and again."""
+    import resource
+
+    held = [bytearray(size) for _ in range(4)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        held = []
+        held += [bytearray(size) for _ in range(4)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc's malloc")
+def test_processes_use_memory_again_that_they_freed() -> None:
+    with Workers(None, 2) as workers:
+        assert max(workers.map(_pages_given, [2 * 2**20] * 4)) < 4 * 512
+
+
 def _threshold(context: None, item: int) -> int:
     return gc.get_threshold()[0]
 
@@ -76,3 +96,31 @@ def test_garbage_is_collected_seldom_while_work_goes_on_and_as_before_afterwards
     with Workers(None, count) as workers:
         assert min(workers.map(_threshold, range(2))) > 10 * before[0]
     assert gc.get_threshold() == before
+
+
+def test_a_thread_works_behind_the_block_one_thing_after_the_other() -> None:
+    done, go_on = [], threading.Event()
+
+    def work(item: int) -> None:
+        assert go_on.wait(10)
+        done.append((item, threading.current_thread() is threading.main_thread()))
+
+    with behind(work) as hand_over:
+        hand_over(1)
+        assert done == []
+        go_on.set()
+        hand_over(2)
+        assert done[0] == (1, False)
+    assert [item for item, _ in done] == [1, 2]
+
+
+def _divide_behind(items: list[int]) -> None:
+    with behind(lambda item: 1 // item) as hand_over:
+        for item in items:
+            hand_over(item)
+
+
+@pytest.mark.parametrize("items", [[0], [0, 1], [1, 0]])
+def test_what_fails_behind_the_block_fails_in_it(items: list[int]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _divide_behind(items)

@@ -27,6 +27,7 @@ from offside_data.dataset.replacing import ensure_place, tombstones_in
 from offside_data.dataset.storage import frame_schema
 from offside_data.dataset.transaction import new_dataset
 from offside_data.errors import SourceError, listed
+from offside_data.images.ahead import PictureWork
 from offside_data.images.intake import (
     BadPicture,
     Intake,
@@ -178,10 +179,11 @@ def _ingest(
 ) -> IngestReport:
     """As `ingest`, in a folder that nobody else changes meanwhile."""
     adapter = ADAPTERS.load(name)
-    imported = _read(source, name, config)
-    with scratch_folder(out) as scratch:
+    roots = [source if source.is_dir() else source.parent, *config.image_dirs]
+    with scratch_folder(out) as scratch, PictureWork(roots) as work:
+        imported = _read(source, name, config, work if with_images else None)
         store = PictureStore()
-        intake = _take_in_pictures(imported, source, config, store, scratch) if with_images else Intake()
+        intake = _take_in_pictures(imported, work, config, store, scratch) if with_images else Intake()
         reject_taken_down(imported, intake, traces_of(tombstones_in(out)))
         imported.check_accounts()
         taxonomy_text = _fitted(config.taxonomy or adapter.TAXONOMY, imported)
@@ -203,14 +205,19 @@ def _ingest(
             new.add_images(_image_rows(imported.pictures, intake.loaded, name))
             new.decide(_decisions(imported.remarks, intake.bad, f"ingest --format {name}"))
             new.also_write(lambda folder: write_quarantine(folder, intake.bad))
+            splits, pictures = _counted(records), len(imported.pictures)
+            # Everything is written now, and needs the memory.
+            del records
+            imported.pictures.clear()
+            intake.loaded.clear()
     return IngestReport(
         out=out,
         format=name,
         rows=imported.rows,
-        records=len(records),
-        splits={f"{modality}/{split}": n for modality, split, n in _counted(records)},
+        records=sum(splits.values()),
+        splits=splits,
         subjects=len(imported.subjects),
-        pictures=len(imported.pictures),
+        pictures=pictures,
         with_images=with_images,
         quarantined=tuple(intake.bad),
         remarks=tuple(imported.remarks),
@@ -221,18 +228,21 @@ def _fitted(source: str, imported: Imported) -> str:
     return fit_taxonomy(_taxonomy_text(source), {attribute for (attribute,) in imported.records.columns("attribute")})
 
 
-def _counted(records: pl.DataFrame) -> list[tuple[str, str, int]]:
-    return sorted(records.group_by("modality", "split").len().iter_rows())
+def _counted(records: pl.DataFrame) -> dict[str, int]:
+    """How many records there are, by `config/split`."""
+    counts = sorted(records.group_by("modality", "split").len().iter_rows())
+    return {f"{modality}/{split}": count for modality, split, count in counts}
 
 
-def _read(source: Path, name: str, config: IngestConfig) -> Imported:
-    """What the adapter reads, with every row accounted for."""
+def _read(source: Path, name: str, config: IngestConfig, work: PictureWork | None) -> Imported:
+    """What the adapter reads, with every row accounted for; `work` begins with the pictures."""
     adapter = ADAPTERS.load(name)
     options = ReadOptions(
         taxonomy=load_taxonomy(config.taxonomy or adapter.TAXONOMY),
         image_dirs=config.image_dirs,
         repair_text=config.repair_text,
         adapter=adapter_options(name, config.settings),
+        expect=work.expect if work else None,
     )
     imported: Imported = adapter.read(source, options)
     imported.check_accounts()
@@ -338,13 +348,12 @@ def _decisions(remarks: Iterable[Remark], bad: Iterable[BadPicture], command: st
 
 
 def _take_in_pictures(
-    imported: Imported, source: Path, config: IngestConfig, store: PictureStore, scratch: Path
+    imported: Imported, work: PictureWork, config: IngestConfig, store: PictureStore, scratch: Path
 ) -> Intake:
     """Load the pictures into a file of `scratch`, and reject the records of those that can't be used."""
-    roots = [source if source.is_dir() else source.parent, *config.image_dirs]
     spool = PictureSpool(store, scratch / "pictures.parquet")
     try:
-        intake = load_pictures(imported, roots, skip_bad=config.skip_bad, spool=spool)
+        intake = load_pictures(imported, work, skip_bad=config.skip_bad, spool=spool)
     finally:
         spool.close()
     reject_records(imported, intake.bad)

@@ -119,6 +119,7 @@ def tag_dataset(folder: str | Path, *, apply: bool = True, tiers: Path | None = 
     dataset = open_dataset(folder)
     taxonomy = dataset.taxonomy
     tagged = tag_claims(dataset.claims(READ), taxonomy, known)
+    records = len(tagged.claims)
     changed = [change.record_id for change in tagged.changes]
     if changed and apply:
         fields = {name for change in tagged.changes for name in change.fields}
@@ -127,9 +128,8 @@ def tag_dataset(folder: str | Path, *, apply: bool = True, tiers: Path | None = 
             change.set_taxonomy(fit_taxonomy(change.taxonomy_text, tagged.claims["attribute"].unique().to_list()))
             change.set_table("subjects", with_facts(change.tables["subjects"], tagged.claims, taxonomy))
             change.decide(make_decision("tag", c.to_json(), "; ".join(c.why), command="tag") for c in tagged.changes)
-    return TagReport(
-        records=len(tagged.claims), changes=tuple(tagged.changes), doubt_table=tagged.doubts, applied=apply
-    )
+            tagged = tagged._replace(claims=tagged.claims.clear())  # Everything is written now, and needs the memory.
+    return TagReport(records=records, changes=tuple(tagged.changes), doubt_table=tagged.doubts, applied=apply)
 
 
 def tag_claims(claims: pl.DataFrame, taxonomy: Taxonomy, tiers: Tiers) -> Tagged:

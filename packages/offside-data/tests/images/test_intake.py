@@ -9,6 +9,7 @@ import pytest
 
 from offside_data.adapters._base import Imported, Picture
 from offside_data.errors import MissingImagesError, PictureError, SourceError
+from offside_data.images.ahead import PictureWork
 from offside_data.images.decode import decode_image
 from offside_data.images.hashing import hash_image
 from offside_data.images.intake import BadPicture, load_pictures, reject_records, write_quarantine
@@ -39,7 +40,7 @@ def imported(tmp_path: Path, make_record: Any, whole_kinds: dict[str, bytes]) ->
 
 
 def test_pictures_are_loaded_normalised_and_hashed(imported: Imported, tmp_path: Path) -> None:
-    intake = load_pictures(imported, [tmp_path], skip_bad=False)
+    intake = load_pictures(imported, PictureWork([tmp_path]), skip_bad=False)
     assert [loaded.image.path for loaded in intake.loaded.values()] == ["a.jpg", "b.png", "c.jpg", "embedded.webp"]
     for loaded in intake.loaded.values():
         assert loaded.columns == dataclasses.asdict(hash_image(loaded.image.bytes))
@@ -54,7 +55,7 @@ def test_bad_pictures_are_listed_with_a_way_out(imported: Imported, tmp_path: Pa
     (tmp_path / "a.jpg").write_bytes(b"")
     (tmp_path / "b.jpg").write_text("moved to the archive")
     with pytest.raises(SourceError) as error:
-        load_pictures(imported, [tmp_path], skip_bad=False)
+        load_pictures(imported, PictureWork([tmp_path]), skip_bad=False)
     first, *lines, last = str(error.value).split("\n")
     assert first == "2 of 4 pictures can't be used:"
     assert lines[0] == f"  {tmp_path / 'a.jpg'}: empty: the file is empty (0 bytes). Fetch it again."
@@ -70,7 +71,7 @@ def test_every_kind_of_fault_is_quarantined(
         imported.pictures.append(picture(name, tmp_path))
         imported.records.append(make_record(record_id=name, image=None, image_id=make_image_id("test", name)))
     imported.rows += len(broken_kinds)
-    intake = load_pictures(imported, [tmp_path], skip_bad=True)
+    intake = load_pictures(imported, PictureWork([tmp_path]), skip_bad=True)
     assert {bad.picture.key: bad.problem.kind for bad in intake.bad} == {n: k for n, (_, k) in broken_kinds.items()}
     assert len(intake.loaded) == 4
     reject_records(imported, intake.bad)
@@ -85,13 +86,13 @@ def test_missing_pictures_can_be_skipped_unless_all_are(imported: Imported, tmp_
     imported.records = imported.records[:6]
     (tmp_path / "a.jpg").unlink()
     with pytest.raises(MissingImagesError, match=r"1 of 3 .*leave their records out with --skip-bad"):
-        load_pictures(imported, [tmp_path], skip_bad=False)
-    (bad,) = load_pictures(imported, [tmp_path], skip_bad=True).bad
+        load_pictures(imported, PictureWork([tmp_path]), skip_bad=False)
+    (bad,) = load_pictures(imported, PictureWork([tmp_path]), skip_bad=True).bad
     assert (bad.problem.kind, bad.path) == ("missing", None)
     for name in ("b.jpg", "c.jpg"):
         (tmp_path / name).unlink()
     with pytest.raises(MissingImagesError, match=r"3 of 3") as error:
-        load_pictures(imported, [tmp_path], skip_bad=True)
+        load_pictures(imported, PictureWork([tmp_path]), skip_bad=True)
     assert "--skip-bad" not in str(error.value)
 
 
@@ -101,9 +102,9 @@ def test_a_link_out_of_the_source_is_bad_unless_its_folder_is_allowed(imported: 
     (source / "a.jpg").symlink_to(tmp_path / "a.jpg")
     imported.pictures[:3] = [picture("a.jpg", source)]
     imported.records = [*imported.records[:2], *imported.records[6:]]
-    (bad,) = load_pictures(imported, [source], skip_bad=True).bad
+    (bad,) = load_pictures(imported, PictureWork([source]), skip_bad=True).bad
     assert bad.problem.kind == "outside"
-    assert load_pictures(imported, [source, tmp_path], skip_bad=False).bad == []
+    assert load_pictures(imported, PictureWork([source, tmp_path]), skip_bad=False).bad == []
 
 
 def bad_picture(which: Picture, kind: str = "damaged") -> BadPicture:

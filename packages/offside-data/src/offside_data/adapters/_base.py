@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -107,12 +107,15 @@ class ReadOptions:
         image_dirs: Folders to look for pictures in, besides the usual places.
         repair_text: Mend artefacts of the published text (`Name.'s`); `source_record` keeps the original.
         adapter: The adapter's own `Options`; null if it has none.
+        expect: May be told where a picture may lie, the likeliest place first, as soon as that is known, so that it is
+            looked at while the rest is read; null if nobody waits for that.
     """
 
     taxonomy: Taxonomy
     image_dirs: tuple[Path, ...] = ()
     repair_text: bool = True
     adapter: Any = None
+    expect: Callable[[Sequence[Path]], None] | None = None
 
 
 class Imported:

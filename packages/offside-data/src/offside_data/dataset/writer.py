@@ -30,6 +30,7 @@ from offside_data.dataset.storage import (
     id_column,
 )
 from offside_data.errors import DatasetError, RecordError
+from offside_data.processes import behind
 from offside_data.schema import CONFIGS, SCHEMA_VERSION, SPLITS
 from offside_data.settings import settings_of, slices_of
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
@@ -146,7 +147,8 @@ class _Plan:
         self._content = content
         self._stored = content.base.record_parts() if content.base else []
         self._ranks = {attribute: place for place, attribute in enumerate(content.taxonomy.names())}
-        self._added = pl.concat(content.added) if content.added else pl.DataFrame(schema=frame_schema("multimodal"))
+        self._comes = bool(content.added)
+        self._added = _by_part(content.added)
         touched = [frame["record_id"] for frame in content.updates] + [
             pl.Series(list(content.removed), dtype=pl.String)
         ]
@@ -160,9 +162,9 @@ class _Plan:
         base = self._content.base
         if base is None or part not in self._stored or part not in base.card.block.splits or self._content.rewrite:
             return False
-        if self._moves or len(self._of(self._added, part)) or stated_size(base.card, part) is None:
+        if self._moves or part in self._added or stated_size(base.card, part) is None:
             return False
-        if not len(self._touched) and not len(self._added):
+        if not len(self._touched) and not self._comes:
             return True
         names = base.frame(part, ["record_id"])["record_id"]
         if names.is_in(self._touched.implode()).any():
@@ -172,22 +174,23 @@ class _Plan:
 
     def batches(self, part: str) -> Iterator[pl.DataFrame]:
         """The rows of a part, sorted by picture; no batch ends between two rows of one picture."""
-        added, base = self._of(self._added, part), self._content.base
+        base = self._content.base
         rewrite = self._content.rewrite or iter
-        in_order = not self._moves and not self._reorders and not len(added)
+        in_order = not self._moves and not self._reorders and part not in self._added
         if base is not None and part in self._stored and in_order and _is_sorted(base, part):
             yield from rewrite(map(self._sorted, self._changed(part)))
         else:
-            yield from rewrite(self._gathered(part, added))
+            yield from rewrite(self._gathered(part))
 
-    def _gathered(self, part: str, added: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """The rows of a part whose files aren't in order, or that rows come into."""
+    def _gathered(self, part: str) -> Iterator[pl.DataFrame]:
+        """The rows of a part whose files aren't in order, or that rows come into; those are given up then."""
         import polars as pl
 
-        found = [added]
+        found = [pl.DataFrame(schema=frame_schema("multimodal")), *self._added.pop(part, ())]
         for source in self._stored if self._moves else [part] if part in self._stored else []:
             found += [self._of(batch, part) for batch in self._changed(source)]
         rows = self._sorted(pl.concat(found))
+        found.clear()
         for start, end in cut_by_picture(rows, ROWS_PER_BATCH):
             yield rows[start:end]
 
@@ -203,7 +206,7 @@ class _Plan:
         """
         import polars as pl
 
-        if len(self._added):
+        if self._comes:
             names = pl.concat(self._names)
             twice = names.filter(names.is_duplicated())
             if len(twice):
@@ -239,6 +242,16 @@ class _Plan:
         return rows.sort(pl.col("image_id").fill_null(""), pl.col("subject_id").fill_null(""), rank, "record_id")
 
 
+def _by_part(frames: list[pl.DataFrame]) -> dict[str, list[pl.DataFrame]]:
+    """Rows by `config/split`; the frames are given up one after the other, so that no row is held twice."""
+    found: dict[str, list[pl.DataFrame]] = {}
+    while frames:
+        parts = frames.pop(0).partition_by("modality", "split", as_dict=True)
+        for (config, split), rows in parts.items():
+            found.setdefault(f"{config}/{split}", []).append(rows)
+    return found
+
+
 def _is_sorted(base: OffsideDataset, part: str) -> bool:
     return base.frame(part, ["image_id"])["image_id"].fill_null("").is_sorted()
 
@@ -261,16 +274,17 @@ def _write_records(folder: Path, part: str, content: Content, planned: _Plan) ->
     taxonomy = content.taxonomy
     writer = PartWriter(folder / "data" / config, split, config, content.rows_per_shard)
     names, found, about = [], [], []
-    for batch in planned.batches(part):
-        if len(batch) == 0:
-            continue
-        require_valid_rows(batch, taxonomy)
-        pictures = content.store.take(batch["image"].struct.unnest())
-        leaves = digests.leaves(batch, digests.sha256_of(pictures))
-        writer.write(batch.with_columns(leaves.alias("content_hash")), pictures)
-        names.append(batch["record_id"])
-        found.append(leaves)
-        about.append(batch.select("subject_id", "image_id", "scope", "rumor_channel").unique())
+    with behind(writer.write) as write:
+        for batch in planned.batches(part):
+            if len(batch) == 0:
+                continue
+            require_valid_rows(batch, taxonomy)
+            pictures = content.store.take(batch["image"].struct.unnest())
+            leaves = digests.leaves(batch, digests.sha256_of(pictures))
+            write(batch.with_columns(leaves.alias("content_hash")), pictures)
+            names.append(batch["record_id"])
+            found.append(leaves)
+            about.append(batch.select("subject_id", "image_id", "scope", "rumor_channel").unique())
     files = writer.close()
     if not files:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -19,11 +20,11 @@ from offside_data.dataset.journal import work_folder
 from offside_data.dataset.pictures import PictureSpool
 from offside_data.errors import MissingImagesError, PictureError, SourceError, listed
 from offside_data.files import write_text
+from offside_data.images.ahead import BATCH, PictureWork, SeenPicture
 from offside_data.images.decode import MAX_BYTES, read_bytes
 from offside_data.images.hashing import hash_image
 from offside_data.images.nearby import Nearby, look_nearby
 from offside_data.images.normalise import normalise_image
-from offside_data.processes import Workers, process_count
 from offside_data.progress import track
 from offside_data.schema import EncodedImage, RecordImage
 
@@ -32,10 +33,6 @@ QUARANTINE = "quarantine"
 SHOWN = 30
 """How many pictures an error message lists."""
 _NAMED = 5
-_BATCH = 16
-"""Pictures that a process takes at a time."""
-_WORTH_SHARING = 500
-"""Pictures from which on a second process pays for its start."""
 _NEVER_COPIED = ("missing", "unreadable", "outside")
 
 
@@ -93,13 +90,13 @@ class Intake:
 
 
 def load_pictures(
-    imported: Imported, roots: Sequence[Path], *, skip_bad: bool, spool: PictureSpool | None = None
+    imported: Imported, work: PictureWork, *, skip_bad: bool, spool: PictureSpool | None = None
 ) -> Intake:
     """Load the pictures that multimodal records need.
 
     Args:
         imported: What an adapter read.
-        roots: Folders that pictures must lie in, links followed.
+        work: The processes that load them; they end with it.
         skip_bad: Go on without pictures that can't be used, as long as there are others.
         spool: Takes their bytes; without, they are held in memory.
 
@@ -112,7 +109,7 @@ def load_pictures(
     found = {p.image_id: next((path for path in p.paths if os.path.isfile(path)), None) for p in wanted}
     intake = Intake()
     lost = [p for p in wanted if p.data is None and found[p.image_id] is None]
-    nearby = look_nearby(lost, roots) if lost else Nearby()
+    nearby = look_nearby(lost, work.roots) if lost else Nearby()
     found |= nearby.found
     intake.remarks.extend(nearby.remarks)
     missing = [p for p in lost if p.image_id not in nearby.found]
@@ -120,10 +117,12 @@ def load_pictures(
         raise MissingImagesError(_missing_message(missing, len(wanted)) + nearby.advice)
     # In the order in which they are stored, so that whoever writes the records reads the spool from front to back.
     ordered = sorted(wanted, key=lambda picture: (picture.split, picture.image_id)) if spool else wanted
-    jobs = [(picture, found[picture.image_id]) for picture in ordered]
     changes: dict[str, tuple[str, ...]] = {}
-    with Workers(tuple(roots), process_count() if len(jobs) >= _WORTH_SHARING else 1) as workers:
-        came = workers.map(_load_some, batched(jobs, _BATCH))
+    with work:
+        seen = work.seen()
+        places = ((picture, found[picture.image_id]) for picture in ordered)
+        jobs = ((picture, place, seen.pop(place, None) if place else None) for picture, place in places)
+        came = work.workers(len(ordered)).map(_load_some, batched(jobs, BATCH))
         for picture, (result, path) in track(chain.from_iterable(came), "pictures", total=len(wanted)):
             if isinstance(result, PictureError):
                 intake.bad.append(BadPicture(picture=picture, path=path, problem=result))
@@ -145,27 +144,29 @@ Loaded = tuple[EncodedImage, dict[str, Any], tuple[str, ...]]
 
 
 def _load_some(
-    roots: Sequence[Path], jobs: Iterable[tuple[Picture, Path | None]]
+    roots: Sequence[Path], jobs: Iterable[tuple[Picture, Path | None, SeenPicture | None]]
 ) -> list[tuple[Picture, tuple[Loaded | PictureError, Path | None]]]:
     """What came of some pictures, each with the file that it was read from."""
     found: list[tuple[Picture, tuple[Loaded | PictureError, Path | None]]] = []
-    for picture, path in jobs:
+    for picture, path, seen in jobs:
         result: Loaded | PictureError
         try:
-            result = _load(picture, path, roots)
+            result = _load(picture, path, roots, seen)
         except PictureError as error:
             result = error
         found.append((picture, (result, path)))
     return found
 
 
-def _load(picture: Picture, path: Path | None, roots: Sequence[Path]) -> Loaded:
+def _load(picture: Picture, path: Path | None, roots: Sequence[Path], seen: SeenPicture | None) -> Loaded:
     if picture.data is not None:
         data, name = picture.data, picture.key
     elif path is not None:
         data, name = read_bytes(path, roots), str(path)
     else:
         raise PictureError(picture.key, "missing", "there is no such file.")
+    if seen is not None and picture.data is None and hashlib.sha256(data).hexdigest() == seen.hashes.sha256:
+        return EncodedImage(bytes=data, path=seen.name), dataclasses.asdict(seen.hashes), seen.changes
     normal = normalise_image(data, name)
     hashes = hash_image(normal.image.bytes, normal.pixels)
     return normal.image, dataclasses.asdict(hashes), normal.changes

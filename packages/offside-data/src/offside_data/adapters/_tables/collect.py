@@ -85,6 +85,7 @@ class Collector(Accumulator):
         self._repeats: list[tuple[int, int]] = []
         self._embedded: dict[bytes, str] = {}
         self._data: dict[str, bytes] = {}
+        self._told_of: set[str | None] = set()
         self._facts: dict[str, _PictureFacts] = {}
         self._occasions: dict[tuple[str | None, tuple[str, ...]], str] = {}
         self._without_tier: Counter[str] = Counter()
@@ -124,6 +125,9 @@ class Collector(Accumulator):
         for cell, found in _invisible(row.cells):
             self.remark("note", file, f"{row.place}: left out of {cell}, for nobody sees it: {found}", row.index)
         self._show(claim, file)
+        if self.options.expect is not None and claim.path and claim.key not in self._told_of:
+            self._told_of.add(claim.key)
+            self.options.expect(self._places(claim.path, row.sheet))
         said = hashlib.blake2b(repr(claim.content()).encode("utf-8", "surrogatepass"), digest_size=16).digest()
         source = claim.sources[0] if claim.sources else None
         first = self._first.setdefault(said, len(self._claims))
@@ -373,17 +377,19 @@ class Collector(Accumulator):
 
     def _add_picture(self, key: str, record: Record, sheets: list[Sheet]) -> None:
         facts = self._facts[key]
-        folders = (*self.options.image_dirs, *sheets[facts.sheet].folders)
         self.picture(
             key,
             subject_id=record.subject_id,
             split=record.split,
             derived_from=record.derived_from,
-            paths=places_of(facts.path, folders, shorten=self._shorten) if facts.path else (),
+            paths=self._places(facts.path, sheets[facts.sheet]) if facts.path else (),
             data=None if facts.path else self._data.get(key),
             occasion=facts.occasion or None,
             license=facts.license or None,
         )
+
+    def _places(self, path: str, sheet: Sheet) -> tuple[Path, ...]:
+        return places_of(path, (*self.options.image_dirs, *sheet.folders), shorten=self._shorten)
 
 
 def _invisible(cells: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
