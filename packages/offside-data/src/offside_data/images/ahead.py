@@ -35,7 +35,7 @@ class SeenPicture:
     """
 
     hashes: ImageHashes
-    name: str | None
+    name: str
     changes: tuple[str, ...]
 
 
