@@ -45,12 +45,14 @@ def test_law_many_pairs_are_read_as_each_one_is(drawn: list[tuple[str, str, list
     options = frame.select("row", "claim", text="choices").explode("text")
     listed = pairs.claims.listed
     stated = [number is not None and listed[number].is_in(text) for _, number, text in options.rows()]
-    assert pairs.stating(options).to_list() == stated
+    marks = pairs.marks(options.join(frame.select("row", "attribute"), on="row").select("attribute", "text"))
+    assert pairs.stating(options, marks).to_list() == stated
+    assert pairs.stating(options, marks[1:]).to_list() == stated  # What isn't among them is read.
     both = pairs.where(options, lambda claim, text: claim.is_in(text) and text.startswith("€"))
     assert both.to_list() == [yes and text.startswith("€") for yes, text in zip(stated, options["text"], strict=True)]
 
     claimed = frame.drop_nulls("claim")
-    repeating = set(pairs.repeating(claimed))
+    repeating = set(pairs.repeating(claimed, marks))
     for row in claimed.iter_rows(named=True):
         repeats = bool(list(listed[row["claim"]].texts.repeated(row["choices"])))
         assert repeats <= (row["row"] in repeating), row  # Which one is for the check to say.
