@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from value_texts import TEXTS
@@ -56,3 +57,25 @@ def test_law_many_pairs_are_read_as_each_one_is(drawn: list[tuple[str, str, list
     for row in claimed.iter_rows(named=True):
         repeats = bool(list(listed[row["claim"]].texts.repeated(row["choices"])))
         assert repeats <= (row["row"] in repeating), row  # Which one is for the check to say.
+
+
+@pytest.mark.parametrize(
+    ("attribute", "choices", "repeats"),
+    [
+        ("fee", ["€1m", "€35.00m", "35 million euros"], True),
+        ("fee", ["€1m", "€35.00m", "€36.00m"], False),
+        ("fee", ["€1m", "on loan", "on a loan"], True),
+        ("transfer_date", ["2020-05-01", "May 2, 2020", "May 1, 2020"], True),
+        ("transfer_date", ["2020-05-01", "May 2, 2020"], False),
+        ("foot", ["left", "left-footed"], True),
+        ("club", ["Ostholm", "FC Ostholm"], True),
+        ("club", ["Ostholm", "Norvale"], False),
+    ],
+)
+def test_choices_that_say_the_same(attribute: str, choices: list[str], repeats: bool) -> None:
+    pairs = ClaimPairs(Claims(FOOTBALL))
+    frame = pl.DataFrame(
+        {"row": [7], "attribute": [attribute], "choices": [choices]}, schema_overrides={"row": pl.UInt32}
+    )
+    marks = pairs.marks(frame.select("attribute", text="choices").explode("text"))
+    assert pairs.repeating(frame, marks).to_list() == [7] * repeats
