@@ -21,7 +21,7 @@ READ = ("record_id", "attribute", "value", "answer", "correct_choice", "cloze", 
 """Columns that are looked at."""
 
 
-class Forms:
+class CheckedForms:
     """Looks at the answers and forms of records.
 
     Args:

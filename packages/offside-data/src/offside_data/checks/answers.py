@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offside_data.checks._base import CheckedDataset, severity_of
-from offside_data.checks._forms import READ, Forms
+from offside_data.checks._forms import READ, CheckedForms
 from offside_data.checks._pairs import ROWS, pairs_of
 from offside_data.checks.questions import normalised, normalised_of, same_answer
 from offside_data.dataset.folder import OffsideDataset
@@ -68,7 +68,7 @@ def _in_file(
     """What is wrong with the forms of the records of a file; and hashes of the words that its rows ask in."""
     import polars as pl
 
-    forms, size = Forms(pairs_of(dataset.taxonomy), values), 0
+    forms, size = CheckedForms(pairs_of(dataset.taxonomy), values), 0
     issues: list[Issue] = []
     asked = [pl.DataFrame(schema={"row": pl.UInt32, "words": pl.UInt64})]
     for batch in dataset.batches(part, _COLUMNS, [file], ROWS):
