@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from value_texts import TEXTS
@@ -45,12 +46,36 @@ def test_law_many_pairs_are_read_as_each_one_is(drawn: list[tuple[str, str, list
     options = frame.select("row", "claim", text="choices").explode("text")
     listed = pairs.claims.listed
     stated = [number is not None and listed[number].is_in(text) for _, number, text in options.rows()]
-    assert pairs.stating(options).to_list() == stated
+    marks = pairs.marks(options.join(frame.select("row", "attribute"), on="row").select("attribute", "text"))
+    assert pairs.stating(options, marks).to_list() == stated
+    assert pairs.stating(options, marks[1:]).to_list() == stated  # What isn't among them is read.
     both = pairs.where(options, lambda claim, text: claim.is_in(text) and text.startswith("€"))
     assert both.to_list() == [yes and text.startswith("€") for yes, text in zip(stated, options["text"], strict=True)]
 
     claimed = frame.drop_nulls("claim")
-    repeating = set(pairs.repeating(claimed))
+    repeating = set(pairs.repeating(claimed, marks))
     for row in claimed.iter_rows(named=True):
         repeats = bool(list(listed[row["claim"]].texts.repeated(row["choices"])))
         assert repeats <= (row["row"] in repeating), row  # Which one is for the check to say.
+
+
+@pytest.mark.parametrize(
+    ("attribute", "choices", "repeats"),
+    [
+        ("fee", ["€1m", "€35.00m", "35 million euros"], True),
+        ("fee", ["€1m", "€35.00m", "€36.00m"], False),
+        ("fee", ["€1m", "on loan", "on a loan"], True),
+        ("transfer_date", ["2020-05-01", "May 2, 2020", "May 1, 2020"], True),
+        ("transfer_date", ["2020-05-01", "May 2, 2020"], False),
+        ("foot", ["left", "left-footed"], True),
+        ("club", ["Ostholm", "FC Ostholm"], True),
+        ("club", ["Ostholm", "Norvale"], False),
+    ],
+)
+def test_choices_that_say_the_same(attribute: str, choices: list[str], repeats: bool) -> None:
+    pairs = ClaimPairs(Claims(FOOTBALL))
+    frame = pl.DataFrame(
+        {"row": [7], "attribute": [attribute], "choices": [choices]}, schema_overrides={"row": pl.UInt32}
+    )
+    marks = pairs.marks(frame.select("attribute", text="choices").explode("text"))
+    assert pairs.repeating(frame, marks).to_list() == [7] * repeats

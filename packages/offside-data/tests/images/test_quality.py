@@ -5,9 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageStat
 
 from offside_data.errors import PictureError
+from offside_data.images.decode import ORIENTATION, decode_image
 from offside_data.images.quality import Quality, faults, measure
 
 
@@ -67,3 +70,37 @@ def test_a_screenshot_has_no_fault(ground: Any) -> None:
 def test_what_cannot_be_decoded_is_named() -> None:
     with pytest.raises(PictureError, match=r"old\.png"):
         measure(b"nothing", "old.png")
+
+
+LAPLACE = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=4, offset=128)
+
+
+@st.composite
+def greys(draw: st.DrawFn) -> Image.Image:
+    """Small pictures, so that none is reduced, of few levels or of many."""
+    width, height = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    levels = draw(st.sampled_from([st.integers(0, 255), st.sampled_from([0, 1, 128, 254, 255])]))
+    pixels = draw(st.lists(levels, min_size=width * height, max_size=width * height))
+    return Image.frombytes("L", (width, height), bytes(pixels))
+
+
+@given(greys())
+def test_the_measures_are_those_of_pillow(grey: Image.Image) -> None:
+    quality = measure(encoded(grey), "")
+    width, height = grey.size
+    inside = grey.filter(LAPLACE)
+    if min(grey.size) > 2:
+        inside = inside.crop((1, 1, width - 1, height - 1))
+    contrast, left = (ImageStat.Stat(picture).stddev[0] for picture in (grey, inside))
+    assert quality.contrast == round(contrast, 2)
+    assert quality.sharpness == (round(left / contrast, 4) if contrast else 0.0)
+
+
+@pytest.mark.parametrize("more", ["", "transparency", "exif"])
+def test_a_grey_picture_is_measured_as_it_is_shown(more: str) -> None:
+    grey = scene(400).convert("L").crop((0, 0, 400, 270)).point([max(0, level - 60) for level in range(256)])
+    turned = Image.Exif()
+    turned[ORIENTATION] = 6
+    stream = io.BytesIO()
+    grey.save(stream, "PNG", **{"": {}, "transparency": {"transparency": 0}, "exif": {"exif": turned}}[more])
+    assert measure(stream.getvalue(), "") == measure(encoded(decode_image(stream.getvalue())), "")

@@ -16,7 +16,7 @@ from offside_data.tagging.values import answer_states
 from offside_data.taxonomy import load_taxonomy
 
 FOOTBALL = load_taxonomy("football")
-CHECKS = ("answers", "questions", "questions_forms")
+CHECKS = ("answers", "questions")
 VALUES = {
     "name": ("Ada Osko", "Ivo Brandt", "Øyvar Lindqvist", "Will May"),
     "age": ("28", "twenty-eight", "29", "thirty"),

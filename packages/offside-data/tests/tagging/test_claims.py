@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from value_texts import TEXTS
 
 from offside_data.schema import ClaimValue
-from offside_data.tagging.claims import Claims
+from offside_data.tagging.claims import Claims, measure_of
+from offside_data.tagging.pattern import MEASURED
 from offside_data.tagging.values import answer_states, find_values, same_value
 from offside_data.taxonomy import load_taxonomy
 
@@ -26,6 +27,15 @@ def test_law_a_text_states_what_it_did(attribute: str, text: str, told: str) -> 
         assert claim is not None
         assert claim is claims.of({"attribute": attribute, "value": dict(plain)})
         assert claim.is_in(text) == answer_states(text, value, about)
+
+
+@given(st.sampled_from([a.name for a in FOOTBALL.attributes if a.kind in MEASURED]), st.lists(TEXTS, max_size=3))
+@example("fee", ["on loan"])
+@example("fee", ["on loan", "€35m"])
+def test_law_the_marks_of_a_text_are_the_measures_of_its_values(attribute: str, texts: list[str]) -> None:
+    text = ", ".join(texts)
+    measures = [measure_of(value) for value in find_values(text, FOOTBALL[attribute])]
+    assert Claims(FOOTBALL).texts[attribute].marks(text) == (None if None in measures else tuple(measures))
 
 
 @given(st.sampled_from(FOOTBALL.names()), TEXTS, TEXTS)

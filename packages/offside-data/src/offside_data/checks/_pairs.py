@@ -48,9 +48,14 @@ class ClaimPairs:
         known = distinct.unnest("value").with_columns(numbers)
         return plain.join(known, on=plain.columns, how="left", nulls_equal=True, maintain_order="left")["claim"]
 
-    def stating(self, pairs: pl.DataFrame) -> pl.Series:
-        """Whether the text of each pair states its claim; not if one of both is null."""
-        return self._where(pairs, self._not_ruled_out(_distinct(pairs)), Claim.is_in)
+    def stating(self, pairs: pl.DataFrame, marks: pl.DataFrame) -> pl.Series:
+        """Whether the text of each pair states its claim; not if one of both is null.
+
+        Args:
+            pairs: They.
+            marks: Of their texts, or of some of them; the others are read as such.
+        """
+        return self._where(pairs, self._not_ruled_out(_distinct(pairs), marks), Claim.is_in)
 
     def where(self, pairs: pl.DataFrame, holds: Callable[[Claim, str], bool]) -> pl.Series:
         """Whether `holds(claim, text)`, asked once for each distinct pair; not if one of both is null."""
@@ -65,7 +70,7 @@ class ClaimPairs:
         found = pairs.select("claim", "text").join(known, on=["claim", "text"], how="left", maintain_order="left")
         return found["holds"].fill_null(False)
 
-    def _not_ruled_out(self, pairs: pl.DataFrame) -> pl.DataFrame:
+    def _not_ruled_out(self, pairs: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         """Those of some distinct pairs whose text may state the claim, as `Claim.may_be_in` says."""
         import polars as pl
 
@@ -78,53 +83,72 @@ class ClaimPairs:
             "word": pl.Series([claim.word for claim in claims], dtype=pl.String),
         }
         found = pairs.join(pl.DataFrame({"claim": numbers, **marks}), on="claim", maintain_order="left")
-        found = found.join(self._marks(found), on=["attribute", "text"], maintain_order="left").with_row_index("pair")
+        found = found.join(known, on=["attribute", "text"], how="left", maintain_order="left").with_row_index("pair")
         measured = found.select("pair", "low", "high", "measures").drop_nulls().explode("measures")
         near = measured.filter(col("measures").is_between("low", "high"))["pair"].unique()
         unknown = col("measures").is_null() & col("words").is_null() | col("low").is_null() & col("word").is_null()
         worded = col("words").list.contains(col("word")).fill_null(False)
         return found.filter(unknown | worded | col("pair").is_in(near.implode())).select("claim", "text")
 
-    def _marks(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """The `measures` or the `words` of each distinct text of an attribute; null where they don't tell."""
+    def marks(self, texts: pl.DataFrame) -> pl.DataFrame:
+        """The `measures` or the `words` of texts, each read once; null where they don't tell.
+
+        Args:
+            texts: `attribute` and `text`, in which any may stand several times.
+        """
         import polars as pl
         import pyarrow as pa
 
-        distinct = pairs.select("attribute", "text").unique()
-        texts = [self.claims.texts[attribute] for attribute in distinct["attribute"]]
-        marks = [of.marks(text) for of, text in zip(texts, distinct["text"], strict=True)]
-        measures = [found if of.measured else None for of, found in zip(texts, marks, strict=True)]
-        words = [found if of.worded else None for of, found in zip(texts, marks, strict=True)]
-        # By Arrow: polars takes many times as long to make lists of Python objects.
-        columns = {
-            "measures": pa.array(measures, pa.list_(pa.float64())),
-            "words": pa.array(words, pa.list_(pa.string())),
-        }
-        return distinct.with_columns(pl.Series(name, column) for name, column in columns.items())
+        kinds = pl.List(pl.Float64), pl.List(pl.String)
+        found = [
+            pl.DataFrame(schema={"attribute": pl.String, "text": pl.String, "measures": kinds[0], "words": kinds[1]})
+        ]
+        for distinct in texts.drop_nulls().unique().partition_by("attribute"):
+            of = self.claims.texts[distinct["attribute"][0]]
+            if not (of.measured or of.worded):
+                continue
+            # By Arrow: polars takes many times as long to make lists of Python objects.
+            read = pa.array(
+                [of.marks(text) for text in distinct["text"]], pa.list_(pa.float64() if of.measured else pa.string())
+            )
+            name, other, kind = ("measures", "words", kinds[1]) if of.measured else ("words", "measures", kinds[0])
+            columns = pl.Series(name, read), pl.lit(None, kind).alias(other)
+            found.append(distinct.with_columns(columns).select(found[0].columns))
+        return pl.concat(found)
 
-    def repeating(self, rows: pl.DataFrame) -> pl.Series:
+    def repeating(self, rows: pl.DataFrame, marks: pl.DataFrame) -> pl.Series:
         """The `row` numbers of those whose `choices` may say the same twice, as `Texts.repeated` would find.
 
         Args:
             rows: With `row`, `attribute` and `choices`; all of them claim something.
+            marks: Of their choices.
         """
         import polars as pl
 
         col, texts = pl.col, self.claims.texts
         options = rows.select("row", "attribute", text="choices").explode("text").drop_nulls("text")
-        distinct = options.select("attribute", "text").unique()
-        marks = [texts[attribute].mark_of_choice(text) for attribute, text in distinct.rows()]
-        measures = [mark if isinstance(mark, float) else None for mark in marks]
-        known = distinct.with_columns(
-            measure=pl.Series(measures, dtype=pl.Float64),
+        # The mark of a choice, as `Texts.mark_of_choice` says: the number of one that holds one.
+        single = pl.when(col("measures").list.len() == 1).then(col("measures").list.first()).alias("measure")
+        known = (
+            options.select("attribute", "text")
+            .unique()
+            .join(marks.select("attribute", "text", single), on=["attribute", "text"], how="left")
+        )
+        known = known.with_columns(
             reach=pl.Series(
                 [
                     None if measure is None else texts[attribute].reach(measure)
-                    for attribute, measure in zip(distinct["attribute"], measures, strict=True)
+                    for attribute, measure in known.select("attribute", "measure").rows()
                 ],
                 dtype=pl.Float64,
             ),
-            word=pl.Series([mark if isinstance(mark, str) else None for mark in marks], dtype=pl.String),
+            word=pl.Series(
+                [
+                    texts[attribute].mark_of_choice(text) if texts[attribute].worded else None
+                    for attribute, text in known.select("attribute", "text").rows()
+                ],
+                dtype=pl.String,
+            ),
         )
         options = options.join(known, on=["attribute", "text"]).sort("row", "measure")
         close = (col("measure").diff() <= col("reach")) & (col("row").diff() == 0)

@@ -1,72 +1,115 @@
-"""Do answer, value, choices and wrong answers fit together."""
+"""Do answer, value and further forms fit together: wrong answers wrong, the other forms about the value."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offside_data.checks._base import NO_ID, CheckedDataset, severity_of
-from offside_data.checks._pairs import ROWS, ClaimPairs, pairs_of
+from offside_data.checks._base import CheckedDataset, severity_of
+from offside_data.checks._forms import READ, CheckedForms
+from offside_data.checks._pairs import ROWS, pairs_of
+from offside_data.checks.questions import normalised, normalised_of, same_answer
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.storage import Row
 from offside_data.issues import Issue
-from offside_data.tagging.claims import Claim
 
 if TYPE_CHECKING:
     import polars as pl
 
-_COLUMNS = ("record_id", "attribute", "value", "answer", "perturbed_answers", "choices", "correct_choice", "suspect")
+_COLUMNS = (*READ, "subject_id", "question", "question_paraphrases")
 
 
 def run(checked: CheckedDataset) -> Iterator[Issue]:
-    """Look for the true value among the wrong answers, and for answers that don't state their value."""
-    for issues in checked.map(_in_file):
-        yield from issues
-
-
-def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
-
-    pairs = pairs_of(dataset.taxonomy)
-    issues: list[Issue] = []
-    for batch in dataset.batches(part, _COLUMNS, [file], ROWS):
-        rows = batch.with_columns(pairs.numbers(batch)).with_row_index("row")
-        for row in rows[_contradicting(rows, pairs)].drop("row").iter_rows(named=True):
-            issues += _check(row, pairs.claims.listed[row["claim"]])
-    return issues
-
-
-def _contradicting(rows: pl.DataFrame, pairs: ClaimPairs) -> pl.Series:
-    """The rows with an answer or right choice that doesn't state the value, or a wrong one that does."""
+    """Look for true values among the wrong answers, and for answers and forms that don't state their value."""
     import polars as pl
 
-    col = pl.col
-    rows = rows.drop_nulls("claim")
-    choices = rows.select("row", "claim", "correct_choice", text="choices").filter(col("text").list.len() > 0)
-    places = pl.int_ranges(col("text").list.len()).alias("place")
-    choices = choices.with_columns(places).explode("text", "place")
-    said = [
-        rows.select("row", "claim", text="answer", right=pl.lit(True)),
-        rows.select("row", "claim", text="perturbed_answers", right=pl.lit(False)).explode("text"),
-        choices.select("row", "claim", "text", right=(col("place") == col("correct_choice")).fill_null(False)),
-    ]
-    texts = pl.concat(said)
-    return texts.filter(pairs.stating(texts) != col("right"))["row"].unique().sort()
+    asked = []
+    starts: dict[str, int] = defaultdict(int)
+    for part, size, issues, words in checked.map(_in_file, *_told(checked)):
+        yield from issues
+        asked.append(words.select(pl.lit(part, pl.Categorical).alias("part"), pl.col("row") + starts[part], "words"))
+        starts[part] += size
+    if asked:
+        yield from _conflicts(checked, pl.concat(asked))
 
 
-def _check(row: Row, claim: Claim) -> Iterator[Issue]:
-    name, value = row["record_id"] or NO_ID, claim.value.text
-    if not claim.is_in(row["answer"]):
-        message = f"the answer {row['answer']!r} doesn't state its value, {value!r}."
-        yield Issue("warning", "value-not-in-answer", name, message)
-    for text in row["perturbed_answers"] or ():
-        if claim.is_in(text):
-            message = f"the perturbed answer {text!r} states the true value, {value!r}."
-            yield Issue(severity_of(row), "true-distractor", name, message)
-    for place, choice in enumerate(row["choices"] or ()):
-        if place != row["correct_choice"] and claim.is_in(choice):
-            message = f"choice {place}, {choice!r}, states the true value, {value!r}, but isn't the correct one."
-            yield Issue(severity_of(row), "true-distractor", name, message)
-        elif place == row["correct_choice"] and not claim.is_in(choice):
-            message = f"choice {place}, {choice!r}, is marked correct but doesn't state the value, {value!r}."
-            yield Issue(severity_of(row), "value-not-in-choice", name, message)
+def _told(checked: CheckedDataset) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What is true of subjects, each somewhere, where that is several values of an attribute.
+
+    Returns:
+        By subject and attribute the numbers of the values, `told`, each with a record that says so, `tellers`; and
+        the values, with their attributes, by number.
+    """
+    import polars as pl
+
+    col, taxonomy = pl.col, checked.dataset.taxonomy
+    kinds = pl.DataFrame(
+        [(name, taxonomy[name].kind) for name in taxonomy.names()], ["attribute", "kind"], orient="row"
+    )
+    # What is doubtful itself makes no other answer true.
+    told = checked.records.filter(col("suspect").is_null(), col("subject_id").is_not_null(), col("value").is_not_null())
+    told = told.select("subject_id", col("attribute").cast(pl.String), "value", "record_id").join(
+        kinds, on="attribute", maintain_order="left"
+    )
+    told = told.filter(col("value").struct.field("kind") == col("kind"))
+    told = told.unique(["subject_id", "attribute", "value"], keep="first", maintain_order=True)
+    told = told.filter(pl.len().over("subject_id", "attribute") > 1)
+    told = told.with_columns((pl.struct("attribute", "value").rank("dense") - 1).alias("number"))
+    values = told.select("attribute", "value", "number").unique("number").sort("number")
+    by_subject = told.group_by("subject_id", "attribute", maintain_order=True).agg("number", "record_id")
+    return by_subject.rename({"number": "told", "record_id": "tellers"}), values
+
+
+def _in_file(
+    dataset: OffsideDataset, part: str, file: Path, told: pl.DataFrame, values: pl.DataFrame
+) -> tuple[str, int, list[Issue], pl.DataFrame]:
+    """What is wrong with the forms of the records of a file; and hashes of the words that its rows ask in."""
+    import polars as pl
+
+    forms, size = CheckedForms(pairs_of(dataset.taxonomy), values), 0
+    issues: list[Issue] = []
+    asked = [pl.DataFrame(schema={"row": pl.UInt32, "words": pl.UInt64})]
+    for batch in dataset.batches(part, _COLUMNS, [file], ROWS):
+        rows = batch.join(told, on=("subject_id", "attribute"), how="left", maintain_order="left")
+        issues += forms.issues(rows.drop("subject_id", "question", "question_paraphrases"))
+        numbered = batch.with_row_index("row", offset=size)
+        further = numbered.filter(pl.col("question_paraphrases").list.len() > 0)
+        further = further.select("row", text="question_paraphrases").explode("text")
+        texts = pl.concat([numbered.select("row", text=pl.col("question").fill_null("")), further])
+        asked.append(texts.select("row", words=normalised_of("text").hash()).unique())
+        size += len(batch)
+    return part, size, issues, pl.concat(asked)
+
+
+def _conflicts(checked: CheckedDataset, asked: pl.DataFrame) -> Iterator[Issue]:
+    """Paraphrases in which another record, of the same picture or in the text form, asks for another answer.
+
+    Args:
+        checked: The dataset.
+        asked: `part`, `row` and a hash of each of the words that it asks in.
+    """
+    import polars as pl
+
+    col, taxonomy = pl.col, checked.dataset.taxonomy
+    config = col("part").cast(pl.String).str.split("/").list.first().alias("config")
+    about = pl.when(config == "multimodal").then(pl.coalesce("picture_sha256", "image_id")).alias("about")
+    # Hashes alone: there are some four texts a record.
+    places = checked.records.select("part", "row", col("answer").hash(), about=pl.struct(config, about).hash())
+    places = asked.join(places, on=["part", "row"])
+    places = places.select("part", "row", "answer", same=pl.struct("about", "words").hash())
+    doubtful = places.filter(col("answer").min().over("same") != col("answer").max().over("same"))
+    several = checked.records.join(doubtful, on=["part", "row"], how="semi", maintain_order="left")
+    groups: dict[tuple[str | None, ...], dict[str, Row]] = defaultdict(dict)
+    for row in checked.whole(several.with_columns(config, about), "question_paraphrases"):
+        for text in (row["question"], *(row["question_paraphrases"] or ())):
+            groups[row["config"], row["about"], normalised(text)][row["record_id"]] = row
+    for (*_, words), rows in groups.items():
+        first, *others = rows.values()
+        if not all(same_answer(first, other, taxonomy) for other in others):
+            for row in rows.values():
+                # Where both ask it in these words, `questions` says so.
+                if normalised(row["question"]) != words:
+                    message = f"its paraphrase {words!r} asks for other answers too: {', '.join(rows)}."
+                    yield Issue(severity_of(row), "paraphrase-conflict", row["record_id"], message)

@@ -1,20 +1,22 @@
 """Is a picture worth showing: large enough, not blank, dark, blurred or of an extreme shape.
 
-Measured on a reduced copy by what Pillow offers, so that looking costs little more than decoding. What counts as poor
-is data, `quality.yaml`.
+Measured on a reduced copy by what Pillow and NumPy offer, so that looking costs little more than decoding. What counts
+as poor is data, `quality.yaml`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import yaml
-from PIL import Image, ImageFilter, ImageStat
+from PIL import Image
 
 from offside_data.images.decode import open_image, orientation, reduce_jpeg, shown_pixels
 
@@ -25,7 +27,6 @@ _LEAST = 128
 _LYING = 5
 _NEAR = 4
 """Grey levels around the most frequent one that count as the same colour."""
-_LAPLACE = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=4, offset=128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,13 @@ def measure(data: bytes, where: str) -> Quality:
         width, height = picture.size if orientation(picture) < _LYING else reversed(picture.size)
         reduce_jpeg(picture, "L", _LEAST)
         picture.load()
-        grey = shown_pixels(picture, where).convert("L")
+        # Most are JPEGs, decoded as grey: RGB and back would give the same.
+        is_shown = picture.mode == "L" and orientation(picture) == 1 and not picture.has_transparency_data
+        grey = picture.copy() if is_shown else shown_pixels(picture, where).convert("L")
     grey.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
-    statistics = ImageStat.Stat(grey)
     counts = grey.histogram()
-    contrast = statistics.stddev[0]
-    left = ImageStat.Stat(_without_edge(grey.filter(_LAPLACE))).stddev[0]
+    contrast = _spread(counts)
+    left = _spread(_filtered(grey).histogram())
     return Quality(
         width=width,
         height=height,
@@ -113,10 +115,28 @@ def _rules() -> Mapping[str, Mapping[str, Any]]:
     return rules
 
 
-def _without_edge(filtered: Image.Image) -> Image.Image:
-    """The pixels that a filter reached; those at the edge it leaves as they are."""
-    width, height = filtered.size
-    return filtered.crop((1, 1, width - 1, height - 1)) if min(width, height) > 2 else filtered
+def _filtered(grey: Image.Image) -> Image.Image:
+    """What a Laplace filter leaves of a picture, where it reaches; of one without an inside, the picture.
+
+    As `Image.filter` with the kernel 0 1 0, 1 -4 1, 0 1 0, a scale of 4 and an offset of 128, in a third of its time.
+    """
+    if min(grey.size) <= 2:
+        return grey
+    levels = np.asarray(grey, np.int16)
+    found = levels[:-2, 1:-1] + levels[2:, 1:-1]
+    found += levels[1:-1, :-2]
+    found += levels[1:-1, 2:]
+    found -= levels[1:-1, 1:-1] * 4
+    found += 4 * 128 + 2  # The 2 rounds.
+    found >>= 2
+    return Image.fromarray(found.clip(0, 255).astype(np.uint8))
+
+
+def _spread(counts: list[int]) -> float:
+    """Standard deviation of so many pixels a level, as `ImageStat.Stat` has it, in a fifth of its time."""
+    levels, many = np.arange(len(counts)), np.array(counts)
+    number, total, squares = (int(sums) for sums in (many.sum(), many @ levels, many @ levels**2))
+    return math.sqrt((squares - total**2.0 / number) / number)
 
 
 def _quantile(counts: list[int], share: float) -> int:

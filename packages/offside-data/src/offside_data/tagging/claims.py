@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from offside_data.schema import ClaimValue
+from offside_data.tagging.amounts import find_amounts
+from offside_data.tagging.dates import find_dates
 from offside_data.tagging.pattern import MEASURED
 from offside_data.tagging.values import AFFIXES, answer_may_say, answer_states, find_values, same_value
 from offside_data.tagging.words import folded_words
@@ -106,7 +108,14 @@ class Texts:
         return all(second - first > self.reach(second) for first, second in itertools.pairwise(sorted(marks)))
 
     def _measures(self, text: str) -> tuple[float, ...] | None:
-        found = [measure_of(value) for value in find_values(text, self.attribute)]
+        found: list[float | None]
+        match self.attribute.kind:  # Those that differ most often are read without making values of them.
+            case "date":
+                found = [float(date.date.toordinal()) for date in find_dates(text)]
+            case "amount":
+                found = [amount.number for amount in find_amounts(text)]
+            case _:
+                found = [measure_of(value) for value in find_values(text, self.attribute)]
         return tuple(number for number in found if number is not None) if None not in found else None
 
     def _states(self, text: str, claim: Claim) -> bool:
