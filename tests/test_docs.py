@@ -253,7 +253,7 @@ def test_what_is_not_there_is_noticed(root: Path, text: str, missing: str) -> No
         "`offside_data/schema.py`, `dataset/card.py`, `tests/test_docs.py`, `checks/`, `tools/demo.py`, `.ci/run`",
         "`<package>/cli/<name>.py`, `offside_data/checks/<name>.py`, `.offside/releases/VERSION/`, `03/04/2021`",
         "`data/multimodal/forget-00000-of-00001.parquet`, `tables/images.parquet`, `decisions.jsonl`, `OUT/plots/`",
-        "`offside_data.open_dataset`, `offside_data.schema.record_features()`, `offside_data.release.splits`",
+        "`offside_data.open_dataset`, `offside_data.schema.columns_of()`, `offside_data.release.splits`",
         "`offside-data check DATASET --strict`, `offside-data --version`, `make demo`, `--skip-bad`",
         "```\noffside-data check league || echo '--no-such-flag'\n```",
     ],

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -13,12 +16,10 @@ from offside_data.schema import (
     Record,
     Source,
     SourceRecord,
+    arrow_types,
     features_of,
-    image_features,
     make_image_id,
     make_record_id,
-    record_features,
-    subject_features,
 )
 
 
@@ -40,8 +41,8 @@ def test_a_row_fits_the_features(full: Record) -> None:
     assert full.image is not None
     image = {"bytes": full.image.bytes, "path": full.image.path}
     row = {**full.to_row(), "image": image, "content_hash": "filled in when it is written"}
-    assert set(row) == set(record_features())
-    table = pa.Table.from_pylist([row], schema=record_features().arrow_schema)
+    assert set(row) == set(features_of("multimodal"))
+    table = pa.Table.from_pylist([row], schema=features_of("multimodal").arrow_schema)
     assert table.to_pylist() == [row]
 
 
@@ -51,13 +52,28 @@ def test_a_record_survives_the_round_trip(full: Record, make_record: Callable[..
 
 
 def test_the_features_name_every_field() -> None:
-    assert set(record_features()) == {f.name for f in dataclasses.fields(Record)} | {"content_hash"}
+    assert set(features_of("multimodal")) == {f.name for f in dataclasses.fields(Record)} | {"content_hash"}
 
 
-def test_features_of() -> None:
-    assert features_of("subjects") == subject_features()
-    assert features_of("images") == image_features()
-    assert features_of("multimodal") == features_of("text") == record_features()
+def test_both_kinds_of_records_have_the_same_columns() -> None:
+    assert features_of("multimodal") == features_of("text")
+    assert len({tuple(features_of(config)) for config in ("multimodal", "subjects", "images")}) == 3
+
+
+@pytest.mark.parametrize("config", ["multimodal", "text", "subjects", "images"])
+def test_arrow_and_datasets_have_the_same_types(config: str) -> None:
+    assert arrow_types(config).equals(features_of(config).arrow_schema, check_metadata=False)
+
+
+def test_reading_frames_imports_no_datasets(tmp_path: Path) -> None:
+    """Each process that shares a command's work would pay for it, in seconds and megabytes."""
+    code = (
+        "import sys; from offside_data.dataset.storage import frame_schema, arrow_schema; "
+        "[frame_schema(config) for config in ('multimodal', 'text', 'subjects', 'images')]; "
+        "print('datasets' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "False"
 
 
 def test_ids_depend_on_the_source_key_alone() -> None:

@@ -1,7 +1,7 @@
 """The data model: one record = one question about one subject, with or without a picture.
 
-`Record` is what our code builds and reads; `RECORD_FEATURES` is how it lies in every Parquet
-file of schema version 1. Field meanings: `docs/data-model.md`.
+`Record` is what our code builds and reads; `columns_of` says how it lies in every Parquet file of
+schema version 1. Field meanings: `docs/data-model.md`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import json
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import datasets
+    import pyarrow as pa
 
 SCHEMA_VERSION = 1
 
@@ -204,102 +205,105 @@ def make_image_id(dataset: str, picture_key: str) -> str:
     return "i" + hashlib.sha256(key.encode()).hexdigest()[:20]
 
 
-def record_features() -> datasets.Features:
-    """The one `datasets.Features` of all record files of schema version 1."""
-    from datasets import Features, Image, List, Value
+Column: TypeAlias = "str | dict[str, Column] | list[Column]"
+"""A column's type: `string`, `int64`, `float64` or `image`, a mapping for a struct, a list of one for a list."""
 
-    text = Value("string")
-    return Features(
-        {
-            "record_id": text,
-            "content_hash": text,
-            "subject_id": text,
-            "image_id": text,
-            "image": Image(),
-            "modality": text,
-            "split": text,
-            "attribute": text,
-            "scope": text,
-            "veracity": text,
-            "rumor_channel": text,
-            "question": text,
-            "answer": text,
-            "source_record": {"file": text, "index": Value("int64"), "question": text, "answer": text},
-            "value": {
-                "kind": text,
-                "text": text,
-                "number": Value("float64"),
-                "unit": text,
-                "currency": text,
-                "date": text,
-            },
-            "question_paraphrases": List(text),
-            "answer_paraphrases": List(text),
-            "perturbed_answers": List(text),
-            "choices": List(text),
-            "correct_choice": Value("int64"),
-            "cloze": text,
-            "corrects": text,
-            "derived_from": text,
-            "sources": List({"url": text, "publisher": text, "tier": text, "retrieved_on": text, "license": text}),
-            "annotations": List({"annotator": text, "value": text, "at": text}),
-            "agreed_value": text,
-            "suspect": text,
-        }
-    )
+_RECORDS: dict[str, Column] = {
+    "record_id": "string",
+    "content_hash": "string",
+    "subject_id": "string",
+    "image_id": "string",
+    "image": "image",
+    "modality": "string",
+    "split": "string",
+    "attribute": "string",
+    "scope": "string",
+    "veracity": "string",
+    "rumor_channel": "string",
+    "question": "string",
+    "answer": "string",
+    "source_record": {"file": "string", "index": "int64", "question": "string", "answer": "string"},
+    "value": {
+        "kind": "string",
+        "text": "string",
+        "number": "float64",
+        "unit": "string",
+        "currency": "string",
+        "date": "string",
+    },
+    "question_paraphrases": ["string"],
+    "answer_paraphrases": ["string"],
+    "perturbed_answers": ["string"],
+    "choices": ["string"],
+    "correct_choice": "int64",
+    "cloze": "string",
+    "corrects": "string",
+    "derived_from": "string",
+    "sources": [dict.fromkeys(("url", "publisher", "tier", "retrieved_on", "license"), "string")],
+    "annotations": [dict.fromkeys(("annotator", "value", "at"), "string")],
+    "agreed_value": "string",
+    "suspect": "string",
+}
+_SUBJECTS: dict[str, Column] = {
+    "subject_id": "string",
+    "name": "string",
+    "cohort": "string",  # "member" (some model may learn it) or "holdout" (none ever does)
+    "facts": [{"attribute": "string", "text": "string"}],
+    "license": "string",
+    "source": "string",
+}
+# `image` is filled only for pictures that no record holds: the twins of visual rumours. A twin (`twin` = `blank` or
+# `swapped`, `twin_of` = the picture) shows no text, or another value; `shown` lists the values readable in the pixels.
+_IMAGES: dict[str, Column] = {
+    "image_id": "string",
+    "subject_id": "string",
+    "split": "string",
+    "occasion": "string",
+    "image": "image",
+    "sha256": "string",
+    "pixels_sha256": "string",
+    "phash": "string",
+    "dhash": "string",
+    "width": "int64",
+    "height": "int64",
+    "license": "string",
+    "source": "string",
+    "text_found": "string",
+    "derived_from": "string",
+    "twin_of": "string",
+    "twin": "string",
+    "shown": [{"attribute": "string", "text": "string"}],
+}
 
 
-def subject_features() -> datasets.Features:
-    """Columns of `tables/subjects.parquet`: who the subjects are and the shared facts about them."""
-    from datasets import Features, List, Value
-
-    text = Value("string")
-    return Features(
-        {
-            "subject_id": text,
-            "name": text,
-            "cohort": text,  # "member" (some model may learn it) or "holdout" (none ever does)
-            "facts": List({"attribute": text, "text": text}),
-            "license": text,
-            "source": text,
-        }
-    )
-
-
-def image_features() -> datasets.Features:
-    """Columns of `tables/images.parquet`.
-
-    `image` is filled only for pictures that no record holds: the twins of visual rumours. A twin
-    (`twin` = `blank` or `swapped`, `twin_of` = the picture) shows no text, or another value;
-    `shown` lists the values readable in the pixels by attribute.
-    """
-    from datasets import Features, Image, List, Value
-
-    text = Value("string")
-    return Features(
-        {
-            "image_id": text,
-            "subject_id": text,
-            "split": text,
-            "occasion": text,
-            "image": Image(),
-            "sha256": text,
-            "pixels_sha256": text,
-            "phash": text,
-            "dhash": text,
-            "width": Value("int64"),
-            "height": Value("int64"),
-            "license": text,
-            "source": text,
-            "text_found": text,
-            "derived_from": text,
-            "twin_of": text,
-            "twin": text,
-            "shown": List({"attribute": text, "text": text}),
-        }
-    )
+def columns_of(config: str) -> dict[str, Column]:
+    """The columns of a config's files: `multimodal` and `text` records, `subjects`, `images`."""
+    return {"subjects": _SUBJECTS, "images": _IMAGES}.get(config, _RECORDS)
 
 
 def features_of(config: str) -> datasets.Features:
     """The features of a config's files: `multimodal` and `text` records, `subjects`, `images`."""
-    return {"subjects": subject_features, "images": image_features}.get(config, record_features)()
+    from datasets import Features, Image, List, Value
+
+    def feature(column: Column) -> Any:
+        if isinstance(column, dict):
+            return {name: feature(part) for name, part in column.items()}
+        if isinstance(column, list):
+            return List(feature(column[0]))
+        return Image() if column == "image" else Value(column)
+
+    return Features({name: feature(column) for name, column in columns_of(config).items()})
+
+
+def arrow_types(config: str) -> pa.Schema:
+    """The Arrow schema of `features_of`, without metadata: `datasets`, which takes its time, isn't imported for it."""
+    import pyarrow as pa
+
+    def kind(column: Column) -> pa.DataType:
+        if isinstance(column, dict):
+            return pa.struct({name: kind(part) for name, part in column.items()})
+        if isinstance(column, list):
+            return pa.list_(kind(column[0]))
+        return pa.struct({"bytes": pa.binary(), "path": pa.string()}) if column == "image" else getattr(pa, column)()
+
+    return pa.schema({name: kind(column) for name, column in columns_of(config).items()})

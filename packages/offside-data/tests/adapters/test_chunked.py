@@ -15,8 +15,8 @@ from offside_data.schema import (
     Record,
     Source,
     SourceRecord,
+    features_of,
     make_record_id,
-    record_features,
 )
 
 
@@ -100,7 +100,7 @@ def test_items_are_changed_and_taken_out_as_a_whole(records: Chunked[Record]) ->
 def test_frames_have_the_columns_of_the_schema(records: Chunked[Record]) -> None:
     import polars as pl
 
-    schema = record_features().arrow_schema
+    schema = features_of("multimodal").arrow_schema
     wanted = pl.DataFrame(pl.from_arrow(schema.empty_table())).drop("image", "content_hash").schema
     frames = list(records.frames())
     assert all(frame.schema == wanted for frame in frames)

@@ -18,7 +18,7 @@ from offside_data.errors import (
     DigestMismatchError,
     TaxonomyError,
 )
-from offside_data.schema import Record, record_features
+from offside_data.schema import Record, features_of
 from offside_data.settings import Slice
 
 
@@ -50,7 +50,7 @@ def test_files_are_listed_in_the_order_of_the_model(small: OffsideDataset) -> No
 
 def test_records_have_undecoded_pictures(small: OffsideDataset) -> None:
     rows = small.records("multimodal", "forget")
-    assert rows.column_names == list(record_features())
+    assert rows.column_names == list(features_of("multimodal"))
     assert rows[0]["image"]["bytes"].startswith(b"\x89PNG")
     assert small.records("text", "forget")[0]["image"] is None
     assert small.records("multimodal", "forget") is rows

@@ -22,7 +22,7 @@ from offside_data.dataset.storage import (
     write_file,
 )
 from offside_data.errors import DatasetError
-from offside_data.schema import EncodedImage, Record, Source, record_features, subject_features
+from offside_data.schema import EncodedImage, Record, Source, features_of
 
 
 def picture_rows(make_record: Callable[..., Record], pictures: list[bytes], each: int) -> list[dict[str, Any]]:
@@ -74,7 +74,7 @@ def test_row_groups_have_a_largest_size() -> None:
 def test_rows_of_any_features_are_cut_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "PICTURES_PER_GROUP", 4)
     rows = [{"record_id": f"r{n}", "image_id": picture} for n, picture in enumerate("aaabbccccccd")]
-    write_file(tmp_path / "a.parquet", rows, record_features())
+    write_file(tmp_path / "a.parquet", rows, features_of("multimodal"))
     metadata = pq.ParquetFile(tmp_path / "a.parquet").metadata
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [3, 2, 4, 3]
     assert pq.read_table(tmp_path / "a.parquet")["record_id"].to_pylist() == [row["record_id"] for row in rows]
@@ -96,7 +96,7 @@ def test_a_shared_picture_is_stored_once(
     assert writer.size > 14 * unique
     metadata = pq.ParquetFile(path).metadata
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [98] * 8 + [56]
-    table = read_table([path], record_features())
+    table = read_table([path], features_of("multimodal"))
     assert table.nbytes < 2 * unique
     assert unpacked_size(table) > 14 * unique
 
@@ -139,7 +139,7 @@ def test_shards_are_named_as_the_hub_names_them(tmp_path: Path, monkeypatch: pyt
     files = writer.close()
     assert [file.name for file in files] == [f"forget-0000{i}-of-00003.parquet" for i in range(3)]
     assert writer.size > 0
-    assert read_table(files, record_features())["record_id"].to_pylist() == ["r0", "r1", "r2", "r3", "r4"]
+    assert read_table(files, features_of("multimodal"))["record_id"].to_pylist() == ["r0", "r1", "r2", "r3", "r4"]
 
 
 def test_a_table_is_one_file_however_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ def test_the_same_rows_give_the_same_bytes(
 def test_the_file_says_which_features_it_has(tmp_path: Path) -> None:
     (path,) = write_part(tmp_path, [{"subject_id": "s1"}], "subjects").close()
     assert b"huggingface" in pq.read_schema(path).metadata
-    write_file(tmp_path / "a.parquet", [{"subject_id": "s1"}], subject_features())
+    write_file(tmp_path / "a.parquet", [{"subject_id": "s1"}], features_of("subjects"))
     assert b"huggingface" in pq.read_schema(tmp_path / "a.parquet").metadata
 
 
@@ -190,22 +190,22 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.parquet"
     path.write_bytes(b"PAR1 no")
     with pytest.raises(DatasetError, match=r"broken\.parquet: not readable as Parquet"):
-        read_table([path], subject_features())
+        read_table([path], features_of("subjects"))
 
 
 def test_missing_and_unknown_columns_are_named(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"subject_id": ["s"], "extra": [1]}), path)
     with pytest.raises(DatasetError, match=r"missing \['cohort'.*unknown \['extra'\]"):
-        read_table([path], subject_features())
+        read_table([path], features_of("subjects"))
 
 
 def test_a_column_of_another_type_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    columns = {name: pa.nulls(1) for name in subject_features()}
+    columns = {name: pa.nulls(1) for name in features_of("subjects")}
     pq.write_table(pa.table({**columns, "facts": [[1, 2]]}), path)
     with pytest.raises(DatasetError, match="type isn't the schema's"):
-        read_table([path], subject_features())
+        read_table([path], features_of("subjects"))
 
 
 @pytest.mark.parametrize("nothing", ["null", "struct"])
@@ -217,7 +217,7 @@ def test_a_column_without_pictures_is_read_as_any_program_writes_it(
     rows = [r.to_row() for r in bare] if nothing == "null" else [r.to_row() for r in shown + bare]
     table = pa.Table.from_pylist(
         [{**row, "image": row["image"] and {"bytes": b"png", "path": "a.png"}, "content_hash": ""} for row in rows],
-        schema=record_features().arrow_schema,
+        schema=features_of("multimodal").arrow_schema,
     )
     at = table.schema.get_field_index("image")
     if nothing == "null":  # As pandas does.
@@ -232,7 +232,7 @@ def test_a_column_without_pictures_is_read_as_any_program_writes_it(
 
 def test_pictures_of_another_type_are_an_error(make_record: Callable[..., Record], tmp_path: Path) -> None:
     (row,) = [{**make_record(image=None, modality="text").to_row(), "content_hash": ""}]
-    table = pa.Table.from_pylist([row], schema=record_features().arrow_schema)
+    table = pa.Table.from_pylist([row], schema=features_of("multimodal").arrow_schema)
     at = table.schema.get_field_index("image")
     pq.write_table(table.set_column(at, "image", pa.array(["a.png"])), tmp_path / "x.parquet")
     with pytest.raises(DatasetError, match="the type of image isn't the schema's"):

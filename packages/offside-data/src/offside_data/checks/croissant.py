@@ -13,7 +13,7 @@ from offside_data.files import sha256_file
 from offside_data.issues import Issue
 from offside_data.parsing import parse_json
 from offside_data.release.croissant import CROISSANT_FILE
-from offside_data.schema import features_of
+from offside_data.schema import columns_of
 
 _REWRITE = "`offside-data release` writes it anew."
 
@@ -68,12 +68,12 @@ def _stored(dataset: OffsideDataset) -> dict[str, Any]:
 
 
 def _stored_columns(dataset: OffsideDataset) -> dict[str, Any]:
-    return {part: set(_names(features_of(part.partition("/")[0]))) for part in dataset.parts()}
+    return {part: set(_names(columns_of(part.partition("/")[0]))) for part in dataset.parts()}
 
 
 def _names(features: Mapping[str, Any]) -> Iterator[str]:
     for column, feature in features.items():
-        inner = getattr(feature, "feature", feature)
+        inner = feature[0] if isinstance(feature, list) else feature
         yield from [f"{column}/{key}" for key in inner] if isinstance(inner, Mapping) else [column]
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.pictures import PictureStore, compact, open_parquet, require_embedded, unreadable
 from offside_data.errors import DatasetError
-from offside_data.schema import CONFIGS, SPLITS, features_of
+from offside_data.schema import CONFIGS, SPLITS, arrow_types, features_of
 
 if TYPE_CHECKING:
     import datasets
@@ -63,8 +63,8 @@ def config_of(part: str) -> str:
 
 @functools.cache
 def arrow_schema(config: str) -> pa.Schema:
-    """The Arrow schema of a config's files; its metadata lets `datasets` restore the features."""
-    return features_of(config).arrow_schema
+    """The Arrow schema of a config's files, as they are read."""
+    return arrow_types(config)
 
 
 @functools.cache
@@ -211,7 +211,8 @@ class PartWriter:
     def __init__(self, folder: Path, stem: str, config: str, rows_per_shard: int | None = None) -> None:
         self.size = 0
         self.rows = 0
-        self._folder, self._stem, self._schema = folder, stem, arrow_schema(config)
+        self._folder, self._stem = folder, stem
+        self._schema = features_of(config).arrow_schema  # Its metadata lets `datasets` restore the features.
         self._limit = _NO_LIMIT if stem in TABLES else rows_per_shard or ROWS_PER_SHARD  # A table is one file.
         self._files: list[Path] = []
         self._writer: pq.ParquetWriter | None = None

@@ -135,7 +135,7 @@ class Transaction(Content):
         return rows_of(self.tables[name], self.store)
 
     def add_subjects(self, rows: Iterable[Row]) -> None:
-        """Add rows of `tables/subjects.parquet` (`schema.subject_features`); keys left out are null.
+        """Add rows of `tables/subjects.parquet` (`schema.columns_of`); keys left out are null.
 
         Raises:
             RecordError: If a row has unknown keys, or no `subject_id` or one that was added before.
@@ -143,7 +143,7 @@ class Transaction(Content):
         self._add_rows("subjects", rows)
 
     def add_images(self, rows: Iterable[Row]) -> None:
-        """Add rows of `tables/images.parquet` (`schema.image_features`); keys left out are null.
+        """Add rows of `tables/images.parquet` (`schema.columns_of`); keys left out are null.
 
         Raises:
             RecordError: If a row has unknown keys, or no `image_id` or one that was added before.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.picture_names import file_of
 from offside_data.dedup.clusters import HashedPicture
-from offside_data.schema import SPLITS, image_features
+from offside_data.schema import SPLITS, columns_of
 
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
@@ -120,7 +120,7 @@ def claims_about(dataset: OffsideDataset, keys: Collection[str]) -> dict[str, di
 
 def _table(dataset: OffsideDataset) -> dict[str, dict[str, Any]]:
     """Rows of the table of pictures by id, without what twins show."""
-    columns = [name for name in image_features() if name not in ("image", "shown")]
+    columns = [name for name in columns_of("images") if name not in ("image", "shown")]
     return {row["image_id"]: row for row in dataset.frame("images", columns).iter_rows(named=True)}
 
 
