@@ -127,7 +127,7 @@ def adjudicate(
         if said.get("veracity") == "rumor" and said.get("rumor_channel") == "none":  # Says who says that it is none.
             del said["rumor_channel"]
     rows, refused = _rows(dataset, agreed, texts, taxonomy)
-    done = _nothing()
+    done = EditReport(rows=0, changes=(), notes=(), decision=None)
     if rows:
         why = reason or _why(policy, options, votes)
         done = edit_rows(dataset.path, rows, dry_run=dry_run, reason=why, by=by, command="annotate adjudicate")
@@ -153,10 +153,6 @@ def _why(policy: str, options: Any, votes: Mapping[str, Mapping[str, Mapping[str
         f"{f.name}={getattr(options, f.name)}" for f in dataclasses.fields(options) if getattr(options, f.name)
     )
     return f"adjudicated by {policy} ({told}) of {', '.join(who)}"
-
-
-def _nothing() -> EditReport:
-    return EditReport(rows=0, changes=(), notes=(), decision=None)
 
 
 def _votes(
