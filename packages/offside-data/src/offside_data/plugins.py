@@ -21,10 +21,15 @@ from typing import Any
 from offside_data.errors import OffsideError, PluginError, UsageError
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The nearest of the known names as the end of a message; empty if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 def unknown_name_message(kind: str, name: str, known: list[str], *, meant: str | None = None) -> str:
     """Say that `name` is unknown, with what is `meant` by it, else the nearest match, and all that is known."""
-    near = [meant] if meant else difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = f" Did you mean {meant!r}?" if meant else did_you_mean(name, known)
     return f"unknown {kind} {name!r}.{hint} Known: {', '.join(sorted(known)) or 'none'}."
 
 
