@@ -31,6 +31,7 @@ import click
 
 from offside_data.dataset.lock import waiting
 from offside_data.errors import OffsideError
+from offside_data.progress import log
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -232,10 +233,28 @@ _LEGIBLE = 20
 """Columns of a table are at least as wide as this, if their text is."""
 
 
-def print_file_changes(changes: Sequence[Mapping[str, Any]]) -> None:
-    """Print what a commit does to files (`path`, `action`, `bytes`) on stdout; nothing if it does nothing."""
-    if changes:
-        print_cards("", ["file", "", "bytes"], [[c["path"], c["action"], f"{c['bytes']:,}"] for c in changes])
+def print_published(told: Mapping[str, Any], says: Mapping[str, str], *, as_json: bool) -> None:
+    """Print what became of something that was to be published.
+
+    Args:
+        told: `repo`, `url`, `outcome`, `commit`, where it has one its `digest`, `changes` of files (`path`, `action`,
+            `bytes`), and `notes`, which go to stderr.
+        says: Each outcome in words, with names of `told` in braces.
+        as_json: Print `told` as it is.
+    """
+    if as_json:
+        print_json(told)
+        return
+    if told["changes"]:
+        files = [[c["path"], c["action"], f"{c['bytes']:,}"] for c in told["changes"]]
+        print_cards("", ["file", "", "bytes"], files)
+    click.echo(says[told["outcome"]].format(**told))
+    for name in ("commit", "digest"):
+        if told.get(name):
+            click.echo(f"{name} {told[name]}")
+    click.echo(told["url"])
+    for note in told["notes"]:
+        log(f"note: {note}")
 
 
 def print_cards(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from offside_data.errors import UsageError
 from offside_data.parsing import parse_yaml
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import require_known
 
 T = TypeVar("T")
 
@@ -68,8 +68,7 @@ def build(config_type: type[T], *layers: Mapping[str, Any]) -> T:
     values: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            if key not in fields:
-                raise UsageError(unknown_name_message(f"option of {config_type.__name__}", key, sorted(fields)))
+            require_known(f"option of {config_type.__name__}", [key], fields)
             values[key] = _coerce(value, hints[key], f"{config_type.__name__}.{key}")
     try:
         return config_type(**values)

@@ -8,7 +8,6 @@ one call changed, and `undo` takes it back. A table that was applied once change
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from offside_data.config import build
 from offside_data.dataset.access import changes
-from offside_data.dataset.decisions import make_decision
+from offside_data.dataset.decisions import make_decision, now
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.rows import records_of
 from offside_data.dataset.storage import Row
@@ -160,8 +159,7 @@ class _Asked:
         """The decision; what is about one record is an item of a list, so that a takedown takes no more than that."""
         what = {"table": self.table, "changes": [_plain(change) for change in changes]}
         who = f" by {self.by}" if self.by else ""
-        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
-        return make_decision(KIND, what, self.reason, command=f"{self.command} {self.table}".strip() + who, when=when)
+        return make_decision(KIND, what, self.reason, command=f"{self.command} {self.table}".strip() + who, when=now())
 
 
 def _plain(change: RecordEdit) -> Row:

@@ -15,11 +15,11 @@ from offside_data.dataset.access import reads
 from offside_data.dataset.card_text import FALSE_CLAIMS
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.storage import TABLES
-from offside_data.errors import DatasetError, UsageError
+from offside_data.errors import DatasetError
 from offside_data.exporters._base import EXPORTERS, NEUTRAL, Exported, Loss, Selection
 from offside_data.files import write_json, write_text
 from offside_data.outputs import ensure_free, require_apart, whole_folder
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import require_known
 from offside_data.schema import CONFIGS, SPLITS, Record
 
 REPORT_FILE = "export.json"
@@ -141,10 +141,8 @@ def formats() -> list[str]:
 
 
 def _chosen(dataset: OffsideDataset, configs: Sequence[str], splits: Sequence[str]) -> list[Record]:
-    for kind, names, known in (("config", configs, CONFIGS), ("split", splits, SPLITS)):
-        for name in names:
-            if name not in known:
-                raise UsageError(unknown_name_message(kind, name, list(known)))
+    require_known("config", configs, CONFIGS)
+    require_known("split", splits, SPLITS)
     there = dataset.record_parts()
     parts = [part.split("/") for part in there]
     chosen = [f"{c}/{s}" for c, s in parts if (not configs or c in configs) and (not splits or s in splits)]

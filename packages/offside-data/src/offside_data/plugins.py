@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint
@@ -18,14 +18,38 @@ from importlib.metadata import entry_points as installed_entry_points
 from types import ModuleType
 from typing import Any
 
-from offside_data.errors import PluginError
+from offside_data.errors import OffsideError, PluginError, UsageError
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The nearest of the known names as the end of a message; empty if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def unknown_name_message(kind: str, name: str, known: list[str], *, meant: str | None = None) -> str:
     """Say that `name` is unknown, with what is `meant` by it, else the nearest match, and all that is known."""
-    near = [meant] if meant else difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = f" Did you mean {meant!r}?" if meant else did_you_mean(name, known)
     return f"unknown {kind} {name!r}.{hint} Known: {', '.join(sorted(known)) or 'none'}."
+
+
+def require_known(
+    kind: str,
+    names: Iterable[str],
+    known: Collection[str],
+    *,
+    where: object = None,
+    error: type[OffsideError] = UsageError,
+) -> None:
+    """Refuse names that aren't known; `where` begins the message.
+
+    Raises:
+        OffsideError: Of the type `error`, about the first of them.
+    """
+    for name in names:
+        if name not in known:
+            message = unknown_name_message(kind, name, list(known))
+            raise error(message if where is None else f"{where}: {message}")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from offside_data.dataset import digest as digests
 from offside_data.errors import UsageError
+from offside_data.plugins import did_you_mean
 from offside_data.settings import Setting, Slice, get_setting, why_not
 
 if TYPE_CHECKING:
@@ -130,10 +130,8 @@ def _choose(rows: datasets.Dataset, only: Sequence[str], where: str) -> list[int
 
 
 def _not_there(column: str, value: str, known: list[str], where: str) -> str:
-    near = difflib.get_close_matches(value, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     listed = f" There are: {', '.join(known)}." if len(known) <= _LISTED else f" There are {len(known)} others."
-    return f"--only: no record of {where} has {column} {value!r}.{hint}{listed}"
+    return f"--only: no record of {where} has {column} {value!r}.{did_you_mean(value, known)}{listed}"
 
 
 def _read_ids(path: Path) -> list[str]:

@@ -7,6 +7,7 @@ schema version 1. Field meanings: `docs/data-model.md`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import typing
@@ -34,6 +35,8 @@ SUBJECTLESS_SPLITS = ("general", "utility")
 """Splits whose records have nothing to do with a subject: no subject, attribute or scope."""
 CONFIGS: tuple[str, ...] = typing.get_args(Modality)
 """Record configs of a dataset; a record lies in the config named as its modality."""
+RECORD_PARTS = tuple(f"{config}/{split}" for config in CONFIGS for split in SPLITS)
+"""All parts that records can lie in, `CONFIG/SPLIT`."""
 VISUAL_CHANNELS = ("image", "both")
 """Values of `rumor_channel` that make a record a *visual rumour*: the claim is readable in the pixels."""
 
@@ -146,7 +149,7 @@ class Record:
         """The record as a plain row; `content_hash` is filled in when it is written, `image` stays what it is."""
         row = {name: getattr(self, name) for name in _RECORD_FIELDS}
         for name in _NESTED:
-            row[name] = _plain(row[name])
+            row[name] = plain_value(row[name])
         return row
 
     @classmethod
@@ -171,12 +174,18 @@ _NESTED = (
 """Fields that aren't plain values."""
 
 
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+def plain_value(value: Any) -> Any:
+    """A field of a record as plain values: a `ClaimValue`, `SourceRecord`, `Source` or `Annotation` as a mapping."""
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
+        return [plain_value(item) for item in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    return {name: getattr(value, name) for name in _names_of(value.__class__)}
+
+
+@functools.cache
+def _names_of(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode  # One for all: to make one takes as long as to use it.

@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from offside_data.errors import UsageError
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import require_known
 from offside_data.schema import VISUAL_CHANNELS
 
 SettingName = Literal["complete", "selective", "corrective", "unimodal", "visual-rumor"]
@@ -118,8 +117,7 @@ def get_setting(name: str) -> Setting:
     Raises:
         UsageError: If there is no such setting.
     """
-    if name not in SETTINGS:
-        raise UsageError(unknown_name_message("setting", name, list(SETTINGS)))
+    require_known("setting", [name], SETTINGS)
     return SETTINGS[name]
 
 

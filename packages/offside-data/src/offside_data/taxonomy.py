@@ -19,7 +19,7 @@ from typing import Any
 
 from offside_data.errors import TaxonomyError
 from offside_data.parsing import parse_yaml
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import require_known, unknown_name_message
 from offside_data.schema import Scope, ValueKind
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -112,8 +112,7 @@ def shipped_taxonomy_text(name: str) -> str:
     Raises:
         TaxonomyError: If there is none of that name.
     """
-    if name not in shipped_taxonomies():
-        raise TaxonomyError(unknown_name_message("taxonomy", name, shipped_taxonomies()))
+    require_known("taxonomy", [name], shipped_taxonomies(), error=TaxonomyError)
     return (resources.files("offside_data") / "taxonomies" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
@@ -163,10 +162,7 @@ def parse_taxonomy(text: str, *, where: str) -> Taxonomy:
 def _parse_attribute(raw: Any, where: str) -> Attribute:
     if not isinstance(raw, dict):
         raise TaxonomyError(f"{where}: must be a mapping, got {raw!r}.")
-    known = set(Attribute.__dataclass_fields__)
-    for key in raw:
-        if key not in known:
-            raise TaxonomyError(f"{where}: {unknown_name_message('key', str(key), sorted(known))}")
+    require_known("key", map(str, raw), Attribute.__dataclass_fields__, where=where, error=TaxonomyError)
     for key in ("name", "scope", "kind", "questions", "answers"):
         if not raw.get(key):
             raise TaxonomyError(f"{where}: {key!r} is missing or empty.")

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from appended import append_decisions
 from run_check import run_check
 from whole_dataset import WholeDataset
 
-from offside_data.dataset.decisions import append_decisions
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.takedown.names import id_traces, name_traces
 from offside_data.takedown.tombstones import make_tombstone

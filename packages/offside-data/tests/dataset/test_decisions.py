@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from appended import append_decisions
 
-from offside_data.dataset.decisions import append_decisions, make_decision, read_decisions
+from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.errors import DatasetError
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from appended import append_decisions
 
-from offside_data.dataset.decisions import append_decisions, make_decision
+from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.dataset.undo import undo
 from offside_data.dedup.declared import declare_apart, declared_apart

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from appended import append_decisions
 from PIL import Image
 from raw_card import edit_block
 from whole_dataset import WholeDataset
@@ -20,7 +21,7 @@ from whole_dataset import WholeDataset
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
 from offside_data.dataset.card_block import ParentRelease
-from offside_data.dataset.decisions import append_decisions, make_decision
+from offside_data.dataset.decisions import make_decision
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import change_dataset, transaction_of
 from offside_data.errors import ReleaseError, UsageError

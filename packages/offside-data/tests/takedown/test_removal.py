@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from appended import append_decisions
 from PIL import Image
 from removals import REASON, change, encoded, gradient, of, remove, show
 from whole_dataset import WholeDataset
 
 from offside_data.check import check_dataset
 from offside_data.dataset.card import Card
-from offside_data.dataset.decisions import append_decisions, make_decision, read_decisions
+from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import work_folder
 from offside_data.errors import DatasetError, ReleaseError, UsageError

@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from appended import append_decisions
 
-from offside_data.dataset.decisions import append_decisions, decisions_text
+from offside_data.dataset.decisions import decisions_text
 from offside_data.errors import DatasetError
 from offside_data.takedown.names import Traces, id_traces, name_traces
 from offside_data.takedown.tombstones import is_taken_down, make_tombstone, read_tombstones, traces_of

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 SAMPLES, AGGREGATES, META, TIMING = "samples.parquet", "aggregates.json", "results.json", "timing.json"
 CURVE = "curve.json"
 """Lists the results folders beside it, which are of the points of one run."""
-VARIANTS = ("plain", "blank", "swapped")
-"""How a picture was shown: as it is, with its text removed, or with another value in its text."""
 SAMPLE_COLUMNS: dict[str, str] = {
     "record_id": "String",
     "subject_id": "String",

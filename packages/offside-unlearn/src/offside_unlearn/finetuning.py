@@ -9,8 +9,8 @@ from typing import Any
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.donors import DonorRow, write_donors
-from offside_data.errors import DatasetError, UsageError
-from offside_data.plugins import unknown_name_message
+from offside_data.errors import DatasetError
+from offside_data.plugins import require_known
 from offside_data.schema import CONFIGS, SPLITS
 from offside_data.seeding import draw_records
 from offside_data.vlm import Augment, Collator, Encoder
@@ -88,8 +88,7 @@ def finetune(
     parts = record_parts(dataset, splits, configs)
     learnt = sorted({*start.trained_on, *parts})
     role = role or _role(learnt)
-    if role not in ROLES:
-        raise UsageError(unknown_name_message("role", role, list(ROLES)))
+    require_known("role", [role], ROLES)
     identity = {"command": "finetune", "role": role, "trained_on": learnt}
     title = f"{role.replace('_', '-')} model of {dataset.name}"
     rows = {part: dataset.records(*part.split("/")) for part in parts}
@@ -191,10 +190,8 @@ def record_parts(dataset: OffsideDataset, splits: Sequence[str], configs: Sequen
         UsageError: If a split or config is unknown.
         DatasetError: If one of the splits has no records.
     """
-    for kind, names, known in (("split", splits, SPLITS), ("config", configs, CONFIGS)):
-        for name in names:
-            if name not in known:
-                raise UsageError(unknown_name_message(kind, name, list(known)))
+    require_known("split", splits, SPLITS)
+    require_known("config", configs, CONFIGS)
     parts = [f"{c}/{s}" for s in splits for c in configs if dataset.has(c, s)]
     for split in splits:
         if not any(part.endswith(f"/{split}") for part in parts):

@@ -9,7 +9,7 @@ from typing import Any
 
 from offside_data.config import build
 from offside_data.errors import UsageError
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import require_known
 
 LEARNT = ("general", "retain", "forget")
 """Splits that `finetune` teaches unless told otherwise."""
@@ -80,7 +80,5 @@ def build_configs(values: Mapping[str, Any], *config_types: type) -> tuple[Any, 
                 both = f"{owners[field.name].__name__} and {config_type.__name__}"
                 raise UsageError(f"option {field.name!r} is in both {both}; rename the method's.")
             owners[field.name] = config_type
-    for key in values:
-        if key not in owners:
-            raise UsageError(unknown_name_message("option", key, list(owners)))
+    require_known("option", values, owners)
     return tuple(build(t, {k: v for k, v in values.items() if owners[k] is t}) for t in config_types)

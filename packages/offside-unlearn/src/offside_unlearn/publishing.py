@@ -22,6 +22,7 @@ from offside_data.errors import CardError, HubError, HubNotFoundError, UsageErro
 from offside_data.hub.client import HubRepo
 from offside_data.hub.commits import commit_files
 from offside_data.hub.remote import (
+    NOTHING,
     FileChange,
     RemoteState,
     card_at,
@@ -149,16 +150,14 @@ def publish_run(
 
     ended = partial(PublishedRun, repo=repo, url=target.url)
     if dry_run:
-        empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
         made = {**files, FILE: _receipt(manifest, files), CARD: card.text(None).encode()}
-        planned = changes(state) if state else changes_to(empty, made, bool)
+        planned = changes(state) if state else changes_to(NOTHING, made, bool)
         return ended(outcome="would-publish", commit=None, changes=planned, notes=card.notes)
     if state is None:
-        log(f"{repo}: making a private model repository …")
-        target.call("create it", target.api.create_repo, repo, repo_type="model", private=True, exist_ok=True)
+        target.make()
     done = commit_files(target, changes, manifest.title)
     if public and done.state.private:
-        target.call("make it public", target.api.update_repo_settings, repo, repo_type="model", private=False)
+        target.show_everybody()
     outcome: Literal["published", "unchanged"] = "published" if done.changes else "unchanged"
     return ended(outcome=outcome, commit=done.commit, changes=tuple(done.changes), notes=card.notes)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from offside_data.config import parse_assignments, read_yaml
 from offside_data.errors import PluginError, UsageError
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import require_known
 from offside_data.run_curve import parse_point
 from offside_data.schema import SPLITS
 from offside_data.strict import Strict
@@ -172,9 +172,7 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
         ("method of the study", [cells.method for cells in plan.further], list(plan.methods)),
         ("setting of the study", plan.relearn.settings if plan.relearn else (), plan.settings),
     ):
-        for name in named:
-            if name not in there:
-                raise UsageError(f"{path}: {unknown_name_message(kind, name, list(there))}")
+        require_known(kind, named, there, where=path)
     for name, given in plan.controls.items():
         if not (given if isinstance(given, str) else given.start).strip():
             raise UsageError(f"{path}: controls: {name}: the model's name is empty.")
@@ -227,9 +225,7 @@ def check_options(plan: StudyPlan) -> None:
         if isinstance(made, PlannedModel):
             with _told_where(f"controls: {name}"):
                 build_configs(_typed(made.options), FinetuneConfig, LoraOptions)
-                for split in made.splits:
-                    if split not in SPLITS:
-                        raise UsageError(unknown_name_message("split", split, list(SPLITS)))
+                require_known("split", made.splits, SPLITS)
                 if not made.splits:
                     raise UsageError("splits is empty: there is nothing to learn.")
     if plan.relearn is not None:
@@ -292,9 +288,8 @@ class Study:
 
     def __init__(self, plan: StudyPlan, where: Path, out: Path, offered: Sequence[str]) -> None:
         further = [setting for cells in plan.further for setting in cells.settings]
-        for setting in (*plan.settings, *further, *(["corrective"] if plan.relearn else [])):
-            if setting not in offered:
-                raise UsageError(f"{plan.data}: {unknown_name_message('setting', setting, list(offered))}")
+        asked = (*plan.settings, *further, *(["corrective"] if plan.relearn else []))
+        require_known("setting", asked, offered, where=plan.data)
         self._plan = plan
         self._where = where
         self._out = out

@@ -20,7 +20,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from offside_data.adapters._parquet import columns_of
 from offside_data.adapters._people.downloads import DownloadedTable, find_tables, read_rows
 from offside_data.adapters._people.forms import read_choices
 from offside_data.adapters._people.persons import TAXONOMY, PersonQuestions
-from offside_data.adapters._people.ratios import Options, choose_ratio, select
+from offside_data.adapters._people.ratios import Options, choose_ratio, ratios_of, select
 from offside_data.adapters._people.row import PersonRow, read_options
 from offside_data.adapters._pictures import Pixels, as_pixels
 from offside_data.adapters._text import clean, common_name
@@ -90,7 +89,7 @@ def read(source: Path, options: ReadOptions) -> Imported:
     """
     questions = PersonQuestions(SOURCE_NAME, options)
     tables = questions.tables(source, _config_of, "CLEAR, such as forget05 or retain95+tofu")
-    chosen = _plan(questions, tables, choose_ratio(_ratios(tables), options.adapter, source))
+    chosen = _plan(questions, tables, choose_ratio(ratios_of(tables, _SET), options.adapter, source))
     reader = _Reader(questions, _Authors([table for table, _ in chosen], questions))
     for table, split in chosen:
         reader.read_table(table, split)
@@ -104,12 +103,6 @@ def _config_of(name: str) -> str | None:
     if match := _SET.fullmatch(lowered):
         return f"{match[1]}{int(match[2]):02d}{match[3] or ''}"
     return _FULL.get(lowered) or (lowered if lowered in (*_REAL, "retain_perturbed") else None)
-
-
-def _ratios(tables: Iterable[DownloadedTable]) -> Iterator[int]:
-    for table in tables:
-        if match := _SET.fullmatch(table.config):
-            yield int(match[2]) if match[1] == "forget" else 100 - int(match[2])
 
 
 def _plan(

@@ -18,7 +18,7 @@ from offside_data.adapters._tables.columns import TableOptions, match, require
 from offside_data.adapters._tables.layout import files_in, folder_split, listed, split_word
 from offside_data.adapters._tables.tables import read_table
 from offside_data.errors import SourceError, UsageError
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import require_known
 
 TAXONOMY = "football"
 SOURCE_NAME = "hub"
@@ -132,8 +132,7 @@ def _configs(source: Path) -> dict[str, Any]:
 
 def _chosen(source: Path, wanted: str, configs: dict[str, Any]) -> str:
     if wanted:
-        if wanted not in configs:
-            raise UsageError(f"{source}: {unknown_name_message('config', wanted, list(configs))}")
+        require_known("config", [wanted], configs, where=source)
         return wanted
     if len(configs) > 1 and "default" not in configs:
         raise UsageError(f"{source}: choose a config with --set config=NAME; it has {', '.join(configs)}.")

@@ -15,11 +15,10 @@ from offside_data.annotation.tasks import TaskRecord, chosen_records
 from offside_data.config import build
 from offside_data.dataset.access import changes
 from offside_data.dataset.folder import OffsideDataset, open_dataset
-from offside_data.dataset.rows import records_of
 from offside_data.edit import EditReport, edit_rows
 from offside_data.editing.changes import edited
 from offside_data.editing.columns import CLEAR
-from offside_data.editing.reading import whole_rows
+from offside_data.editing.reading import whole_records
 from offside_data.editing.table import Edit
 from offside_data.errors import RecordError, UsageError
 from offside_data.schema import Record
@@ -127,7 +126,7 @@ def adjudicate(
         if said.get("veracity") == "rumor" and said.get("rumor_channel") == "none":  # Says who says that it is none.
             del said["rumor_channel"]
     rows, refused = _rows(dataset, agreed, texts, taxonomy)
-    done = _nothing()
+    done = EditReport(rows=0, changes=(), notes=(), decision=None)
     if rows:
         why = reason or _why(policy, options, votes)
         done = edit_rows(dataset.path, rows, dry_run=dry_run, reason=why, by=by, command="annotate adjudicate")
@@ -153,10 +152,6 @@ def _why(policy: str, options: Any, votes: Mapping[str, Mapping[str, Mapping[str
         f"{f.name}={getattr(options, f.name)}" for f in dataclasses.fields(options) if getattr(options, f.name)
     )
     return f"adjudicated by {policy} ({told}) of {', '.join(who)}"
-
-
-def _nothing() -> EditReport:
-    return EditReport(rows=0, changes=(), notes=(), decision=None)
 
 
 def _votes(
@@ -190,23 +185,22 @@ def _rows(
 
     rows, refused = [], {}
     wanted = pl.Series(list(agreed), dtype=pl.String)
-    for frame in whole_rows(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]):
-        for record in records_of(frame, dataset.pictures):
-            said = agreed[record.record_id]
-            cells = dict(_cells(record, said, texts))
-            problems = list(_for_a_person(record, said))
-            problem = _why_not(record, cells, taxonomy)
-            if problem:
-                problems.append(problem)
-                cells = {}
-            told = as_text({name: said[name] for name in COMPARED if name in said})
-            cells |= {"agreed_value": told} if record.agreed_value != told else {}
-            suspect = with_reasons(record.suspect, (TOPIC,), [f"{TOPIC}: {text}" for text in problems])
-            cells |= {"suspect": suspect or CLEAR} if suspect != record.suspect else {}
-            if problems:
-                refused[record.record_id] = "; ".join(problems)
-            if cells:
-                rows.append({"record_id": record.record_id, **cells})
+    for record in whole_records(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]):
+        said = agreed[record.record_id]
+        cells = dict(_cells(record, said, texts))
+        problems = list(_for_a_person(record, said))
+        problem = _why_not(record, cells, taxonomy)
+        if problem:
+            problems.append(problem)
+            cells = {}
+        told = as_text({name: said[name] for name in COMPARED if name in said})
+        cells |= {"agreed_value": told} if record.agreed_value != told else {}
+        suspect = with_reasons(record.suspect, (TOPIC,), [f"{TOPIC}: {text}" for text in problems])
+        cells |= {"suspect": suspect or CLEAR} if suspect != record.suspect else {}
+        if problems:
+            refused[record.record_id] = "; ".join(problems)
+        if cells:
+            rows.append({"record_id": record.record_id, **cells})
     return rows, refused
 
 

@@ -155,6 +155,5 @@ def _set_interface(project: AnnotationProject, config: str, folder: Path, replac
 def _kept(project: AnnotationProject, config: str, folder: Path) -> Path:
     name = f"{project.number}-{interface_mark(config)[11:-1]}.xml"
     path = work_folder(folder, ANNOTATION, "interfaces", name)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, config)
     return path

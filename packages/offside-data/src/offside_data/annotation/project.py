@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from offside_data.annotation.answers import as_text
@@ -15,9 +15,10 @@ from offside_data.annotation.tasks import parse_key
 from offside_data.errors import AnnotationError, UsageError
 from offside_data.progress import log
 
+T = TypeVar("T")
 _BATCH = 500
 _BATCH_BYTES = 16 * 2**20
-"""Tasks of one request, and their size, at most."""
+"""Tasks of one request, and the size of any, at most."""
 _POLL, _LONGEST_POLL = 0.5, 600.0
 """Seconds between two looks at something that the server does in the background, and after which we give up."""
 _ROUNDS = 4
@@ -135,7 +136,7 @@ class AnnotationProject:
         for attempt in range(_ROUNDS):
             sent = 0
             try:
-                for batch in _batches(waiting.values()):
+                for batch in batches(waiting.values(), lambda task: len(as_text(task)), _BATCH):
                     self._import(batch)
                     sent += len(batch)
                     log(f"sent {sent:,} of {len(waiting):,} tasks")
@@ -309,15 +310,16 @@ def _condition(name: str, operator: str, kind: str, value: Any) -> dict[str, Any
     return {"filter": f"filter:tasks:{name}", "operator": operator, "type": kind, "value": value}
 
 
-def _batches(tasks: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:
-    batch: list[Mapping[str, Any]] = []
+def batches(items: Iterable[T], size_of: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """Cut what is to be sent into requests, each of at most so many items and not too many bytes."""
+    batch: list[T] = []
     size = 0
-    for task in tasks:
-        length = len(as_text(task))
-        if batch and (len(batch) == _BATCH or size + length > _BATCH_BYTES):
+    for item in items:
+        length = size_of(item)
+        if batch and (len(batch) == most or size + length > _BATCH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(task)
+        batch.append(item)
         size += length
     if batch:
         yield batch

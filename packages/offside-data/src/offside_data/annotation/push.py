@@ -27,7 +27,7 @@ from offside_data.annotation.uploads import uploaded
 from offside_data.dataset.access import reads
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.errors import AnnotationError, OutputExistsError, UsageError, listed
-from offside_data.files import whole_file
+from offside_data.files import write_text
 from offside_data.outputs import require_apart
 from offside_data.progress import log
 
@@ -150,10 +150,8 @@ def push_to_file(folder: str | Path, file: str | Path, options: PushOptions) -> 
     tasks = fitting[: options.limit]
     pictures = _addresses(dataset, tasks, options, None)
     content = [_content(task, pictures, dataset) for task in tasks]
-    with whole_file(interface) as partial:
-        partial.write_text(config, encoding="utf-8", newline="\n")
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")
+    write_text(interface, config)
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
     return PushReport(
         chosen=len(fitting),
         sent=len(tasks),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from offside_data.annotation.project import AnnotationProject
+from offside_data.annotation.project import AnnotationProject, batches
 from offside_data.annotation.server import LostAnswerError, RefusedError
 from offside_data.errors import AnnotationError
 from offside_data.figures import counted
 from offside_data.progress import log
 
-_BYTES = 16 * 2**20
 _FILES = 50
 
 
@@ -32,7 +31,7 @@ def uploaded(project: AnnotationProject, pictures: Iterable[tuple[str, str, byte
     there = _there(project)
     found: dict[str, str] = {}
     names: dict[str, str] = {}
-    for batch in _batches(pictures):
+    for batch in batches(pictures, lambda picture: len(picture[2]), _FILES):
         new = []
         for image_id, name, data in batch:
             stored = f"{hashlib.sha256(data).hexdigest()[:16]}-{name}"
@@ -73,16 +72,3 @@ def _there(project: AnnotationProject) -> dict[str, str]:
         _, _, name = PurePosixPath(file).name.partition("-")
         found[name] = "/data/" + file.lstrip("/").removeprefix("data/")
     return found
-
-
-def _batches(pictures: Iterable[tuple[str, str, bytes]]) -> Iterator[list[tuple[str, str, bytes]]]:
-    batch: list[tuple[str, str, bytes]] = []
-    size = 0
-    for picture in pictures:
-        if batch and (len(batch) == _FILES or size + len(picture[2]) > _BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(picture)
-        size += len(picture[2])
-    if batch:
-        yield batch

@@ -29,14 +29,12 @@ def command(dataset: str, kind: str | None, everything: bool, as_json: bool) -> 
     from offside_data.dataset.decisions import holding, read_decisions
     from offside_data.dataset.folder import open_dataset
     from offside_data.dataset.picture_names import PictureNames
-    from offside_data.errors import UsageError
-    from offside_data.plugins import unknown_name_message
+    from offside_data.plugins import require_known
 
     opened = open_dataset(dataset)
     decisions = read_decisions(opened.path)
     kinds = sorted({decision["kind"] for decision in decisions})
-    if kind is not None and kind not in kinds:
-        raise UsageError(f"{dataset}: {unknown_name_message('kind of decision', kind, kinds)}")
+    require_known("kind of decision", [kind] if kind is not None else [], kinds, where=dataset)
     chosen = [decision for decision in decisions if kind in (None, decision["kind"])]
     held = {decision["id"] for decision in holding(decisions)}
     if as_json:

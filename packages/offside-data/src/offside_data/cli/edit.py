@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from offside_data.commandline import json_option, print_cards, print_json, seed_option, wait_option
+from offside_data.figures import counted
 
 if TYPE_CHECKING:
     from offside_data.edit import EditReport
@@ -100,18 +101,14 @@ def _print(report: EditReport, *, dry_run: bool) -> None:
     for note in report.notes:
         click.echo(f"note: {note}.")
     named = sum(bool(change.fields) and change.because is None for change in report.changes)
-    follow, rows_read = len(report.changes) - named, _count(report.rows, "row")
+    follow, rows_read = len(report.changes) - named, counted(report.rows, "row")
     if not report.changes:
         click.echo(f"{rows_read}; nothing to change.")
     elif report.decision is None:
-        click.echo(f"{rows_read}; {_count(named, 'record')} would change, {follow:,} would follow.")
+        click.echo(f"{rows_read}; {counted(named, 'record')} would change, {follow:,} would follow.")
     else:
         decision = report.decision["id"]
-        click.echo(f"{rows_read}; {_count(named, 'record')} changed, {follow:,} followed. Decision {decision}.")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+        click.echo(f"{rows_read}; {counted(named, 'record')} changed, {follow:,} followed. Decision {decision}.")
 
 
 def _shown(value: object) -> str:

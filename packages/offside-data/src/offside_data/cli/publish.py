@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from offside_data.commandline import json_option, print_file_changes, print_json
+from offside_data.commandline import json_option, print_json, print_published
 from offside_data.errors import UsageError
-
-if TYPE_CHECKING:
-    from offside_data.hub.publishing import PublishReport
 
 _SAYS = {
     "published": "published {repo} {version}",
@@ -70,24 +66,9 @@ def command(
         contact=contact,
         real_persons=real_persons,
     )
-    _show(report, as_json=as_json)
-
-
-def _show(report: PublishReport, *, as_json: bool) -> None:
-    from offside_data.progress import log
-
-    changes = [change.told() for change in report.changes]
     told = {name: getattr(report, name) for name in ("repo", "url", "version", "digest", "outcome", "commit", "pull")}
-    if as_json:
-        print_json({**told, "changes": changes, "notes": list(report.notes)})
-        return
-    print_file_changes(changes)
-    click.echo(_SAYS[report.outcome].format(**told))
-    if report.commit:
-        click.echo(f"commit {report.commit}")
-    click.echo(f"digest {report.digest}\n{report.url}")
-    for note in report.notes:
-        log(f"note: {note}")
+    files = [change.told() for change in report.changes]
+    print_published({**told, "changes": files, "notes": list(report.notes)}, _SAYS, as_json=as_json)
 
 
 def _withdraw(dataset: Path, repo: str, versions: tuple[str, ...], *, dry_run: bool, as_json: bool) -> None:

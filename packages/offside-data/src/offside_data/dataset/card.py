@@ -98,14 +98,14 @@ class Card:
         """Names of the generated sections in the prose."""
         return section_names(self.body)
 
-    def stated_sizes(self) -> dict[tuple[Any, Any], Any]:
-        """How many rows `dataset_info` says that there are, by name of config and split, whatever stands there."""
+    def stated_sizes(self, of: str = "num_examples") -> dict[tuple[Any, Any], Any]:
+        """How many rows (or `num_bytes`) `dataset_info` states, by name of config and split, whatever stands there."""
         infos = self.data.get("dataset_info") or []
         infos = [info for info in (infos if isinstance(infos, list) else [infos]) if isinstance(info, dict)]
         listed = [(str(info.get("config_name")), info.get("splits")) for info in infos]
         splits = [(config, split) for config, told in listed if isinstance(told, list) for split in told]
         told = [(config, split) for config, split in splits if isinstance(split, dict)]
-        return {(config, str(split.get("name"))): split.get("num_examples") for config, split in told}
+        return {(config, str(split.get("name"))): split.get(of) for config, split in told}
 
     def validate(self) -> list[Issue]:
         """What the card lacks for the Hub; whether it fits the data is `offside_data.check`'s."""

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 from offside_data import strict
 from offside_data.dataset.versions import parse_version
 from offside_data.errors import CardError
-from offside_data.schema import CONFIGS, SCHEMA_VERSION, SPLITS
+from offside_data.schema import CONFIGS, RECORD_PARTS, SCHEMA_VERSION, SPLITS
 from offside_data.settings import SETTINGS
 from offside_data.strict import Strict
 
@@ -47,11 +47,12 @@ def _must(holds: Callable[[Any], object], be: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-_PARTS = [f"{config}/{split}" for config in CONFIGS for split in SPLITS]
 Name = Annotated[str, _must(is_name, "a name without blanks and slashes")]
 Version = Annotated[str, _must(is_version, "MAJOR.MINOR.PATCH")]
 Digest = Annotated[str, _must(lambda value: _DIGEST.fullmatch(str(value)), "sha256:…")]
-PartName = Annotated[str, _must(_PARTS.__contains__, f"CONFIG/SPLIT of {', '.join(CONFIGS)} and {', '.join(SPLITS)}")]
+PartName = Annotated[
+    str, _must(RECORD_PARTS.__contains__, f"CONFIG/SPLIT of {', '.join(CONFIGS)} and {', '.join(SPLITS)}")
+]
 Setting = Annotated[str, _must([*SETTINGS].__contains__, f"one of {', '.join(SETTINGS)}")]
 Count = Annotated[int, Field(ge=0)]
 

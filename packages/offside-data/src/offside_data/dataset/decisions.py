@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.errors import DatasetError
-from offside_data.files import write_text
 from offside_data.parsing import parse_json
 
 DECISIONS_FILE = "decisions.jsonl"
@@ -122,12 +121,3 @@ def read_decisions(folder: Path) -> list[dict[str, Any]]:
 def decisions_text(decisions: Iterable[Mapping[str, Any]]) -> str:
     """Decisions as they lie in `decisions.jsonl`."""
     return "".join(json.dumps(decision, ensure_ascii=False, sort_keys=True) + "\n" for decision in decisions)
-
-
-def append_decisions(folder: Path, decisions: Iterable[Mapping[str, Any]]) -> None:
-    """Add decisions to a dataset folder's file, all or none.
-
-    Raises:
-        DatasetError: If what is there isn't readable.
-    """
-    write_text(folder / DECISIONS_FILE, decisions_text([*read_decisions(folder), *decisions]))

@@ -30,7 +30,7 @@ from offside_data.hub.cache import cached_dataset, note_verified
 from offside_data.plugins import unknown_name_message
 from offside_data.progress import log
 from offside_data.request import Request, make_request
-from offside_data.schema import CONFIGS, SPLITS, VISUAL_CHANNELS, Record, features_of
+from offside_data.schema import RECORD_PARTS, SPLITS, VISUAL_CHANNELS, Record, features_of
 from offside_data.settings import Slice, slices_of
 from offside_data.taxonomy import load_taxonomy
 
@@ -95,7 +95,7 @@ class OffsideDataset:
 
     def record_parts(self) -> list[str]:
         """The `config/split`s that there are records of, in the order of `CONFIGS` and `SPLITS`."""
-        return [f"{config}/{split}" for config in CONFIGS for split in SPLITS if self.has(config, split)]
+        return [part for part in RECORD_PARTS if self.has(*part.split("/"))]
 
     def has(self, config: str, split: str) -> bool:
         """Whether there are records of this config and split."""

@@ -94,12 +94,6 @@ def _dataset_info(configs: list[list[Part]]) -> Any:
 
 def stated_size(card: Card, part: str) -> int | None:
     """The size of a part's rows in memory as a card's `dataset_info` states it; null if it doesn't."""
-    infos = card.data.get("dataset_info") or []
     config, _, split = part.partition("/")
-    for info in infos if isinstance(infos, list) else [infos]:
-        if isinstance(info, dict) and info.get("config_name") == config:
-            for stated in info.get("splits") or ():
-                if isinstance(stated, dict) and stated.get("name") == (split or TABLE_SPLIT):
-                    size = stated.get("num_bytes")
-                    return size if isinstance(size, int) else None
-    return None
+    size = card.stated_sizes("num_bytes").get((config, split or TABLE_SPLIT))
+    return size if isinstance(size, int) else None

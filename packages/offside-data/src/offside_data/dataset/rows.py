@@ -6,13 +6,12 @@ A record made of a frame has its picture as a `StoredImage`, which reads its byt
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.pictures import PictureStore, StoredImage
 from offside_data.dataset.storage import Row, arrow_schema, frame_schema
-from offside_data.schema import ClaimValue, Record, SourceRecord
+from offside_data.schema import ClaimValue, Record, SourceRecord, plain_value
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,7 +74,7 @@ def frame_of(
 def _column(rows: Sequence[Record | Mapping[str, Any]], name: str) -> list[Any]:
     """One field of all rows as plain values."""
     values = [getattr(row, name, None) if isinstance(row, Record) else row.get(name) for row in rows]
-    return [_plain(value) for value in values] if any(isinstance(value, _NESTED) for value in values) else values
+    return [plain_value(value) for value in values] if any(isinstance(value, _NESTED) for value in values) else values
 
 
 def _places(rows: Sequence[Record | Mapping[str, Any]], store: PictureStore) -> pl.Series:
@@ -95,16 +94,3 @@ def _places(rows: Sequence[Record | Mapping[str, Any]], store: PictureStore) -> 
 
 
 _NESTED = (tuple, ClaimValue, SourceRecord)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if not dataclasses.is_dataclass(value):
-        return value
-    return {field.name: getattr(value, field.name) for field in _fields_of(value.__class__)}
-
-
-@functools.cache
-def _fields_of(kind: type[Any]) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(kind)

@@ -31,7 +31,7 @@ from offside_data.dataset.storage import (
 )
 from offside_data.errors import DatasetError, RecordError
 from offside_data.processes import behind
-from offside_data.schema import CONFIGS, SCHEMA_VERSION, SPLITS
+from offside_data.schema import RECORD_PARTS, SCHEMA_VERSION
 from offside_data.settings import settings_of, slices_of
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
 from offside_data.validation import require_valid_rows
@@ -112,7 +112,7 @@ def write_content(content: Content, folder: Path) -> Card:
         RecordError: If a record breaks the data model, or an id stands twice.
     """
     planned = _Plan(content)
-    written = [done for part in _all_parts() if (done := _write_records(folder, part, content, planned)) is not None]
+    written = [done for part in RECORD_PARTS if (done := _write_records(folder, part, content, planned)) is not None]
     if not written:
         raise DatasetError(f"{content.card.name or folder}: no record was added; a dataset needs at least one.")
     planned.require_unique()
@@ -128,10 +128,6 @@ def write_content(content: Content, folder: Path) -> Card:
     }.items():
         (folder / file).write_text(text, encoding="utf-8", newline="\n")
     return card
-
-
-def _all_parts() -> list[str]:
-    return [f"{config}/{split}" for config in CONFIGS for split in SPLITS]
 
 
 # ---------------------------------------------------------------------------------------------

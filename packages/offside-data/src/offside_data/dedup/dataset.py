@@ -13,7 +13,6 @@ from offside_data.dataset.decisions import make_decision, now
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.journal import changing, work_folder
 from offside_data.dataset.picture_names import PictureNames
-from offside_data.dataset.rows import records_of
 from offside_data.dataset.transaction import change_dataset
 from offside_data.dataset.undo import apply_changes, save_undo
 from offside_data.dedup.clusters import Cluster
@@ -23,6 +22,7 @@ from offside_data.dedup.merge import Merge, Merger
 from offside_data.dedup.pictures import PictureReader, claims_about, list_pictures
 from offside_data.dedup.second_look import SecondLook
 from offside_data.dedup.sheet import SheetContent, draw_sheet, likeness
+from offside_data.editing.reading import whole_records
 from offside_data.errors import UsageError
 from offside_data.files import write_text
 from offside_data.outputs import ensure_replaceable
@@ -301,11 +301,7 @@ def _claims_on(dataset: OffsideDataset, pictures: Collection[str]) -> list[Recor
     named = dataset.claims(["record_id", "image_id", "derived_from", "corrects"])
     ids = named.filter(about)["record_id"]
     wanted = named.filter(about | pl.col("corrects").is_in(ids.implode()))["record_id"]
-    found = []
-    for part in dataset.record_parts():
-        for batch in dataset.batches(part):
-            found += records_of(batch.filter(pl.col("record_id").is_in(wanted.implode())), dataset.pictures)
-    return found
+    return list(whole_records(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]))
 
 
 def _apply(dataset: OffsideDataset, merges: list[Merge], command: str, reason: str = "") -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from offside_data.dedup.merge import Merge, differ_at
 from offside_data.dedup.second_look import SecondLookResult
 from offside_data.dedup.spots import Spot
 from offside_data.errors import PictureError
+from offside_data.figures import counted
 from offside_data.pages import page
 
 SHOWN_CLUSTERS = 1_000
@@ -139,7 +140,7 @@ def outcome(merge: Merge) -> str:
 def likeness(distance: int, second_look: SecondLookResult | None) -> dict[str, str]:
     """How like another picture one is: by hash, and at the second look."""
     if second_look is None:
-        return {"hash": bits(distance), "second look": "equal pixels"}
+        return {"hash": counted(distance, "bit"), "second look": "equal pixels"}
     said = [f"{second_look.bits} of 256 bits, correlation {second_look.correlation:.3f}"]
     said += [second_look.turn] if second_look.turn else []
     said += ["laid over it"] if second_look.aligned else []
@@ -147,12 +148,7 @@ def likeness(distance: int, second_look: SecondLookResult | None) -> dict[str, s
         said.append(differ_at(second_look))
     elif not second_look.same:
         said.append("not the same")
-    return {"hash": bits(distance), "second look": ", ".join(said)}
-
-
-def bits(number: int) -> str:
-    """A number of bits in words."""
-    return "1 bit" if number == 1 else f"{number} bits"
+    return {"hash": counted(distance, "bit"), "second look": ", ".join(said)}
 
 
 def _clusters(heading: str, merges: Sequence[Merge], drawn: Drawn) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from offside_data.editing.changes import edited
 from offside_data.editing.dependents import FOLLOWING, Pair, may_correct
 from offside_data.editing.table import SHOWN, Edit
 from offside_data.errors import UsageError, listed
+from offside_data.plugins import did_you_mean
 from offside_data.questions.knowledge import value_group
 from offside_data.schema import Record
 from offside_data.taxonomy import Taxonomy
@@ -37,6 +37,12 @@ def whole_rows(dataset: OffsideDataset, keep: pl.Expr, columns: Sequence[str]) -
                     yield found
 
 
+def whole_records(dataset: OffsideDataset, keep: pl.Expr, columns: Sequence[str]) -> Iterator[Record]:
+    """As `whole_rows`, the rows as records."""
+    for rows in whole_rows(dataset, keep, columns):
+        yield from records_of(rows, dataset.pictures)
+
+
 def changed_records(dataset: OffsideDataset, edits: Mapping[str, Edit]) -> dict[str, Pair]:
     """The records that the table changes; their further forms are as before.
 
@@ -50,19 +56,18 @@ def changed_records(dataset: OffsideDataset, edits: Mapping[str, Edit]) -> dict[
     linked: dict[str, Record] = {}
     problems: list[str] = []
     missing = set(edits)
-    for rows in whole_rows(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]):
-        for record in records_of(rows, dataset.pictures):
-            edit = edits[record.record_id]
-            missing.discard(record.record_id)
-            try:
-                after = edited(edit, record, dataset.taxonomy)
-            except ValueError as problem:
-                problems.append(f"{edit.place}: record {record.record_id}: {problem}.")
-                continue
-            if after != record:
-                changed[record.record_id] = Pair(record, after)
-            if edit.told("corrects"):
-                linked[record.record_id] = after
+    for record in whole_records(dataset, pl.col("record_id").is_in(wanted.implode()), ["record_id"]):
+        edit = edits[record.record_id]
+        missing.discard(record.record_id)
+        try:
+            after = edited(edit, record, dataset.taxonomy)
+        except ValueError as problem:
+            problems.append(f"{edit.place}: record {record.record_id}: {problem}.")
+            continue
+        if after != record:
+            changed[record.record_id] = Pair(record, after)
+        if edit.told("corrects"):
+            linked[record.record_id] = after
     for number, name in enumerate(sorted(missing)):
         hint = _hint(dataset, name) if number < _HINTS else ""
         problems.append(f"{edits[name].place}: there is no record {name!r}.{hint}")
@@ -79,8 +84,7 @@ def _hint(dataset: OffsideDataset, name: str) -> str:
     for part in dataset.record_parts():
         names = dataset.frame(part, ["record_id"])["record_id"]
         found += names.filter(names.str.starts_with(name[: max(4, len(name) // 2)])).head(1_000).to_list()
-    near = difflib.get_close_matches(name, found, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    return did_you_mean(name, found)
 
 
 def _target_problems(
@@ -97,8 +101,7 @@ def _target_problems(
     if not wanted:
         return
     is_wanted = pl.col("record_id").is_in(list(wanted.values()))
-    found = whole_rows(dataset, is_wanted, ["record_id"])
-    there = {record.record_id: record for rows in found for record in records_of(rows, dataset.pictures)}
+    there = {record.record_id: record for record in whole_records(dataset, is_wanted, ["record_id"])}
     for name, target in wanted.items():
         rumor = changed[target].after if target in changed else there.get(target)
         if rumor is None:
@@ -132,8 +135,7 @@ def records_around(dataset: OffsideDataset, changed: Mapping[str, Pair], taxonom
         & pl.col("attribute").is_in(attributes)
         & ~pl.col("record_id").is_in(list(changed))
     )
-    found = whole_rows(dataset, keep, ["record_id", "subject_id", "attribute"])
-    return [record for rows in found for record in records_of(rows, dataset.pictures)]
+    return list(whole_records(dataset, keep, ["record_id", "subject_id", "attribute"]))
 
 
 def related(names: Collection[str | None], taxonomy: Taxonomy) -> list[str]:

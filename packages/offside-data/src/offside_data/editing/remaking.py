@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from offside_data.dataset.folder import OffsideDataset
-from offside_data.dataset.rows import frame_of, records_of
+from offside_data.dataset.rows import frame_of
 from offside_data.editing.dependents import WRONG, Pair, stale_forms, with_forms, wrongly_wrong
-from offside_data.editing.reading import related, whole_rows
+from offside_data.editing.reading import related, whole_records
 from offside_data.editing.table import Edit
 from offside_data.questions import forms as forms_module
 from offside_data.questions.forms import Forms, ambiguous_texts, without
@@ -86,10 +86,9 @@ def _unambiguous(dataset: OffsideDataset, asking: Sequence[Record], now: Mapping
     shows = (pl.col("modality") == "multimodal") & pl.col("image_id").is_in(list(pictures))
     columns = ["modality", "image_id", "question", "question_paraphrases"]
     groups: dict[str | None, dict[str, Record]] = {}
-    for rows in whole_rows(dataset, shows | ((pl.col("modality") == "text") & asks), columns):
-        for record in records_of(rows, dataset.pictures):
-            about = record.image_id if record.modality == "multimodal" else None
-            groups.setdefault(about, {})[record.record_id] = now.get(record.record_id, record)
+    for record in whole_records(dataset, shows | ((pl.col("modality") == "text") & asks), columns):
+        about = record.image_id if record.modality == "multimodal" else None
+        groups.setdefault(about, {})[record.record_id] = now.get(record.record_id, record)
     found = {}
     for record in asking:
         about = record.image_id if record.modality == "multimodal" else None

@@ -23,7 +23,7 @@ from offside_data.dataset.writer import TAXONOMY_FILE
 from offside_data.editing.columns import CONTEXT, EDITABLE, KEY, READ, texts_of, written
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.files import whole_file
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import require_known
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,9 +69,7 @@ def write_template(
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise UsageError(f"{path}: a template is a table; end its name in {', '.join(_WRITERS)}.")
-    for name in columns:
-        if name not in EDITABLE:
-            raise UsageError(unknown_name_message("column", name, list(EDITABLE)))
+    require_known("column", columns, EDITABLE)
     dataset, header = open_dataset(folder), (KEY, *CONTEXT, *columns)
     _require_outside(path, dataset.path)
     if os.path.lexists(path):
@@ -152,8 +150,7 @@ def _parsed(item: str) -> tuple[str, str]:
     key, found, value = (part.strip() for part in item.partition(sign))
     if not found or not value:
         raise UsageError(f"--where takes {FORMS}; got {item!r}.")
-    if key not in (*WHERE, "text"):
-        raise UsageError(f"--where: {unknown_name_message('key', key, [*WHERE, 'text'])}")
+    require_known("key", [key], (*WHERE, "text"), where="--where")
     if key in _WORDS:
         try:
             return key, word_of(value, key.replace("_", " "), _WORDS[key]) or ""

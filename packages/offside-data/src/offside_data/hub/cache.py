@@ -178,7 +178,7 @@ def _download(repo: HubRepo, commit: str, version: str | None) -> Cached:
     for name in damaged:
         log(f"{repo.name}: {name} arrived damaged; downloading it again.")
         again: Callable[..., Any] = repo.api.hf_hub_download
-        repo.call(f"download {name}", again, repo.name, name, repo_type=repo.kind, revision=commit, force_download=True)
+        repo.ask(f"download {name}", again, name, revision=commit, force_download=True)
     if damaged and (damaged := _damaged(repo, commit)):
         raise HubError(
             f"{repo.name}: {', '.join(damaged)} of commit {commit[:7]} arrives damaged: its checksum isn't what the "
@@ -202,9 +202,7 @@ def _require_safe(repo: HubRepo, name: str) -> None:
 
 def _damaged(repo: HubRepo, commit: str) -> list[str]:
     """The files whose checksum isn't what the Hub says."""
-    found = repo.call(
-        "verify the download", repo.api.verify_repo_checksums, repo.name, repo_type=repo.kind, revision=commit
-    )
+    found = repo.ask("verify the download", repo.api.verify_repo_checksums, revision=commit)
     differing = {*(mismatch["path"] for mismatch in found.mismatches), *found.missing_paths}
     return sorted(name for name in differing if is_part(name))
 

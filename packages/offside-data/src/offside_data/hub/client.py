@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from offside_data.errors import HubError, HubNotFoundError, HubUnreachableError, OffsideError, UsageError
 from offside_data.progress import log
@@ -141,6 +141,19 @@ class HubRepo:
                     raise
                 wait_for(error, attempt)
         return self.once(doing, function, *args, **kwargs)
+
+    def ask(self, doing: str, function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+        """As `call`, of what the client does with a repository: it is told which one."""
+        return self.call(doing, function, self.name, *args, repo_type=self.kind, **kwargs)
+
+    def make(self) -> None:
+        """Make it, private; what is there already stays as it is."""
+        log(f"{self.name}: making a private {self.kind} repository …")
+        self.ask("create it", self.api.create_repo, private=True, exist_ok=True)
+
+    def show_everybody(self) -> None:
+        """Make it public."""
+        self.ask("make it public", self.api.update_repo_settings, private=False)
 
     def _require_session(self, doing: str) -> None:
         """See to it that the client's connections look at the names that they are told.

@@ -26,6 +26,7 @@ from offside_data.hub.card_merge import merge_cards
 from offside_data.hub.client import ATTEMPTS, HubRepo, wait_for
 from offside_data.hub.commits import CONFLICTS, commit_files, require_state
 from offside_data.hub.remote import (
+    NOTHING,
     FileChange,
     RemoteState,
     card_at,
@@ -36,7 +37,6 @@ from offside_data.hub.remote import (
     read_state,
 )
 from offside_data.hub.requirements import require_publishable, require_released
-from offside_data.progress import log
 from offside_data.release.snapshots import find_snapshot
 
 Outcome = Literal["published", "tagged", "unchanged", "proposed", "would-publish", "would-tag"]
@@ -117,19 +117,11 @@ def publish(
     if dry_run:
         return publication.plan(state, finish=finish)
     if state is None and not finish:
-        _create(publication.repo)
+        publication.repo.make()
     report = publication.finish() if finish else publication.propose() if pull else publication.commit_and_tag()
     if public and not pull and (state is None or state.private):
-        target = publication.repo
-        target.call(
-            "make it public", target.api.update_repo_settings, target.name, repo_type=target.kind, private=False
-        )
+        publication.repo.show_everybody()
     return report
-
-
-def _create(repo: HubRepo) -> None:
-    log(f"{repo.name}: making a private dataset repository …")
-    repo.call("create it", repo.api.create_repo, repo.name, repo_type=repo.kind, private=True, exist_ok=True)
 
 
 class _Publication:
@@ -275,10 +267,9 @@ class _Publication:
             if self.tag not in state.tags:
                 self._require_merged(state)
         if state is None:
-            empty = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
             card = self._going_out(Card.load(self.released.path), self.contact)
             files = {**self._local_files(), CARD_FILE: card.encode(), EVAL_FILE: eval_yaml(self.released)}
-            return self._report("would-publish", None, changes=changes_to(empty, files, is_dataset_file))
+            return self._report("would-publish", None, changes=changes_to(NOTHING, files, is_dataset_file))
         if self.tag in state.tags:
             return self._unchanged(state)
         changes = () if finish else self._changes(state)
@@ -328,10 +319,7 @@ class _Publication:
         return None
 
     def _is_open(self, number: int) -> bool:
-        repo = self.repo
-        asked = repo.call(
-            "read a pull request", repo.api.get_discussion_details, repo.name, number, repo_type=repo.kind
-        )
+        asked = self.repo.ask("read a pull request", self.repo.api.get_discussion_details, number)
         return asked.status in ("open", "draft")
 
     def finish(self) -> PublishReport:

@@ -72,6 +72,10 @@ class RemoteState:
     private: bool
 
 
+NOTHING = RemoteState(head="", tags={}, pulls={}, files={}, private=True)
+"""A repository that isn't made yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileChange:
     """A file that a commit would change.
@@ -100,7 +104,7 @@ def read_state(repo: HubRepo) -> RemoteState | None:
         HubError: If it can't be read.
     """
     try:
-        info = repo.call("read it", repo.api.repo_info, repo.name, repo_type=repo.kind, revision="main")
+        info = repo.ask("read it", repo.api.repo_info, revision="main")
     except HubNotFoundError:
         return None
     head = _require_hash(repo, "commit", info.sha)
@@ -187,18 +191,11 @@ def file_at(repo: HubRepo, path: str, commit: str, stated: RemoteFile) -> Path:
     Raises:
         HubError: If it can't be read, or arrives damaged again and again.
     """
+    download: Callable[..., str] = repo.api.hf_hub_download
     for again in (False, True):
-        found = repo.call(
-            f"read {path}",
-            repo.api.hf_hub_download,
-            repo.name,
-            path,
-            repo_type=repo.kind,
-            revision=commit,
-            force_download=again,
-        )
-        if stated.holds(Path(found)):
-            return Path(found)
+        found = Path(repo.ask(f"read {path}", download, path, revision=commit, force_download=again))
+        if stated.holds(found):
+            return found
     raise HubError(f"{repo.name}: {path} arrives damaged: its checksum isn't what the Hub says. Try again later.")
 
 

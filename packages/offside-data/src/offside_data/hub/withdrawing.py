@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from offside_data.dataset.card_block import is_version
 from offside_data.dataset.folder import own_folder
 from offside_data.dataset.versions import parse_version
 from offside_data.errors import HubError, ReleaseError, UsageError
@@ -76,7 +77,7 @@ def withdraw(folder: str | Path, repo: str, versions: Sequence[str], *, dry_run:
         )
     versions = list(dict.fromkeys(versions))
     there_now = [version for version in versions if tag_of(version) in state.tags]
-    kept = [tag for tag in state.tags if _is_version(tag) and tag[1:] not in versions]
+    kept = [tag for tag in state.tags if tag.startswith("v") and is_version(tag[1:]) and tag[1:] not in versions]
     if not dry_run:
         kept = _carry_out(target, [tag_of(version) for version in versions], {*state.tags}, kept)
     return WithdrawReport(
@@ -88,13 +89,6 @@ def withdraw(folder: str | Path, repo: str, versions: Sequence[str], *, dry_run:
     )
 
 
-def _is_version(tag: str) -> bool:
-    try:
-        return tag.startswith("v") and bool(parse_version(tag[1:]))
-    except ValueError:
-        return False
-
-
 def _carry_out(repo: HubRepo, asked: Sequence[str], tags: Collection[str], kept: Sequence[str]) -> list[str]:
     """Take tags away, and give what stays commits without history; the tags that are there after that.
 
@@ -103,13 +97,11 @@ def _carry_out(repo: HubRepo, asked: Sequence[str], tags: Collection[str], kept:
     api = repo.api
     for tag in [tag for tag in asked if tag in tags]:
         log(f"{repo.name}: deleting the tag {tag} …")
-        _unless_missing(lambda: repo.call("delete a tag", api.delete_tag, repo.name, tag=tag, repo_type=repo.kind))  # noqa: B023
+        _delete(repo, "delete a tag", api.delete_tag, tag=tag)
     branches = {ref.name for ref in refs_of(repo).branches}
     left = {name.removeprefix(_KEEP) for name in branches if name.startswith(_KEEP)}
     for tag in sorted(left & {*asked}):  # Of an earlier withdrawal that stopped: it holds what is to go.
-        _unless_missing(
-            lambda: repo.call("clear up", api.delete_branch, repo.name, branch=f"{_KEEP}{tag}", repo_type=repo.kind)  # noqa: B023
-        )
+        _delete(repo, "clear up", api.delete_branch, branch=f"{_KEEP}{tag}")
     left -= {*asked}
     remaining = list(dict.fromkeys([*kept, *sorted(left)]))
     for tag in remaining:
@@ -117,15 +109,12 @@ def _carry_out(repo: HubRepo, asked: Sequence[str], tags: Collection[str], kept:
             _set_anew(repo, tag)
     if _has_history(repo, "main"):
         log(f"{repo.name}: squashing main …")
-        repo.call("squash its history", api.super_squash_history, repo.name, branch="main", repo_type=repo.kind)
+        repo.ask("squash its history", api.super_squash_history, branch="main")
     return remaining
 
 
 def _has_history(repo: HubRepo, revision: str) -> bool:
-    commits = repo.call(
-        "list its commits", repo.api.list_repo_commits, repo.name, revision=revision, repo_type=repo.kind
-    )
-    return len(commits) > 1
+    return len(repo.ask("list its commits", repo.api.list_repo_commits, revision=revision)) > 1
 
 
 def _set_anew(repo: HubRepo, tag: str) -> None:
@@ -135,26 +124,18 @@ def _set_anew(repo: HubRepo, tag: str) -> None:
     refs = refs_of(repo)
     tags = {ref.name: ref.target_commit for ref in refs.tags}
     if branch not in {ref.name for ref in refs.branches}:
-        repo.call(
-            "keep a version",
-            api.create_branch,
-            repo.name,
-            branch=branch,
-            revision=tags[tag],
-            repo_type=repo.kind,
-            exist_ok=True,
-        )
-    repo.call("squash a version", api.super_squash_history, repo.name, branch=branch, repo_type=repo.kind)
+        repo.ask("keep a version", api.create_branch, branch=branch, revision=tags[tag], exist_ok=True)
+    repo.ask("squash a version", api.super_squash_history, branch=branch)
     head = next(ref.target_commit for ref in refs_of(repo).branches if ref.name == branch)
     if tags.get(tag) != head:
-        _unless_missing(lambda: repo.call("move a tag", api.delete_tag, repo.name, tag=tag, repo_type=repo.kind))
-        repo.call("move a tag", api.create_tag, repo.name, tag=tag, revision=head, repo_type=repo.kind, exist_ok=True)
-    repo.call("clear up", api.delete_branch, repo.name, branch=branch, repo_type=repo.kind)
+        _delete(repo, "move a tag", api.delete_tag, tag=tag)
+        repo.ask("move a tag", api.create_tag, tag=tag, revision=head, exist_ok=True)
+    repo.ask("clear up", api.delete_branch, branch=branch)
 
 
-def _unless_missing(work: Callable[[], object]) -> None:
+def _delete(repo: HubRepo, doing: str, delete: Callable[..., None], **which: str) -> None:
     try:
-        work()
+        repo.ask(doing, delete, **which)
     except HubError as error:
         if error.status != 404:  # Gone already.
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 from offside_data.errors import UsageError
 from offside_data.parsing import parse_json
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import did_you_mean, unknown_name_message
 from offside_data.schema import SPLITS, Split
 from offside_data.splits._base import Unit, by_subject, place_subject
 
@@ -56,11 +55,9 @@ def place(units: Sequence[Unit], options: Options, seed: int) -> dict[str, Split
     for key in KEYS:
         for name, (split, where) in wanted[key].items():
             if name not in known[key]:
-                near = difflib.get_close_matches(name, known[key], n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
                 raise UsageError(
                     f"{where}: no {key} {name!r} in this dataset, or it can't move: subjects of the cohort holdout "
-                    f"and general pictures have one split only.{hint}"
+                    f"and general pictures have one split only.{did_you_mean(name, known[key])}"
                 )
             if key == "record_id":
                 placed[name] = split

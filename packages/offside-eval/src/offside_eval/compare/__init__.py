@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from offside_data.errors import UsageError
 from offside_data.figures import counted
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import require_known
 from offside_data.settings import SETTINGS
 from offside_eval.compare.checks import MismatchError, check_comparable, notes_on
 from offside_eval.compare.comparison import Comparison, SettingComparison
@@ -71,9 +70,7 @@ def compare(
         role: None if chosen is None else _place(loaded, chosen)
         for role, chosen in (("vanilla", vanilla), ("retain_only", retain_only))
     }
-    known = sorted({name for r in loaded for name in r.metrics})
-    if metric not in known:
-        raise UsageError(unknown_name_message("metric", metric, known))
+    require_known("metric", [metric], {name for r in loaded for name in r.metrics})
     loaded, held_out = without_held_out(loaded)
     given = {role: None if place is None else loaded[place] for role, place in places.items()}
     models = identify_models(loaded, vanilla=given["vanilla"], retain_only=given["retain_only"], relearned=relearned)

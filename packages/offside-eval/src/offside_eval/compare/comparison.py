@@ -41,6 +41,11 @@ class SettingComparison:
         """The unlearned models that didn't collapse, best balance of forgetting and keeping first."""
         return [r for r in self.rows if r.ranks and not (r.collapsed or r.fell_short)]
 
+    @property
+    def all_rows(self) -> list[tuple[ModelRow, bool]]:
+        """The rows and the controls, and whether each is a control."""
+        return [(row, False) for row in self.rows] + [(row, True) for row in self.controls]
+
     def candidate(self, row: ModelRow) -> Candidate | None:
         """The trajectories that a row is read off, if it is."""
         return next((c for c in self.candidates if row.on_curve and c.label == row.label), None)
@@ -96,6 +101,14 @@ class Comparison:
         """The row of a control in a setting."""
         rows = self.settings[setting].controls if setting in self.settings else ()
         return next((r for r in rows if r.role == role), None)
+
+    def shown_twins(self) -> list[tuple[ModelRow, bool]]:
+        """Every model that was shown the twins in the setting made for them, else in another; whether as a control."""
+        for setting in (self.settings[name] for name in ("visual-rumor", *self.settings) if name in self.settings):
+            shown = [pair for pair in setting.all_rows if pair[0].quantity("remembered").compute is not None]
+            if shown:
+                return shown
+        return []
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

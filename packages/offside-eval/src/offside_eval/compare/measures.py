@@ -46,12 +46,11 @@ COLLAPSED_KEEPING = 0.5
 COLLAPSED_DEGENERATE = 0.3
 
 
-def forgotten(scope: str | None = "private") -> pl.Expr:
-    """Plain rows of what was to be forgotten."""
+def forgotten() -> pl.Expr:
+    """Plain rows of what was to be forgotten: private claims."""
     import polars as pl
 
-    where = (pl.col("slice") == "forget") & (pl.col("variant") == "plain")
-    return where if scope is None else where & (pl.col("scope") == scope)
+    return (pl.col("slice") == "forget") & (pl.col("variant") == "plain") & (pl.col("scope") == "private")
 
 
 def measure_all(scores: ScoreTable) -> dict[str, Quantity]:

@@ -159,6 +159,10 @@ class ModelSet:
     controls: Mapping[str, Model]
     parents: Mapping[str, Model]
 
+    def arms(self, model: Model) -> dict[str, Model | None]:
+        """A model with the controls that its numbers are relative to, as `ScoreTable` takes them."""
+        return {"self": model, **{role: self.controls.get(role) for role in ("vanilla", "retain_only")}}
+
     def relearned_control(self, model: Model) -> Model | None:
         """The retain-only model after the same relearning: so many steps, the same options, if possible the seed."""
         retain_only = self.controls.get("retain_only")

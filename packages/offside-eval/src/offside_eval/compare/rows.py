@@ -142,8 +142,7 @@ def _start(first: ModelRow, models: ModelSet, metric: str) -> ModelRow | None:
     vanilla = models.controls.get("vanilla")
     if vanilla is None or first.results is None:
         return None
-    arms = {"self": vanilla, "vanilla": vanilla, "retain_only": models.controls.get("retain_only")}
-    scores = ScoreTable(first.results.samples, metric, arms)
+    scores = ScoreTable(first.results.samples, metric, models.arms(vanilla))
     return ModelRow(first.label, vanilla, first.results, first.setting, _numbers(scores))
 
 
@@ -207,11 +206,7 @@ def told_apart(models: Sequence[Model]) -> list[str]:
 
 def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric: str) -> tuple[ModelRow, float | None]:
     parent = models.parents.get(model.digest)
-    arms = {
-        "self": model,
-        "vanilla": models.controls.get("vanilla"),
-        "retain_only": models.controls.get("retain_only"),
-    }
+    arms = models.arms(model)
     if model.role == "relearned":
         arms |= {"parent": parent, "relearned_control": models.relearned_control(model)}
     taught = list(model.run.taught or ()) if model.run else []
@@ -260,12 +255,7 @@ def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Resul
     own = next((r for m, r in asked if m is model), None)
     basis = next((r for m, r in asked if m.role in COMPARED), own)
     assert basis is not None  # a setting has at least one evaluation
-    arms = {
-        "self": model,
-        "vanilla": models.controls.get("vanilla"),
-        "retain_only": models.controls.get("retain_only"),
-    }
-    scores = ScoreTable(basis.samples, metric, arms)
+    scores = ScoreTable(basis.samples, metric, models.arms(model))
     found = _numbers(scores) | corrections(scores)
     if role in BY_DEFINITION:
         found = {

@@ -36,7 +36,7 @@ def look(comparison: Comparison) -> Evidence:
             continue
         candidates = candidates or rows
     rows = standing(where_met(comparison, candidates, (FORGOT_OTHERS,)))
-    asked = _shown_twins(comparison)
+    asked = [row for row, _ in comparison.shown_twins()]
     details = [(f"{row.label}: {what}", row.quantity(what)) for row in asked for what in ("remembered", "read")]
     if not rows:
         why = why_none(candidates, "model unlearned on visual rumours and other claims together")
@@ -54,14 +54,3 @@ def _nobody_reads(controls: Sequence[ModelRow]) -> list[str]:
         return ["no control was shown the twins of visual rumours, so that nobody knows whether it reads"]
     reasons = [A_CONTROL_READS.unmet(row) for row in controls]
     return [] if None in reasons else [reason for reason in reasons if reason]
-
-
-def _shown_twins(comparison: Comparison) -> Sequence[ModelRow]:
-    """Every model that was shown the twins in the setting made for them, else in another."""
-    for name in ("visual-rumor", *comparison.settings):
-        if name in comparison.settings:
-            setting = comparison.settings[name]
-            asked = [r for r in (*setting.rows, *setting.controls) if r.quantity("remembered").compute is not None]
-            if asked:
-                return asked
-    return ()

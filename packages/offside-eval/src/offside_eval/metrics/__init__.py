@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from offside_data.errors import UsageError
 from offside_data.paper import Paper
-from offside_data.plugins import Registry, unknown_name_message
+from offside_data.plugins import Registry, require_known
 from offside_data.schema import ClaimValue
 from offside_data.taxonomy import Attribute
 from offside_eval.metrics._base import Need, Sample, SampleMetric, Score, not_scored
@@ -51,8 +50,7 @@ def load_metric(name: str) -> SampleMetric:
     """
     base, _, variant = name.partition(":")
     metric_type = METRICS.load(base).Metric
-    if variant and variant not in metric_type.variants:
-        raise UsageError(unknown_name_message(f"variant of metric {base!r}", variant, list(metric_type.variants)))
+    require_known(f"variant of metric {base!r}", [variant] if variant else [], metric_type.variants)
     metric: SampleMetric = metric_type(variant=variant) if variant else metric_type()
     return metric
 

@@ -10,8 +10,12 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
+from offside_eval.metrics import Need, Paper, Sample, SampleMetric, Score, not_scored
+
+ROUGE = Paper("ROUGE: A Package for Automatic Evaluation of Summaries", "https://aclanthology.org/W04-1013/")
 Variant = Literal["", "paper"]
 _WORD = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_]+"
@@ -47,3 +51,19 @@ def f1(kind: str, gold: str, prediction: str, variant: Variant) -> float | None:
     if len(rouge._tokenizer.tokenize(gold)) < (2 if kind == "rouge2" else 1):
         return None
     return float(rouge.score(gold, prediction)[kind].fmeasure)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RougeMetric(SampleMetric):
+    """F1 of one `kind` of ROUGE, from 0 to 1."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"generation"})
+    variants: ClassVar[tuple[str, ...]] = ("paper",)
+    kind: ClassVar[str]
+    too_short: ClassVar[str] = "the gold answer has no word"
+    variant: Variant = ""
+
+    def score(self, sample: Sample) -> Score:
+        """Not scored when the gold answer has too few words for anything to match."""
+        value = f1(self.kind, sample.answer, sample.prediction or "", self.variant)
+        return not_scored(self.too_short) if value is None else Score(value)

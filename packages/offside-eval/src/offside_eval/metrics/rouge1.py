@@ -6,24 +6,14 @@ stemmed, by the `rouge-score` library. Variant `paper` keeps that library's own 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from offside_eval.metrics import Need, Paper, Sample, SampleMetric, Score, not_scored
-from offside_eval.metrics._rouge import Variant, f1
+from offside_eval.metrics._rouge import ROUGE, RougeMetric
 
-PAPER = Paper("ROUGE: A Package for Automatic Evaluation of Summaries", "https://aclanthology.org/W04-1013/")
+PAPER = ROUGE
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metric(SampleMetric):
+class Metric(RougeMetric):
     """ROUGE F1 over single words, from 0 to 1."""
 
-    needs: ClassVar[frozenset[Need]] = frozenset({"generation"})
-    variants: ClassVar[tuple[str, ...]] = ("paper",)
-    variant: Variant = ""
-
-    def score(self, sample: Sample) -> Score:
-        """Not scored when the gold answer has no word."""
-        value = f1("rouge1", sample.answer, sample.prediction or "", self.variant)
-        return not_scored("the gold answer has no word") if value is None else Score(value)
+    kind: ClassVar[str] = "rouge1"

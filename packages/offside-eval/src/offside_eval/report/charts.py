@@ -286,21 +286,14 @@ def _curve(key: str, rows: Sequence[ModelRow], label: str, style: Style) -> Curv
 def twins(comparison: Comparison) -> list[TwinRow]:
     """Remembered and read, of all models and controls of the setting made for visual rumours."""
     palette = Palette(comparison)
-    for setting_name in ("visual-rumor", *comparison.settings):
-        setting = comparison.settings.get(setting_name)
-        all_rows = [] if setting is None else [*setting.rows, *setting.controls]
-        rows = [
-            TwinRow(
-                name(row),
-                palette.of(row),
-                row.figure("remembered").interval,
-                row.figure("read").interval,
-                setting is not None and row in setting.controls,
-                bool(row.collapsed),
-            )
-            for row in all_rows
-            if row.quantity("remembered").compute is not None
-        ]
-        if rows:
-            return rows
-    return []
+    return [
+        TwinRow(
+            name(row),
+            palette.of(row),
+            row.figure("remembered").interval,
+            row.figure("read").interval,
+            control,
+            bool(row.collapsed),
+        )
+        for row, control in comparison.shown_twins()
+    ]

@@ -85,7 +85,7 @@ def render(page: Page) -> str:
             scatters=scatters,
             curves=curves,
             twins=twins,
-            twin_table=_twin_table(page.comparison),
+            twin_table=page.comparison.shown_twins(),
             twin_columns=TWINS,
             legend=Palette(page.comparison).legend,
             kinds=[k for k in KINDS.values() if any(c.kind is k for c in page.cases)],
@@ -134,7 +134,8 @@ class SettingView:
         self.summary = setting.summary
         self.rows = list(setting.rows)
         self.controls = list(setting.controls)
-        all_rows = [*self.rows, *self.controls]
+        self.all_rows = setting.all_rows
+        all_rows = [row for row, _ in self.all_rows]
         self.columns = [c for c in columns_of(setting) if c not in TWINS]  # they have a section of their own
         self.views = view_lines(setting)
         self.kind_columns, self.kinds = kind_rows(all_rows, setting, metric)
@@ -145,26 +146,10 @@ class SettingView:
         self.attacks = attack_rows(setting) if setting.attacks else None
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
-    @property
-    def all_rows(self) -> list[tuple[ModelRow, bool]]:
-        """Rows, and whether each is a control."""
-        return [(r, False) for r in self.rows] + [(r, True) for r in self.controls]
-
 
 def _details(rows: Sequence[ModelRow], prefix: str) -> list[Column]:
     keys = dict.fromkeys(key for row in rows for key in row.quantities if key.startswith(prefix))
     return shown_columns(rows, [Column(key, key.removeprefix(prefix), "", "up") for key in keys])
-
-
-def _twin_table(comparison: Comparison) -> list[tuple[ModelRow, bool]]:
-    for setting_name in ("visual-rumor", *comparison.settings):
-        setting = comparison.settings.get(setting_name)
-        if setting is not None:
-            rows = [(r, False) for r in setting.rows] + [(r, True) for r in setting.controls]
-            shown = [(r, c) for r, c in rows if r.quantity("remembered").compute is not None]
-            if shown:
-                return shown
-    return []
 
 
 @dataclass(frozen=True)

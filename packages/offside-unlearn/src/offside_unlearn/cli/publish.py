@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from offside_data.commandline import json_option, print_file_changes, print_json
+from offside_data.commandline import json_option, print_published
 
 _SAYS = {
     "published": "published {repo}",
@@ -47,21 +47,11 @@ def command(
 
     The token comes from HF_TOKEN or `hf auth login`.
     """
-    from offside_data.progress import log
     from offside_unlearn.publishing import publish_run
 
     report = publish_run(
         run, repo, data=data, base=base, license=license, results=results, public=public, dry_run=dry_run
     )
-    changes = [change.told() for change in report.changes]
     told = {"repo": report.repo, "url": report.url, "outcome": report.outcome, "commit": report.commit}
-    if as_json:
-        print_json({**told, "changes": changes, "notes": list(report.notes)})
-        return
-    print_file_changes(changes)
-    click.echo(_SAYS[report.outcome].format(**told))
-    if report.commit:
-        click.echo(f"commit {report.commit}")
-    click.echo(report.url)
-    for note in report.notes:
-        log(f"note: {note}")
+    files = [change.told() for change in report.changes]
+    print_published({**told, "changes": files, "notes": list(report.notes)}, _SAYS, as_json=as_json)

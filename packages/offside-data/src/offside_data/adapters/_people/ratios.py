@@ -52,10 +52,10 @@ def role_of(name: str) -> str | None:
     return f"{match[1].lower()}_{int(match[2])}" if match else None
 
 
-def ratios_of(tables: Iterable[DownloadedTable]) -> Iterator[int]:
-    """The ratios that forget and retain sets belong to."""
+def ratios_of(tables: Iterable[DownloadedTable], named: re.Pattern[str] = _ROLE) -> Iterator[int]:
+    """The ratios that forget and retain sets belong to; `named` finds role and percentage in a config's name."""
     for table in tables:
-        if match := _ROLE.fullmatch(table.config):
+        if match := named.fullmatch(table.config):
             yield int(match[2]) if match[1] == "forget" else 100 - int(match[2])
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from offside_data.adapters._tables.tables import Line, Table, TableReading
 from offside_data.adapters._text import clean
 from offside_data.adapters._values import folded_key
 from offside_data.errors import UsageError
-from offside_data.plugins import unknown_name_message
+from offside_data.plugins import did_you_mean, unknown_name_message
 from offside_data.tagging.words import folded_words
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -190,8 +189,7 @@ def match(table: Table, options: Columns) -> Matched:
         elif folded_key(said) in there:
             columns[field] = there[folded_key(said)]
         else:
-            near = difflib.get_close_matches(said, table.columns, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(said, table.columns)
             known = ", ".join(table.columns) or "none"
             raise UsageError(f"{table.name}: there is no column {said!r} for {field}.{hint} Columns: {known}.")
     for field, names in NAMES.items():
