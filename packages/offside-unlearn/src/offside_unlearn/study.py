@@ -51,7 +51,7 @@ class PlannedRelearning(Strict):
     """What is relearned, to see what comes back; retain-only is relearned alike.
 
     Args:
-        methods: Whose models; empty = all of the study.
+        methods: Whose models; empty = all of the study that have weights of their own.
         settings: In which they were unlearned; empty = all of the study.
         curve_steps: After how many steps the model is evaluated besides.
         point: Of which point of a run's curve, as `--point`: `forgetting=LEVEL` or steps; null = its end. What has
@@ -217,12 +217,13 @@ def check_options(plan: StudyPlan) -> None:
     from offside_unlearn.options import build_configs
     from offside_unlearn.relearning import RelearnConfig
     from offside_unlearn.tune import LoraOptions
-    from offside_unlearn.unlearning import read_options
+    from offside_unlearn.unlearning import changes_weights, has_doses, read_options
 
     curve = sorted(plan.curve_steps)
     for method, own in plan.methods.items():
         with _told_where(f"methods: {method}"):
-            read_options(method, _typed({**plan.options, **(own or {})}), curve, plan.until)
+            doses = (curve, plan.until) if has_doses(method) else ((), None)
+            read_options(method, _typed({**plan.options, **(own or {})}), *doses)
     for name, made in plan.controls.items():
         if isinstance(made, PlannedModel):
             with _told_where(f"controls: {name}"):
@@ -236,6 +237,9 @@ def check_options(plan: StudyPlan) -> None:
         with _told_where("relearn"):
             build_configs(_typed(plan.relearn.options), RelearnConfig, LoraOptions)
             _check_point(plan, plan.relearn.point)
+            for method in plan.relearn.methods:
+                if not changes_weights(method):
+                    raise UsageError(f"methods: {method} changes no weights, so there is nothing to relearn.")
             if any(step < 1 for step in plan.relearn.curve_steps):
                 raise UsageError("curve_steps start at 1; the model before is evaluated besides.")
     if plan.attack is not None:
@@ -365,23 +369,28 @@ class Study:
             yield from self._cell(*cell)
 
     def _cell(self, method: str, setting: str, seed: int) -> Iterator[Stage]:
+        from offside_unlearn.unlearning import has_doses
+
         plan, name = self._plan, f"{method}.{setting}.seed-{seed}"
         out = f"runs/{name}"
         model = ("--model", self._control("vanilla"), "--data", self._data, "--setting", setting)
-        doses = _curve(plan.curve_steps) + (("--until", plan.until) if plan.until else ())
+        curve = plan.curve_steps if has_doses(method) else ()
+        doses = _curve(curve) + (("--until", plan.until) if plan.until and curve else ())
         options = (*_sets({**plan.options, **(plan.methods[method] or {})}), *_flags({**plan.device, **plan.arguments}))
         command = ("offside-unlearn", "run", method, out, *model, "--seed", str(seed), *doses, *options)
         yield Stage(name, "unlearn", command, out, self._needs("vanilla"), resumes=True)
-        yield self._evaluate(name, out, setting, (name,), curve=bool(plan.curve_steps))
+        yield self._evaluate(name, out, setting, (name,), curve=bool(curve))
 
     def _relearned(self) -> Iterator[Stage]:
+        from offside_unlearn.unlearning import changes_weights
+
         plan, again = self._plan, self._plan.relearn
         if again is None:
             return
         starts = [
             f"{method}.{setting}.seed-{seed}"
             for setting in again.settings or plan.settings
-            for method in again.methods or plan.methods
+            for method in again.methods or filter(changes_weights, plan.methods)
             for seed in plan.seeds
         ]
         for start in starts:
@@ -405,12 +414,14 @@ class Study:
         yield self._evaluate(name, out, "corrective", (name,), curve=bool(again.curve_steps))
 
     def _attacked(self) -> Iterator[Stage]:
+        from offside_unlearn.unlearning import changes_weights
+
         plan, attack = self._plan, self._plan.attack
         if attack is None:
             return
         for setting in attack.settings or plan.settings:
             for seed in plan.seeds:
-                for method in attack.methods or plan.methods:
+                for method in attack.methods or filter(changes_weights, plan.methods):
                     start = f"{method}.{setting}.seed-{seed}"
                     if attack.point is not None:
                         yield self._evaluate(
