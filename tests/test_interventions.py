@@ -103,3 +103,14 @@ def test_a_study_has_them_beside_methods_that_train(place: Path) -> None:
     (place / "plan.yaml").write_text(yaml.safe_dump(plan))
     said = call(place, "offside-unlearn", "study", "plan.yaml", "study", "--dry-run", fails=2)
     assert "relearn: methods: steering changes no weights" in said
+    attack = {"kinds": ["benign"], "steps": [1], "rates": [1e-3]}
+    plan["relearn"], plan["attack"] = None, {**attack, "methods": ["guardrail"]}
+    (place / "plan.yaml").write_text(yaml.safe_dump(plan))
+    said = call(place, "offside-unlearn", "study", "plan.yaml", "study", "--dry-run", fails=2)
+    assert "attack: methods: guardrail changes no weights" in said
+    plan["attack"] = attack
+    (place / "plan.yaml").write_text(yaml.safe_dump(plan))
+    said = call(place, "offside-unlearn", "study", "plan.yaml", "study", "--dry-run")
+    attacked = [line.split()[2] for line in said.splitlines() if line.startswith("offside-unlearn relearn")]
+    assert attacked
+    assert all(name.startswith("runs/npo.") for name in attacked)

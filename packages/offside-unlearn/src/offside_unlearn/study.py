@@ -217,7 +217,7 @@ def check_options(plan: StudyPlan) -> None:
     from offside_unlearn.options import build_configs
     from offside_unlearn.relearning import RelearnConfig
     from offside_unlearn.tune import LoraOptions
-    from offside_unlearn.unlearning import changes_weights, has_doses, read_options
+    from offside_unlearn.unlearning import has_doses, read_options
 
     curve = sorted(plan.curve_steps)
     for method, own in plan.methods.items():
@@ -237,9 +237,7 @@ def check_options(plan: StudyPlan) -> None:
         with _told_where("relearn"):
             build_configs(_typed(plan.relearn.options), RelearnConfig, LoraOptions)
             _check_point(plan, plan.relearn.point)
-            for method in plan.relearn.methods:
-                if not changes_weights(method):
-                    raise UsageError(f"methods: {method} changes no weights, so there is nothing to relearn.")
+            _require_weights(plan.relearn.methods)
             if any(step < 1 for step in plan.relearn.curve_steps):
                 raise UsageError("curve_steps start at 1; the model before is evaluated besides.")
     if plan.attack is not None:
@@ -252,6 +250,7 @@ def _check_attack(plan: StudyPlan, attack: PlannedAttacks) -> None:
     from offside_unlearn.relearning import ATTACKS, RelearnConfig, attack_steps
     from offside_unlearn.tune import LoraOptions
 
+    _require_weights(attack.methods)
     options = _typed(attack.options)
     build_configs(options, RelearnConfig, LoraOptions)
     attack_steps(options, attack.rates, attack.steps)
@@ -260,6 +259,14 @@ def _check_attack(plan: StudyPlan, attack: PlannedAttacks) -> None:
     for kind in attack.kinds:
         ATTACKS.load(kind.replace("-", "_"))
     _check_point(plan, attack.point)
+
+
+def _require_weights(methods: Sequence[str]) -> None:
+    from offside_unlearn.unlearning import changes_weights
+
+    for method in methods:
+        if not changes_weights(method):
+            raise UsageError(f"methods: {method} changes no weights, so there is nothing to train on.")
 
 
 def _check_point(plan: StudyPlan, point: str | None) -> None:
