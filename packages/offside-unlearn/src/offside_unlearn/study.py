@@ -302,6 +302,8 @@ class Study:
     """
 
     def __init__(self, plan: StudyPlan, where: Path, out: Path, offered: Sequence[str]) -> None:
+        from offside_unlearn.unlearning import changes_weights, has_doses
+
         further = [setting for cells in plan.further for setting in cells.settings]
         for setting in (*plan.settings, *further, *(["corrective"] if plan.relearn else [])):
             if setting not in offered:
@@ -313,6 +315,8 @@ class Study:
         every = tuple(dict.fromkeys((*plan.settings, *further)))
         self._asked_of_controls = ("corrective",) if "corrective" in offered else every
         self._data = self._place(plan.data)
+        self._has_doses = has_doses
+        self._with_weights = [method for method in plan.methods if changes_weights(method)]
 
     def stages(self) -> list[Stage]:
         """All stages, each after those that it needs."""
@@ -376,12 +380,10 @@ class Study:
             yield from self._cell(*cell)
 
     def _cell(self, method: str, setting: str, seed: int) -> Iterator[Stage]:
-        from offside_unlearn.unlearning import has_doses
-
         plan, name = self._plan, f"{method}.{setting}.seed-{seed}"
         out = f"runs/{name}"
         model = ("--model", self._control("vanilla"), "--data", self._data, "--setting", setting)
-        curve = plan.curve_steps if has_doses(method) else ()
+        curve = plan.curve_steps if self._has_doses(method) else ()
         doses = _curve(curve) + (("--until", plan.until) if plan.until and curve else ())
         options = (*_sets({**plan.options, **(plan.methods[method] or {})}), *_flags({**plan.device, **plan.arguments}))
         command = ("offside-unlearn", "run", method, out, *model, "--seed", str(seed), *doses, *options)
@@ -389,15 +391,13 @@ class Study:
         yield self._evaluate(name, out, setting, (name,), curve=bool(curve))
 
     def _relearned(self) -> Iterator[Stage]:
-        from offside_unlearn.unlearning import changes_weights
-
         plan, again = self._plan, self._plan.relearn
         if again is None:
             return
         starts = [
             f"{method}.{setting}.seed-{seed}"
             for setting in again.settings or plan.settings
-            for method in again.methods or filter(changes_weights, plan.methods)
+            for method in again.methods or self._with_weights
             for seed in plan.seeds
         ]
         for start in starts:
@@ -421,14 +421,12 @@ class Study:
         yield self._evaluate(name, out, "corrective", (name,), curve=bool(again.curve_steps))
 
     def _attacked(self) -> Iterator[Stage]:
-        from offside_unlearn.unlearning import changes_weights
-
         plan, attack = self._plan, self._plan.attack
         if attack is None:
             return
         for setting in attack.settings or plan.settings:
             for seed in plan.seeds:
-                for method in attack.methods or filter(changes_weights, plan.methods):
+                for method in attack.methods or self._with_weights:
                     start = f"{method}.{setting}.seed-{seed}"
                     if attack.point is not None:
                         yield self._evaluate(
