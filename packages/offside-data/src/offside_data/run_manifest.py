@@ -91,6 +91,19 @@ class HeldOut(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AppliedIntervention(Strict):
+    """What is done to a model while it answers, its weights being what they were.
+
+    Args:
+        kind: Which intervention: one of `offside_data.vlm.intervention.INTERVENTIONS`.
+        files: SHA-256 of each of its files, by name.
+    """
+
+    kind: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Training(Strict):
     """How the weights were trained and what it took; of every run but those of `tiny`.
 
@@ -154,7 +167,8 @@ class RunManifest(Strict):
         setting: What was asked for; null if nothing was unlearned.
         only: How the request was narrowed; null for a plain checkpoint that was relearned.
         dataset: It was trained on.
-        base_model: The plain model: what the adapter sits on, or what was trained itself; null for `tiny`.
+        base_model: The plain model: what the adapter sits on, or what was trained itself; null for `tiny`. Of an
+            intervention the model that it acts on, which may be an adapter.
         parents: The models it comes from, the oldest first.
         forget: What was to be forgotten, by this run or before relearning.
         trained_on: `config/split` of all that the model was ever taught.
@@ -169,6 +183,7 @@ class RunManifest(Strict):
         validation: Records by which this run, or the one that was relearned, was stopped.
         attack: Kind of the relearning attack that made it.
         taught: Records of what was to be forgotten that this attack trained on; no report counts them.
+        intervention: What is done while the base model answers; null for a run that has weights of its own.
         published: On the Hub: the files that were put there with it. Null where it was made.
     """
 
@@ -195,6 +210,7 @@ class RunManifest(Strict):
     validation: HeldOut | None = None
     attack: str | None = None
     taught: tuple[str, ...] | None = None
+    intervention: AppliedIntervention | None = None
     published: tuple[str, ...] | None = None
 
     @property

@@ -99,6 +99,7 @@ class Session:
     metrics: dict[str, SampleMetric]
     config: EvaluationConfig
     _items: list[Item] | None = None
+    _instructed: str = ""
     _collate: Collator | None = None
 
     @classmethod
@@ -139,10 +140,13 @@ class Session:
             max_length=config.max_length,
             saved=output.saved() if output else None,
             collate=self._collate,
+            intervention=target.intervention,
         )
         needs = frozenset[Need]().union(*(metric.needs for metric in self.metrics.values()))
-        if self._items is None:
-            self._items = engine.encode(self.plan.questions.values(), needs)
+        # What one model is asked, the next one is asked, too, unless something is said before its questions.
+        instructed = target.digest if target.intervention is not None and target.intervention.instructs else ""
+        if self._items is None or instructed != self._instructed:
+            self._items, self._instructed = engine.encode(self.plan.questions.values(), needs), instructed
             _warn_of_long_answers(self._items, config.max_new_tokens)
         prepared = time.monotonic()
         with output.alone() if output else contextlib.nullcontext():
@@ -190,7 +194,7 @@ def _meta(
     from offside_data.vlm import image_backend
 
     return EvaluationMeta(
-        model=EvaluatedModel(path=target.path, digest=target.digest, run=target.run),
+        model=EvaluatedModel(path=target.path, digest=target.digest, run=target.run, intervention=target.applied),
         role=target.role,
         dataset=DatasetReference(name=data.name, version=data.version, commit=data.ref.commit, digest=data.digest),
         setting=plan.request.setting.name,

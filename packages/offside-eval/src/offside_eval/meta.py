@@ -13,7 +13,7 @@ import pydantic
 
 from offside_data import strict
 from offside_data.errors import OffsideError
-from offside_data.run_manifest import FILE, DatasetReference, ModelReference, RunManifest
+from offside_data.run_manifest import FILE, AppliedIntervention, DatasetReference, ModelReference, RunManifest
 from offside_data.strict import Strict
 from offside_eval.config import Role, Suite
 
@@ -42,9 +42,15 @@ def _run(content: Any) -> RunManifest | None:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedModel(ModelReference):
-    """The model that answered, and its run manifest; null for a plain checkpoint."""
+    """The model that answered.
+
+    Args:
+        run: Its run manifest; null for a plain checkpoint.
+        intervention: What was done while it answered; null for most models.
+    """
 
     run: Annotated[RunManifest | None, pydantic.PlainValidator(_run)]
+    intervention: AppliedIntervention | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,4 +143,6 @@ class EvaluationMeta(Strict):
         content["model"]["run"] = None if run is None else run.to_json()
         if self.limit_kept is None:  # Files of this schema from before there was such a limit stay as they are.
             del content["limit_kept"]
+        if self.model.intervention is None:
+            del content["model"]["intervention"]
         return content

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from offside_data.errors import UsageError
 from offside_unlearn.batches import BatchPlan
-from offside_unlearn.methods import EditingMethod
+from offside_unlearn.methods import EditingMethod, InterveningMethod
 from offside_unlearn.trainer import Schedule
 
 OPTIONS = ("max_steps", "batch_size", "max_length", "retain_slices")
@@ -26,12 +27,18 @@ def edit(
 
     Returns:
         For each step its number and what the method says of it.
+
+    Raises:
+        UsageError: If the run is to stop by itself, and the method acts on what is asked before the model sees it.
     """
     model.eval()
     method.begin(model, plan, seed)
     history: list[dict[str, float]] = []
     for step in range(1, plan.steps + 1):
         history.append({"step": step, **method.edit(model, step)})
+        acts = method.applied if isinstance(method, InterveningMethod) else None
+        if schedule.stop is not None and acts is not None and acts.instructs:
+            raise UsageError("--until: this method changes what is asked, which the validation part doesn't show.")
         if step in schedule.save_at and schedule.save is not None:
             schedule.save(model, step)
             if schedule.stop is not None and schedule.stop(model, step):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -25,14 +26,15 @@ from offside_data.progress import log
 from offside_data.run_curve import FOLDER, point_name
 from offside_data.run_manifest import RunManifest
 from offside_data.vlm import image_backend, save_processor
+from offside_data.vlm.intervention import applied_in, write_intervention
 from offside_unlearn import manifest as manifests
 from offside_unlearn.batches import BatchPlan
 from offside_unlearn.editing import edit
-from offside_unlearn.methods import EditingMethod, UnlearningMethod
+from offside_unlearn.methods import EditingMethod, InterveningMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
 from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder
-from offside_unlearn.start import Start, Trainable, check_tune, make_trainable
+from offside_unlearn.start import NOTHING, Start, Trainable, check_tune, make_trainable
 from offside_unlearn.trainer import Objective, Schedule, TrainConfig, train
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.validation import Watch
@@ -120,12 +122,14 @@ def execute(job: Job) -> Run:
     """
     check_tune(job.start, job.options, job.phases[0].method)
     options = job.options
+    intervenes = isinstance(job.phases[0].method, InterveningMethod)
+    is_base = options.full or intervenes
     identity = {
         **job.identity,
-        "base_model": {"path": job.start.path, "digest": job.start.digest} if options.full else job.start.base,
+        "base_model": {"path": job.start.path, "digest": job.start.digest} if is_base else job.start.base,
         "parents": manifests.lineage(job.start.manifest, job.start.path, job.start.digest),
-        "adapter": None if options.full else job.start.adapter or dataclasses.asdict(job.lora),
-        "tune": options.tune or options.default_tune,
+        "adapter": None if is_base else job.start.adapter or dataclasses.asdict(job.lora),
+        "tune": NOTHING if intervenes else options.tune or options.default_tune,
         "limit": options.limit,
         "dtype": options.dtype,
         "max_pixels": options.max_pixels,
@@ -160,7 +164,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
         trainable = dataclasses.replace(trainable, fresh_adapter=False)
 
     def fill(folder: Path) -> RunManifest:
-        _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)
+        _save(job, trainable.model, processor, folder, job.out)
         tables = [table for place in ("", "phase-*/") for table in sorted(work.folder.glob(f"{place}*.parquet"))]
         for extra in (*tables, work.folder / FOLDER):
             if extra.is_dir():
@@ -170,6 +174,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
         whole = {
             "title": job.title,
             **facts,
+            **_applied(job.phases[0].method, folder),
             "base_commit": getattr(trainable.model.config, "_commit_hash", None),
             "tune": trainable.tune,
             "trained_parts": trainable.parts,
@@ -182,7 +187,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             "loss_history": manifests.thin(history),
         }
         manifest = manifests.complete(identity, whole)
-        _describe_curve(folder / FOLDER, manifest, history)
+        _describe_curve(folder / FOLDER, manifest, history, job.phases[0].method)
         return manifest
 
     return work.finish(fill)
@@ -206,7 +211,7 @@ def _run_phase(
     def keep(model: Any, step: int) -> None:
         name = point_name(before + step)
         with whole_folder(work.folder / FOLDER / name, force=True) as folder:
-            _save_weights(model, processor, job.start.base["path"], folder, job.out / FOLDER / name)
+            _save(job, model, processor, folder, job.out / FOLDER / name)
 
     watch = training.watch
     if watch is not None:
@@ -222,7 +227,10 @@ def _run_phase(
     # Building a model and its batches may draw random numbers; training starts from the seed alone.
     model, seed, method = trainable.model, job.options.seed, phase.method
     if isinstance(method, EditingMethod):
-        history = edit(model, training.plan, method, seed, schedule)
+        with contextlib.ExitStack() as stack:
+            if isinstance(method, InterveningMethod):
+                stack.callback(method.withdraw)
+            history = edit(model, training.plan, method, seed, schedule)
     else:
         options = (training.plan, training.objective, phase.config, seed, schedule, method)
         history = train(model, *options, sharpness=phase.sharpness)
@@ -260,9 +268,14 @@ class _Finished:
         return told["history"], told["facts"]
 
 
-def _save_weights(model: Any, processor: Any, base: str, folder: Path, final: Path) -> None:
-    """Save model and processor into `folder`, which will be moved to `final`."""
-    if hasattr(model, "peft_config"):
+def _save(job: Job, model: Any, processor: Any, folder: Path, final: Path) -> None:
+    """Save the model, or what is done in its place, and the processor into `folder`, which will be moved to `final`."""
+    base, method = job.start.base["path"], job.phases[0].method
+    if isinstance(method, InterveningMethod):
+        start = job.start
+        assert method.applied is not None  # There is a step at least.
+        write_intervention(method.applied, folder, base=start.path, base_digest=start.digest, final=final)
+    elif hasattr(model, "peft_config"):
         if Path(base).is_dir():  # Relative, so that run and base can be moved together.
             base = os.path.relpath(Path(base).resolve(), final.resolve())
         model.peft_config[model.active_adapter].base_model_name_or_path = base
@@ -272,13 +285,27 @@ def _save_weights(model: Any, processor: Any, base: str, folder: Path, final: Pa
     save_processor(processor, folder)
 
 
-def _describe_curve(curve: Path, manifest: RunManifest, history: list[dict[str, float]]) -> None:
+def _applied(method: UnlearningMethod[Any] | None, folder: Path) -> dict[str, Any]:
+    """What a manifest says of the intervention in its folder; nothing of a run that has weights."""
+    if not isinstance(method, InterveningMethod) or method.applied is None:
+        return {}
+    return {"intervention": dataclasses.asdict(applied_in(folder, method.applied.kind))}
+
+
+def _describe_curve(
+    curve: Path, manifest: RunManifest, history: list[dict[str, float]], method: UnlearningMethod[Any] | None
+) -> None:
     for folder in sorted(curve.glob("step-*")):
         step = int(folder.name.split("-")[1])
         so_far = [entry for entry in history if entry["step"] <= step]
         whole = manifest.to_json()
         facts = {"steps": step, "loss_history": manifests.thin(so_far), "curve": [], "point_of": manifest.request}
-        point = {**whole, **facts, "title": f"{manifest.title}, after {counted(step, 'step')}"}
+        point = {
+            **whole,
+            **facts,
+            **_applied(method, folder),
+            "title": f"{manifest.title}, after {counted(step, 'step')}",
+        }
         if "checks" in whole:
             point["checks"] = [check for check in whole["checks"] if check["step"] <= step]
             del point["stopped"]

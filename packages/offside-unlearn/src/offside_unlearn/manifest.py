@@ -107,8 +107,9 @@ def terms_in_words(entry: Mapping[str, float]) -> str:
 def model_card(manifest: RunManifest) -> str:
     """A Hub model card: metadata that links data and base model, and what a downloader must know."""
     adapter = manifest.adapter is not None
+    library = "offside-data" if manifest.intervention else "peft" if adapter else "transformers"
     metadata: dict[str, Any] = {
-        "library_name": "peft" if adapter else "transformers",
+        "library_name": library,
         "pipeline_tag": "image-text-to-text",
         "tags": ["offside", manifest.role.replace("_", "-")],
     }
@@ -143,6 +144,13 @@ def _card_body(manifest: RunManifest, adapter: bool) -> str:
     imports = "from transformers import AutoModelForImageTextToText\n" + (
         "from peft import PeftModel\n" if adapter else ""
     )
+    if manifest.intervention:
+        imports = "from offside_data.vlm import load_intervened\n"
+        load = 'model, intervention = load_intervened("this folder")'
+        lines += [
+            "",
+            f"It holds no weights: what it does (`{manifest.intervention.kind}`) is done while {base} answers.",
+        ]
     lines += [
         "",
         "```python",

@@ -116,7 +116,7 @@ def plan(
     options = options or RunOptions()
     asked = plan_run(method, data, setting, config, options)
     start, first = find_start(str(model), digest=_unread), asked.tasks[0]
-    check_lora(start, options, config or {})
+    check_lora(start, options, config or {}, first.method)
     check_tune(start, options, first.method)
     with torch.device("meta"), quietly():
         trainable = make_trainable(skeleton(start, options), start, options, asked.lora, first.method)

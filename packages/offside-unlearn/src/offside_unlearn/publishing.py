@@ -121,6 +121,7 @@ def publish_run(
         opened = Run.open(run)
     except FileNotFoundError as error:
         raise UsageError(f"{error} One that was stopped is gone on with by its own command; then publish it.") from None
+    _require_weights(opened)
     _require_id(data, "--data", "the dataset")
     if license is not None and not (_LICENCE_ID.fullmatch(license) and is_licence(license)):
         raise UsageError(f"--license {license!r} names none: give the Hub's identifier of one, e.g. apache-2.0.")
@@ -160,6 +161,16 @@ def publish_run(
         target.show_everybody()
     outcome: Literal["published", "unchanged"] = "published" if done.changes else "unchanged"
     return ended(outcome=outcome, commit=done.commit, changes=tuple(done.changes), notes=card.notes)
+
+
+def _require_weights(run: Run) -> None:
+    done = run.manifest.intervention
+    if done is not None:
+        raise UsageError(
+            f"{run.path}: holds no weights, only what is done ({done.kind}) while another model answers, which no "
+            "program on the Hub would do; a guardrail names those who are to be forgotten, too. Publish the model "
+            "itself, and hand this folder to whoever runs it."
+        )
 
 
 def _require_room(repo: str, state: RemoteState, *, public: bool) -> None:

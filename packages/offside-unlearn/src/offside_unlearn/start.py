@@ -16,9 +16,16 @@ from offside_data.errors import UsageError
 from offside_data.run_manifest import RunManifest, read
 from offside_data.vlm import base_model_of, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
-from offside_data.vlm.models import ADAPTER_CONFIG, DTYPES, base_of_adapter, load_config
+from offside_data.vlm.models import (
+    ADAPTER_CONFIG,
+    DTYPES,
+    INTERVENTION,
+    base_of_adapter,
+    load_config,
+    without_weights,
+)
 from offside_unlearn import tune as tuning
-from offside_unlearn.methods import EditingMethod, UnlearningMethod
+from offside_unlearn.methods import EditingMethod, InterveningMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
 
 Digest = Callable[[str], str]
@@ -69,7 +76,7 @@ def find_start(model: Any, processor: Any = None, *, digest: Digest = model_dige
 
     Raises:
         ModelError: If there is no such model.
-        UsageError: If a loaded model comes without its processor.
+        UsageError: If a loaded model comes without its processor, or a run has no weights of its own.
     """
     if isinstance(model, str | Path):
         return _of_path(str(model), digest)
@@ -87,6 +94,8 @@ def find_start(model: Any, processor: Any = None, *, digest: Digest = model_dige
 
 
 def _of_path(path: str, digest_of: Digest) -> Start:
+    if (Path(path) / INTERVENTION).is_file():
+        raise UsageError(without_weights(Path(path)))
     manifest, digest = read(path), digest_of(path)
     config = Path(path) / ADAPTER_CONFIG
     if not config.is_file():
@@ -102,6 +111,10 @@ def _adapter_size(config: Mapping[str, Any]) -> dict[str, Any]:
     return {field.name: config.get(field.name) for field in dataclasses.fields(tuning.LoraOptions)}
 
 
+NOTHING = "nothing"
+"""What is trained where no weights are changed."""
+
+
 @dataclass(frozen=True)
 class Trainable:
     """A model ready to be trained.
@@ -110,7 +123,7 @@ class Trainable:
         model: With exactly the weights that are to be trained requiring gradients.
         fresh_adapter: Whether they are a new adapter, so that switching it off gives the start.
         parts: What is trained in each tower.
-        tune: What was asked to be trained: a preset's name or a regex.
+        tune: What was asked to be trained: a preset's name, a regex, or `NOTHING`.
     """
 
     model: Any
@@ -142,8 +155,14 @@ def check_tune(start: Start, options: RunOptions, method: UnlearningMethod[Any] 
 
     Raises:
         UsageError: If an adapter is to be continued elsewhere than where it sits, half-precision weights are to be
-            trained themselves, or an adapter is to hold what a method does to the weights themselves.
+            trained themselves, an adapter is to hold what a method does to the weights themselves, or no weights are
+            changed.
     """
+    if isinstance(method, InterveningMethod):
+        if options.tune is not None:
+            raise UsageError(f"--tune {options.tune}: this method changes no weights. Leave it out.")
+        _require_place(start)
+        return
     if isinstance(method, EditingMethod) and not options.full:
         raise UsageError("this method changes the model's own weights, and no adapter can hold that: use --full.")
     if options.full and options.dtype == "float16":
@@ -157,15 +176,28 @@ def check_tune(start: Start, options: RunOptions, method: UnlearningMethod[Any] 
         )
 
 
-def check_lora(start: Start, options: RunOptions, config: Mapping[str, Any]) -> None:
+def _require_place(start: Start) -> None:
+    """Refuse a model that a run without weights can't name."""
+    if start.given is not None and (start.adapter or not Path(start.path).is_dir()):
+        raise UsageError(
+            "this method's run holds no weights, only the place of its model, and this one is in memory: save it, and "
+            "give its folder."
+        )
+
+
+def check_lora(
+    start: Start, options: RunOptions, config: Mapping[str, Any], method: UnlearningMethod[Any] | None = None
+) -> None:
     """Refuse options of a new adapter where there is none.
 
     Raises:
         UsageError: If there are any, naming them.
     """
     names = sorted({field.name for field in dataclasses.fields(tuning.LoraOptions)} & config.keys())
-    if names and (options.full or start.adapter):
+    intervenes = isinstance(method, InterveningMethod)
+    if names and (options.full or start.adapter or intervenes):
         reason = "--full trains no adapter" if options.full else f"{start.path} is one, and is continued"
+        reason = "this method changes no weights" if intervenes else reason
         raise UsageError(f"{', '.join(names)}: the size of a new adapter, but {reason}. Leave it out.")
 
 
@@ -181,6 +213,9 @@ def make_trainable(
     Raises:
         UsageError: If `--tune` or the adapter that is there doesn't fit the model or the method.
     """
+    if isinstance(method, InterveningMethod):
+        model.requires_grad_(False)
+        return Trainable(model, False, tuning.trained_parts(model), NOTHING)
     if options.full and start.adapter:
         model = model.merge_and_unload()
     own = method.trains(base_model_of(model)) if method is not None else None

@@ -51,7 +51,7 @@ class PlannedRelearning(Strict):
     """What is relearned, to see what comes back; retain-only is relearned alike.
 
     Args:
-        methods: Whose models; empty = all of the study.
+        methods: Whose models; empty = all of the study that have weights of their own.
         settings: In which they were unlearned; empty = all of the study.
         curve_steps: After how many steps the model is evaluated besides.
         point: Of which point of a run's curve, as `--point`: `forgetting=LEVEL` or steps; null = its end. What has
@@ -215,12 +215,13 @@ def check_options(plan: StudyPlan) -> None:
     from offside_unlearn.options import build_configs
     from offside_unlearn.relearning import RelearnConfig
     from offside_unlearn.tune import LoraOptions
-    from offside_unlearn.unlearning import read_options
+    from offside_unlearn.unlearning import has_doses, read_options
 
     curve = sorted(plan.curve_steps)
     for method, own in plan.methods.items():
         with _told_where(f"methods: {method}"):
-            read_options(method, _typed({**plan.options, **(own or {})}), curve, plan.until)
+            doses = (curve, plan.until) if has_doses(method) else ((), None)
+            read_options(method, _typed({**plan.options, **(own or {})}), *doses)
     for name, made in plan.controls.items():
         if isinstance(made, PlannedModel):
             with _told_where(f"controls: {name}"):
@@ -232,6 +233,7 @@ def check_options(plan: StudyPlan) -> None:
         with _told_where("relearn"):
             build_configs(_typed(plan.relearn.options), RelearnConfig, LoraOptions)
             _check_point(plan, plan.relearn.point)
+            _require_weights(plan.relearn.methods)
             if any(step < 1 for step in plan.relearn.curve_steps):
                 raise UsageError("curve_steps start at 1; the model before is evaluated besides.")
     if plan.attack is not None:
@@ -244,6 +246,7 @@ def _check_attack(plan: StudyPlan, attack: PlannedAttacks) -> None:
     from offside_unlearn.relearning import ATTACKS, RelearnConfig, attack_steps
     from offside_unlearn.tune import LoraOptions
 
+    _require_weights(attack.methods)
     options = _typed(attack.options)
     build_configs(options, RelearnConfig, LoraOptions)
     attack_steps(options, attack.rates, attack.steps)
@@ -252,6 +255,14 @@ def _check_attack(plan: StudyPlan, attack: PlannedAttacks) -> None:
     for kind in attack.kinds:
         ATTACKS.load(kind.replace("-", "_"))
     _check_point(plan, attack.point)
+
+
+def _require_weights(methods: Sequence[str]) -> None:
+    from offside_unlearn.unlearning import changes_weights
+
+    for method in methods:
+        if not changes_weights(method):
+            raise UsageError(f"methods: {method} changes no weights, so there is nothing to train on.")
 
 
 def _check_point(plan: StudyPlan, point: str | None) -> None:
@@ -287,6 +298,8 @@ class Study:
     """
 
     def __init__(self, plan: StudyPlan, where: Path, out: Path, offered: Sequence[str]) -> None:
+        from offside_unlearn.unlearning import changes_weights, has_doses
+
         further = [setting for cells in plan.further for setting in cells.settings]
         asked = (*plan.settings, *further, *(["corrective"] if plan.relearn else []))
         require_known("setting", asked, offered, where=plan.data)
@@ -297,6 +310,8 @@ class Study:
         every = tuple(dict.fromkeys((*plan.settings, *further)))
         self._asked_of_controls = ("corrective",) if "corrective" in offered else every
         self._data = self._place(plan.data)
+        self._has_doses = has_doses
+        self._with_weights = [method for method in plan.methods if changes_weights(method)]
 
     def stages(self) -> list[Stage]:
         """All stages, each after those that it needs."""
@@ -363,11 +378,12 @@ class Study:
         plan, name = self._plan, f"{method}.{setting}.seed-{seed}"
         out = f"runs/{name}"
         model = ("--model", self._control("vanilla"), "--data", self._data, "--setting", setting)
-        doses = _curve(plan.curve_steps) + (("--until", plan.until) if plan.until else ())
+        curve = plan.curve_steps if self._has_doses(method) else ()
+        doses = _curve(curve) + (("--until", plan.until) if plan.until and curve else ())
         options = (*_sets({**plan.options, **(plan.methods[method] or {})}), *_flags({**plan.device, **plan.arguments}))
         command = ("offside-unlearn", "run", method, out, *model, "--seed", str(seed), *doses, *options)
         yield Stage(name, "unlearn", command, out, self._needs("vanilla"), resumes=True)
-        yield self._evaluate(name, out, setting, (name,), curve=bool(plan.curve_steps))
+        yield self._evaluate(name, out, setting, (name,), curve=bool(curve))
 
     def _relearned(self) -> Iterator[Stage]:
         plan, again = self._plan, self._plan.relearn
@@ -376,7 +392,7 @@ class Study:
         starts = [
             f"{method}.{setting}.seed-{seed}"
             for setting in again.settings or plan.settings
-            for method in again.methods or plan.methods
+            for method in again.methods or self._with_weights
             for seed in plan.seeds
         ]
         for start in starts:
@@ -405,7 +421,7 @@ class Study:
             return
         for setting in attack.settings or plan.settings:
             for seed in plan.seeds:
-                for method in attack.methods or plan.methods:
+                for method in attack.methods or self._with_weights:
                     start = f"{method}.{setting}.seed-{seed}"
                     if attack.point is not None:
                         yield self._evaluate(

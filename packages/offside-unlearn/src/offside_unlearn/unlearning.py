@@ -20,7 +20,7 @@ from offside_unlearn.batches import Needs
 from offside_unlearn.editing import OPTIONS as EDITING_OPTIONS
 from offside_unlearn.engine import Job, configs_of, dataset_facts, execute
 from offside_unlearn.finetuning import limited, opened
-from offside_unlearn.methods import EditingMethod, MethodConfig, Paper, UnlearningMethod
+from offside_unlearn.methods import EditingMethod, InterveningMethod, MethodConfig, Paper, UnlearningMethod
 from offside_unlearn.options import RunOptions, build_configs
 from offside_unlearn.runs import Run
 from offside_unlearn.start import check_lora, find_start
@@ -87,7 +87,7 @@ def unlearn(
     curve = tuple(sorted({int(step) for step in curve_steps}))
     asked = plan_run(method, data, setting, config, options, curve=curve, until=until)
     start = find_start(model, processor)
-    check_lora(start, options, config or {})
+    check_lora(start, options, config or {}, asked.tasks[0].method)
     return execute(
         Job(
             title=f"{method} on {asked.dataset.name}, {setting}",
@@ -203,10 +203,12 @@ def read_options(
         until: Where the run stops by itself.
 
     Raises:
-        UsageError: If one is unknown or doesn't fit.
+        UsageError: If one is unknown or doesn't fit, or the method has no doses for a curve.
     """
     if until is not None:
         parse_until(until)
+    if (curve or until) and not has_doses(method):
+        raise UsageError(f"{method} has one dose, so that its run has no curve: leave --curve-steps and --until out.")
     module, wrappers = _modules(method)
     for name, wrapper in zip(method.split("+")[1:], wrappers, strict=True):
         if until is not None and not wrapper.Wrapper.one_training:
@@ -214,6 +216,17 @@ def read_options(
     types = (module.Config, UnlearnConfig, LoraOptions, *((ValidationConfig,) if until else ()))
     built = build_configs(with_curve(config, curve, until), *types, *(wrapper.Config for wrapper in wrappers))
     return built[:3], built[3] if until else None, list(built[len(types) :])
+
+
+def has_doses(method: str) -> bool:
+    """Whether a method's runs can have a curve: all but those of which there is only one dose."""
+    kind = _modules(method)[0].Method
+    return kind.has_doses if issubclass(kind, InterveningMethod) else True
+
+
+def changes_weights(method: str) -> bool:
+    """Whether a method's runs hold weights of their own, which can be relearned, merged and published."""
+    return not issubclass(_modules(method)[0].Method, InterveningMethod)
 
 
 def with_curve(config: Mapping[str, Any], curve: Sequence[int], until: str | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from offside_data.vlm.collate import Batch, Collator
     from offside_data.vlm.encode import Encoded, Encoder
     from offside_data.vlm.generation import Generated, decode, generate, generate_with_margins
+    from offside_data.vlm.intervention import Intervention, load_intervened, read_intervention
     from offside_data.vlm.logprobs import (
         answer_logprobs,
         answer_mask,
@@ -41,6 +42,7 @@ __all__ = [
     "Encoded",
     "Encoder",
     "Generated",
+    "Intervention",
     "Output",
     "answer_logprobs",
     "answer_mask",
@@ -51,8 +53,10 @@ __all__ = [
     "generate",
     "generate_with_margins",
     "image_backend",
+    "load_intervened",
     "load_model",
     "load_processor",
+    "read_intervention",
     "require_answer_tokens",
     "save_processor",
     "sequence_logprobs",
@@ -63,6 +67,7 @@ _HOMES = {
     "collate": ("Batch", "Collator"),
     "encode": ("Encoded", "Encoder"),
     "generation": ("Generated", "decode", "generate", "generate_with_margins"),
+    "intervention": ("Intervention", "load_intervened", "read_intervention"),
     "logprobs": ("answer_logprobs", "answer_mask", "require_answer_tokens", "sequence_logprobs"),
     "models": ("base_model_of", "load_model"),
     "processors": ("image_backend", "load_processor", "save_processor"),

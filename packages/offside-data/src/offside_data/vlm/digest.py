@@ -11,13 +11,14 @@ import torch
 
 from offside_data.dataset.digest import PREFIX
 from offside_data.files import sha256_file
-from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter
+from offside_data.vlm.models import ADAPTER_CONFIG, INTERVENTION, base_of_adapter, base_of_intervention
 
 _SUFFIXES = (".safetensors", ".jinja", ".model", ".txt")
 _JSON = (
     "config.json",
     "generation_config.json",
     "adapter_config.json",
+    INTERVENTION,
     "processor_config.json",
     "preprocessor_config.json",
     "chat_template.json",
@@ -33,10 +34,11 @@ def model_digest(path: str | Path) -> str:
     """`sha256:…` of everything in a model's folder that decides what it answers.
 
     Weights, configs, tokenizer, processor and chat template count; manifest, model card and training
-    state don't. An adapter's digest covers its base model too. A name on the Hub stands for itself.
+    state don't. The digest of an adapter or an intervention covers its base model too. A name on the Hub stands for
+    itself.
 
     Raises:
-        ModelError: If an adapter's base model is nowhere to be found.
+        ModelError: If the base model of an adapter or an intervention is nowhere to be found.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -45,6 +47,8 @@ def model_digest(path: str | Path) -> str:
     parts = [[file.name, sha256_file(file)] for file in files]
     if (folder / ADAPTER_CONFIG).is_file():
         parts.append(["base model", model_digest(base_of_adapter(folder))])
+    if (folder / INTERVENTION).is_file():
+        parts.append(["base model", model_digest(base_of_intervention(folder))])
     return PREFIX + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

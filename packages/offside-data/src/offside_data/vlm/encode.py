@@ -8,9 +8,12 @@ every record, so it holds for any chat template or the record is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, TypeAlias
+
+from jinja2 import TemplateError
 
 from offside_data.errors import AnswerTooLongError, ModelError, RecordError
 from offside_data.figures import counted
@@ -36,6 +39,9 @@ class _FromRow:
 
 
 FROM_ROW: Final = _FromRow()
+
+Instruct: TypeAlias = Callable[[str, bytes | None], str | None]
+"""From a question and its picture to what the model is told before them; null for nothing."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,14 @@ _Tokens: TypeAlias = tuple[list[int], dict[str, list[int]]]
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """A question, and what the model is told before it."""
+
+    question: str
+    instruction: str | None
+
+
+@dataclass(frozen=True)
 class _Picture:
     data: bytes
     key: str
@@ -83,14 +97,19 @@ class Encoder:
         processor: From `load_processor`.
         max_length: A record with more tokens is refused, unless it is to be cut.
         cut: Whether a longer record loses its end, as published scripts have it, instead of being refused.
+        instruct: What the model is told before a question: as the system's turn, or before the question itself where
+            the chat template has no such turn. Null: nothing, ever.
 
     Attributes:
         n_cut: How many records were cut so far.
     """
 
-    def __init__(self, processor: Any, *, max_length: int = 512, cut: bool = False) -> None:
+    def __init__(
+        self, processor: Any, *, max_length: int = 512, cut: bool = False, instruct: Instruct | None = None
+    ) -> None:
         self.processor = processor
         self.max_length = max_length
+        self.instruct = instruct
         self.n_cut = 0
         self._cut = cut
         tokenizer = processor.tokenizer
@@ -102,7 +121,7 @@ class Encoder:
         self._pictures: Recent[str, _Picture] = Recent(256)
         self._replacements: Recent[tuple[int, int], str | None] = Recent(4096)
         self._type_key = self._find_type_key()
-        self._verified: set[bool] = set()
+        self._verified: set[tuple[bool, bool]] = set()
         self._fast = True
 
     def encode(
@@ -211,28 +230,50 @@ class Encoder:
         return self._pictures.get(key, lambda: _Picture(data, key, decode_picture(data, name).size))
 
     def _tokens(self, name: str, question: str, answer: str | None, picture: _Picture | None) -> _Tokens:
-        if self._fast and bool(picture) not in self._verified:
-            self._fast = self._quick_way_is_right(picture)
-            self._verified.add(bool(picture))
+        asked = _Asked(question, self.instruct(question, picture.data if picture else None) if self.instruct else None)
+        sort = bool(picture), bool(asked.instruction)
+        if self._fast and sort not in self._verified:
+            self._fast = self._quick_way_is_right(picture, instructed=sort[1])
+            self._verified.add(sort)
         make = self._tokens_fast if self._fast else self._tokens_plain
-        return make(name, question, answer, picture)
+        return make(name, asked, answer, picture)
 
-    def _quick_way_is_right(self, picture: _Picture | None) -> bool:
+    def _quick_way_is_right(self, picture: _Picture | None, *, instructed: bool) -> bool:
         """Once with a picture and once without: the quick way must give what the processor gives."""
-        probe = ("probe", "Who is this?", "Nobody.", picture)
+        probe = ("probe", _Asked("Who is this?", "Be brief." if instructed else None), "Nobody.", picture)
         try:
             return self._tokens_fast(*probe) == self._tokens_plain(*probe)
         except (TypeError, ValueError, AttributeError, _NoQuickWay):
             return False
 
-    def _tokens_fast(self, name: str, question: str, answer: str | None, picture: _Picture | None) -> _Tokens:
+    @cached_property
+    def _has_system_turn(self) -> bool:
+        """Whether the chat template writes what the system says, once and before the user's turn."""
+        mark, question = "what the system says", "what the user says"
+        try:
+            said: str = self.processor.apply_chat_template([_turn("system", mark), _turn("user", question)])
+        except (TemplateError, ValueError, TypeError):
+            return False
+        return said.count(mark) == said.count(question) == 1 and said.find(mark) < said.find(question)
+
+    def _before(self, asked: _Asked) -> tuple[list[dict[str, Any]], str]:
+        """The turns before the user's, and the text of that."""
+        if asked.instruction is None:
+            return [], asked.question
+        if self._has_system_turn:
+            return [_turn("system", asked.instruction)], asked.question
+        return [], f"{asked.instruction}\n\n{asked.question}"
+
+    def _tokens_fast(self, name: str, asked: _Asked, answer: str | None, picture: _Picture | None) -> _Tokens:
         """Render as text, write the picture's tokens in, tokenize: no pixel is touched."""
         hidden: list[str] = []
+        instruction = None if asked.instruction is None else self._hide(asked.instruction, hidden)
+        before, question = self._before(_Asked(self._hide(asked.question, hidden), instruction))
         blocks: list[dict[str, Any]] = [{"type": "image"}] if picture else []
-        user = {"role": "user", "content": [*blocks, {"type": "text", "text": self._hide(question, hidden)}]}
-        texts = [self.processor.apply_chat_template([user], add_generation_prompt=True)]
+        user = {"role": "user", "content": [*blocks, {"type": "text", "text": question}]}
+        texts = [self.processor.apply_chat_template([*before, user], add_generation_prompt=True)]
         if answer is not None:
-            turns = [user, _assistant(self._hide(answer, hidden))]
+            turns = [*before, user, _turn("assistant", self._hide(answer, hidden))]
             texts.append(self.processor.apply_chat_template(turns))
         if picture:
             replacement = self._replacement(picture)
@@ -276,19 +317,20 @@ class Encoder:
             ids += plain + tokenizer(piece, add_special_tokens=False)["input_ids"]
         return ids
 
-    def _tokens_plain(self, name: str, question: str, answer: str | None, picture: _Picture | None) -> _Tokens:
+    def _tokens_plain(self, name: str, asked: _Asked, answer: str | None, picture: _Picture | None) -> _Tokens:
         """Let the processor do everything; control tokens in the user's text stay plain text."""
+        before, question = self._before(asked)
         user = image_message(decode_picture(picture.data, name) if picture else None, question)
         options = {"tokenize": True, "return_dict": True}
-        hostile = self._control_tokens.search(f"{question}\n{answer}")
+        hostile = self._control_tokens.search(f"{asked.instruction}\n{question}\n{answer}")
         if hostile:
             options["sanitize_control_tokens"] = True
         apply = self.processor.apply_chat_template
         try:
-            out = apply([[user]], add_generation_prompt=True, **options)
+            out = apply([[*before, user]], add_generation_prompt=True, **options)
             prompt = [int(i) for i in out["input_ids"][0]]
             if answer is not None:
-                out = apply([[user, _assistant(answer)]], **options)
+                out = apply([[*before, user, _turn("assistant", answer)]], **options)
         except (NotImplementedError, ValueError) as error:
             if not hostile:
                 raise
@@ -320,8 +362,8 @@ def _question(row: Mapping[str, Any], question: str | None) -> str:
     return str(text)
 
 
-def _assistant(answer: str) -> dict[str, Any]:
-    return {"role": "assistant", "content": [{"type": "text", "text": answer}]}
+def _turn(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "content": [{"type": "text", "text": text}]}
 
 
 def _bytes_and_key(picture: _Picture | None) -> tuple[bytes | None, str | None]:

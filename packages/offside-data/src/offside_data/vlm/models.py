@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+INTERVENTION = "intervention.json"
+"""What a run folder holds in place of weights, if its method only does something while a model answers."""
 
 
 def load_model(
@@ -47,6 +50,8 @@ def load_model(
         raise UsageError(f"dtype {dtype!r} is unknown; choose from {', '.join(DTYPES)}.")
     device = usable_device(device)
     where = Path(path)
+    if (where / INTERVENTION).is_file():
+        raise ModelError(without_weights(where))
     if (where / ADAPTER_CONFIG).is_file():
         model = _load_adapter(where, dtype=dtype, trainable=adapter_trainable)
     else:
@@ -187,20 +192,41 @@ def _load_adapter(run: Path, *, dtype: str, trainable: bool) -> Any:
     return model
 
 
+def without_weights(run: Path) -> str:
+    """Why a run folder that holds an intervention can't be taken for a model, and what to do instead."""
+    base = base_of_intervention(run)
+    return (
+        f"{run}: its method changes no weights; it does something ({INTERVENTION}) while the model {base} answers. "
+        f"offside-eval applies it, and offside_data.vlm.load_intervened; for anything that is done to weights give "
+        f"{base} itself."
+    )
+
+
+def base_of_intervention(run: Path) -> str:
+    """Where the model is that an intervention acts on, also after both were moved together.
+
+    Raises:
+        ModelError: If it is nowhere to be found.
+    """
+    return os.path.normpath(_base_named_in(run, INTERVENTION))  # It is printed; the folder's own name is resolved.
+
+
 def base_of_adapter(run: Path) -> str:
     """Where the adapter's base model is, also after run and base were moved together.
 
     Raises:
         ModelError: If it is nowhere to be found.
     """
+    return _base_named_in(run, ADAPTER_CONFIG)
+
+
+def _base_named_in(run: Path, file: str) -> str:
     try:
-        recorded = parse_json((run / ADAPTER_CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (ValueError, KeyError) as error:
-        raise ModelError(f"{run / ADAPTER_CONFIG}: doesn't name its base model: {error}") from error
-    if not recorded:
-        raise ModelError(
-            f"{run / ADAPTER_CONFIG}: base_model_name_or_path is empty; write the base model's folder there."
-        )
+        recorded = parse_json((run / file).read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{run / file}: doesn't name its base model: {error}") from error
+    if not recorded or not isinstance(recorded, str):
+        raise ModelError(f"{run / file}: base_model_name_or_path is empty; write the base model's folder there.")
     home = run.resolve()
     tried = [
         home / recorded,
@@ -215,7 +241,7 @@ def base_of_adapter(run: Path) -> str:
     places = ", ".join(dict.fromkeys(str(folder) for folder in tried))
     raise ModelError(
         f"{run}: its base model {recorded} isn't there (looked at {places}). Move it back beside the run, or "
-        f"edit base_model_name_or_path in {ADAPTER_CONFIG}."
+        f"edit base_model_name_or_path in {file}."
     )
 
 

@@ -6,9 +6,12 @@ part of the graph, so gradients reach a vision tower that is trained.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -18,6 +21,8 @@ from offside_data.vlm.encode import IGNORED
 from offside_data.vlm.models import base_model_of
 
 Keep = Literal["all", "answer"]
+
+_TOLD: WeakKeyDictionary[torch.nn.Module, list[Callable[[Batch], None]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ def model_inputs(model: Any, batch: Batch) -> dict[str, Any]:
     The vision tower runs here; its output is handed to each row that shows the picture.
     """
     base = base_model_of(model)
+    for tell in _TOLD.get(base, ()):
+        tell(batch)
     vision_names = [name for name in inspect.signature(base.get_image_features).parameters if name in batch]
     inputs = {
         name: value
@@ -89,6 +96,21 @@ def model_inputs(model: Any, batch: Batch) -> dict[str, Any]:
     if "image_grid_thw" in batch:  # Qwen-VL: positions of a row's tokens depend on its picture's grid.
         inputs["image_grid_thw"] = batch["image_grid_thw"][shown]
     return inputs
+
+
+@contextlib.contextmanager
+def told_of_batches(model: Any, tell: Callable[[Batch], None]) -> Iterator[None]:
+    """Have `tell` called with each batch just before it passes the model, so that hooks know where its answers begin.
+
+    The passes that follow until the next batch go on with the same rows: one token each while an answer is generated,
+    or several answers to each row where they share their prompt's keys and values.
+    """
+    told = _TOLD.setdefault(base_model_of(model), [])
+    told.append(tell)
+    try:
+        yield
+    finally:
+        told.remove(tell)
 
 
 def _spread(features: Any, shown: torch.Tensor) -> Any:

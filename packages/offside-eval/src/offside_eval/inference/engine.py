@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import torch
 
 from offside_data.errors import ModelError
 from offside_data.progress import track
-from offside_data.vlm import Collator, Encoder
+from offside_data.vlm import Collator, Encoder, Intervention
 from offside_data.vlm.generation import end_token_ids
 from offside_eval.inference.asking import Item, encode_items
 from offside_eval.inference.choices import Weigher, Weights
@@ -58,6 +59,7 @@ class Engine:
         max_length: Tokens that a question with its answer may have.
         saved: Where finished batches are kept; null keeps nothing.
         collate: From `asking_collator`, where several models are asked: pictures that it has processed stay with it.
+        intervention: What is done while it answers: before the questions, to its hidden states, or both.
     """
 
     model: Any
@@ -67,6 +69,7 @@ class Engine:
     max_length: int = 2048
     saved: SavedBatches | None = None
     collate: Collator | None = None
+    intervention: Intervention | None = None
 
     def encode(self, questions: Iterable[Question], needs: frozenset[Need]) -> list[Item]:
         """Encode all questions; see `encode_items`.
@@ -74,7 +77,8 @@ class Engine:
         Raises:
             ModelError: If answers are to be generated and none would end where the chat template ends them.
         """
-        encoder = Encoder(self.processor, max_length=self.max_length)
+        instruct = self.intervention.instruction if self.intervention is not None else None
+        encoder = Encoder(self.processor, max_length=self.max_length, instruct=instruct)
         items = encode_items(questions, encoder, choices="choices" in needs)
         if "generation" in needs and items:
             self._check_end(items[0].answers[0][-1])
@@ -95,6 +99,10 @@ class Engine:
 
     def ask(self, items: Sequence[Item], needs: frozenset[Need]) -> Answers:
         """Do with every item what the metrics need."""
+        with contextlib.nullcontext() if self.intervention is None else self.intervention.attached(self.model):
+            return self._ask(items, needs)
+
+    def _ask(self, items: Sequence[Item], needs: frozenset[Need]) -> Answers:
         self.model.eval()
         answers = Answers()
         dtype = str(self.model.dtype).removeprefix("torch.")

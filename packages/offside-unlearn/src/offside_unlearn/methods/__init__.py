@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from offside_unlearn.batches import BatchPlan, Needs, PairedBatch, Side
     from offside_unlearn.methods._base import (
         EditingMethod,
+        InterveningMethod,
         LossOutput,
         MethodConfig,
         RetentionConfig,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchPlan",
     "EditingMethod",
+    "InterveningMethod",
     "LossOutput",
     "MethodConfig",
     "Needs",

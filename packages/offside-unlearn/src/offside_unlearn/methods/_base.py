@@ -6,14 +6,15 @@ A method file holds a module docstring (the paper, the formula, where the code d
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import torch
 
-from offside_data.vlm import Output, forward
+from offside_data.vlm import Intervention, Output, forward
 from offside_unlearn import losses
 from offside_unlearn.batches import BatchPlan, Needs, PairedBatch, Side
 from offside_unlearn.manifest import LOGGED
@@ -173,6 +174,39 @@ class EditingMethod(UnlearningMethod[C]):
             TypeError: Always.
         """
         raise TypeError(f"{type(self).__module__} isn't trained, so it has no loss")
+
+
+class InterveningMethod(EditingMethod[C]):
+    """A method that changes no weights: its run holds an `Intervention` in their place, and the name of the base model.
+
+    `begin` finds out what it needs, `intervention` says what is done in each dose.
+
+    Attributes:
+        has_doses: Whether its steps differ, so that a curve and more steps than one make sense.
+        applied: What is done after the last step.
+    """
+
+    has_doses: ClassVar[bool] = True
+
+    def __init__(self, config: C) -> None:
+        super().__init__(config)
+        self.applied: Intervention | None = None
+        self._hooks = contextlib.ExitStack()
+
+    @abstractmethod
+    def intervention(self, step: int) -> tuple[Intervention, dict[str, float]]:
+        """What is done after so many steps, and what the log says of it, by name."""
+
+    def edit(self, model: torch.nn.Module, step: int) -> dict[str, float]:
+        """Put the intervention of this step in the place of the one before; it acts on the model until `withdraw`."""
+        self.withdraw()
+        self.applied, said = self.intervention(step)
+        self._hooks.enter_context(self.applied.attached(model))
+        return said
+
+    def withdraw(self) -> None:
+        """Let go of the model."""
+        self._hooks.close()
 
 
 def answers(model: torch.nn.Module, side: Side) -> Output:

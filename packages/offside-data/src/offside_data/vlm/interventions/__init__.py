@@ -1,0 +1,1 @@
+"""One file, one intervention: see `offside_data.vlm.intervention`."""
