@@ -18,7 +18,7 @@ from offside_data.vlm import base_model_of, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_data.vlm.models import ADAPTER_CONFIG, DTYPES, base_of_adapter, load_config
 from offside_unlearn import tune as tuning
-from offside_unlearn.methods import EditingMethod, UnlearningMethod
+from offside_unlearn.methods import UnlearningMethod
 from offside_unlearn.options import RunOptions
 
 Digest = Callable[[str], str]
@@ -144,7 +144,7 @@ def check_tune(start: Start, options: RunOptions, method: UnlearningMethod[Any] 
         UsageError: If an adapter is to be continued elsewhere than where it sits, half-precision weights are to be
             trained themselves, or an adapter is to hold what a method does to the weights themselves.
     """
-    if isinstance(method, EditingMethod) and not options.full:
+    if method is not None and method.needs_full and not options.full:
         raise UsageError("this method changes the model's own weights, and no adapter can hold that: use --full.")
     if options.full and options.dtype == "float16":
         raise UsageError(

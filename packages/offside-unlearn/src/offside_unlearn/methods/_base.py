@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import torch
 
@@ -87,7 +87,11 @@ class UnlearningMethod(ABC, Generic[C]):
     Attributes:
         state: What of the method itself changes while training, e.g. a dual variable, or takes long to find out, by
             name: tensors on the CPU, for most methods none. It is saved with each checkpoint and put back from it.
+        needs_full: Whether it changes the model's own weights in a way that no adapter can hold, so that it needs
+            `--full`.
     """
+
+    needs_full: ClassVar[bool] = False
 
     def __init__(self, config: C) -> None:
         self.config = config
@@ -129,7 +133,8 @@ class UnlearningMethod(ABC, Generic[C]):
         takes long needn't be found again.
 
         Args:
-            model: Its gradients are to be left as they are, and its weights, unless training is to start elsewhere.
+            model: Its gradients are to be left as they are, and its weights, unless training is to start elsewhere: then
+                it changes them again when a run goes on.
             plan: `plan.once(side, size)` gives all records of a side.
             seed: Of everything random.
 
@@ -157,6 +162,8 @@ class EditingMethod(UnlearningMethod[C]):
     Its steps count as those of a training do: by `max_steps` (1 unless more are asked for), and for the points of a
     curve. It changes the model's own weights, so that it needs `--full`.
     """
+
+    needs_full: ClassVar[bool] = True
 
     @abstractmethod
     def edit(self, model: torch.nn.Module, step: int) -> dict[str, float]:
