@@ -24,7 +24,7 @@ from offside_data.outputs import whole_folder
 from offside_data.progress import log
 from offside_data.run_curve import FOLDER, point_name
 from offside_data.run_manifest import RunManifest
-from offside_data.vlm import image_backend, save_processor
+from offside_data.vlm import base_model_of, image_backend, save_processor
 from offside_unlearn import manifest as manifests
 from offside_unlearn.batches import BatchPlan
 from offside_unlearn.editing import edit
@@ -120,11 +120,15 @@ def execute(job: Job) -> Run:
     """
     check_tune(job.start, job.options, job.phases[0].method)
     options = job.options
+    adapter = None if options.full else job.start.adapter or dataclasses.asdict(job.lora)
+    whole = adapter is None or _gives_whole(job.method)
+    if adapter is not None and whole:  # What it was trained with counts, but there is no adapter in the end.
+        job = dataclasses.replace(job, identity={**job.identity, "config": {**job.identity["config"], **adapter}})
     identity = {
         **job.identity,
-        "base_model": {"path": job.start.path, "digest": job.start.digest} if options.full else job.start.base,
+        "base_model": {"path": job.start.path, "digest": job.start.digest} if whole else job.start.base,
         "parents": manifests.lineage(job.start.manifest, job.start.path, job.start.digest),
-        "adapter": None if options.full else job.start.adapter or dataclasses.asdict(job.lora),
+        "adapter": None if whole else adapter,
         "tune": options.tune or options.default_tune,
         "limit": options.limit,
         "dtype": options.dtype,
@@ -262,7 +266,12 @@ class _Finished:
 
 def _save_weights(model: Any, processor: Any, base: str, folder: Path, final: Path) -> None:
     """Save model and processor into `folder`, which will be moved to `final`."""
-    if hasattr(model, "peft_config"):
+    base = job.start.base["path"]
+    if hasattr(model, "peft_config") and _gives_whole(job.method):
+        plain = base_model_of(model)
+        own = {name: values for name, values in plain.state_dict().items() if ".lora_" not in name}
+        plain.save_pretrained(folder, state_dict={name.replace(".base_layer.", "."): own[name] for name in own})
+    elif hasattr(model, "peft_config"):
         if Path(base).is_dir():  # Relative, so that run and base can be moved together.
             base = os.path.relpath(Path(base).resolve(), final.resolve())
         model.peft_config[model.active_adapter].base_model_name_or_path = base

@@ -89,9 +89,12 @@ class UnlearningMethod(ABC, Generic[C]):
             name: tensors on the CPU, for most methods none. It is saved with each checkpoint and put back from it.
         needs_full: Whether it changes the model's own weights in a way that no adapter can hold, so that it needs
             `--full`.
+        whole: Whether its result is a whole model also where an adapter was trained. Then `finish` puts it into the
+            weights below the adapter and empties the adapter; what it changed there, `loss` puts back.
     """
 
     needs_full: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
 
     def __init__(self, config: C) -> None:
         self.config = config
