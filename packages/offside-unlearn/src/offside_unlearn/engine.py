@@ -121,7 +121,7 @@ def execute(job: Job) -> Run:
     check_tune(job.start, job.options, job.phases[0].method)
     options = job.options
     adapter = None if options.full else job.start.adapter or dataclasses.asdict(job.lora)
-    whole = adapter is None or _gives_whole(job.method)
+    whole = adapter is None or _gives_whole(job)
     if adapter is not None and whole:  # What it was trained with counts, but there is no adapter in the end.
         job = dataclasses.replace(job, identity={**job.identity, "config": {**job.identity["config"], **adapter}})
     identity = {
@@ -164,7 +164,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
         trainable = dataclasses.replace(trainable, fresh_adapter=False)
 
     def fill(folder: Path) -> RunManifest:
-        _save_weights(trainable.model, processor, job.start.base["path"], folder, job.out)
+        _save_weights(trainable.model, processor, job, folder, job.out)
         tables = [table for place in ("", "phase-*/") for table in sorted(work.folder.glob(f"{place}*.parquet"))]
         for extra in (*tables, work.folder / FOLDER):
             if extra.is_dir():
@@ -210,7 +210,7 @@ def _run_phase(
     def keep(model: Any, step: int) -> None:
         name = point_name(before + step)
         with whole_folder(work.folder / FOLDER / name, force=True) as folder:
-            _save_weights(model, processor, job.start.base["path"], folder, job.out / FOLDER / name)
+            _save_weights(model, processor, job, folder, job.out / FOLDER / name)
 
     watch = training.watch
     if watch is not None:
@@ -264,10 +264,14 @@ class _Finished:
         return told["history"], told["facts"]
 
 
-def _save_weights(model: Any, processor: Any, base: str, folder: Path, final: Path) -> None:
+def _gives_whole(job: Job) -> bool:
+    return any(phase.method is not None and phase.method.whole for phase in job.phases)
+
+
+def _save_weights(model: Any, processor: Any, job: Job, folder: Path, final: Path) -> None:
     """Save model and processor into `folder`, which will be moved to `final`."""
     base = job.start.base["path"]
-    if hasattr(model, "peft_config") and _gives_whole(job.method):
+    if hasattr(model, "peft_config") and _gives_whole(job):
         plain = base_model_of(model)
         own = {name: values for name, values in plain.state_dict().items() if ".lora_" not in name}
         plain.save_pretrained(folder, state_dict={name.replace(".base_layer.", "."): own[name] for name in own})

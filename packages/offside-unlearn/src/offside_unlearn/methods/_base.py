@@ -136,8 +136,8 @@ class UnlearningMethod(ABC, Generic[C]):
         takes long needn't be found again.
 
         Args:
-            model: Its gradients are to be left as they are, and its weights, unless training is to start elsewhere: then
-                it changes them again when a run goes on.
+            model: Its gradients are to be left as they are, and its weights, unless training is to start elsewhere:
+                then they are changed again when a run goes on.
             plan: `plan.once(side, size)` gives all records of a side.
             seed: Of everything random.
 
