@@ -191,8 +191,8 @@ def _modules(method: str) -> tuple[Any, list[Any]]:
     several = [wrapper for wrapper, found in zip(wrappers, modules, strict=True) if not found.Wrapper.one_training]
     if several and (module.Method.needs_full or module.Method.whole):
         raise UsageError(
-            f"{method}: {name} changes weights beside those that are trained, and they don't go on from one training of a "
-            f"run to the next, as {several[0]} has them."
+            f"{method}: {name} changes weights beside those that are trained, and they don't go on from one training "
+            f"of a run to the next, as {several[0]} has them."
         )
     return module, modules
 
