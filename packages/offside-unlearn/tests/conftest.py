@@ -159,6 +159,8 @@ class PlanOfMethod(BatchPlan):
             for side in {"refusal", "alternative"} - encoded.keys():
                 del self.sources[side]
             self.sources["forget"].stream = Stream(encoded["forget"], seed=0, name="forget")
+        if "retain" in encoded:
+            self.sources["retain"].stream = Stream(encoded["retain"], seed=0, name="retain")
         for side, examples in encoded.items():
             followed = self.sources[own[side].follows or side]
             self.sources[side] = ExampleSource(examples, followed.stream, followed.batch_size)
@@ -202,7 +204,8 @@ def make_plan(league: OffsideDataset, tmp_path: Path) -> Callable[..., PlanOfMet
             collator=Collator(processor),
         )
         request = league.request("unimodal" if config == "text" else "complete")
-        asked = RequestRecords(league, request, request.forget, {}, seed=0, folder=tmp_path)
+        stay = {f"{config}/retain": league.records(config, "retain")}
+        asked = RequestRecords(league, request, request.forget, stay, seed=0, folder=tmp_path)
         return plan.take(method.sides(asked) if method else {}, encoder)
 
     return make

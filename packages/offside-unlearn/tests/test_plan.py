@@ -108,7 +108,7 @@ def test_the_memory_of_a_real_size(folder: Callable[[str], Path]) -> None:
 @pytest.mark.parametrize("method", METHODS.names())
 def test_a_plan_says_what_the_run_then_does(method: str, tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     editing = issubclass(METHODS.load(method).Method, EditingMethod)
-    options = RunOptions(device="cpu", full=editing)
+    options = RunOptions(device="cpu", full=METHODS.load(method).Method.needs_full)
     planned = plan(method, tiny, league, "complete", CONFIG, options)
     manifest = unlearn(method, tiny, None, league, "complete", CONFIG, tmp_path / "run", options).manifest
     assert manifest.training is not None

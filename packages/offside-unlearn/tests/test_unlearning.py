@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -21,7 +22,6 @@ from offside_data.seeding import draw_records
 from offside_data.vlm import Collator, Encoder, forward, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import METHODS, Run, RunOptions, unlearn
-from offside_unlearn.methods import EditingMethod
 from offside_unlearn.task import draw_refusals, refusals
 
 CONFIG: dict[str, Any] = {"max_steps": 2, "batch_size": 2, "lr": 1e-3, "retain_ratio": 1}
@@ -37,10 +37,14 @@ def logits_of(model: Any, folder: Path, league: OffsideDataset) -> torch.Tensor:
         return forward(model.eval(), Collator(processor)(rows)).logits
 
 
-TRAINED = [name for name in METHODS.names() if not issubclass(METHODS.load(name).Method, EditingMethod)]
+def gives_an_adapter(method: Any) -> bool:
+    return not (method.needs_full or method.whole)
 
 
-@pytest.mark.parametrize("method", TRAINED)
+ADAPTING = [name for name in METHODS.names() if gives_an_adapter(METHODS.load(name).Method)]
+
+
+@pytest.mark.parametrize("method", ADAPTING)
 def test_every_method_makes_an_adapter_that_plain_peft_loads(
     method: str, tiny: Path, league: OffsideDataset, tmp_path: Path
 ) -> None:
@@ -203,14 +207,15 @@ main(sys.argv[1:])
 """
 
 
-# Stored numbers, a state of its own, one that is drawn before the first step, sides of its own.
-@pytest.mark.parametrize("method", ["npo", "pdu", "rmu", "prior_match"])
+# Stored numbers, a state of its own, one that is drawn before the first step, sides of its own, weights changed then.
+@pytest.mark.parametrize("method", ["npo", "pdu", "rmu", "prior_match", "mip_editor", "smfa"])
 def test_a_run_killed_at_any_point_ends_with_the_same_bits(
     method: str, tiny: Path, league: OffsideDataset, tmp_path: Path
 ) -> None:
     """`kill -9` in the middle of training, then the same command again, against an undisturbed run."""
     config = {**CONFIG, "max_steps": 15}
-    undisturbed = unlearn(method, tiny, None, league, "complete", config, tmp_path / "undisturbed", OPTIONS)
+    options = dataclasses.replace(OPTIONS, full=METHODS.load(method).Method.needs_full)
+    undisturbed = unlearn(method, tiny, None, league, "complete", config, tmp_path / "undisturbed", options)
     out = tmp_path / "disturbed"
     arguments = [
         "run",
@@ -224,6 +229,7 @@ def test_a_run_killed_at_any_point_ends_with_the_same_bits(
         "complete",
     ]
     arguments += [part for key, value in config.items() for part in ("--set", f"{key}={value}")]
+    arguments += ["--full"] if options.full else []
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments, "--device", "cpu", "--checkpoint-seconds", "0"],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -238,7 +244,7 @@ def test_a_run_killed_at_any_point_ends_with_the_same_bits(
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not out.exists()
-    resumed = unlearn(method, tiny, None, league, "complete", config, out, OPTIONS)
+    resumed = unlearn(method, tiny, None, league, "complete", config, out, options)
     assert not work.exists()
     assert weights_digest(load_model(out, device="cpu")) == weights_digest(load_model(undisturbed.path, device="cpu"))
     assert resumed.manifest.training.loss_history == undisturbed.manifest.training.loss_history

@@ -25,7 +25,7 @@ from offside_data.outputs import whole_folder
 from offside_data.progress import log
 from offside_data.run_curve import FOLDER, point_name
 from offside_data.run_manifest import RunManifest
-from offside_data.vlm import image_backend, save_processor
+from offside_data.vlm import base_model_of, image_backend, save_processor
 from offside_data.vlm.intervention import applied_in, write_intervention
 from offside_unlearn import manifest as manifests
 from offside_unlearn.batches import BatchPlan
@@ -123,12 +123,15 @@ def execute(job: Job) -> Run:
     check_tune(job.start, job.options, job.phases[0].method)
     options = job.options
     intervenes = isinstance(job.phases[0].method, InterveningMethod)
-    is_base = options.full or intervenes
+    adapter = None if options.full or intervenes else job.start.adapter or dataclasses.asdict(job.lora)
+    whole = adapter is None or _gives_whole(job)
+    if adapter is not None and whole:  # What it was trained with counts, but there is no adapter in the end.
+        job = dataclasses.replace(job, identity={**job.identity, "config": {**job.identity["config"], **adapter}})
     identity = {
         **job.identity,
-        "base_model": {"path": job.start.path, "digest": job.start.digest} if is_base else job.start.base,
+        "base_model": {"path": job.start.path, "digest": job.start.digest} if whole else job.start.base,
         "parents": manifests.lineage(job.start.manifest, job.start.path, job.start.digest),
-        "adapter": None if is_base else job.start.adapter or dataclasses.asdict(job.lora),
+        "adapter": None if whole else adapter,
         "tune": NOTHING if intervenes else options.tune or options.default_tune,
         "limit": options.limit,
         "dtype": options.dtype,
@@ -268,6 +271,10 @@ class _Finished:
         return told["history"], told["facts"]
 
 
+def _gives_whole(job: Job) -> bool:
+    return any(phase.method is not None and phase.method.whole for phase in job.phases)
+
+
 def _save(job: Job, model: Any, processor: Any, folder: Path, final: Path) -> None:
     """Save the model, or what is done in its place, and the processor into `folder`, which will be moved to `final`."""
     base, method = job.start.base["path"], job.phases[0].method
@@ -275,6 +282,10 @@ def _save(job: Job, model: Any, processor: Any, folder: Path, final: Path) -> No
         start = job.start
         assert method.applied is not None  # There is a step at least.
         write_intervention(method.applied, folder, base=start.path, base_digest=start.digest, final=final)
+    elif hasattr(model, "peft_config") and _gives_whole(job):
+        plain = base_model_of(model)
+        own = {name: values for name, values in plain.state_dict().items() if ".lora_" not in name}
+        plain.save_pretrained(folder, state_dict={name.replace(".base_layer.", "."): own[name] for name in own})
     elif hasattr(model, "peft_config"):
         if Path(base).is_dir():  # Relative, so that run and base can be moved together.
             base = os.path.relpath(Path(base).resolve(), final.resolve())

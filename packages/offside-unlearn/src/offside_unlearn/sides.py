@@ -41,8 +41,8 @@ class SideRecords:
     """One side that a method asks for.
 
     Args:
-        rows: Its records: a `datasets.Dataset` in place of the side `forget`, else any mappings. What stands for one
-            record on several sides has one `record_id` on all of them.
+        rows: Its records: a `datasets.Dataset` in place of the side `forget`, else any mappings, also in place of the
+            side `retain`. What stands for one record on several sides has one `record_id` on all of them.
         answers: By record id, in place of their own.
         follows: Whose order its batches have: that of the side `forget` or `retain`, row by row. Null: it stands in
             no batch, and only the frozen model reads it, once, before training.

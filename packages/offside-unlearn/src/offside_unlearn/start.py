@@ -25,7 +25,7 @@ from offside_data.vlm.models import (
     without_weights,
 )
 from offside_unlearn import tune as tuning
-from offside_unlearn.methods import EditingMethod, InterveningMethod, UnlearningMethod
+from offside_unlearn.methods import InterveningMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
 
 Digest = Callable[[str], str]
@@ -163,7 +163,7 @@ def check_tune(start: Start, options: RunOptions, method: UnlearningMethod[Any] 
             raise UsageError(f"--tune {options.tune}: this method changes no weights. Leave it out.")
         _require_place(start)
         return
-    if isinstance(method, EditingMethod) and not options.full:
+    if method is not None and method.needs_full and not options.full:
         raise UsageError("this method changes the model's own weights, and no adapter can hold that: use --full.")
     if options.full and options.dtype == "float16":
         raise UsageError(

@@ -147,7 +147,7 @@ class UnlearnTask:
         )
         facts = {
             "reference": reference.how,
-            "retain": {n: len(limited(rows, self.options)) for n, rows in self.retain.items()} if needs.retain else {},
+            "retain": self._retain_counts(own) if needs.retain else {},
         }
         watch = self.watched.watch(encoder, folder) if self.watched else None
         return PreparedTraining(plan, lambda model, batch: self.method.loss(model, batch, reference), facts, watch)
@@ -200,12 +200,19 @@ class UnlearnTask:
         for side, records in own.items():
             if side not in examples:
                 examples[side] = records.encoded(encoder, f"{side} records")
-        if needs.retain:
+        if needs.retain and "retain" not in examples:
             examples["retain"] = self._retained(encoder)
         if needs.blind:
             examples["forget_blind"] = encode_rows(encoder, self.forget, "records to be forgotten", pictures=False)
             examples["retain_blind"] = self._retained(encoder, pictures=False)
         return examples
+
+    def _retain_counts(self, own: Mapping[str, SideRecords]) -> dict[str, int]:
+        """How many records that stay are read, by slice."""
+        if "retain" not in own:
+            return {name: len(limited(rows, self.options)) for name, rows in self.retain.items()}
+        read = {row["record_id"] for row in own["retain"].rows}
+        return {name: len(read.intersection(rows["record_id"])) for name, rows in self.retain.items()}
 
     def _retained(self, encoder: Encoder, *, pictures: bool = True) -> list[Encoded]:
         return [

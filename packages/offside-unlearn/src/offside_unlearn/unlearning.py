@@ -178,7 +178,7 @@ def _modules(method: str) -> tuple[Any, list[Any]]:
     """The modules of `METHOD+WRAPPER+…`.
 
     Raises:
-        UsageError: If a wrapper stands there twice, or the method doesn't train.
+        UsageError: If a wrapper stands there twice, or doesn't go with the method.
         PluginError: If there is no such method or wrapper.
     """
     name, *wrappers = method.split("+")
@@ -188,6 +188,12 @@ def _modules(method: str) -> tuple[Any, list[Any]]:
         raise UsageError(f"{method}: {twice[0]} stands there twice.")
     if wrappers and issubclass(module.Method, EditingMethod):
         raise UsageError(f"{method}: {name} changes weights without training, and {wrappers[0]} wraps a training.")
+    several = [wrapper for wrapper, found in zip(wrappers, modules, strict=True) if not found.Wrapper.one_training]
+    if several and (module.Method.needs_full or module.Method.whole):
+        raise UsageError(
+            f"{method}: {name} changes weights beside those that are trained, and they don't go on from one training "
+            f"of a run to the next, as {several[0]} has them."
+        )
     return module, modules
 
 

@@ -22,7 +22,7 @@ from offside_unlearn.options import build_configs
 from offside_unlearn.reference import Preparation, ReferenceModel
 from offside_unlearn.task import UnlearnConfig
 from offside_unlearn.trainer import TrainConfig
-from offside_unlearn.tune import LoraOptions, add_adapter
+from offside_unlearn.tune import LoraOptions, add_adapter, unfreeze
 from offside_unlearn.unlearning import METHODS
 
 Fresh = Callable[[], tuple[Any, Any]]
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.parametrize("name", METHODS.names())
 
 
 class Case:
-    """A method on a tiny model with a fresh adapter that isn't at its start any more."""
+    """A method on a tiny model that isn't at its start any more, with a fresh adapter where the method allows one."""
 
     def __init__(self, name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], **plan: Any) -> None:
         module = METHODS.load(name)
@@ -45,7 +45,8 @@ class Case:
         self.processor = processor
         # Dropout off: what is compared here may differ by the loss alone.
         torch.manual_seed(0)
-        self.model = add_adapter(model, self.method.trains(model) or "all", LoraOptions(lora_dropout=0.0))
+        tune, self.full = self.method.trains(model) or "all", self.method.needs_full
+        self.model = unfreeze(model, tune) if self.full else add_adapter(model, tune, LoraOptions(lora_dropout=0.0))
         self.plan = make_plan(processor, method=self.method, **plan)
         self.reference: ReferenceModel = references.of(
             self.model,
@@ -54,7 +55,7 @@ class Case:
             Preparation(
                 collator=Collator(processor),
                 batch_size=4,
-                fresh_adapter=True,
+                fresh_adapter=not self.full,
                 changing_pictures=False,
                 folder=None,
                 only_frozen=frozenset(self.plan.only_frozen),
@@ -64,8 +65,8 @@ class Case:
         self.model.train()
         with torch.no_grad():
             for parameter_name, parameter in self.model.named_parameters():
-                if "lora_B" in parameter_name:
-                    parameter.normal_(std=0.02)
+                if "lora_B" in parameter_name or (self.full and parameter.requires_grad):
+                    parameter.add_(torch.empty_like(parameter).normal_(std=0.02))
 
     @property
     def read(self) -> set[str]:
@@ -145,7 +146,8 @@ def test_only_what_is_trained_gets_a_gradient_and_all_of_it_does(case: Case) -> 
     case.output(next(case.plan.batches())).loss.backward()
     optimizer.step()
     moved = {n for n, p in case.model.named_parameters() if not torch.equal(p, before[n])}
-    assert moved == {n for n in before if "lora_" in n}
+    assert moved == {n for n, p in case.model.named_parameters() if p.requires_grad}
+    assert case.full or all("lora_" in n for n in moved)
 
 
 def test_the_frozen_reference_stays(case: Case) -> None:

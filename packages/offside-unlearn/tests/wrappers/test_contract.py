@@ -113,6 +113,8 @@ def test_points_of_a_curve_are_counted_over_all_trainings(tiny: Path, league: Of
         ("sam", None, PluginError, "unknown method 'sam'"),
         ("npo+sam+sam", None, UsageError, "sam stands there twice"),
         (f"{EDITING}+sam", None, UsageError, "changes weights without training"),
+        ("smfa+sam+undo", None, UsageError, "smfa changes weights beside those that are trained, .* as undo has them"),
+        ("mip_editor+layered", None, UsageError, "mip_editor changes weights beside those that are trained"),
         ("npo+undo", "forgetting=0.5", UsageError, "run with undo is several trainings"),
         ("npo+layered", "forgetting=0.5", UsageError, "run with layered is several trainings"),
     ],

@@ -88,7 +88,14 @@ class UnlearningMethod(ABC, Generic[C]):
     Attributes:
         state: What of the method itself changes while training, e.g. a dual variable, or takes long to find out, by
             name: tensors on the CPU, for most methods none. It is saved with each checkpoint and put back from it.
+        needs_full: Whether it changes the model's own weights in a way that no adapter can hold, so that it needs
+            `--full`.
+        whole: Whether its result is a whole model also where an adapter was trained. Then `finish` puts it into the
+            weights below the adapter and empties the adapter; what it changed there, `loss` puts back.
     """
+
+    needs_full: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
 
     def __init__(self, config: C) -> None:
         self.config = config
@@ -130,7 +137,8 @@ class UnlearningMethod(ABC, Generic[C]):
         takes long needn't be found again.
 
         Args:
-            model: Its gradients are to be left as they are, and its weights, unless training is to start elsewhere.
+            model: Its gradients are to be left as they are, and its weights, unless training is to start elsewhere:
+                then they are changed again when a run goes on.
             plan: `plan.once(side, size)` gives all records of a side.
             seed: Of everything random.
 
@@ -158,6 +166,8 @@ class EditingMethod(UnlearningMethod[C]):
     Its steps count as those of a training do: by `max_steps` (1 unless more are asked for), and for the points of a
     curve. It changes the model's own weights, so that it needs `--full`.
     """
+
+    needs_full: ClassVar[bool] = True
 
     @abstractmethod
     def edit(self, model: torch.nn.Module, step: int) -> dict[str, float]:

@@ -32,11 +32,11 @@ from offside_unlearn.methods import (
     RetentionConfig,
     Side,
     UnlearningMethod,
-    answers,
     losses,
     retention_needs,
     with_retention,
 )
+from offside_unlearn.methods._states import answer_states, layer_at
 
 PAPER = Paper(
     "The WMDP Benchmark: Measuring and Reducing Malicious Use With Unlearning", "https://arxiv.org/abs/2403.03218"
@@ -86,7 +86,7 @@ class Method(UnlearningMethod[Config]):
     def trains(self, model: torch.nn.Module) -> str:
         """The linear layers of the MLPs of layer `l` and of those below it."""
         layers = layers_of(model, "language")
-        last = self._layer(len(layers))
+        last = layer_at(self.config.depth, len(layers))
         chosen = list(layers.items())[max(0, last + 1 - self.config.trained_layers) : last + 1]
         names = [f"{name}.mlp.{part}" for name, layer in chosen for part in mlp_of(layer)]
         return "|".join(map(re.escape, names))
@@ -115,20 +115,6 @@ class Method(UnlearningMethod[Config]):
             kept = config.alpha * terms["retain_rmu"]
         return with_retention(loss, terms, config, model, batch, reference, kept=kept)
 
-    def _layer(self, count: int) -> int:
-        return min(count - 1, round(self.config.depth * count))
-
     def _states(self, model: torch.nn.Module, side: Side) -> torch.Tensor:
         """Hidden states after layer `l` where answer tokens are predicted, (answer tokens, width)."""
-        layers = list(layers_of(model, "language").values())
-        caught: list[torch.Tensor] = []
-
-        def catch(module: torch.nn.Module, inputs: object, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
-            caught.append(output if isinstance(output, torch.Tensor) else output[0])
-
-        handle = layers[self._layer(len(layers))].register_forward_hook(catch)
-        try:
-            answers(model, side)
-        finally:
-            handle.remove()
-        return losses.answer_logits(caught[0], side.inputs["labels"])[0]
+        return answer_states(model, side, layer_at(self.config.depth, len(layers_of(model, "language"))))

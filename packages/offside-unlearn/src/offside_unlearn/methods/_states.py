@@ -1,0 +1,37 @@
+"""The language model's hidden states where an answer is predicted, for methods that move those."""
+
+from __future__ import annotations
+
+import torch
+
+from offside_unlearn.layers import layers_of
+from offside_unlearn.methods import Side, answers, losses
+
+
+def layer_at(depth: float, count: int) -> int:
+    """Which of `count` layers stands at a share of the depth, from 0 to 1."""
+    return min(count - 1, round(depth * count))
+
+
+def answer_states(model: torch.nn.Module, side: Side, layer: int) -> torch.Tensor:
+    """Hidden states after a layer at the positions that predict answer tokens, (answer tokens, width).
+
+    Args:
+        model: With or without an adapter.
+        side: The batch.
+        layer: Its number in the language model; the first is 0.
+
+    Raises:
+        RecordError: If the batch has no answer token.
+    """
+    caught: list[torch.Tensor] = []
+
+    def catch(module: torch.nn.Module, inputs: object, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
+        caught.append(output if isinstance(output, torch.Tensor) else output[0])
+
+    handle = list(layers_of(model, "language").values())[layer].register_forward_hook(catch)
+    try:
+        answers(model, side)
+    finally:
+        handle.remove()
+    return losses.answer_logits(caught[0], side.inputs["labels"])[0]
