@@ -257,7 +257,7 @@ def test_the_budget_is_measured_on_few_records_drawn_by_seed(model_and_plan: tup
 def test_a_run_makes_the_forgotten_answers_unlikely_in_the_mlps_alone(
     tiny: Path, league: OffsideDataset, tmp_path: Path, make_plan: Plans, loaded: tuple[Any, Any]
 ) -> None:
-    config = {"max_steps": 3, "batch_size": 4, "step_size": 3.0, "kl_budget": 1.0}
+    config = {"max_steps": 3, "batch_size": 4, "step_size": 0.1, "kl_budget": 1.0}
     run = unlearn("repselect", tiny, None, league, "complete", config, tmp_path / "run", FULL, curve_steps=(1, 3))
     training = run.manifest.training
     assert training is not None

@@ -75,6 +75,8 @@ def test_both_divergences_by_hand(loss: Callable[..., LossOutput], order: str, p
     assert output.terms["forget_kl"].item() == pytest.approx(FORGET, rel=1e-5)
     assert output.terms["retain_kl"].item() == pytest.approx(RETAIN, rel=1e-5)
     assert output.loss.item() == pytest.approx(3 * FORGET + 0.5 * RETAIN, rel=1e-5)
+    assert output.kept is not None
+    assert output.kept.item() == pytest.approx(0.5 * RETAIN, rel=1e-5)
     backwards = sum(divergences(CURRENT["forget"], TEACHER["teacher"])) / 5
     assert backwards != pytest.approx(FORGET, rel=0.05), "or the direction would be open"
 

@@ -53,8 +53,8 @@ class Config(MethodConfig):
     """How the forget set is elicited, what is collapsed, and how far the steps may go.
 
     Args:
-        step_size: What the collapsed gradient is multiplied by in each step. source: ours (the code's 0.05, searched
-            over 0.005 to 0.5, is of a sum over batches).
+        step_size: What the collapsed gradient is multiplied by in each step. source: code (0.05, searched over 0.005 to
+            0.5, of a sum over batches).
         elicit_rate: Learning rate of the adapter; 0 leaves it out. source: code (0.01, searched over 0.005 to 0.5).
         elicit_rank: Rank of the adapter. source: code (8).
         components: Share of a weight's singular directions that are collapsed. source: code (512 of 4,096).
@@ -65,7 +65,7 @@ class Config(MethodConfig):
         top_k: How many of the frozen model's likeliest tokens are kept for that; the rest counts as one. source: ours.
     """
 
-    step_size: float = 1.0
+    step_size: float = 0.05
     elicit_rate: float = 0.01
     elicit_rank: int = 8
     components: float = 0.125

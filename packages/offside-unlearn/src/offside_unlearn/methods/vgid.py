@@ -106,11 +106,11 @@ class Method(UnlearningMethod[Config]):
     def loss(self, model: torch.nn.Module, batch: PairedBatch, reference: ReferenceModel) -> LossOutput:
         """Both divergences."""
         term = _divergence(model, batch.forget, reference, of="teacher")
-        loss, terms = self.config.alpha * term, {"forget_kl": term}
+        terms, kept = {"forget_kl": term}, None
         if self.config.beta > 0:
             terms["retain_kl"] = _divergence(model, batch.retain, reference, of="retain")
-            loss = loss + self.config.beta * terms["retain_kl"]
-        return LossOutput(loss, terms)
+            kept = self.config.beta * terms["retain_kl"]
+        return LossOutput(self.config.alpha * term, terms, kept)
 
     def _asked(self, row: Mapping[str, Any], seed: int) -> dict[str, Any]:
         name, told = str(row["record_id"]), self.config.instruction.strip()
