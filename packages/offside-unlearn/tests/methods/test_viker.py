@@ -194,7 +194,7 @@ def test_too_few_others_are_an_error(setting: str, what: str, league: OffsideDat
 
 
 def test_a_run_stores_the_ideal_alone(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
-    config = {"max_steps": 6, "batch_size": 3, "retain_ratio": 1, "lr": 1e-3, "lambda_r": 0, "pictures": 2, "top_k": 5}
+    config = {"max_steps": 6, "batch_size": 3, "retain_ratio": 1, "lr": 1e-3, "lambda_r": 0, "pictures": 2}
     run = unlearn("viker", tiny, None, league, "selective", config, tmp_path / "run", RunOptions(device="cpu"))
     training = run.manifest.training
     assert training is not None
