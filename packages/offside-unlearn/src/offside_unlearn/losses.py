@@ -296,6 +296,13 @@ def _divergence(wanted: torch.Tensor, logprobs: torch.Tensor) -> torch.Tensor:
     return torch.where(torch.isneginf(wanted), 0.0, wanted.exp() * (wanted - logprobs))
 
 
+def entropy(of: TopLogprobs) -> torch.Tensor:
+    """Entropy in nats at each answer token; all tokens that aren't named count as one, so it is never too high."""
+    parts = of.logprobs if of.indices is None else torch.cat([of.logprobs, of.rest.unsqueeze(-1)], dim=-1)
+    # exp(log p) is 0 where p is 0; there the product must be 0 too, not 0 * inf.
+    return -torch.where(torch.isneginf(parts), 0.0, parts.exp() * parts).sum(-1)
+
+
 def gold_gap(wanted: TopLogprobs, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """`(log p(y) - log T(y))^2` at each answer token `y`, in the order of `answer_logits`.
 

@@ -71,3 +71,12 @@ def log_likelihoods(model: Any, side: Side, *, adapter: bool = True) -> list[flo
         sum(math.log(softmax(logits)[token]) for logits, token in tokens)
         for tokens in predicted(model, side, adapter=adapter)
     ]
+
+
+def divergences(wanted: torch.Tensor, now: torch.Tensor) -> list[float]:
+    """`KL(softmax(wanted) || softmax(now))` at each of `PLACES`."""
+    found = []
+    for row, at, _ in PLACES:
+        p, q = softmax(wanted[row, at].tolist()), softmax(now[row, at].tolist())
+        found.append(sum(a * math.log(a / b) for a, b in zip(p, q, strict=True)))
+    return found

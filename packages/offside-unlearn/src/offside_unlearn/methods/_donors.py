@@ -17,6 +17,7 @@ from offside_data.errors import UsageError
 from offside_data.schema import CONFIGS, ClaimValue
 from offside_data.tagging.comparing import same_value
 from offside_data.taxonomy import Taxonomy
+from offside_unlearn.sides import RequestRecords
 
 _COLUMNS = ("record_id", "subject_id", "image_id", "attribute", "scope", "question", "answer", "value")
 
@@ -98,6 +99,36 @@ def pictures_of(dataset: OffsideDataset, split: str) -> dict[str, DonorPicture]:
     return found
 
 
+class LentPictures:
+    """Donors' pictures, each read once.
+
+    Args:
+        data: Where they are.
+    """
+
+    def __init__(self, data: RequestRecords) -> None:
+        has = data.dataset.has("multimodal", DONOR_SPLIT)
+        self._rows = data.dataset.records("multimodal", DONOR_SPLIT) if has else None
+        self._read: dict[str, Any] = {}
+
+    def asked(self, row: Mapping[str, Any], donor: Donor) -> dict[str, Any]:
+        """What the frozen model is asked about a donor, with the forgotten answer."""
+        image = None
+        if row["modality"] == "multimodal":
+            shown = donor.picture.shown
+            assert shown is not None, "a donor of a record with a picture has one"
+            assert self._rows is not None
+            if donor.picture.key not in self._read:
+                self._read[donor.picture.key] = self._rows[shown.row]["image"]
+            image = self._read[donor.picture.key]
+        question = donor.claim.question if donor.claim else row["question"]
+        return {
+            **{name: row[name] for name in ("record_id", "modality", "answer")},
+            "question": question,
+            "image": image,
+        }
+
+
 @dataclass
 class DonorPool:
     """The retained pictures, and which of them lend to whom.
@@ -119,9 +150,18 @@ class DonorPool:
             picture: The forget picture.
             shown: Only such that some record shows.
         """
-        for lender in self._ranked(picture, shown, lambda lender: lender.subject_id != picture.subject_id):
+        for lender in self.strangers(picture, shown=shown):
             if not self._clash(picture, lender):
                 yield lender
+
+    def strangers(self, picture: DonorPicture, *, shown: bool) -> list[DonorPicture]:
+        """Pictures of other subjects, whatever is claimed of them, in this one's own order.
+
+        Args:
+            picture: The forget picture; its claims don't count.
+            shown: Only such that some record shows.
+        """
+        return self._ranked(picture, shown, lambda lender: lender.subject_id != picture.subject_id)
 
     def same_subject(self, picture: DonorPicture, *, shown: bool) -> Iterator[DonorPicture]:
         """Other pictures of the same subject, in this one's own order."""

@@ -36,7 +36,7 @@ from offside_unlearn.methods import (
     answers,
     losses,
 )
-from offside_unlearn.methods._donors import DONOR_SPLIT, Donor, DonorTable
+from offside_unlearn.methods._donors import Donor, DonorTable, LentPictures
 from offside_unlearn.task import draw_refusals
 
 PAPER = Paper(
@@ -128,7 +128,7 @@ class Method(UnlearningMethod[Config]):
         given = [(row, donor) for row in forget for donor in table.donors_of(row, self.config.donors)]
         write_donors(data.folder, [_listed(row, donor, replaced[row["record_id"]]) for row, donor in given])
         first = dict.fromkeys(self.abstaining, 1)
-        pictures = _Pictures(data)
+        pictures = LentPictures(data)
         own = {
             "forget": SideRecords(forget, without_first=first),
             "donor": SideRecords(
@@ -224,33 +224,3 @@ def _listed(row: Mapping[str, Any], donor: Donor, answer: Literal["donor", "abst
         donor_image_id=donor.picture.image_id,
         donor_record_id=donor.claim.record_id if donor.claim else None,
     )
-
-
-class _Pictures:
-    """Donors' pictures, each read once.
-
-    Args:
-        data: Where they are.
-    """
-
-    def __init__(self, data: RequestRecords) -> None:
-        has = data.dataset.has("multimodal", DONOR_SPLIT)
-        self._rows = data.dataset.records("multimodal", DONOR_SPLIT) if has else None
-        self._read: dict[str, Any] = {}
-
-    def asked(self, row: Mapping[str, Any], donor: Donor) -> dict[str, Any]:
-        """What the frozen model is asked about a donor, with the forgotten answer."""
-        image = None
-        if row["modality"] == "multimodal":
-            shown = donor.picture.shown
-            assert shown is not None, "a donor of a record with a picture has one"
-            assert self._rows is not None
-            if donor.picture.key not in self._read:
-                self._read[donor.picture.key] = self._rows[shown.row]["image"]
-            image = self._read[donor.picture.key]
-        question = donor.claim.question if donor.claim else row["question"]
-        return {
-            **{name: row[name] for name in ("record_id", "modality", "answer")},
-            "question": question,
-            "image": image,
-        }
