@@ -130,6 +130,20 @@ def test_a_plan_counts_records_pictures_and_tokens(tiny: Path, league: OffsideDa
     assert phase.sides["forget"].too_long == 0
 
 
+def test_a_plan_cuts_where_the_run_would(tiny: Path, league: OffsideDataset) -> None:
+    def sides(**more: Any) -> SidePlan:
+        (phase,) = plan("grad_diff", tiny, league, "complete", {**CONFIG, **more}, OPTIONS).phases
+        return phase.sides["forget"]
+
+    whole, cut = sides(), sides(max_length=36, cut_long=True)
+    assert whole.tokens[2] > 36
+    assert (cut.tokens[2], cut.too_long, cut.records) == (36, 0, 6)
+    assert 0 < cut.cut <= 6
+    assert cut.answer_tokens[2] < whole.answer_tokens[2]
+    nothing_left = sides(max_length=20, cut_long=True)
+    assert (nothing_left.too_long, nothing_left.cut) == (6, 0)
+
+
 def test_a_plan_of_several_trainings(tiny: Path, league: OffsideDataset) -> None:
     config = {"max_steps": 4, "batch_size": 2, "distil_steps": 3}
     planned = plan("npo+layered+undo", tiny, league, "complete", config, RunOptions(full=True))
