@@ -130,6 +130,20 @@ def test_a_plan_counts_records_pictures_and_tokens(tiny: Path, league: OffsideDa
     assert phase.sides["forget"].too_long == 0
 
 
+def test_a_plan_cuts_where_the_run_would(tiny: Path, league: OffsideDataset) -> None:
+    def sides(**more: Any) -> SidePlan:
+        (phase,) = plan("grad_diff", tiny, league, "complete", {**CONFIG, **more}, OPTIONS).phases
+        return phase.sides["forget"]
+
+    whole, cut = sides(), sides(max_length=36, cut_long=True)
+    assert whole.tokens[2] > 36
+    assert (cut.tokens[2], cut.too_long, cut.records) == (36, 0, 6)
+    assert 0 < cut.cut <= 6
+    assert cut.answer_tokens[2] < whole.answer_tokens[2]
+    nothing_left = sides(max_length=20, cut_long=True)
+    assert (nothing_left.too_long, nothing_left.cut) == (6, 0)
+
+
 def test_a_plan_of_several_trainings(tiny: Path, league: OffsideDataset) -> None:
     config = {"max_steps": 4, "batch_size": 2, "distil_steps": 3}
     planned = plan("npo+layered+undo", tiny, league, "complete", config, RunOptions(full=True))
@@ -137,6 +151,20 @@ def test_a_plan_of_several_trainings(tiny: Path, league: OffsideDataset) -> None
     assert [list(phase.sides) for phase in planned.phases] == [["forget", "retain"], ["forget", "retain"], ["retain"]]
     records = [phase.sides["forget"].records for phase in planned.phases[:2]]
     assert records[0] < records[1] == 6
+
+
+def test_several_trainings_take_the_steps_of_the_method_alone(tiny: Path, league: OffsideDataset) -> None:
+    """Also of one that forgets more records than it is asked to, both forms of each claim."""
+    config = {"epochs": 2, "batch_size": 2}
+
+    def steps(method: str) -> list[int]:
+        options = RunOptions(full=True)
+        return [phase.steps for phase in plan(method, tiny, league, "complete", config, options).phases]
+
+    (alone,) = steps("prior_match")
+    assert alone > steps("npo")[0]
+    assert sum(steps("prior_match+layered")) == alone
+    assert steps("prior_match+undo") == [alone, alone]
 
 
 def test_a_plan_reads_no_weights_and_writes_nothing(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
@@ -166,6 +194,43 @@ def test_what_cannot_be_planned_is_refused(tiny: Path, league: OffsideDataset, t
     (other / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(ModelError, match="a bert model, which answers no questions about pictures"):
         plan("npo", other, league, "complete")
-    (other / "config.json").write_text("{")
-    with pytest.raises(ModelError, match="configuration can't be read"):
-        plan("npo", other, league, "complete")
+    for text in ("{", "3"):
+        (other / "config.json").write_text(text)
+        with pytest.raises(ModelError, match="configuration can't be read"):
+            plan("npo", other, league, "complete")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"hidden_size": "abc"}, "configuration can't be read"),
+        ({"num_hidden_layers": -1}, "configuration can't be read"),
+        ({"num_attention_heads": 0}, "configuration makes no model: ZeroDivisionError"),
+        ({"hidden_act": "none of them"}, "configuration makes no model: KeyError"),
+        ({"vocab_size": 0}, "configuration makes no model: IndexError"),
+    ],
+)
+def test_a_damaged_configuration_is_refused(
+    changed: dict[str, Any], message: str, tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny, tmp_path / "model")
+    file = tmp_path / "model" / "config.json"
+    content = json.loads(file.read_text("utf-8"))
+    content["text_config"] |= changed
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ModelError, match=message):
+        plan("npo", tmp_path / "model", league, "complete")
+
+
+def test_a_damaged_adapter_or_template_is_refused(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    run = unlearn("grad_diff", tiny, None, league, "complete", {**CONFIG, "max_steps": 1}, tmp_path / "run", OPTIONS)
+    for name, text, message in (
+        ("processor_config.json", "[]", "processor_config.json: can't be read"),
+        ("chat_template.jinja", "{% if %}", "its chat template is damaged"),
+        ("adapter_config.json", "{", "adapter_config.json: can't be read"),
+    ):
+        whole = (run.path / name).read_text("utf-8")
+        (run.path / name).write_text(text, encoding="utf-8")
+        with pytest.raises(ModelError, match=message):
+            plan("npo", run.path, league, "complete", CONFIG, OPTIONS)
+        (run.path / name).write_text(whole, encoding="utf-8")

@@ -15,6 +15,7 @@ from offside_data.errors import UsageError
 from offside_data.run_manifest import read
 from offside_unlearn import RunOptions
 from offside_unlearn.cli import main
+from offside_unlearn.cli._common import hyper_parameters
 from offside_unlearn.finetuning import FinetuneConfig
 from offside_unlearn.options import build_configs
 from offside_unlearn.preset import load_preset, preset_names, values_of
@@ -59,8 +60,7 @@ def test_every_option_of_a_method_fits(name: str, method: str) -> None:
 def test_every_option_of_the_other_commands_fits(name: str) -> None:
     preset = load_preset(name)
     for command, config in (("finetune", FinetuneConfig), ("relearn", RelearnConfig)):
-        options = {k: v for k, v in values_of(preset.of(command).options).items() if k != "retain_ratio"}
-        assert build_configs(options, config, LoraOptions)
+        assert build_configs(values_of(preset.of(command).options), config, LoraOptions)
     assert preset.url.startswith("https://")
 
 
@@ -113,6 +113,51 @@ def test_other_commands_take_it(tiny: Path, league: OffsideDataset, tmp_path: Pa
         manifest = read(tmp_path / command)
         assert manifest is not None
         assert manifest.config["max_length"] == 2048
+
+
+def test_an_adapter_is_continued_as_it_is(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    where = ["--data", league.path, "--device", "cpu", "--preset", "offside-paper", "--dtype", "float32"]
+    quick = ["--set", "max_steps=1", "--set", "batch_size=2", "--set", "accumulation=1"]
+    made = call("finetune", tmp_path / "a", "--model", tiny, *where, *quick, "--splits", "retain", "--set", "r=4")
+    assert made.exit_code == 0, made.stderr
+    done = call("relearn", tmp_path / "b", "--model", tmp_path / "a", *where, *quick)
+    assert done.exit_code == 0, done.stderr
+    assert "offside-paper: lora_alpha, lora_dropout, r, tune left out" in done.stderr
+    manifest = read(tmp_path / "b")
+    assert manifest is not None
+    assert manifest.adapter is not None
+    assert (manifest.adapter["r"], manifest.config["max_length"]) == (4, 384)
+    typed = call("relearn", tmp_path / "c", "--model", tmp_path / "a", *where, *quick, "--set", "r=8")
+    assert (typed.exit_code, "r: the size of a new adapter" in typed.stderr) == (2, True)
+
+
+def test_an_attack_has_rates_and_steps_of_its_own(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    where = ["--model", tiny, "--data", league.path, "--device", "cpu", "--preset", "fiubench-paper"]
+    attack = ["--attack", "benign", "--rates", "1e-3", "--steps", "1", "--tune", "language"]
+    done = call("relearn", tmp_path / "a", *where, *attack)
+    assert done.exit_code == 0, done.stderr
+    manifest = read(tmp_path / "a" / "rate-0.001")
+    assert manifest is not None
+    assert manifest.training is not None
+    config = manifest.config
+    assert (config["lr"], config["schedule"], config["weight_decay"]) == (1e-3, "constant", 0.01)
+    assert manifest.training.steps == 1
+    typed = call("relearn", tmp_path / "b", *where, *attack, "--set", "lr=1e-3")
+    assert (typed.exit_code, "lr: an attack takes --rates instead" in typed.stderr) == (2, True)
+
+
+def test_typed_epochs_win_over_the_steps_of_a_preset(tmp_path: Path) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text("max_steps: 7\nlr: 1e-4\n", encoding="utf-8")
+    preset = {"max_steps": 60, "batch_size": 14}
+    for values, expected in (
+        (("epochs=2",), {"batch_size": 14, "lr": "1e-4", "epochs": "2"}),
+        ((), {"batch_size": 14, "lr": "1e-4", "max_steps": 7}),
+        (("max_steps=3", "epochs=2"), {"batch_size": 14, "lr": "1e-4", "epochs": "2", "max_steps": "3"}),
+    ):
+        given = {"preset_options": preset, "config_file": file, "assignments": values}
+        found = hyper_parameters(given)
+        assert {key: str(value) for key, value in found.items()} == {k: str(v) for k, v in expected.items()}
 
 
 def test_they_are_shown_with_their_sources(monkeypatch: pytest.MonkeyPatch) -> None:

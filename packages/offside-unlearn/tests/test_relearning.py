@@ -10,7 +10,7 @@ import pytest
 from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import DatasetError, PluginError, UsageError
 from offside_data.run_manifest import read
-from offside_unlearn import ATTACKS, Run, RunOptions, relearn_attack, unlearn
+from offside_unlearn import ATTACKS, Run, RunOptions, relearn, relearn_attack, unlearn
 from offside_unlearn.attacks import Target, TaughtRecords
 from offside_unlearn.batches import BatchPlan
 
@@ -115,6 +115,18 @@ def test_an_attack_is_a_run_a_rate_with_a_point_after_each_number_of_steps(
     assert again[0].reused
 
 
+def test_what_was_taught_once_is_counted_no_more(unlearned: Run, league: OffsideDataset, tmp_path: Path) -> None:
+    once = {"rates": [1e-3], "steps": [1], "options": OPTIONS}
+    (direct,) = relearn_attack("direct-subject", unlearned.path, None, league, CONFIG, tmp_path / "a", **once)
+    (after,) = relearn_attack("benign", direct.path, None, league, CONFIG, tmp_path / "b", **once)
+    corrected = relearn(
+        direct.path, None, league, {**CONFIG, "max_steps": 1}, tmp_path / "c", options=RunOptions(device="cpu")
+    )
+    assert direct.manifest.taught
+    assert after.manifest.taught == corrected.manifest.taught == direct.manifest.taught
+    assert (after.manifest.attack, corrected.manifest.attack) == ("benign", None)
+
+
 def test_the_batches_are_the_same_for_every_model(
     unlearned: Run, tiny: Path, league: OffsideDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +172,9 @@ def test_what_does_not_fit_is_refused(unlearned: Run, tiny: Path, league: Offsid
     refused(UsageError, "lr: an attack takes --rates instead", config={"lr": 1e-3})
     refused(UsageError, "epochs: an attack takes --steps instead", config={"epochs": 1})
     refused(UsageError, "--rates takes positive numbers, each once", rates=[1e-3, 1e-3])
+    refused(UsageError, "--rates takes positive numbers, each once", rates=[1e-3, float("nan")])
+    refused(UsageError, "--rates takes positive numbers, each once", rates=[float("inf")])
+    refused(UsageError, "--rates takes positive numbers, each once", rates=[1e-3, 1.0000001e-3])
     refused(UsageError, "--rates takes positive numbers, each once", rates=[])
     refused(UsageError, "--steps takes numbers of steps", steps=[0])
     refused(UsageError, "--steps takes numbers of steps", steps=[-1, 5])

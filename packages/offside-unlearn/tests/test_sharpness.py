@@ -12,7 +12,7 @@ import torch
 from offside_unlearn.batches import BatchPlan, PairedBatch
 from offside_unlearn.methods import LossOutput, answer_loss
 from offside_unlearn.sharpness import SharpnessAware
-from offside_unlearn.trainer import Schedule, TrainConfig, train
+from offside_unlearn.trainer import Schedule, TrainConfig, TrainingError, train
 from offside_unlearn.tune import LoraOptions, add_adapter
 
 Fresh = Callable[[], tuple[Any, Any]]
@@ -74,6 +74,40 @@ def trained(fresh: Fresh, make_plan: Plans, folder: Path, rho: float, stop: int 
     plan, config = make_plan(processor, steps=4, accumulation=2), TrainConfig(lr=1e-3, accumulation=2)
     train(model, plan, objective, config, 0, Schedule(folder, checkpoint_seconds=0), sharpness=rho)
     return torch.cat([p.detach().flatten() for p in model.parameters() if p.requires_grad])
+
+
+def test_a_loss_that_is_not_finite_at_the_worst_point_stops_training(
+    fresh: Fresh, make_plan: Plans, tmp_path: Path
+) -> None:
+    model, processor = fresh()
+    model, calls = add_adapter(model, "language", LoraOptions()), 0
+
+    def objective(model: Any, batch: PairedBatch) -> LossOutput:
+        nonlocal calls
+        calls += 1
+        loss = answer_loss(model, batch.forget)
+        return LossOutput(loss * (float("inf") if calls == 2 else 1), {"forget_ce": loss})
+
+    with pytest.raises(TrainingError, match="step 1: the loss is inf"):
+        train(model, make_plan(processor, steps=1), objective, TrainConfig(), 0, Schedule(tmp_path), sharpness=0.1)
+
+
+def test_activation_checkpointing_gives_the_same_gradients(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    norms = []
+    for twice in (False, True):
+        model, processor = fresh()
+        torch.manual_seed(0)
+        model = add_adapter(model, "language", LoraOptions())
+
+        def objective(model: Any, batch: PairedBatch) -> LossOutput:
+            forget = answer_loss(model, batch.forget)
+            return LossOutput(-forget, {"forget_ce": forget}, answer_loss(model, batch.retain))
+
+        config = TrainConfig(lr=1e-3, activation_checkpointing=twice)
+        plan, schedule = make_plan(processor, steps=2), Schedule(tmp_path / str(twice))
+        history = train(model, plan, objective, config, 0, schedule, sharpness=0.5)
+        norms.append([entry["grad_norm"] for entry in history])
+    assert norms[0] == pytest.approx(norms[1], rel=1e-4)
 
 
 def test_a_training_uses_it_and_goes_on_after_a_kill_to_the_same_bits(

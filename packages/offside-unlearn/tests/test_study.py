@@ -135,6 +135,8 @@ def test_attacks_stand_beside_the_same_of_retain_only(tmp_path: Path) -> None:
     )
     attacked = [name for name in made if name.endswith((".benign", ".direct-subject"))]
     assert len(attacked) == 2 * (1 + 1) * 2, "kinds x (method and control) x seeds"
+    narrowed = commands(tmp_path, attack={**attack, "settings": ["selective"]}, arguments={"only": "subject=s1"})
+    assert all("--only subject=s1" in line for name, line in narrowed.items() if name.endswith(".benign"))
     made = commands(tmp_path, attack={**attack, "point": "forgetting=0.8"})
     for name in ("npo.complete.seed-0.benign", "evaluate npo.complete.seed-0.attacked"):
         assert "--point forgetting=0.8" in made[name]
@@ -209,6 +211,10 @@ def test_mistakes_are_named(changes: dict[str, Any], message: str, tmp_path: Pat
         ({"relearn": {"methods": ["npo"], "curve_steps": [0]}}, "relearn: curve_steps start at 1"),
         ({"relearn": {"methods": ["npo"], "point": "3"}}, "relearn: point: 3 is none of the study's curve_steps"),
         ({"relearn": {"methods": ["npo"], "point": "keeping=1"}}, "relearn: --point takes a number of steps"),
+        (
+            {"attack": {"kinds": ["benign"], "rates": [1e-3], "steps": [5]}, "arguments": {"limit": 4}},
+            "attack: an attack must know what was to be forgotten, and arguments: limit draws it",
+        ),
         ({"attack": {"kinds": ["benin"], "rates": [1e-3], "steps": [5]}}, "Did you mean 'benign'"),
         ({"attack": {"kinds": [], "rates": [1e-3], "steps": [5]}}, "attack: kinds is empty"),
         ({"attack": {"kinds": ["benign"], "rates": [0.0], "steps": [5]}}, "attack: --rates takes positive numbers"),

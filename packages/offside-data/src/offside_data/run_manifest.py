@@ -182,7 +182,7 @@ class RunManifest(Strict):
         merged_from: The adapter run that was merged into a plain model.
         validation: Records by which this run, or the one that was relearned, was stopped.
         attack: Kind of the relearning attack that made it.
-        taught: Records of what was to be forgotten that this attack trained on; no report counts them.
+        taught: Records of what was to be forgotten that this attack, or one before, trained on; no report counts them.
         intervention: What is done while the base model answers; null for a run that has weights of its own.
         published: On the Hub: the files that were put there with it. Null where it was made.
     """

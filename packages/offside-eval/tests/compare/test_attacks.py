@@ -49,6 +49,8 @@ def comparison(made_up: ModuleType) -> Comparison:
             attacked(made_up, "npo", "benign", 40, 3e-3, 0.25),
             attacked(made_up, "npo", "direct_subject", 40, 3e-3, 1.0),
             attacked(made_up, "retain", "benign", 5, 1e-3, 0.0),
+            attacked(made_up, "retain", "benign", 40, 1e-3, 0.0),
+            attacked(made_up, "retain", "benign", 5, 3e-3, 0.0),
             attacked(made_up, "retain", "benign", 40, 3e-3, 1.0),
         ]
     )
@@ -90,6 +92,94 @@ def test_another_batch_is_another_attack(made_up: ModuleType) -> None:
         ]
     )
     assert found.settings["selective"].attacks[0].quantities["excess"].value is None
+
+
+def test_a_control_counts_where_the_model_was_looked_at(made_up: ModuleType) -> None:
+    """Of more places the most is more: neither side may have some that the other hasn't."""
+    known_ones = [
+        known(made_up, "vanilla", "vanilla", 1.0),
+        known(made_up, "retain", "retain_only", 0.0),
+        known(made_up, "npo", "unlearned", 0.0, method="npo"),
+        attacked(made_up, "npo", "benign", 5, 1e-3, 0.5),
+        attacked(made_up, "npo", "benign", 40, 1e-3, 1.0),
+    ]
+    fewer = attacked(made_up, "retain", "benign", 5, 1e-3, 0.0)
+    (outcome, _) = compare([*known_ones, fewer]).settings["selective"].attacks
+    for name in ("control_rise", "excess"):
+        assert outcome.quantities[name].value is None
+        assert "wasn't attacked at all of these rates" in (outcome.quantities[name].reason or "")
+    more = [attacked(made_up, "retain", "benign", 40, rate, share) for rate, share in ((1e-3, 0.0), (3e-3, 1.0))]
+    (outcome, control) = compare([*known_ones, fewer, *more]).settings["selective"].attacks
+    assert control.quantities["rise"].value == 1.0
+    assert (outcome.quantities["control_rise"].value, outcome.quantities["excess"].value) == (0.0, 1.0)
+
+
+def unlearned(made_up: ModuleType, name: str, share: float, **run: Any) -> Results:
+    results = known(made_up, name, "unlearned", share, method="npo")
+    content = results.meta.to_json()["model"]
+    content["run"] |= run
+    changed: Results = made_up.with_meta(results, model=content)
+    return changed
+
+
+def of(made_up: ModuleType, parent: str, share: float, seed: int = 0) -> Results:
+    return attacked(made_up, parent, "benign", 5, 1e-3, share, seeds={"seed": seed}, method="npo")
+
+
+def labels_and_rises(found: Comparison) -> dict[str, float | None]:
+    return {o.label: o.quantities["rise"].value for o in found.settings["selective"].attacks}
+
+
+def test_two_models_of_one_method_are_attacked_each_by_itself(made_up: ModuleType) -> None:
+    """A manifest names the method that a model was unlearned by, not its options."""
+    controls = [known(made_up, "vanilla", "vanilla", 1.0), known(made_up, "retain", "retain_only", 0.0)]
+    for other in (0, 1):  # Trained further with the same seed and with another one.
+        found = compare(
+            [
+                *controls,
+                unlearned(made_up, "one", 0.0, config={"lr": 1e-4}),
+                unlearned(made_up, "two", 0.0, config={"lr": 1e-3}, seeds={"seed": other}),
+                of(made_up, "one", 0.0),
+                of(made_up, "two", 1.0, seed=other),
+            ]
+        )
+        assert labels_and_rises(found) == {"npo (one)": 0.0, "npo (two)": 1.0}
+
+
+def test_points_of_one_run_are_attacked_each_by_itself(made_up: ModuleType) -> None:
+    found = compare(
+        [
+            known(made_up, "vanilla", "vanilla", 1.0),
+            known(made_up, "retain", "retain_only", 0.0),
+            unlearned(made_up, "early", 0.0, steps=5, point_of="sha256:run"),
+            unlearned(made_up, "late", 0.0, steps=80, point_of="sha256:run"),
+            of(made_up, "early", 1.0),
+            of(made_up, "late", 0.0),
+        ]
+    )
+    assert labels_and_rises(found) == {"npo after 5 steps": 1.0, "npo after 80 steps": 0.0}
+
+
+def test_seeds_of_one_method_are_one_attack_and_not_those_of_another(made_up: ModuleType) -> None:
+    found = compare(
+        [
+            known(made_up, "vanilla", "vanilla", 1.0),
+            known(made_up, "retain", "retain_only", 0.0),
+            *(unlearned(made_up, f"npo-{seed}", 0.0, seeds={"seed": seed}) for seed in (0, 1)),
+            *(of(made_up, f"npo-{seed}", share, seed) for seed, share in ((0, 1.0), (1, 0.0))),
+        ]
+    )
+    (outcome,) = found.settings["selective"].attacks
+    assert (outcome.label, outcome.peak.seeds, outcome.quantities["rise"].value) == ("npo", (0, 1), 0.5)
+    ragged = compare(
+        [
+            known(made_up, "vanilla", "vanilla", 1.0),
+            known(made_up, "retain", "retain_only", 0.0),
+            *(unlearned(made_up, f"npo-{seed}", 0.0, seeds={"seed": seed}) for seed in (0, 1)),
+            *(of(made_up, f"npo-{seed}", share) for seed, share in ((0, 1.0), (1, 0.0))),
+        ]
+    )
+    assert labels_and_rises(ragged) == {"npo (npo-0)": 1.0, "npo (npo-1)": 0.0}
 
 
 def test_attacked_models_stand_in_no_other_table(comparison: Comparison) -> None:
@@ -136,7 +226,7 @@ def test_the_report_shows_them(comparison: Comparison, tmp_path: Path) -> None:
         rows = list(csv.DictReader(stream))
     curve = [(row["lr"], row["steps"], float(row["value"])) for row in rows if row["quantity"] == "knows"]
     assert ("0.003", "5", 1.0) in curve
-    assert len(curve) == 7
+    assert len(curve) == 9
     excess = [row for row in rows if row["quantity"] == "excess"]
     assert [row["value"] for row in excess] == ["0.0", "", ""]
     assert excess[1]["reason"] == "retain-only after the same attack is missing"

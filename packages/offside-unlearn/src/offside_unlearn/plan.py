@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from offside_data.dataset.folder import OffsideDataset
@@ -41,7 +42,9 @@ class SidePlan:
         pictures: Distinct pictures among them.
         tokens: Their lengths with picture and answer: median, 95th percentile, longest.
         answer_tokens: Those that are learnt from, likewise.
-        too_long: How many are longer than `max_length`; a run would stop at the first one.
+        too_long: How many are longer than `max_length`; a run would stop at the first one. With `cut_long` those of
+            which nothing of the answer would be left.
+        cut: How many `cut_long` would cut; their lengths here are those that are left.
     """
 
     records: int
@@ -50,6 +53,7 @@ class SidePlan:
     tokens: tuple[int, int, int]
     answer_tokens: tuple[int, int, int]
     too_long: int
+    cut: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,23 +147,25 @@ def _phase(task: UnlearnTask, encoder: Encoder) -> PhasePlan:
     with tempfile.TemporaryDirectory() as folder:
         own, examples = task.encode(encoder, Path(folder))
     sizes = task.batch_sizes(own, examples)
-    limit = task.config.max_length
-    sides = {side: _side(encoded, sizes.get(side, 0), limit) for side, encoded in examples.items()}
+    limit, cut = task.config.max_length, task.config.cut_long
+    sides = {side: _side(encoded, sizes.get(side, 0), limit, cut=cut) for side, encoded in examples.items()}
     steps = task.steps_of(len(examples.get("forget", task.forget)))
     return PhasePlan(steps, task.config.accumulation, sides)
 
 
-def _side(examples: Sequence[Encoded], batch: int, limit: int) -> SidePlan:
-    lengths = [len(example.input_ids) for example in examples]
-    answers = [len(example.input_ids) - example.prompt_length for example in examples]
+def _side(examples: Sequence[Encoded], batch: int, limit: int, *, cut: bool) -> SidePlan:
+    whole = np.array([(len(example.input_ids), example.prompt_length) for example in examples])
+    long, cuttable = whole[:, 0] > limit, cut & (whole[:, 1] < limit)
+    lengths = np.where(long & cuttable, limit, whole[:, 0])
     pictures = {example.image_key for example in examples if example.image_key}
-    too_long = sum(length > limit for length in lengths)
-    return SidePlan(len(examples), batch, len(pictures), _spread(lengths), _spread(answers), too_long)
+    spreads = _spread(lengths), _spread(lengths - whole[:, 1])
+    too_long, shortened = int((long & ~cuttable).sum()), int((long & cuttable).sum())
+    return SidePlan(len(examples), batch, len(pictures), *spreads, too_long, shortened)
 
 
-def _spread(values: Sequence[int]) -> tuple[int, int, int]:
+def _spread(values: npt.NDArray[np.int64]) -> tuple[int, int, int]:
     median, high = np.percentile(values, [50, 95], method="higher")
-    return int(median), int(high), max(values)
+    return int(median), int(high), int(values.max())
 
 
 def memory_needed(

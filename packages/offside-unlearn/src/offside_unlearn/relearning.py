@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,7 @@ def relearn_attack(
     taught: TaughtRecords = attack.taught(Target(dataset, known, seed=0))
     if not taught.rows:
         raise DatasetError(f"{dataset.path}: there are no records that the attack {kind} could train on.")
+    told = taught.forgotten.union(start.manifest.taught or () if start.manifest else ())
     runs = []
     for rate in rates:
         settings = {"schedule": "constant", **given, "lr": rate, "max_steps": max(chosen)}
@@ -139,7 +141,7 @@ def relearn_attack(
         identity = {
             **_of_start(start, list(taught.rows)),
             "attack": name,
-            **({"taught": sorted(taught.forgotten)} if taught.forgotten else {}),
+            **({"taught": sorted(told)} if told else {}),
         }
         task = FinetuneTask(dataset, taught.rows, train_config, lora, options, read_donors(start.path) or ())
         title = f"{name.replace('_', ' ')} relearning on {dataset.name}, learning rate {rate:g}"
@@ -161,7 +163,7 @@ def attack_steps(given: Mapping[str, Any], rates: Sequence[float], steps: Sequen
     for name, option in (("lr", "--rates"), ("max_steps", "--steps"), ("epochs", "--steps")):
         if name in given:
             raise UsageError(f"{name}: an attack takes {option} instead.")
-    if not rates or len(set(rates)) < len(rates) or min(rates) <= 0:
+    if not rates or len(set(map(rate_folder, rates))) < len(rates) or not all(0 < rate < math.inf for rate in rates):
         raise UsageError(f"--rates takes positive numbers, each once, e.g. 3e-4,1e-3; got {list(rates)}.")
     chosen = tuple(sorted({int(step) for step in steps if step}))
     if not chosen or chosen[0] < 0:
@@ -198,5 +200,5 @@ def _of_start(start: Start, parts: Sequence[str]) -> dict[str, Any]:
         "trained_on": sorted({*start.trained_on, *parts}),
         # What was to be forgotten before; an evaluation asks whether it is back.
         **{name: before.get(name) for name in ("method", "setting", "only", "forget")},
-        **({"validation": before["validation"]} if before.get("validation") else {}),
+        **{name: before[name] for name in ("validation", "taught") if before.get(name)},
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForImageTextToText
 
-from offside_data.errors import UsageError
+from offside_data.errors import ModelError, UsageError
+from offside_data.parsing import parse_json
 from offside_data.run_manifest import RunManifest, read
 from offside_data.vlm import base_model_of, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
@@ -24,6 +24,7 @@ from offside_data.vlm.models import (
     load_config,
     without_weights,
 )
+from offside_data.vlm.processors import CONFIG_ERRORS
 from offside_unlearn import tune as tuning
 from offside_unlearn.methods import InterveningMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
@@ -102,7 +103,10 @@ def _of_path(path: str, digest_of: Digest) -> Start:
         return Start(path, digest, manifest, {"path": path, "digest": digest}, None)
     named = manifest.base_model.path if manifest and manifest.base_model else None
     base = named if named and Path(named).is_dir() else base_of_adapter(Path(path))
-    adapter = _adapter_size(json.loads(config.read_text(encoding="utf-8")))
+    try:
+        adapter = _adapter_size(parse_json(config.read_text(encoding="utf-8")))
+    except (ValueError, AttributeError) as error:
+        raise ModelError(f"{config}: can't be read: {error}. Run the command that made it again.") from error
     return Start(path, digest, manifest, {"path": base, "digest": digest_of(base)}, adapter)
 
 
@@ -136,17 +140,27 @@ def skeleton(start: Start, options: RunOptions) -> Any:
     """The model that a run starts from, of the right shapes but without weights: it takes no memory and no time.
 
     Raises:
-        ModelError: If its configuration can't be read or isn't an image-text-to-text model's.
+        ModelError: If its configuration, or its adapter's, can't be read or makes no image-text-to-text model.
     """
     config = load_config(start.base["path"])
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(config, dtype=DTYPES[options.dtype])
+        try:
+            model = AutoModelForImageTextToText.from_config(config, dtype=DTYPES[options.dtype])
+        except CONFIG_ERRORS as error:
+            raise ModelError(
+                f"{start.base['path']}: its configuration makes no model: {type(error).__name__}: {error}"
+            ) from error
         if start.adapter:
             from peft import PeftConfig, get_peft_model
 
-            adapter = PeftConfig.from_pretrained(start.path)
-            adapter.base_model_name_or_path, adapter.inference_mode = None, False
-            model = get_peft_model(model, adapter)
+            try:
+                adapter = PeftConfig.from_pretrained(start.path)
+                adapter.base_model_name_or_path, adapter.inference_mode = None, False
+                model = get_peft_model(model, adapter)
+            except CONFIG_ERRORS as error:
+                raise ModelError(
+                    f"{start.path}: its adapter doesn't fit its base model: {type(error).__name__}: {error}"
+                ) from error
     return model
 
 

@@ -254,6 +254,10 @@ def _check_attack(plan: StudyPlan, attack: PlannedAttacks) -> None:
         raise UsageError("kinds is empty: there is nothing to do.")
     for kind in attack.kinds:
         ATTACKS.load(kind.replace("-", "_"))
+    if "limit" in plan.arguments:  # The attack on retain-only couldn't be told of which records.
+        raise UsageError(
+            "an attack must know what was to be forgotten, and arguments: limit draws it. Use only: there."
+        )
     _check_point(plan, attack.point)
 
 
@@ -449,7 +453,8 @@ class Study:
         out = f"runs/{name}"
         command = ("offside-unlearn", "relearn", out, "--model", model, "--data", self._data, "--seed", str(seed))
         how = ("--attack", kind, "--rates", _word(attack.rates), "--steps", _word(attack.steps), "--setting", setting)
-        options = (*_sets(attack.options), *_flags({"point": point, **self._plan.device, **attack.arguments}))
+        further = {"only": self._plan.arguments.get("only"), "point": point, **self._plan.device}
+        options = (*_sets(attack.options), *_flags({**further, **attack.arguments}))
         yield Stage(name, "attack", (*command, *how, *options), out, needs, resumes=True)
         for rate in attack.rates:
             folder = rate_folder(rate)

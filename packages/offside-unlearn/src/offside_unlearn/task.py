@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -116,8 +117,13 @@ class UnlearnTask:
         return Phase(config=self.config, prepare=self.prepare, method=method, sharpness=sharpness, steps=steps)
 
     def steps(self) -> int:
-        """Optimizer steps, unless the method has other records to be forgotten than the request."""
-        return self.steps_of(len(self.forget))
+        """Optimizer steps; a method may have other records to be forgotten than the request."""
+        forgotten = self.forget
+        if self.config.max_steps is None:
+            with tempfile.TemporaryDirectory() as folder:
+                own = self.method.sides(self._records(Path(folder)))
+            forgotten = own["forget"].rows if "forget" in own else forgotten
+        return self.steps_of(len(forgotten))
 
     def prepare(self, trainable: Trainable, processor: Any, folder: Path) -> PreparedTraining:
         """Encode the records, plan the batches, and prepare the frozen reference."""
@@ -159,11 +165,12 @@ class UnlearnTask:
             encoder: Of the model.
             folder: Where a method may write a table.
         """
-        data = RequestRecords(
-            self.dataset, self.request, self.forget, self.retain, seed=self.options.seed, folder=folder
-        )
-        own = self.method.sides(data)
+        own = self.method.sides(self._records(folder))
         return own, self._encode(encoder, self.method.needs(), own)
+
+    def _records(self, folder: Path) -> RequestRecords:
+        seed = self.options.seed
+        return RequestRecords(self.dataset, self.request, self.forget, self.retain, seed=seed, folder=folder)
 
     def batch_sizes(self, own: Mapping[str, SideRecords], sides: Iterable[str]) -> dict[str, int]:
         """Records of each side in a micro-batch; none of a side that only the frozen model reads."""

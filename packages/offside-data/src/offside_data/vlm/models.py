@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from offside_data.errors import ModelError, UsageError
 from offside_data.parsing import parse_json
-from offside_data.vlm.processors import local_options
+from offside_data.vlm.processors import CONFIG_ERRORS, local_options
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Number formats that `load_model` takes."""
@@ -71,7 +71,7 @@ def load_config(path: str | Path) -> Any:
     options = local_options(str(path))
     try:
         config = AutoConfig.from_pretrained(path, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError) as error:
+    except CONFIG_ERRORS as error:
         raise ModelError(f"{path}: its configuration can't be read: {type(error).__name__}: {error}") from error
     if type(config) not in AutoModelForImageTextToText._model_mapping:
         raise ModelError(f"{path}: a {config.model_type} model, which answers no questions about pictures.")
@@ -141,7 +141,7 @@ def _load_plain(where: str, *, dtype: str) -> Any:
             output_loading_info=True,
             **options,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (*CONFIG_ERRORS, SafetensorError) as error:
         raise ModelError(
             f"{where}: can't be loaded as an image-text-to-text model: {type(error).__name__}: {error}. "
             "It must be an architecture that AutoModelForImageTextToText knows, with weights in safetensors."

@@ -6,16 +6,30 @@ torchvision. Here they are rebuilt without one: same class name on disk, same in
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import transformers
+from huggingface_hub.errors import StrictDataclassError
+from jinja2 import TemplateSyntaxError
 from transformers import AutoConfig, AutoProcessor
 from transformers.processing_utils import ProcessorMixin
 
 from offside_data.errors import ModelError
+from offside_data.parsing import parse_json
+
+CONFIG_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    StrictDataclassError,
+)
+"""What transformers raises where a model's configuration is damaged, according to the key that is."""
 
 Processor = Any
 """A `transformers.ProcessorMixin` with a tokenizer, an image processor and a chat template."""
@@ -101,7 +115,7 @@ def load_processor(path: str | Path, *, max_pixels: int | None = None) -> Proces
             processor = IMAGE_ONLY[model_type].from_pretrained(where, backend="pil", **options)  # type: ignore[attr-defined]
         else:
             processor = AutoProcessor.from_pretrained(where, **options)
-    except (OSError, ValueError, ImportError, AttributeError, TypeError, KeyError) as error:
+    except (*CONFIG_ERRORS, ImportError) as error:
         raise ModelError(_unusable(where, model_type, f"{type(error).__name__}: {error}")) from error
     missing = [part for part in ("image_processor", "tokenizer") if getattr(processor, part, None) is None]
     if missing:
@@ -112,6 +126,13 @@ def load_processor(path: str | Path, *, max_pixels: int | None = None) -> Proces
             "trained on. Add the model's chat_template.jinja to the folder, or use an instruction-tuned "
             "checkpoint."
         )
+    try:
+        processor.apply_chat_template([{"role": "user", "content": [{"type": "text", "text": "?"}]}])
+    except TemplateSyntaxError as error:
+        raise ModelError(
+            f"{where}: its chat template is damaged (line {error.lineno}: {error}). Copy chat_template.jinja from the "
+            "base model again."
+        ) from error
     if max_pixels is not None:
         _limit_pixels(processor, max_pixels, where)
     return processor
@@ -166,7 +187,7 @@ def _model_type(where: str) -> str | None:
         return _model_type_from_processor(folder)
     try:
         config = AutoConfig.from_pretrained(where, trust_remote_code=False, **local_options(where))
-    except (OSError, ValueError, KeyError) as error:
+    except CONFIG_ERRORS as error:
         raise ModelError(f"{where}: its config.json can't be read: {error}") from error
     return str(config.model_type)
 
@@ -174,7 +195,10 @@ def _model_type(where: str) -> str | None:
 def _model_type_from_processor(folder: Path) -> str | None:
     for name in ("processor_config.json", "preprocessor_config.json"):
         if (folder / name).is_file():
-            processor_class = json.loads((folder / name).read_text(encoding="utf-8")).get("processor_class")
+            try:
+                processor_class = parse_json((folder / name).read_text(encoding="utf-8")).get("processor_class")
+            except (ValueError, AttributeError) as error:
+                raise ModelError(f"{folder / name}: can't be read: {error}. Copy it from the base model.") from error
             for model_type, known in IMAGE_ONLY.items():
                 if known.__name__ == processor_class:
                     return model_type

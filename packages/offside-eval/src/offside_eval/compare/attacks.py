@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from offside_data.figures import counted
 from offside_eval.compare.model_row import ModelRow
+from offside_eval.compare.models import ModelSet, told_apart
 from offside_eval.compare.quantities import Quantity, difference, unscored
 from offside_eval.compare.seeds import recipe
 
@@ -47,12 +49,8 @@ class AttackOutcome:
         """Known before and at the peak, the rise between, that of retain-only to its own peak, and the excess."""
         peak = self.peak
         rise = peak.quantity("recovered")
-        if self.control is None:
-            missing = unscored("retain-only after the same attack is missing")
-            control, excess = missing, missing
-        else:
-            control = self.control.peak.quantity("recovered")
-            excess = difference(rise, control)
+        control = self._control_rise()
+        excess = control if control.compute is None else difference(rise, control)
         return {
             "before": peak.quantity("before/knows"),
             "peak": peak.quantity("knows"),
@@ -60,6 +58,16 @@ class AttackOutcome:
             "control_rise": control,
             "excess": excess,
         }
+
+    def _control_rise(self) -> Quantity:
+        """Retain-only's rise to its peak where this model was looked at: of more places the most is more."""
+        if self.control is None:
+            return unscored("retain-only after the same attack is missing")
+        own = {_order(row) for row in self.rows}
+        alike = [row for row in self.control.rows if _order(row) in own]
+        if len({_order(row) for row in alike}) < len(own):
+            return unscored("retain-only wasn't attacked at all of these rates, or looked at after all of these steps")
+        return AttackOutcome(self.control.label, self.attack, alike).peak.quantity("recovered")
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -81,17 +89,19 @@ def is_attack(row: ModelRow) -> bool:
     return row.model.run is not None and row.model.run.attack is not None
 
 
-def attack_outcomes(rows: Iterable[ModelRow]) -> list[AttackOutcome]:
+def attack_outcomes(rows: Iterable[ModelRow], starts: Mapping[str, str], models: ModelSet) -> list[AttackOutcome]:
     """The attacks among some rows, those on retain-only last.
 
     Args:
         rows: Of attacked models; the labels of one model's differ by rate and steps.
+        starts: What each was made from, as `starts_of` has it.
+        models: All models.
     """
-    groups: dict[str, list[ModelRow]] = {}
+    groups: dict[tuple[str, str], list[ModelRow]] = {}
     for row in rows:
         run = row.model.run
         assert run is not None, "only a manifest tells an attack"
-        groups.setdefault(_same_attack(run, with_start=True), []).append(row)
+        groups.setdefault((_same_attack(run), starts[row.model.digest]), []).append(row)
     outcomes = [
         AttackOutcome(group[0].parent or "?", _kind(group[0]), sorted(group, key=_order)) for group in groups.values()
     ]
@@ -101,7 +111,28 @@ def attack_outcomes(rows: Iterable[ModelRow]) -> list[AttackOutcome]:
         for o in outcomes
         if o.rows[0].parent != "retain_only"
     ]
+    attacked = _told_apart(attacked, models)
     return sorted(attacked, key=lambda o: (o.attack, o.label)) + sorted(controls.values(), key=lambda o: o.attack)
+
+
+def _told_apart(outcomes: Sequence[AttackOutcome], models: ModelSet) -> list[AttackOutcome]:
+    """The same with labels that differ, where one attack was made on several models of a method."""
+    alike: dict[tuple[str, str], list[AttackOutcome]] = {}
+    for outcome in outcomes:
+        alike.setdefault((outcome.label, outcome.attack), []).append(outcome)
+    found = []
+    for group in alike.values():
+        if len(group) == 1:
+            found += group
+            continue
+        of = [models.parents.get(o.rows[0].model.digest) or o.rows[0].model for o in group]
+        steps = {model.steps for model in of}
+        if len(steps) == len(of) and None not in steps:
+            ends = [f"after {counted(model.steps or 0, 'step')}" for model in of]
+        else:
+            ends = [f"({place})" for place in told_apart(of)]
+        found += [replace(o, label=f"{o.label} {end}") for o, end in zip(group, ends, strict=True)]
+    return found
 
 
 def where_peak(outcome: AttackOutcome) -> str:
@@ -132,13 +163,12 @@ def _kind(row: ModelRow) -> str:
 
 def _key(outcome: AttackOutcome) -> str:
     run = outcome.rows[0].model.run
-    return _same_attack(run, with_start=False) if run else ""
+    return _same_attack(run) if run else ""
 
 
-def _same_attack(run: RunManifest, *, with_start: bool) -> str:
-    """The same text for the same attack at other rates and for other numbers of steps."""
+def _same_attack(run: RunManifest) -> str:
+    """The same text for the same attack on other models, at other rates and for other numbers of steps."""
     content: Mapping[str, Any] = json.loads(recipe(run))
     config = {key: value for key, value in content["config"].items() if key not in _LENGTH_AND_RATE}
-    start = {key: content[key] for key in ("parents", "method", "setting", "only", "forget")} if with_start else {}
-    same = {"attack": run.attack, "taught": content["taught"], "config": config, "dataset": content["dataset"], **start}
+    same = {"attack": run.attack, "taught": content["taught"], "config": config, "dataset": content["dataset"]}
     return json.dumps(same, sort_keys=True)

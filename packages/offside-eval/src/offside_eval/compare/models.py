@@ -248,4 +248,40 @@ def _parents(models: Sequence[Model], by_hand: Sequence[tuple[Results, Results]]
     return parents
 
 
-__all__ = ["COMPARED", "CONTROLS", "KEY", "Model", "ModelSet", "gather", "identify_models", "load_all", "name_of"]
+def on_curve(model: Model) -> bool:
+    """Whether a model is a point of an unlearning run's trajectory."""
+    training = model.run.training if model.run else None
+    return model.role == "unlearned" and training is not None and bool(training.point_of or training.curve)
+
+
+def told_apart(models: Sequence[Model]) -> list[str]:
+    """The end of each model's folder, as long as it takes; of runs in one and the same folder that of its results."""
+    runs = [model.run_folder.parts for model in models]
+    results = [found.parts if (found := _results_folder(model)) else () for model in models]
+    for folders in (runs, results):
+        for n in range(1, max(map(len, folders)) + 1):
+            ends = ["/".join(parts[-n:]) for parts in folders]
+            if len(set(ends)) == len(ends):
+                return ends
+    return [f"{runs[i][-1]}, {i + 1}" for i in range(len(models))]
+
+
+def _results_folder(model: Model) -> Path | None:
+    """The results of a model; of a curve's point those of the curve."""
+    path = model.results[0].path
+    return path.parent if path is not None and on_curve(model) else path
+
+
+__all__ = [
+    "COMPARED",
+    "CONTROLS",
+    "KEY",
+    "Model",
+    "ModelSet",
+    "gather",
+    "identify_models",
+    "load_all",
+    "name_of",
+    "on_curve",
+    "told_apart",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from offside_eval.compare.by_scope import kept_by_scope
 from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.measures import collapse, forgotten, measure_all
 from offside_eval.compare.model_row import ModelRow
-from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet
+from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, on_curve, told_apart
 from offside_eval.compare.quantities import Quantity, unscored
 from offside_eval.compare.relearning import bounce_back, corrections
 from offside_eval.compare.scores import ScoreTable
-from offside_eval.compare.seeds import recipe, seed_of, together
+from offside_eval.compare.seeds import recipe, seed_of, starts_of, together
 from offside_eval.compare.trajectories import LEVELS, Candidate, Trajectory, ranking_level
 from offside_eval.results import Results
 from offside_eval.statistics import holm
@@ -36,7 +36,8 @@ def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[floa
         levels: Forgetting at which methods are compared of which there are trajectories.
     """
     asked = list(_evaluations(name, models))
-    groups = _groups([(m, r) for m, r in asked if m.role in COMPARED])
+    starts = starts_of(models)
+    groups = _groups([(m, r) for m, r in asked if m.role in COMPARED], starts)
     labels = _labels([group[0][0] for group in groups], models)
     candidates = [
         _candidate(label, group, models, metric)
@@ -52,7 +53,7 @@ def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[floa
             plain.append(row)
             p_values.append(p_value)
     rows += _beside_relearned(name, _with_holm(plain, p_values), models)
-    attacks = attack_outcomes(row for row in rows if is_attack(row))
+    attacks = attack_outcomes((row for row in rows if is_attack(row)), starts, models)
     rows = [row for row in rows if not is_attack(row)]
     controls = [_control_row(role, models, asked, metric) for role in CONTROLS if role in models.controls]
     # Relearned retain-only is a control as well: nothing was unlearned, so nothing of it is damage.
@@ -61,12 +62,6 @@ def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[floa
     own = sorted((r for r in rows if r.parent != "retain_only"), key=_order)
     chosen = levels if candidates else ()
     return SettingComparison(name, summary, own, [*controls, *attacked], candidates, chosen, level, attacks)
-
-
-def on_curve(model: Model) -> bool:
-    """Whether a model is a point of an unlearning run's trajectory."""
-    training = model.run.training if model.run else None
-    return model.role == "unlearned" and training is not None and bool(training.point_of or training.curve)
 
 
 _Group = list[tuple[Model, Results]]
@@ -78,8 +73,10 @@ def _is_trajectory(group: _Group) -> bool:
     return max(often.values(), default=0) > 1
 
 
-def _groups(compared: Sequence[tuple[Model, Results]]) -> list[_Group]:
+def _groups(compared: Sequence[tuple[Model, Results]], starts: Mapping[str, str]) -> list[_Group]:
     """What belongs into one row: the points of a trajectory, and models that differ in the seed alone.
+
+    `starts` says of relearned ones what they were made from, as `starts_of` has it.
 
     Two models with the same seed are two rows all the same, unless they are points of one trajectory.
     """
@@ -89,7 +86,7 @@ def _groups(compared: Sequence[tuple[Model, Results]]) -> list[_Group]:
         if model.run is None:
             groups[model.digest, len(groups)] = [(model, r)]
             continue
-        key, nth = recipe(model.run), 0
+        key, nth = recipe(model.run) + starts.get(model.digest, ""), 0
         while any(_again((model, r), other, remade) for other in groups.get((key, nth), ())):
             nth += 1
         groups.setdefault((key, nth), []).append((model, r))
@@ -115,12 +112,6 @@ def _again(one: tuple[Model, Results], other: tuple[Model, Results], remade: set
 def _place(model: Model, r: Results) -> tuple[Path, Path | None]:
     """Where the run of a model lay, and the results of its points."""
     return model.run_folder, r.path and r.path.resolve().parent
-
-
-def _results_folder(model: Model) -> Path | None:
-    """The results of a model; of a curve's point those of the curve."""
-    path = model.results[0].path
-    return path.parent if path is not None and on_curve(model) else path
 
 
 def _candidate(label: str, group: _Group, models: ModelSet, metric: str) -> Candidate:
@@ -190,18 +181,6 @@ def _labels(compared: Sequence[Model], models: ModelSet) -> list[str]:
         for i, folder in zip(alike, told_apart([compared[i] for i in alike]), strict=True):
             labels[i] = f"{label} ({folder})"
     return labels
-
-
-def told_apart(models: Sequence[Model]) -> list[str]:
-    """The end of each model's folder, as long as it takes; of runs in one and the same folder that of its results."""
-    runs = [model.run_folder.parts for model in models]
-    results = [found.parts if (found := _results_folder(model)) else () for model in models]
-    for folders in (runs, results):
-        for n in range(1, max(map(len, folders)) + 1):
-            ends = ["/".join(parts[-n:]) for parts in folders]
-            if len(set(ends)) == len(ends):
-                return ends
-    return [f"{runs[i][-1]}, {i + 1}" for i in range(len(models))]
 
 
 def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric: str) -> tuple[ModelRow, float | None]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offside_data.run_manifest import Parent, RunManifest
 from offside_eval.compare.extremes import with_extremes
 from offside_eval.compare.quantities import Quantity, over_seeds
+
+if TYPE_CHECKING:
+    from offside_eval.compare.models import Model, ModelSet
 
 _UNLEARNED = ("unlearned", "relearned")
 
@@ -34,7 +37,7 @@ def recipe(run: RunManifest) -> str:
         "only": run.only,
         "dataset": run.dataset.digest,
         "forget": run.forget and run.forget.digest,
-        "base_model": run.base_model and run.base_model.digest,
+        "base_model": run.base_model and _plain(run.base_model.digest, run.parents),
         "adapter": run.adapter,
         "parents": [_origin(parent) for parent in run.parents],
         "attack": run.attack,
@@ -47,12 +50,50 @@ def recipe(run: RunManifest) -> str:
     return json.dumps(content, sort_keys=True, default=dict)
 
 
+def _plain(base: str, parents: Sequence[Parent]) -> str | None:
+    """The plain model; null where that is one of the unlearned ones itself, as where all weights were trained."""
+    return None if any(p.role in _UNLEARNED and p.digest == base for p in parents) else base
+
+
 def _origin(parent: Parent) -> dict[str, Any]:
     if parent.role not in _UNLEARNED:
         return {"role": parent.role, "digest": parent.digest}
     forget = parent.forget and parent.forget.digest
     request = {"method": parent.method, "setting": parent.setting, "only": parent.only, "forget": forget}
     return {"role": parent.role, **request}
+
+
+def starts_of(models: ModelSet) -> dict[str, str]:
+    """Of each relearned model which model it was made from, as a text; by digest.
+
+    The same text where that differs in its seed alone. A manifest says of what it came from the request made of it and
+    not the options, so that this is told by the models themselves, if they are there. Of several that were trained
+    further with one and the same seed (points of one run, runs with seeds of their own) each is another start.
+    """
+    origins = {model.digest: _start_of(model, models) for model in models.members if model.role == "relearned"}
+    by_seed: dict[str, dict[int | None, set[tuple[int, str]]]] = {}
+    for model in models.members:
+        if model.digest in origins:
+            text, place = origins[model.digest]
+            by_seed.setdefault(text, {}).setdefault(seed_of(model.run), set()).add(place)
+    even = {text for text, seeds in by_seed.items() if len({len(places) for places in seeds.values()}) == 1}
+    found = {}
+    for model in models.members:
+        if model.digest in origins:
+            text, place = origins[model.digest]
+            nth = sorted(by_seed[text][seed_of(model.run)]).index(place)
+            found[model.digest] = f"{text} {nth if text in even else place[1]}"
+    return found
+
+
+def _start_of(model: Model, models: ModelSet) -> tuple[str, tuple[int, str]]:
+    """What tells a start but its seed; and its steps and digest, which tell it from others of the same recipe."""
+    parent = models.parents.get(model.digest)
+    if parent is not None:
+        text = parent.digest if parent.run is None else recipe(parent.run)
+        return text, (parent.steps or 0, parent.digest)
+    line = [one for one in model.run.parents if one.role != "relearned"] if model.run else []
+    return json.dumps([_origin(one) for one in line], default=dict), (0, line[-1].digest if line else "")
 
 
 def together(numbers: Sequence[dict[str, Quantity]]) -> dict[str, Quantity]:

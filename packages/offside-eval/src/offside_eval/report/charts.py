@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from offside_eval.compare import Candidate, Comparison, ModelRow, SettingComparison, Trajectory
 from offside_eval.compare.by_scope import PREFIX, in_words
-from offside_eval.compare.models import CONTROLS
-from offside_eval.compare.rows import told_apart
+from offside_eval.compare.models import CONTROLS, told_apart
 from offside_eval.compare.show import name
 from offside_eval.report.palette import Palette, Style
 from offside_eval.statistics import Interval

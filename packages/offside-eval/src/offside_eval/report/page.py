@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from offside_data.figures import number
 from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
 from offside_eval.compare.kinds import kind_rows
-from offside_eval.compare.models import CONTROLS, Model
-from offside_eval.compare.rows import on_curve
+from offside_eval.compare.models import CONTROLS, Model, on_curve
 from offside_eval.compare.show import (
     TWINS,
     VISUAL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,13 +49,18 @@ def run_options(values: dict[str, Any], **more: Any) -> RunOptions:
     return RunOptions(full=not values["lora"], **{name: values[name] for name in names}, **more)
 
 
-def with_preset(values: dict[str, Any], command: str, method: str | None = None) -> dict[str, Any]:
+def with_preset(
+    values: dict[str, Any], command: str, method: str | None = None, *, without: Collection[str] = ()
+) -> dict[str, Any]:
     """The values of `training_options`, with what `--preset` says in place of what wasn't typed.
+
+    An adapter that is continued has its size and its place already: what the preset says of these is left out.
 
     Args:
         values: As click gives them.
         command: `finetune`, `relearn` or `run`.
         method: Of `run`, maybe with wrappers.
+        without: Options that the command says in another way.
 
     Raises:
         UsageError: If there is no such preset, or it hasn't got the method.
@@ -63,6 +68,7 @@ def with_preset(values: dict[str, Any], command: str, method: str | None = None)
     from click.core import ParameterSource
 
     from offside_data.progress import log
+    from offside_data.vlm.models import ADAPTER_CONFIG
     from offside_unlearn.preset import load_preset, values_of
 
     if values["preset"] is None:
@@ -70,23 +76,43 @@ def with_preset(values: dict[str, Any], command: str, method: str | None = None)
     preset = load_preset(values["preset"])
     part = preset.of(command, method.partition("+")[0] if method else None)
     given, context = dict(values), click.get_current_context()
-    for name, value in values_of(part.arguments).items():
-        parameter = "lora" if name == "full" else name
-        if context.get_parameter_source(parameter) is ParameterSource.DEFAULT:
-            given[parameter] = not value if name == "full" else value
-    lora = ("r", "lora_alpha", "lora_dropout")
-    options = {key: value for key, value in values_of(part.options).items() if given["lora"] or key not in lora}
+    arguments, options = values_of(part.arguments), values_of(part.options)
+    arguments = {
+        name: value
+        for name, value in arguments.items()
+        if context.get_parameter_source("lora" if name == "full" else name) is ParameterSource.DEFAULT
+    }
+    if "full" in arguments:
+        given["lora"] = not arguments.pop("full")
+    idle = set(without)
+    if not given["lora"]:
+        idle |= {"r", "lora_alpha", "lora_dropout"}
+    elif (Path(given["model"]) / ADAPTER_CONFIG).is_file():
+        idle |= {"r", "lora_alpha", "lora_dropout", "tune"}
+        left = sorted(idle & (arguments.keys() | options.keys()))
+        if left:
+            log(f"{values['preset']}: {', '.join(left)} left out: {given['model']} is an adapter, and is continued.")
+    given |= {name: value for name, value in arguments.items() if name not in idle}
+    options = {name: value for name, value in options.items() if name not in idle}
     for sentence in preset.differs:
         log(f"{values['preset']}: {sentence}")
     return {**given, "preset_options": options}
 
 
 def hyper_parameters(values: dict[str, Any]) -> dict[str, Any]:
-    """What `--preset` says, overlaid with `--config` and then `--set`."""
+    """What `--preset` says, overlaid with `--config` and then `--set`.
+
+    Steps count instead of epochs, so that epochs take away the steps that stand below them.
+    """
     from offside_data.config import parse_assignments, read_yaml
 
     from_file = read_yaml(values["config_file"]) if values["config_file"] else {}
-    return {**values.get("preset_options", {}), **from_file, **parse_assignments(values["assignments"])}
+    found: dict[str, Any] = {}
+    for layer in (values.get("preset_options", {}), from_file, parse_assignments(values["assignments"])):
+        if "epochs" in layer:
+            found.pop("max_steps", None)
+        found |= layer
+    return found
 
 
 def split_list(text: str) -> list[str]:

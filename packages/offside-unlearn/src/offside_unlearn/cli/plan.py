@@ -43,7 +43,7 @@ def command(method: str, setting: str, only: tuple[str, ...], **values: Any) -> 
                 f"{row.pictures:,}",
                 " / ".join(map(str, row.tokens)),
                 " / ".join(map(str, row.answer_tokens)),
-                f"{row.too_long:,}",
+                f"{row.too_long:,}" + (f"; {row.cut:,} cut" if row.cut else ""),
             ]
             for side, row in phase.sides.items()
         ]

@@ -24,6 +24,8 @@ from offside_unlearn.cli._common import (
 from offside_unlearn.options import RunOptions
 
 _OF_ATTACKS = ("rates", "steps", "setting", "only")
+_OF_OTHER_TRAINING = ("lr", "schedule", "max_steps", "epochs")
+"""Options that an attack has other words for: at a constant rate, for so many steps."""
 
 
 @defaults_from(RunOptions)
@@ -47,7 +49,7 @@ def command(out: Path, curve_steps: str, point: str | None, attack: str | None, 
     from offside_data.run_curve import find_point
     from offside_unlearn.relearning import RATES, STEPS, relearn, relearn_attack
 
-    values = with_preset(values, "relearn")
+    values = with_preset(values, "relearn", without=() if attack is None else _OF_OTHER_TRAINING)
     model = values["model"] if point is None else find_point(values["model"], point)
     shared = (model, None, values["data"], hyper_parameters(values), out)
     given = [f"--{name}" for name in _OF_ATTACKS if values[name]]
