@@ -92,7 +92,9 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
             with contextlib.suppress(ValueError):
                 value = float(value)  # `1e3` is an int, too.
     try:
-        return TypeAdapter(hint, config=ConfigDict(coerce_numbers_to_str=True)).validate_python(value)
+        return TypeAdapter(hint, config=ConfigDict(coerce_numbers_to_str=True, allow_inf_nan=False)).validate_python(
+            value
+        )
     except ValidationError as error:
         why = error.errors()[0]["msg"].replace("Input should be", "must be")
         raise UsageError(f"{where}: {why}, got {given!r}.") from error

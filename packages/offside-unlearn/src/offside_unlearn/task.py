@@ -159,9 +159,8 @@ class UnlearnTask:
             encoder: Of the model.
             folder: Where a method may write a table.
         """
-        data = RequestRecords(
-            self.dataset, self.request, self.forget, self.retain, seed=self.options.seed, folder=folder
-        )
+        retain = {name: limited(rows, self.options) for name, rows in self.retain.items()}
+        data = RequestRecords(self.dataset, self.request, self.forget, retain, seed=self.options.seed, folder=folder)
         own = self.method.sides(data)
         return own, self._encode(encoder, self.method.needs(), own)
 
