@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -174,7 +174,7 @@ class Method(UnlearningMethod[Config]):
             ids = tuple(example.record_id for example in examples)
             side = Side(plan.collator(examples), ids, tokens, float(len(ids))).to(device)
             loss = answer_loss(model, side)
-            self._require_finite(loss, step)
+            self._require_finite(loss.detach(), step)
             torch.autograd.backward([loss])
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()
