@@ -69,6 +69,7 @@ def test_values_take_the_type_of_their_field(key: str, given: Any, expected: Any
     [
         ("lr", "fast", r"Sample\.lr: must be a valid number, .*, got 'fast'\."),
         ("lr", None, r"Sample\.lr: must be a valid number, got None\."),
+        ("lr", float("-inf"), r"Sample\.lr: must be a finite number, got -inf"),
         ("lr", True, r"Sample\.lr: must be a valid number, .*, got True\."),
         ("lr", "nan", r"Sample\.lr: must be a finite number, got 'nan'\."),
         ("lr", float("inf"), r"Sample\.lr: must be a finite number, got inf\."),

@@ -23,6 +23,7 @@ from offside_data.vlm import Collator, Encoder, forward, load_model, load_proces
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import METHODS, Run, RunOptions, unlearn
 from offside_unlearn.task import draw_refusals, refusals
+from offside_unlearn.unlearning import plan_run
 
 CONFIG: dict[str, Any] = {"max_steps": 2, "batch_size": 2, "lr": 1e-3, "retain_ratio": 1}
 OPTIONS = RunOptions(device="cpu")
@@ -99,6 +100,17 @@ def test_the_manifest_counts_what_a_limit_left_of_the_records_that_stay(
     run = unlearn("grad_diff", tiny, None, league, "complete", {**CONFIG, "max_steps": 1}, tmp_path / "run", options)
     assert run.manifest.training is not None
     assert run.manifest.training.retain == {"multimodal/retain": 4}
+
+
+@pytest.mark.parametrize("method", METHODS.names())
+def test_a_limit_holds_for_whatever_is_read_of_what_stays(
+    method: str, loaded: tuple[Any, Any], league: OffsideDataset, tmp_path: Path
+) -> None:
+    """A method may choose records of its own, but only among those that the limit leaves."""
+    task = plan_run(method, league, "complete", {}, RunOptions(device="cpu", limit=2)).tasks[0]
+    _, examples = task.encode(Encoder(loaded[1]), tmp_path)
+    staying = {example.record_id for side, read in examples.items() if side.startswith("retain") for example in read}
+    assert len(staying) == (2 * len(task.retain) if task.method.needs().retain else 0)
 
 
 def test_retain_slices_may_not_hold_what_is_forgotten(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -93,10 +92,9 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
             with contextlib.suppress(ValueError):
                 value = float(value)  # `1e3` is an int, too.
     try:
-        found = TypeAdapter(hint, config=ConfigDict(coerce_numbers_to_str=True)).validate_python(value)
+        # Of nan, no check that it is too small or large holds.
+        kind = TypeAdapter(hint, config=ConfigDict(coerce_numbers_to_str=True, allow_inf_nan=False))
+        return kind.validate_python(value)
     except ValidationError as error:
         why = error.errors()[0]["msg"].replace("Input should be", "must be")
         raise UsageError(f"{where}: {why}, got {given!r}.") from error
-    if isinstance(found, float) and not math.isfinite(found):  # Of nan, no check that it is too small or large holds.
-        raise UsageError(f"{where}: must be a finite number, got {given!r}.")
-    return found

@@ -35,7 +35,7 @@ from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
 from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder
 from offside_unlearn.start import NOTHING, Start, Trainable, check_tune, make_trainable
-from offside_unlearn.trainer import Objective, Schedule, TrainConfig, train
+from offside_unlearn.trainer import Objective, Schedule, TrainConfig, TrainingError, train
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.validation import Watch
 
@@ -278,6 +278,7 @@ def _gives_whole(job: Job) -> bool:
 def _save(job: Job, model: Any, processor: Any, folder: Path, final: Path) -> None:
     """Save the model, or what is done in its place, and the processor into `folder`, which will be moved to `final`."""
     base, method = job.start.base["path"], job.phases[0].method
+    _require_finite(model)
     if isinstance(method, InterveningMethod):
         start = job.start
         assert method.applied is not None  # There is a step at least.
@@ -294,6 +295,21 @@ def _save(job: Job, model: Any, processor: Any, folder: Path, final: Path) -> No
     else:
         model.save_pretrained(folder)
     save_processor(processor, folder)
+
+
+def _require_finite(model: torch.nn.Module) -> None:
+    """Refuse to save a broken model: a loss is looked at before a step, and what a step made of it isn't.
+
+    Raises:
+        TrainingError: If a weight isn't a finite number.
+    """
+    broken = [name for name, parameter in model.named_parameters() if not bool(torch.isfinite(parameter).all())]
+    if broken:
+        raise TrainingError(
+            f"not all weights are finite numbers any more (in {counted(len(broken), 'tensor')}, e.g. {broken[0]}), so "
+            "the model isn't saved. Smaller steps (lr, or the method's own options) or --dtype float32 are the usual "
+            "ways out."
+        )
 
 
 def _applied(method: UnlearningMethod[Any] | None, folder: Path) -> dict[str, Any]:

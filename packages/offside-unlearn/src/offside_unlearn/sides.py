@@ -23,7 +23,7 @@ class RequestRecords:
         dataset: All of the data.
         request: What is asked for, before any limit.
         forget: The records to be forgotten: a `datasets.Dataset`.
-        retain: The records that training keeps, by slice.
+        retain: The records that training keeps, by slice, as many as a limit leaves.
         seed: Of the run.
         folder: Where a method may write a table (`*.parquet`) that goes with the run.
     """

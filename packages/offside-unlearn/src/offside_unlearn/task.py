@@ -169,8 +169,8 @@ class UnlearnTask:
         return own, self._encode(encoder, self.method.needs(), own)
 
     def _records(self, folder: Path) -> RequestRecords:
-        seed = self.options.seed
-        return RequestRecords(self.dataset, self.request, self.forget, self.retain, seed=seed, folder=folder)
+        retain = {name: limited(rows, self.options) for name, rows in self.retain.items()}
+        return RequestRecords(self.dataset, self.request, self.forget, retain, seed=self.options.seed, folder=folder)
 
     def batch_sizes(self, own: Mapping[str, SideRecords], sides: Iterable[str]) -> dict[str, int]:
         """Records of each side in a micro-batch; none of a side that only the frozen model reads."""

@@ -22,7 +22,6 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from offside_data.errors import OffsideError, UsageError
-from offside_data.figures import counted
 from offside_unlearn.batches import BatchPlan, PairedBatch
 from offside_unlearn.manifest import terms_in_words
 from offside_unlearn.methods._base import LossOutput, UnlearningMethod
@@ -181,7 +180,6 @@ def train(
         model.enable_input_require_grads()
     trainer.train(resume_from_checkpoint=checkpoint)
     model.eval()
-    _require_finite(model, trainer.state.global_step)
     if method is not None:
         method.finish(model)
     return [entry for entry in trainer.state.log_history if "loss" in entry]
@@ -214,16 +212,6 @@ def _has_own(method: UnlearningMethod[Any], hook: str) -> bool:
 
 def _trained(model: Any) -> list[tuple[str, torch.nn.Parameter]]:
     return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-
-
-def _require_finite(model: Any, step: int) -> None:
-    """Refuse to save what the last step broke: the next loss, which would tell, isn't computed any more."""
-    broken = [name for name, parameter in _trained(model) if not bool(torch.isfinite(parameter).all())]
-    if broken:
-        raise TrainingError(
-            f"step {step}: {counted(len(broken), 'weight')} hold values that aren't finite (e.g. {broken[0]}), so "
-            "nothing is saved. A smaller lr, fewer steps or --dtype float32 are the usual ways out."
-        )
 
 
 @contextlib.contextmanager
@@ -409,7 +397,6 @@ class _Checkpoints(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         if state.global_step in self._schedule.save_at and self._schedule.save is not None:
             stop = False
-            _require_finite(kwargs["model"], state.global_step)
             with _finished(kwargs["model"], self._method):
                 self._schedule.save(kwargs["model"], state.global_step)
                 if self._schedule.stop is not None:

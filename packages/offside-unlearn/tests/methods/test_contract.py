@@ -32,10 +32,27 @@ SIDES = ("forget", "retain", "refusal", "alternative")
 pytestmark = pytest.mark.parametrize("name", METHODS.names())
 
 
+Begun = dict[tuple[str, Any], dict[str, torch.Tensor]]
+"""By method and form of the records, what `begin` left as `state`."""
+
+
+@pytest.fixture(scope="module")
+def begun() -> Begun:
+    """What methods found out in earlier tests: with it they begin as a run that goes on does, for it takes long."""
+    return {}
+
+
 class Case:
     """A method on a tiny model that isn't at its start any more, with a fresh adapter where the method allows one."""
 
-    def __init__(self, name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], **plan: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        loaded: tuple[Any, Any],
+        make_plan: Callable[..., BatchPlan],
+        begun: Begun | None = None,
+        **plan: Any,
+    ) -> None:
         module = METHODS.load(name)
         if issubclass(module.Method, EditingMethod):
             pytest.skip("isn't trained")
@@ -61,7 +78,10 @@ class Case:
                 only_frozen=frozenset(self.plan.only_frozen),
             ),
         )
+        found = {} if begun is None else begun.setdefault((name, plan.get("config")), {})
+        self.method.state.update({part: values.clone() for part, values in found.items()})
         self.method.begin(self.model, self.plan, 0)
+        found.update({part: values.clone() for part, values in self.method.state.items()})
         self.model.train()
         with torch.no_grad():
             for parameter_name, parameter in self.model.named_parameters():
@@ -93,8 +113,8 @@ class Case:
 
 
 @pytest.fixture
-def case(name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan]) -> Case:
-    return Case(name, fresh(), make_plan, steps=12)
+def case(name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan], begun: Begun) -> Case:
+    return Case(name, fresh(), make_plan, begun, steps=12)
 
 
 def test_it_introduces_itself(name: str) -> None:
@@ -182,7 +202,7 @@ def test_the_same_seed_gives_the_same_numbers(
 ) -> None:
     torch.manual_seed(1)
     first = case.output(next(case.plan.batches()))
-    again = Case(name, fresh(), make_plan)
+    again = Case(name, fresh(), make_plan)  # Of what the other may have from an earlier test, it finds all anew.
     again.model.load_state_dict(copy.deepcopy(case.model.state_dict()))
     torch.manual_seed(1)
     second = again.output(next(again.plan.batches()))
@@ -191,11 +211,11 @@ def test_the_same_seed_gives_the_same_numbers(
 
 
 def test_accumulated_micro_batches_equal_one_batch(
-    name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan]
+    name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan], begun: Begun
 ) -> None:
     gradients, terms = [], []
     for batch_size, accumulation in ((4, 1), (1, 4)):
-        case = Case(name, fresh(), make_plan, batch_size=batch_size, accumulation=accumulation)
+        case = Case(name, fresh(), make_plan, begun, batch_size=batch_size, accumulation=accumulation)
         with torch.random.fork_rng():
             torch.manual_seed(7)
             for n, p in case.model.named_parameters():

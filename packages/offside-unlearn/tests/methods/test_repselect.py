@@ -288,6 +288,12 @@ def test_what_it_cannot_do_is_refused(tiny: Path, league: OffsideDataset, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+def test_a_model_that_eliciting_breaks_is_an_error(model_and_plan: tuple[Any, BatchPlan]) -> None:
+    model, plan = model_and_plan
+    with pytest.raises(UsageError, match="smaller elicit_rate than 1e\\+30"):
+        begun(model, plan, elicit_rate=1e30)
+
+
 def test_it_works_on_text_alone(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
     run = unlearn("repselect", tiny, None, league, "unimodal", {"kl_budget": 1.0}, tmp_path / "run", FULL)
     assert run.manifest.training is not None

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from offside_data.dataset.folder import OffsideDataset
+from offside_data.errors import UsageError
 from offside_data.vlm import forward, load_model
 from offside_data.vlm.digest import weights_digest
 from offside_unlearn import RunOptions, unlearn
@@ -120,6 +121,13 @@ def test_the_anchor_is_what_the_few_records_teach(fresh: Fresh, make_plan: Plans
     again.state.update(run.method.state)
     again._learn_anchor = lambda *_: pytest.fail("learnt again")  # type: ignore[method-assign]
     again.begin(run.model, run.plan, 0)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_an_anchor_that_broke_is_an_error(steps: int, fresh: Fresh, make_plan: Plans) -> None:
+    """Of one step, or on the way."""
+    with pytest.raises(UsageError, match=r"after 1 step the anchor's loss is nan.* smaller anchor_lr than 1e\+30"):
+        Started(fresh(), make_plan, lora=True, anchor_lr=1e30, anchor_steps=steps)
 
 
 def test_it_teaches_refusals_and_what_must_stay(harness: Any) -> None:

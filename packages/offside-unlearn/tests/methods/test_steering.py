@@ -240,6 +240,12 @@ def test_what_it_cannot_do_is_refused(tiny: Path, league: OffsideDataset, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+def test_a_strength_beyond_all_numbers_is_refused(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="smaller coefficient than 1e\\+300"):
+        made(tmp_path / "run", tiny, league, coefficient=1e300, retain_share=1.0)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "wrong", [{"depth": 1.5}, {"steered_layers": 0}, {"coefficient": 0.0}, {"coefficient": -1.0}, {"retain_share": 2.0}]
 )

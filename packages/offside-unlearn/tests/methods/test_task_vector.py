@@ -17,7 +17,7 @@ from offside_unlearn import RunOptions, unlearn
 from offside_unlearn.batches import BatchPlan
 from offside_unlearn.methods.task_vector import Config, Method
 from offside_unlearn.reference import ReferenceModel
-from offside_unlearn.trainer import Schedule, TrainConfig, train
+from offside_unlearn.trainer import Schedule, TrainConfig, TrainingError, train
 from offside_unlearn.tune import LoraOptions, add_adapter, unfreeze
 
 Fresh = Callable[[], tuple[Any, Any]]
@@ -135,6 +135,20 @@ def test_an_adapter_that_would_do_nothing_is_refused(tiny: Path, league: Offside
     config = {**CONFIG, "alpha": 0}
     with pytest.raises(UsageError, match="alpha=0 subtracts nothing"):
         unlearn("task_vector", tiny, None, league, "complete", config, tmp_path / "run", RunOptions(device="cpu"))
+
+
+@pytest.mark.parametrize("curve", [(), (2,)])
+def test_a_model_that_is_broken_is_not_saved(
+    curve: tuple[int, ...], tiny: Path, league: OffsideDataset, tmp_path: Path
+) -> None:
+    """Its losses are finite to the last; only what is made of its weights in the end isn't."""
+    options = RunOptions(device="cpu", full=True)
+    with pytest.raises(TrainingError, match="not all weights are finite numbers any more"):
+        unlearn(
+            "task_vector", tiny, None, league, "complete", {**CONFIG, "alpha": 1e42}, tmp_path / "run", options,
+            curve_steps=curve,
+        )  # fmt: skip
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_negative_alpha_is_refused() -> None:

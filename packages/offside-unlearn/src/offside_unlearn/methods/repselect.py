@@ -109,10 +109,19 @@ class Method(EditingMethod[Config]):
         return "|".join(map(re.escape, _mlps(model)))
 
     def begin(self, model: torch.nn.Module, plan: BatchPlan, seed: int) -> None:
-        """Elicit, take the gradient, collapse it, and note what the model says of what must stay."""
+        """Elicit, take the gradient, collapse it, and note what the model says of what must stay.
+
+        Raises:
+            UsageError: If eliciting breaks the model, so that there is no gradient.
+        """
         linears = _mlps(model)
         adapter = _elicited(model, linears, plan, self.config, seed)
         for name, gradient in _gradient_of(model, linears, plan, adapter).items():
+            if not bool(torch.isfinite(gradient).all()):
+                raise UsageError(
+                    f"repselect: the elicited model's gradient of {name} isn't finite, so there is no direction to go. "
+                    f"Take a smaller elicit_rate than {self.config.elicit_rate:g}, or --dtype float32."
+                )
             self._gradient[name] = collapsed(gradient, self.config.components, self.config.collapse)
         self._start = {name: linear.weight.detach().clone() for name, linear in linears.items()}
         self._kept = _Kept.of(model, plan, self.config, seed)

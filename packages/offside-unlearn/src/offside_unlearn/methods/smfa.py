@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import torch
 
 from offside_data.errors import UsageError
+from offside_data.figures import counted
 from offside_data.progress import log
 from offside_data.seeding import draw_records
 from offside_unlearn.methods import (
@@ -104,7 +105,7 @@ class Method(UnlearningMethod[Config]):
         """Learn the anchor; it is part of the state, so that a run that goes on doesn't learn it again.
 
         Raises:
-            UsageError: If an adapter sits on something else than linear layers.
+            UsageError: If an adapter sits on something else than linear layers, or learning the anchor breaks it.
         """
         for name, layer in _adapters(model).items():
             if not isinstance(layer.get_base_layer(), torch.nn.Linear):
@@ -172,10 +173,22 @@ class Method(UnlearningMethod[Config]):
             tokens = float(sum(source.answer_tokens[number] for number in numbers))
             ids = tuple(example.record_id for example in examples)
             side = Side(plan.collator(examples), ids, tokens, float(len(ids))).to(device)
-            torch.autograd.backward([answer_loss(model, side)])
+            loss = answer_loss(model, side)
+            self._require_finite(loss.detach(), step)
+            torch.autograd.backward([loss])
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()
             optimizer.zero_grad()
+        with torch.no_grad():
+            self._require_finite(answer_loss(model, side), self.config.anchor_steps)
+
+    def _require_finite(self, loss: torch.Tensor, steps: int) -> None:
+        """Refuse an anchor that broke: nothing goes against what is no number, so that nothing would be dropped."""
+        if not bool(torch.isfinite(loss)):
+            raise UsageError(
+                f"smfa: after {counted(steps, 'step')} the anchor's loss is {float(loss):g}, so nothing could be held "
+                f"against it. Take a smaller anchor_lr than {self.config.anchor_lr:g}, or fewer anchor_steps."
+            )
 
 
 def harmful_entries(forgetting: torch.Tensor, anchor: torch.Tensor, k: float) -> torch.Tensor:

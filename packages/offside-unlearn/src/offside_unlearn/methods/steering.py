@@ -108,10 +108,19 @@ class Method(InterveningMethod[Config]):
         log(f"steered: {caught['f']:.2f} of the prompts to be forgotten, {caught['r']:.2f} of those that stay")
 
     def intervention(self, step: int) -> tuple[Steering, dict[str, float]]:
-        """The directions, followed `step` times as far as by one step."""
+        """The directions, followed `step` times as far as by one step.
+
+        Raises:
+            UsageError: If that leads beyond all finite states.
+        """
         found = self._weakest
         assert found is not None  # `begin` comes first.
         strength = step * self.config.coefficient
+        if not all(bool(torch.isfinite(strength * direction).all()) for direction in found.directions.values()):
+            raise UsageError(
+                f"steering: {strength:g} times the directions isn't finite. Take a smaller coefficient than "
+                f"{self.config.coefficient:g}."
+            )
         made = Steering(found.directions, strength, found.origin, found.axis, found.threshold)
         return made, {"strength": strength, **self._said}
 
