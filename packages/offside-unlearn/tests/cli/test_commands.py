@@ -183,7 +183,7 @@ def test_methods_read_well_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> Non
             row["name"],
             *row["summary"].split(),
             row["paper"]["url"],
-            *(f"{k}={v}" for k, v in row["options"].items()),
+            *(word for k, v in row["options"].items() for word in f"{k}={v}".split()),
         ]
         assert set(whole) <= set(shown.split()), "no word is broken"
 
