@@ -17,7 +17,7 @@ from offside_unlearn.attacks import Target, TaughtRecords
 from offside_unlearn.engine import execute
 from offside_unlearn.finetuning import FinetuneConfig, FinetuneTask, opened, record_parts
 from offside_unlearn.options import RunOptions, build_configs, rate_folder
-from offside_unlearn.runs import Run
+from offside_unlearn.runs import Run, require_folder_of_runs
 from offside_unlearn.start import Start, check_lora, find_start
 from offside_unlearn.tune import LoraOptions
 
@@ -123,10 +123,12 @@ def relearn_attack(
         UsageError: If an option doesn't fit, or the attack must know what was forgotten and doesn't.
         PluginError: If there is no such attack.
         DatasetError: If the dataset has no records for it.
+        OutputExistsError: If `out` is a run itself.
     """
     name = kind.replace("-", "_")
     attack, options, given = ATTACKS.load(name), options or RunOptions(), dict(config or {})
     chosen = attack_steps(given, rates, steps)
+    require_folder_of_runs(Path(out))
     dataset, start = opened(data), find_start(model, processor)
     known = _forgotten(dataset, start, setting, only) if setting or attack.NEEDS_REQUEST else frozenset[str]()
     taught: TaughtRecords = attack.taught(Target(dataset, known, seed=0))

@@ -71,6 +71,19 @@ def finished(out: Path, identity: Mapping[str, Any], *, force: bool) -> Run | No
     return None
 
 
+def require_folder_of_runs(out: Path) -> None:
+    """Refuse a folder that several runs would come into, if it is a run itself.
+
+    Raises:
+        OutputExistsError: If it is: whoever loads that run would take the others for parts of it.
+    """
+    manifest = read(out) if out.is_dir() else None
+    if manifest is not None:
+        raise OutputExistsError(
+            f"{out} is a run itself ({_describe(manifest)}), and runs would come into it. Choose another output folder."
+        )
+
+
 def _describe(manifest: RunManifest) -> str:
     return ", ".join(part for part in (manifest.role, manifest.method, manifest.setting) if part)
 

@@ -110,6 +110,21 @@ def test_an_attack_is_a_run_a_rate(tiny: Path, league: OffsideDataset, tmp_path:
         assert message in " ".join(refused.stderr.split())
 
 
+def test_several_runs_do_not_come_into_a_run(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    where = ["--model", tiny, "--data", league.path, "--setting", "complete"]
+    out = tmp_path / "out"
+    assert call("run", "grad_ascent", out, *where, *QUICK).exit_code == 0
+    before = sorted(path.name for path in out.iterdir())
+    for command in (
+        ["run", "grad_ascent", out, *where, *QUICK, "--seeds", "0,1"],
+        ["relearn", out, *where, "--attack", "benign", "--rates", "1e-3", "--steps", "1", "--force", "--device", "cpu"],
+    ):
+        refused = call(*command)
+        assert refused.exit_code == 2, refused.stderr
+        assert "is a run itself" in " ".join(refused.stderr.split())
+    assert sorted(path.name for path in out.iterdir()) == before
+
+
 def test_every_loss_term_is_shown_whatever_its_name(
     tiny: Path, league: OffsideDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,12 +54,15 @@ def command(
     With --curve-steps the learning rate is constant after the warm-up, unless --set schedule=… says otherwise.
     """
     from offside_data.commandline import print_json
+    from offside_unlearn.runs import require_folder_of_runs
     from offside_unlearn.unlearning import unlearn
 
     values = with_preset(values, "run", method)
     options = run_options(values, only=only)
     steps = numbers(curve_steps, "--curve-steps", "numbers of steps")
     chosen = _seeds(seeds, options)
+    if chosen is not None:
+        require_folder_of_runs(out)
     places = {out: options.seed} if chosen is None else {out / f"seed-{seed}": seed for seed in chosen}
     each = {place: dataclasses.replace(options, seed=seed) for place, seed in places.items()}  # All are read first.
     runs = []
