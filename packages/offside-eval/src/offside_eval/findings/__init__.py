@@ -19,6 +19,7 @@ from offside_data.paper import Paper
 from offside_data.plugins import Registry
 from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.quantities import Figure, Quantity, average
+from offside_eval.compare.show import name
 from offside_eval.statistics import CONFIDENCE, MIN_SUBJECTS, holm
 
 FINDINGS = Registry(
@@ -69,12 +70,12 @@ class Precondition:
         figure = row.figure(self.quantity)
         interval = figure.interval
         if interval is None:
-            return f"{self.what} of {row.label} isn't known: {figure.reason}"
+            return f"{self.what} of {name(row)} isn't known: {figure.reason}"
         measured = interval.value if self.bound == "value" else interval.low
         if measured is not None and measured >= self.at_least:
             return None
         of = "" if self.bound == "value" else f", {self.bound} {'unknown' if measured is None else number(measured)}"
-        return f"{self.what} of {row.label} is {number(interval.value)}{of}: at least {self.at_least:g} is needed"
+        return f"{self.what} of {name(row)} is {number(interval.value)}{of}: at least {self.at_least:g} is needed"
 
 
 FORGOT = Precondition(quantity="forgetting", what="forgetting", at_least=0.8)
@@ -252,7 +253,7 @@ def where_met(
 
 def shown(row: ModelRow) -> str:
     """A row's label, with the forgetting at which it is read."""
-    return row.label if row.level is None else f"{row.label} (at forgetting {number(row.level)})"
+    return name(row) if row.level is None else f"{name(row)} (at forgetting {number(row.level)})"
 
 
 def weigh(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.quantities import unscored
+from offside_eval.compare.show import name
 from offside_eval.findings import OFFSIDE, Evidence, Precondition, weigh
 
 ORDER = 3
@@ -42,7 +43,7 @@ def look(comparison: Comparison) -> Evidence:
         ("correction_learnt", "correction learnt on its own picture"),
     )
     evidence = weigh(rows, PRECONDITIONS, lambda row: row.quantity("excess_recovery"))
-    details = [(f"{row.label}: {what}", row.quantity(name)) for row in rows for name, what in figures]
+    details = [(f"{name(row)}: {what}", row.quantity(key)) for row in rows for key, what in figures]
     return replace(evidence, details=details)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from offside_eval.compare import Comparison, ModelRow
 from offside_eval.compare.quantities import difference, unscored
+from offside_eval.compare.show import name
 from offside_eval.findings import OFFSIDE, Evidence, Precondition, shown, standing, weigh, where_met, why_none
 
 ORDER = 5
@@ -30,20 +31,20 @@ RULE = (
 def look(comparison: Comparison) -> Evidence:
     """Compute the effect."""
     candidates: list[ModelRow] = []
-    for name in comparison.settings:
-        rows = comparison.rows(name, role="unlearned")
+    for setting in comparison.settings:
+        rows = comparison.rows(setting, role="unlearned")
         if any(row.quantity(f"drop/{kind}").compute is None for row in rows for kind in ("visual", "not_visual")):
             continue
         candidates = candidates or rows
     rows = standing(where_met(comparison, candidates, (FORGOT_OTHERS,)))
     asked = [row for row, _ in comparison.shown_twins()]
-    details = [(f"{row.label}: {what}", row.quantity(what)) for row in asked for what in ("remembered", "read")]
+    details = [(f"{name(row)}: {what}", row.quantity(what)) for row in asked for what in ("remembered", "read")]
     if not rows:
         why = why_none(candidates, "model unlearned on visual rumours and other claims together")
         return Evidence(unscored(why), [], details)
     evidence = weigh(rows, (FORGOT_OTHERS,), lambda row: difference(row.quantity(_OTHER), row.quantity(_VISUAL)))
     kinds = (("visual rumours", _VISUAL), ("other private claims", _OTHER))
-    forgotten = [(f"{shown(row)}: forgetting of {kind}", row.quantity(name)) for row in rows for kind, name in kinds]
+    forgotten = [(f"{shown(row)}: forgetting of {kind}", row.quantity(key)) for row in rows for kind, key in kinds]
     unmet = [*evidence.unmet, *_nobody_reads([row for row in asked if row.is_control])]
     return replace(evidence, details=[*forgotten, *details], unmet=unmet)
 

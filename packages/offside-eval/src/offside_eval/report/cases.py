@@ -6,7 +6,7 @@ A seeded mix of kinds and models, so that a report doesn't show successes only.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from offside_eval.compare.show import name
 if TYPE_CHECKING:
     import polars as pl
 
-MAX_CASES = 24
+MAX_CASES = 240
 MAX_TEXT = 400
 """Characters of an answer that are shown; a degenerate one may run on for long."""
 
@@ -76,6 +76,27 @@ class Case:
     gold: str
     correction: str | None
     answers: Sequence[Answer]
+
+
+def for_page(cases: Sequence[Case], pictures: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Cases as the page's script draws them; of pictures the key under which they stand, once, whatever shows them."""
+    return [
+        {
+            "kind": case.kind.key,
+            "setting": case.setting,
+            "model": case.model,
+            "picture": f"{case.image_id}|{case.variant}" if (case.image_id, case.variant) in pictures else None,
+            "text": case.image_id is None,
+            "variant": case.variant,
+            "question": case.question,
+            "golds": [
+                [case.gold_title, case.gold],
+                *([["The correction", case.correction]] if case.correction else []),
+            ],
+            "said": [[a.model, a.arm == "self", a.right, a.text] for a in case.answers],
+        }
+        for case in cases
+    ]
 
 
 def gallery(comparison: Comparison, *, seed: int = 0, cap: int = MAX_CASES) -> list[Case]:

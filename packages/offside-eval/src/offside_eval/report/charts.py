@@ -35,13 +35,27 @@ class Scatter:
 
     @property
     def x_range(self) -> tuple[float, float]:
-        """From what is worse than vanilla to what is beyond retain-only, whiskers included."""
-        return _span([p.x for p in self.points], -0.1, 1.14)
+        """Where the methods are, and retain-only's forgetting, which they aim at."""
+        return _zoom([p.x for p in self.points if not p.control])
 
     @property
     def y_range(self) -> tuple[float, float]:
-        """Likewise for keeping."""
-        return _span([p.y for p in self.points], -0.04, 1.14)
+        """Likewise for keeping; vanilla's is aimed at."""
+        return _zoom([p.y for p in self.points if not p.control])
+
+    @property
+    def shown(self) -> list[Point]:
+        """The points within both ranges."""
+        return [p for p in self.points if self._holds(p)]
+
+    @property
+    def outside(self) -> list[Point]:
+        """Controls that stand elsewhere, to be named instead."""
+        return [p for p in self.points if not self._holds(p)]
+
+    def _holds(self, p: Point) -> bool:
+        (left, right), (bottom, top) = self.x_range, self.y_range
+        return left <= p.x.value <= right and bottom <= p.y.value <= top
 
 
 @dataclass(frozen=True)
@@ -131,9 +145,15 @@ class TwinRow:
     collapsed: bool = False
 
 
-def _span(intervals: Sequence[Interval], low: float, high: float) -> tuple[float, float]:
-    ends = [v for i in intervals for v in (i.value, i.low, i.high) if v is not None]
-    return min(low, min(ends) - 0.05), max(high, max(ends) + 0.05)
+def _zoom(intervals: Sequence[Interval], aim: float = 1.0) -> tuple[float, float]:
+    """A range that holds the values and what is aimed at; whiskers may widen it by half, no more."""
+    values = [i.value for i in intervals] + [aim]
+    start, end = min(values), max(values)
+    room = max(0.5 * (end - start), 0.1)
+    low = min([start, *(i.low for i in intervals if i.low is not None)])
+    high = max([end, *(i.high for i in intervals if i.high is not None)])
+    margin = 0.12 * max(end - start, 0.2)  # Half of a mark and its label.
+    return max(low, start - room) - margin, min(high, end + room) + margin
 
 
 def scatters(comparison: Comparison) -> list[Scatter]:

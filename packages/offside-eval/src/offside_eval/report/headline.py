@@ -20,6 +20,7 @@ class Leader:
     Args:
         setting: Name of the setting.
         row: The model; null when none is left to rank.
+        title: How the race stands, in a few words: a model is named only where it is clearly ahead.
         lead: How clearly it leads, as a sentence.
         collapsed: Names of the models that collapsed, with how many of their seeds did.
         compared: How many unlearned models there are.
@@ -31,6 +32,7 @@ class Leader:
     setting: str
     summary: str
     row: ModelRow | None
+    title: str
     lead: str
     collapsed: Sequence[str]
     compared: int
@@ -69,7 +71,8 @@ def _leader(setting: SettingComparison) -> Leader:
     best = ranked[0] if ranked else None
     words, forgot = (told(best), leading(best)) if best else ("", "forgetting")
     most = max(ranked, key=_kept, default=None)
-    return Leader(setting.name, setting.summary, best, _lead(ranked), collapsed, len(compared), words, forgot, most)
+    title, lead = _lead(ranked, len(compared))
+    return Leader(setting.name, setting.summary, best, title, lead, collapsed, len(compared), words, forgot, most)
 
 
 def _kept(row: ModelRow) -> float:
@@ -77,19 +80,20 @@ def _kept(row: ModelRow) -> float:
     return float("-inf") if value is None else value
 
 
-def _lead(ranked: Sequence[ModelRow]) -> str:
+def _lead(ranked: Sequence[ModelRow], compared: int) -> tuple[str, str]:
+    """How the race stands, in a few words and in a sentence."""
     if not ranked:
-        return "No model is left to rank."
+        return "None stands", "No model is left to rank."
     if len(ranked) == 1:
-        return "The only model to rank."
+        return ("One model, no race" if compared == 1 else "One model stands"), "The only model to rank."
     close = []
     for other in ranked[1:]:
         ahead = difference(ranked[0].quantity("balance"), other.quantity("balance")).figure().interval
         if ahead is None or ahead.low is None or ahead.low <= 0:
             close.append(name(other))
     if not close:
-        return "Clearly ahead of every other model."
-    return f"Not clearly ahead of {', '.join(close[:-1]) + ' or ' if close[1:] else ''}{close[-1]}."
+        return f"{name(ranked[0])} is ahead", "Clearly ahead of every other model."
+    return "No clear winner", f"Not clearly ahead of {', '.join(close[:-1]) + ' or ' if close[1:] else ''}{close[-1]}."
 
 
 def _sentence(leader: Leader) -> str:

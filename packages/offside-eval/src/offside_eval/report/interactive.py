@@ -49,6 +49,11 @@ def _axis(title: str, **more: Any) -> dict[str, Any]:
     return axis | {"tickcolor": GRID, "automargin": True, "fixedrange": True} | more
 
 
+def _step(span: tuple[float, float]) -> float:
+    """Between two lines of a grid: finer where the chart shows less."""
+    return 0.25 if span[1] - span[0] > 0.8 else 0.1
+
+
 def _layout(**more: Any) -> dict[str, Any]:
     layout = {
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -68,16 +73,17 @@ def _layout(**more: Any) -> dict[str, Any]:
 
 def scatter_chart(panel: Scatter) -> ChartJson:
     """Forgetting against keeping; a dotted cross marks retain-only's forgetting and vanilla's keeping."""
-    places = place_labels(panel.points, panel.x_range, panel.y_range)
-    traces = [_point_trace(point, place) for point, place in zip(panel.points, places, strict=True)]
+    points = panel.shown
+    places = place_labels(points, panel.x_range, panel.y_range)
+    traces = [_point_trace(point, place) for point, place in zip(points, places, strict=True)]
     line = {"color": MUTED, "width": 1, "dash": "dot"}
     shapes = [
         {"type": "line", "x0": 1, "x1": 1, "y0": 0, "y1": 1, "yref": "paper", "line": line, "layer": "below"},
         {"type": "line", "y0": 1, "y1": 1, "x0": 0, "x1": 1, "xref": "paper", "line": line, "layer": "below"},
     ]
     layout = _layout(
-        xaxis=_axis("forgetting of private claims →", range=list(panel.x_range), dtick=0.25),
-        yaxis=_axis("keeping →", range=list(panel.y_range), dtick=0.25),
+        xaxis=_axis("forgetting of private claims →", range=list(panel.x_range), dtick=_step(panel.x_range)),
+        yaxis=_axis("keeping →", range=list(panel.y_range), dtick=_step(panel.y_range)),
         shapes=shapes,
         height=400,
     )

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from offside_data.figures import number
 from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
+from offside_eval.compare.by_scope import PREFIX, in_words
 from offside_eval.compare.kinds import kind_rows
 from offside_eval.compare.models import CONTROLS, Model, on_curve
 from offside_eval.compare.show import (
+    ROLE_NAMES,
     TWINS,
     VISUAL,
     Column,
@@ -29,9 +31,10 @@ from offside_eval.compare.show import (
 )
 from offside_eval.findings import Finding
 from offside_eval.report import charts, interactive
-from offside_eval.report.cases import KINDS, Case
+from offside_eval.report.breakdown import breakdown
+from offside_eval.report.cases import KINDS, Case, for_page
 from offside_eval.report.headline import Headline
-from offside_eval.report.palette import Palette
+from offside_eval.report.palette import CONTROL, Palette
 
 if TYPE_CHECKING:
     import jinja2
@@ -50,6 +53,7 @@ class Page:
         cases: The gallery.
         pictures: Data URI by image_id and variant.
         fallbacks: Chart id to an SVG data URI, for browsers without JavaScript.
+        subjects: What every model answers about each subject (`subjects.subject_pages`).
     """
 
     comparison: Comparison
@@ -58,6 +62,17 @@ class Page:
     cases: Sequence[Case]
     pictures: Mapping[tuple[str, str], str]
     fallbacks: Mapping[str, str]
+    subjects: Mapping[str, Any]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the page's script draws on demand."""
+        return {
+            "kinds": {kind.key: [kind.title, kind.tone, kind.help] for kind in KINDS.values()},
+            "cases": for_page(self.cases, self.pictures),
+            "pictures": {f"{image}|{variant}": uri for (image, variant), uri in self.pictures.items()},
+            "subjects": self.subjects,
+        }
 
 
 def render(page: Page) -> str:
@@ -87,9 +102,11 @@ def render(page: Page) -> str:
             twin_table=page.comparison.shown_twins(),
             twin_columns=TWINS,
             legend=Palette(page.comparison).legend,
+            control_style=CONTROL,
             kinds=[k for k in KINDS.values() if any(c.kind is k for c in page.cases)],
             provenance=Provenance(page.comparison),
             charts_json=_script_json(drawn),
+            data_json=_script_json(page.data),
             plotly_js=get_plotlyjs().replace("</script", "<\\/script"),
             style=_text("style.css"),
             script=_text("report.js"),
@@ -105,9 +122,14 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"number": number, "interval": interval, "name": name, "remark": remark}
-    environment.filters |= {"how_collapsed": how_collapsed}
+    environment.filters |= {"how_collapsed": how_collapsed, "of_what": of_what}
     environment.globals |= {"forest": Forest.of, "gauge": gauge}
     return environment
+
+
+def of_what(place: str) -> str:
+    """The set that a number is of, in words; as it is where it isn't one of the sets that must survive."""
+    return place if place.count("/") > 2 or "/" not in place else in_words(f"{PREFIX}{place}")
 
 
 def _text(file: str) -> str:
@@ -143,6 +165,7 @@ class SettingView:
         self.level = setting.level
         self.levels = [(level, *level_rows(setting, level)) for level in setting.levels]
         self.attacks = attack_rows(setting) if setting.attacks else None
+        self.breakdowns = [b for by in ("attribute", "subject_id") if (b := breakdown(setting, metric, by))]
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
 
@@ -190,24 +213,55 @@ class Provenance:
         results = [r for m in comparison.models.members for r in m.results]
         metas = [r.meta for r in results]
         self.datasets = _distinct([m.dataset for m in metas])
-        self.models = [
-            {
-                "label": m.method or m.role,
-                "role": m.role,
-                "path": m.path,
-                "digest": m.digest,
-                "settings": sorted({r.setting for r in m.results}),
-                "parent": parent.path if (parent := comparison.models.parents.get(m.digest)) else None,
-                "steps": m.steps if m.role == "relearned" else None,
-            }
-            for m in comparison.models.members
-        ]
+        self.models = _provenance_of_runs(comparison)
         self.asked = _asked(comparison)
         keys = ("suite", "generation", "device", "dtype", "batch_size", "image_backend", "seed")
         self.options = {k: v for k in keys if (v := _distinct([m.to_json()[k] for m in metas]))}
         self.versions = _distinct([m.versions for m in metas])
         self.answers = sum(r.samples.height for r in results)
         self.skipped = sum(r.samples[comparison.metric].null_count() for r in results if comparison.metric in r.metrics)
+
+
+def _provenance_of_runs(comparison: Comparison) -> list[dict[str, Any]]:
+    """A line a run: the points of a curve, and what was saved on the way of a relearning, are one."""
+    runs: dict[str, list[Model]] = {}
+    for model in comparison.models.members:
+        runs.setdefault(str(model.run_folder), []).append(model)
+    return [
+        {
+            "label": name_of_model(last),
+            "role": last.role,
+            "path": folder,
+            "points": len(points),
+            "digest": last.digest,
+            "settings": sorted({r.setting for m in points for r in m.results}),
+            "parent": _made_from(last, comparison),
+        }
+        for folder, points in runs.items()
+        for last in [max(points, key=lambda m: m.steps or 0)]
+    ]
+
+
+def name_of_model(model: Model) -> str:
+    """The method, or the role as people write it."""
+    return model.method or ROLE_NAMES.get(model.role, model.role)
+
+
+def _made_from(model: Model, comparison: Comparison) -> str:
+    """What a model was trained from, as its manifest says: by name where that was evaluated too, else by its folder."""
+    parent = comparison.models.parents.get(model.digest)
+    if parent is None:
+        if model.run is None:
+            return "not known: no run manifest"
+        if model.run.base_model is None:
+            return "scratch"
+        keys = {model.run.base_model.digest, model.run.base_model.path}
+        parent = next((m for m in comparison.models.members if m.digest in keys or m.path in keys), None)
+    if parent is None:
+        assert model.run is not None
+        assert model.run.base_model is not None
+        return model.run.base_model.path
+    return name_of_model(parent)
 
 
 def _asked(comparison: Comparison) -> str:

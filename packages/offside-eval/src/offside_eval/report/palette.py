@@ -18,6 +18,18 @@ COLORS = ("#2f6fde", "#e07a1f", "#12906a", "#b1469f", "#c9960c", "#3aa3c9", "#d1
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "pentagon", "cross", "triangle-down", "hexagon")
 CONTROL_COLOR = "#8a8f98"
 CONTROL_SYMBOL = "star-diamond"
+OUTLINES: Mapping[str, str] = {
+    "circle": "M1 6A5 5 0 1 0 11 6A5 5 0 1 0 1 6Z",
+    "square": "M1.5 1.5H10.5V10.5H1.5Z",
+    "triangle-up": "M6 1L11.2 10.2H.8Z",
+    "diamond": "M6 .6L11.4 6L6 11.4L.6 6Z",
+    "pentagon": "M6 .8L11.2 4.6L9.2 10.6H2.8L.8 4.6Z",
+    "cross": "M4 1H8V4H11V8H8V11H4V8H1V4H4Z",
+    "triangle-down": "M6 11L11.2 1.8H.8Z",
+    "hexagon": "M6 .7L10.7 3.3V8.7L6 11.3L1.3 8.7V3.3Z",
+    "star-diamond": "M6 .4L7.6 4.4L11.6 6L7.6 7.6L6 11.6L4.4 7.6L.4 6L4.4 4.4Z",
+}
+"""Each symbol as the path of an SVG of 12 by 12, so that a legend shows the mark that the charts draw."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,11 @@ class Style:
 
     color: str
     symbol: str
+
+    @property
+    def outline(self) -> str:
+        """The mark as an SVG path, 12 by 12."""
+        return OUTLINES[self.symbol]
 
 
 CONTROL = Style(CONTROL_COLOR, CONTROL_SYMBOL)

@@ -13,7 +13,8 @@ from offside_data.images.decode import verify_image
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
 
-LONGEST_SIDE = 320
+LONGEST_SIDE = 168
+"""Of a thumbnail: a card shows it at 112 points, and each picture stands in the page once."""
 SPLITS = ("forget", "retain", "test", "relearn", "utility")
 PictureKey = tuple[str, str]
 """image_id and variant: `plain`, or the twin shown instead (`blank`, `swapped`)."""

@@ -72,8 +72,9 @@ def save_scatter(path: Path, panel: Scatter) -> list[Path]:
     def draw(axes: Axes) -> None:
         axes.axhline(1, color="#999999", linewidth=0.8, linestyle=":")
         axes.axvline(1, color="#999999", linewidth=0.8, linestyle=":")
-        places = place_labels(panel.points, panel.x_range, panel.y_range)
-        for p, place in zip(panel.points, places, strict=True):
+        points = panel.shown
+        places = place_labels(points, panel.x_range, panel.y_range)
+        for p, place in zip(points, places, strict=True):
             color = CONTROL_COLOR if p.control or p.collapsed else p.style.color
             axes.errorbar(
                 [p.x.value],

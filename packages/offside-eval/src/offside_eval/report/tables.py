@@ -6,15 +6,18 @@ import csv
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from offside_data.files import whole_file
 from offside_eval.aggregate import aggregate
 from offside_eval.compare import Comparison, Figure
 from offside_eval.compare.attacks import learning_rate
 from offside_eval.findings import Finding
+from offside_eval.report.breakdown import By, breakdown
 from offside_eval.report.cases import Case
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that spreadsheets compute (CSV injection)."""
 FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seeds", "of", "reason")
 
 
@@ -23,6 +26,7 @@ def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Findin
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "trajectories.csv", _trajectories(comparison))
     _write(folder / "attacks.csv", _attacks(comparison))
+    _write(folder / "breakdown.csv", _breakdowns(comparison))
     _write(folder / "findings.csv", _findings(findings))
     _write(folder / "aggregates.csv", _aggregates(comparison))
     _write(folder / "models.csv", _models(comparison))
@@ -35,7 +39,12 @@ def _write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns)
         writer.writeheader()
-        writer.writerows(listed)
+        writer.writerows({key: _inert(value) for key, value in row.items()} for row in listed)
+
+
+def _inert(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula, with an apostrophe before it; numbers stay as they are."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
@@ -88,6 +97,16 @@ def _attacks(comparison: Comparison) -> Iterable[dict[str, Any]]:
             for row in outcome.rows:
                 place = {"quantity": "knows", "steps": row.model.steps, "lr": learning_rate(row)}
                 yield common | place | _figure(row.figure("knows"))
+
+
+def _breakdowns(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    for setting in comparison.settings.values():
+        for by in get_args(By):
+            found = breakdown(setting, comparison.metric, by)
+            for line in found.lines if found else ():
+                for column, cell in zip(found.columns if found else (), line.cells, strict=True):
+                    common = {"setting": setting.name, "model": line.model, "by": by, "what": column}
+                    yield common | {"knows": cell and cell.value, "n": cell.n if cell else 0}
 
 
 def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:
