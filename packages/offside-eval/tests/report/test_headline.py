@@ -38,3 +38,20 @@ def test_a_close_race_is_called_close(make_results: Callable[..., Results]) -> N
 
 def test_a_collapsed_model_never_leads(make_results: Callable[..., Results]) -> None:
     assert lead(make_results, second=0.0, retain=0.2) == ("npo", "The only model to rank.", ["po"])
+
+
+def test_only_a_clear_leader_is_named_in_large_type(make_results: Callable[..., Results]) -> None:
+    """An only model is crowned as little as one that is not clearly ahead."""
+    vanilla = make_results("vanilla", role="vanilla", rates=ALL)
+    control = make_results("retain", role="retain_only", rates=ALL | {"forget/private": 0.0})
+
+    def title(**known: float) -> str:
+        rows = [
+            make_results(f"{m}{n}", role="unlearned", method=m, seed=n, rates=ALL | {"forget/private": known[m]})
+            for n, m in enumerate(known)
+        ]
+        return headline(compare([vanilla, control, *rows]), []).leaders[0].title
+
+    assert title(npo=0.25, po=0.875) == "npo is ahead"
+    assert title(npo=0.25, po=0.29) == "No clear winner"
+    assert title(npo=0.25) == "One model, no race"

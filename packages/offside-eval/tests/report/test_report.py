@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import polars as pl
 import pytest
 
-from offside_data.errors import OutputExistsError
+from offside_data.errors import OutputExistsError, UsageError
 from offside_eval.compare import Comparison, compare
+from offside_eval.compare.show import name as show_name
 from offside_eval.report import write_report
+from offside_eval.report.tables import _write
 from offside_eval.results import Results
 
 ATTACK = '<script>alert("x")</script><img src=x onerror=alert(1)>'
@@ -175,3 +179,80 @@ def test_views_and_kinds_of_answers_stand_in_page_and_summary(report: Path) -> N
     assert "* po: stops " in summary
     assert "What the answers to the private claims to be forgotten were" in page
     assert "least forgotten" in page
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def data_of(page: Path) -> dict[str, Any]:
+    text = page.read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])  # type: ignore[index]
+    return found
+
+
+def test_a_page_for_each_subject_tells_what_every_model_says(report: Path, comparison: Comparison) -> None:
+    """Counted again from the samples: each claim of the forget pictures, each model's answer, right where scored 1."""
+    told = data_of(report / "report.html")["subjects"]
+    page, setting = told["settings"]["selective"], comparison.settings["selective"]
+    models = [name for name, _, _ in page["models"]]
+    assert models == [show_name(row) for row, _ in setting.all_rows]
+    row = next(row for row in setting.rows if row.label == "kl_min")
+    assert row.results is not None
+    samples = row.results.samples.filter(pl.col("split") == "forget", pl.col("variant") == "plain")
+    assert [s["name"] for s in page["subjects"]] == sorted(samples["subject_id"].unique())
+    said = {
+        (subject["name"], told["texts"][claim["question"]], claim["form"]): claim["said"][models.index("kl_min")]
+        for subject in page["subjects"]
+        for claim in subject["claims"]
+    }
+    assert len(said) == samples.height
+    for sample in samples.iter_rows(named=True):
+        form = "picture" if sample["config"] == "multimodal" else "text"
+        text, right = said[sample["subject_id"], sample["question"], form]
+        assert told["texts"][text] == sample["prediction"]
+        assert right == (None if sample["value_match"] is None else int(sample["value_match"] == 1))
+
+
+def test_what_is_still_known_is_split_by_attribute_and_subject(report: Path, comparison: Comparison) -> None:
+    rows = read_table(report / "tables" / "breakdown.csv")
+    assert {row["by"] for row in rows} == {"attribute", "subject_id"}
+    row = next(row for row in comparison.settings["selective"].rows if row.label == "kl_min")
+    assert row.results is not None
+    asked = row.results.samples.filter(
+        pl.col("slice") == "forget", pl.col("scope") == "private", pl.col("variant") == "plain"
+    )
+    for by in ("attribute", "subject_id"):
+        own = [r for r in rows if (r["setting"], r["model"], r["by"]) == ("selective", "kl_min", by)]
+        for line in own:
+            scores = asked.filter(pl.col(by) == line["what"])["value_match"].drop_nulls()
+            assert (float(line["knows"]), int(line["n"])) == (pytest.approx(scores.mean()), scores.len())
+        assert sum(int(line["n"]) for line in own) == asked["value_match"].drop_nulls().len() > 0
+    page = markup((report / "report.html").read_text(encoding="utf-8"))
+    assert "Still known, by attribute" in page
+    assert "Still known, by subject" in page
+
+
+def test_where_every_model_came_from_is_told(report: Path) -> None:
+    page = markup((report / "report.html").read_text(encoding="utf-8")).split('id="provenance"')[1]
+    lines = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td>', page)
+    assert len(lines) > 5
+    assert all(made_from for _, _, made_from in lines)
+    assert any(role == "relearned" and made_from == "kl_min" for _, role, made_from in lines)
+
+
+def test_no_cell_of_a_table_is_a_formula(tmp_path: Path) -> None:
+    cells = ['=HYPERLINK("x")', "+1", "-1 goal", "@SUM(A1)", "\tx", "said", "a=b"]
+    _write(tmp_path / "t.csv", [{"says": cell, "value": -0.5} for cell in cells])
+    read = read_table(tmp_path / "t.csv")
+    assert [row["says"] for row in read] == [f"'{cell}" for cell in cells[:5]] + cells[5:]
+    assert {row["value"] for row in read} == {"-0.5"}
+
+
+def test_the_page_shows_no_more_cases_than_asked_for(comparison: Comparison, tmp_path: Path) -> None:
+    assert len(data_of(write_report(tmp_path / "few", comparison, cases=3))["cases"]) == 3
+    assert data_of(write_report(tmp_path / "none", comparison, cases=0))["cases"] == []
+    with pytest.raises(UsageError, match="cases must be 0 or more, got -1"):
+        write_report(tmp_path / "negative", comparison, cases=-1)
+    assert not (tmp_path / "negative").exists()
