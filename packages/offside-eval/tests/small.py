@@ -63,6 +63,7 @@ def _claim(subject: str, attribute: str, text: str, where: str, split: str, **fi
         choices=options,
         correct_choice=options.index(text) if options else None,
         cloze=answer.replace(text, "____"),
+        perturbed_answers=tuple(answer.replace(text, other) for other in options if other != text),
         **fields,
     )
 

@@ -13,8 +13,9 @@ Suite = Literal["core", "full", "utility", "light"]
 DEFAULT_SUITE: Suite = "core"
 CURVE_SUITE: Suite = "light"
 """Of the points of a curve."""
-LIGHT_METRICS = ("value_match", "refusal", "degenerate", "choice_accuracy", "probability")
-"""Those of the suite `light`: what the model says and whether it is broken, what it chooses, what it holds likely."""
+LIGHT_METRICS = ("value_match", "refusal", "degenerate", "choice_accuracy", "probability", "rank")
+"""Those of the suite `light`: what the model says and whether it is broken, what it chooses, what it holds likely, and
+what likelier than other values."""
 Role: TypeAlias = Literal[run_manifest.Role, "unknown"]
 """What a model is for; `unknown` is a checkpoint without a run manifest."""
 ROLES: tuple[Role, ...] = typing.get_args(Role)

@@ -50,6 +50,7 @@ class Question:
         day_first: Whether the dataset's own answers write the day before the month; null if they don't show it.
         choices: Answers to weigh against each other, whole sentences where the record has a cloze.
         correct_choice: Index of the right one.
+        alternatives: Answers to weigh the gold one against: they say other values of its kind (`perturbed_answers`).
     """
 
     row: Mapping[str, Any]
@@ -63,6 +64,7 @@ class Question:
     day_first: bool | None = None
     choices: tuple[str, ...] = ()
     correct_choice: int | None = None
+    alternatives: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -247,7 +249,13 @@ def _question(row: Mapping[str, Any], taxonomy: Taxonomy, corrections: _Correcti
         attribute=attribute,
         choices=_as_answers(choices, row["cloze"]),
         correct_choice=row["correct_choice"],
+        alternatives=_others(row["perturbed_answers"] or (), row["answer"]),
     )
+
+
+def _others(answers: Iterable[str], gold: str | None) -> tuple[str, ...]:
+    """Different answers that aren't the gold one and aren't blank."""
+    return tuple(text for text in dict.fromkeys(answers) if text.strip() and text != gold)
 
 
 def _neutral(row: Mapping[str, Any], value: ClaimValue | None, choices: tuple[str, ...]) -> Attribute:
@@ -330,4 +338,11 @@ def _swapped(plain: Question, row: Mapping[str, Any], shown: str) -> Question:
         old_value=old,
         choices=plain.choices if right else (),
         correct_choice=right[0] if right else None,
+        alternatives=tuple(text for text in _others(plain.alternatives, answer) if not _says(text, value, attribute)),
     )
+
+
+def _says(text: str, value: ClaimValue | None, attribute: Attribute) -> bool:
+    """Whether an answer states a value."""
+    read = parse_value(text, attribute)
+    return value is not None and read is not None and same_value(read, value, attribute)

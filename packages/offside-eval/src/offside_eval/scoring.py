@@ -69,6 +69,7 @@ def make_sample(question: Question, answers: Answers) -> Sample:
         choice_logprobs=weights.choices if weights else (),
         choice_lengths=weights.lengths if weights else (),
         answer_logprobs=weights.answer if weights else (),
+        alternative_logprobs=weights.alternatives if weights else (),
         failure=answers.failures.get(question.key),
     )
 

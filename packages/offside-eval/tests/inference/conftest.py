@@ -14,7 +14,7 @@ from offside_eval.inference.asking import Item
 from offside_eval.inference.engine import Engine
 from offside_eval.plan import Question, make_plan
 
-NEEDS = frozenset({"generation", "choices", "likelihood"})
+NEEDS = frozenset({"generation", "choices", "likelihood", "alternatives"})
 
 
 @pytest.fixture(scope="session")

@@ -55,3 +55,26 @@ def test_a_choice_that_is_too_long_is_refused_though_it_fits_elsewhere(loaded: L
     both = [dataclasses.replace(q, choices=choices, correct_choice=0) for q in (short, long)]
     with pytest.raises(AnswerTooLongError, match="record long"):
         encode_items(both, Encoder(processor, max_length=fits), choices=True)
+
+
+def test_answers_with_other_values_are_weighed_once_though_they_are_choices_too(
+    loaded: Load, questions: list[Question]
+) -> None:
+    encoder = Encoder(loaded("raw")[1])
+    question = next(q for q in questions if q.variant == "plain" and len(q.alternatives) == 3)
+    texts = [question.answer, *(c for c in question.choices if c != question.answer)]
+    assert sorted(question.alternatives) == sorted(texts[1:])
+    (item,) = encode_items([question], encoder, choices=True, alternatives=True)
+    assert len(item.answers) == 4
+    assert [texts[i] for i in item.alternatives] == list(question.alternatives)
+    (alone,) = encode_items([question], encoder, choices=False, alternatives=True)
+    assert (len(alone.answers), alone.choices, alone.alternatives) == (4, (), (1, 2, 3))
+    (without,) = encode_items([question], encoder, choices=True)
+    assert without.alternatives == ()
+
+
+def test_a_swapped_twin_is_weighed_against_other_values_than_it_shows(questions: list[Question]) -> None:
+    for swapped in (q for q in questions if q.variant == "swapped"):
+        plain = next(q for q in questions if q.key == swapped.key.replace("swapped", "plain"))
+        assert swapped.answer in plain.alternatives
+        assert set(swapped.alternatives) == set(plain.alternatives) - {swapped.answer} != set()

@@ -26,6 +26,7 @@ class _Item:
         self.key = key
         self.answers = ((1,), (2,))
         self.choices = (0, 1)
+        self.alternatives = ()
 
 
 def test_a_tie_is_weighed_again_alone() -> None:
@@ -41,3 +42,18 @@ def test_a_tie_is_weighed_again_alone() -> None:
     assert batches == [["clear", "tie"], ["tie"]]
     assert tie.choices == (-1.0, -1.0 - 5e-7)
     assert clear.choices == (-1.000001, -2.0)
+
+
+def test_a_gold_answer_as_likely_as_another_value_is_weighed_again_alone() -> None:
+    batches: list[list[str]] = []
+
+    def likelihood(items: list[_Item]) -> list[list[tuple[float, ...]]]:
+        batches.append([i.key for i in items])
+        return [[(-1.0, -3.0), (-2.0 - (2e-5 if i.key == "close" else 1.0),)] for i in items]
+
+    items = [_Item("clear"), _Item("close")]
+    for item in items:
+        item.choices, item.alternatives = (), (1,)
+    clear, close = Weigher(likelihood, within_rounding=1e-4)(items)  # type: ignore[arg-type]
+    assert batches == [["clear", "close"], ["close"]]
+    assert (clear.alternatives, close.alternatives) == ((-3.0,), (-2.00002,))

@@ -18,7 +18,7 @@ from offside_eval.inference.generation import WITHIN_ROUNDING
 from offside_eval.inference.saved import SavedBatches
 from offside_eval.plan import Question
 
-NEEDS = frozenset({"generation", "choices", "likelihood"})
+NEEDS = frozenset({"generation", "choices", "likelihood", "alternatives"})
 Load = Callable[[str], tuple[Any, Any]]
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import typing
 from collections.abc import Callable
 
 import pytest
 
-from offside_eval.metrics import METRICS, Paper, Sample, SampleMetric, load_metric, metric_names
+from offside_eval.metrics import METRICS, Need, Paper, Sample, SampleMetric, load_metric, metric_names
 
 ROLES = {"forget", "keep"}
-GOLD = {"prediction": "The transfer fee was €35.00m.", "answer_logprobs": (-1e-6, -1e-6)}
+OF_OTHERS = {"alternative_logprobs": (-9.0, -8.0)}
+GOLD = {"prediction": "The transfer fee was €35.00m.", "answer_logprobs": (-1e-6, -1e-6)} | OF_OTHERS
 CHOICES = {"choices": ("€1m", "€35.00m", "€7m"), "choice_lengths": (3, 4, 3), "correct_choice": 1}
 RIGHT = GOLD | CHOICES | {"choice_logprobs": (-4.0, -0.1, -5.0)}
 EMPTY = CHOICES | {"prediction": "", "answer_logprobs": (-90.0, -80.0), "choice_logprobs": (-0.1, -4.0, -5.0)}
+EMPTY |= OF_OTHERS
 OTHERS = [
     {"prediction": "€7m", "answer_logprobs": (-2.0, -3.0)},
     {"prediction": "I don't know."},
@@ -23,6 +26,7 @@ OTHERS = [
     {"prediction": "\x00\ufffd\ufffd"},
 ]
 BROKEN = CHOICES | {"prediction": "", "answer_logprobs": (math.nan,), "choice_logprobs": (math.nan,) * 3}
+BROKEN |= {"alternative_logprobs": (math.nan, math.nan)}
 
 
 @pytest.fixture(params=metric_names(variants=True))
@@ -34,7 +38,7 @@ def test_it_is_a_frozen_dataclass_that_says_what_it_is(metric: SampleMetric) -> 
     assert dataclasses.is_dataclass(metric)
     assert metric.__dataclass_params__.frozen
     assert metric.needs
-    assert metric.needs <= {"generation", "choices", "likelihood"}
+    assert metric.needs <= set(typing.get_args(Need))
     assert set(metric.higher_is_better) >= ROLES
     assert metric.bounds[0] < metric.bounds[1]
 

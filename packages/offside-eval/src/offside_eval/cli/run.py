@@ -42,7 +42,7 @@ MAX_SHOWN = 4
 @click.option(
     "--suite",
     type=click.Choice(typing.get_args(Suite)),
-    help="core: every metric; full: their variants too; light: generation, choices, probability; utility: only "
+    help="core: every metric; full: their variants too; light: generation, choices, probability, rank; utility: only "
     f"general questions. [default: {DEFAULT_SUITE}; {CURVE_SUITE} with --curve]",
 )
 @click.option("--curve", is_flag=True, help="Evaluate every point of the run MODEL, each into a folder in OUT.")

@@ -14,6 +14,7 @@ specific_forgetting                drop beyond the drop on matched retain record
 modality_gap                       forgetting on pictures minus forgetting on text
 forgetting_by_choice, …_probability   forgetting by choice and by probability (`views`)
 forgetting_least                   the least of forgetting and these views
+rank                               where the true value stands among others: 0.5 = no preference
 balance                            harmonic mean of the least forgetting and keeping: orders the table
 remembered, read, reads_old        answers to the twins of visual rumours
 degenerate, cut                    share of degenerate answers, and of those cut at the limit of new tokens
@@ -64,6 +65,7 @@ def measure_all(scores: ScoreTable) -> dict[str, Quantity]:
     found["specific_forgetting"] = _specific_forgetting(scores)
     found["modality_gap"] = _modality_gap(found)
     found |= by_view(scores, forgotten())
+    found |= rank(scores)
     found |= _broken(scores)
     return with_extremes(found)
 
@@ -180,6 +182,22 @@ def _modality_gap(found: dict[str, Quantity]) -> Quantity:
     return difference(found[sides[0]], found[sides[1]])
 
 
+def rank(scores: ScoreTable, arm: str = "self", prefix: str = "") -> dict[str, Quantity]:
+    """Where the values to be forgotten stand among others of their kind (the area under the curve, 0.5 = no preference).
+
+    Args:
+        scores: The scores of the models involved.
+        arm: Whose.
+        prefix: Before the name of the number.
+
+    Returns:
+        Nothing where no record was ranked.
+    """
+    if "rank" not in scores.rows.columns:
+        return {}
+    return {f"{prefix}rank": scores.mean(forgotten(), arm, column="rank", corrected=False)}
+
+
 def _broken(scores: ScoreTable) -> dict[str, Quantity]:
     """Shares of answers that are degenerate, and of those that were only cut: a long answer isn't a broken one."""
     import polars as pl
@@ -218,4 +236,4 @@ def collapse(found: Mapping[str, Quantity]) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-__all__ = ["ScoreTable", "collapse", "forgotten", "measure_all"]
+__all__ = ["ScoreTable", "collapse", "forgotten", "measure_all", "rank"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offside_eval.compare.measures import forgotten
+from offside_eval.compare.measures import forgotten, rank
 from offside_eval.compare.quantities import Quantity, difference, ratio
 from offside_eval.compare.scores import ScoreTable
 
@@ -12,7 +12,8 @@ def bounce_back(scores: ScoreTable) -> dict[str, Quantity]:
 
     `recovered` in points = a(relearned) - a(unlearned); `recovered_ratio` = that over
     a(vanilla) - a(unlearned); `recovered_control` = the same budget spent on retain-only;
-    `excess_recovery` = recovered - recovered_control; `before/forgetting` = forgetting of the model before.
+    `excess_recovery` = recovered - recovered_control; `before/forgetting` = forgetting of the model before; `before/rank` =
+    where it had the true values among others, and `recovered_rank` how much higher they stand now.
     """
     where = forgotten()
     before, after = scores.means(where, "parent", "self")
@@ -30,6 +31,10 @@ def bounce_back(scores: ScoreTable) -> dict[str, Quantity]:
         where, "parent", "self", "retain_only", "relearned_control"
     )
     found["excess_recovery"] = difference(difference(after, before), difference(control_after, control_before))
+    found |= rank(scores, "parent", "before/")
+    if "before/rank" in found:
+        before, after = scores.means(where, "parent", "self", column="rank", corrected=False)
+        found["recovered_rank"] = difference(after, before)
     return found
 
 

@@ -25,6 +25,8 @@ ARMS = {
 
 CHANCE_LEVEL_METRICS = ("choice_accuracy",)
 """Metrics on which guessing scores 1/n, with `n` in the column `n_choices`; their variants as well."""
+EVEN_CHANCE_METRICS = ("rank",)
+"""Metrics on which a model without preference scores 0.5."""
 
 
 class ScoreTable:
@@ -42,36 +44,38 @@ class ScoreTable:
         self.rows = rows.with_columns(pl.Series("@cluster", clusters(rows), dtype=pl.String))
         self.metric = metric
         self.arms = {arm: model for arm, model in arms.items() if model is not None}
-        self._wide: dict[str, pl.DataFrame] = {}
+        self._wide: dict[tuple[str, bool], pl.DataFrame] = {}
 
     def slices(self, kind: str) -> list[str]:
         """Slice names of a kind: `keep` or `measure`, in the order of the evaluation."""
         names = self.rows["slice"].unique(maintain_order=True).to_list()
         return [name.partition(":")[2] for name in names if name.startswith(f"{kind}:")]
 
-    def wide(self, column: str) -> pl.DataFrame:
-        """The rows with one `@arm` column a model, holding its score or null."""
-        if column not in self._wide:
+    def wide(self, column: str, *, corrected: bool = True) -> pl.DataFrame:
+        """The rows with one `@arm` column a model, holding its score (`corrected` for chance) or null."""
+        key = column, corrected
+        if key not in self._wide:
             frame = self.rows
             for arm, model in self.arms.items():
-                scores = model.pool.select(*KEY, _score(model.pool, column).alias(f"@{arm}"))
+                scores = model.pool.select(*KEY, _score(model.pool, column, corrected=corrected).alias(f"@{arm}"))
                 frame = frame.join(scores, on=list(KEY), how="left", maintain_order="left")
-            self._wide[column] = frame
-        return self._wide[column]
+            self._wide[key] = frame
+        return self._wide[key]
 
-    def means(self, where: pl.Expr, *arms: str, column: str | None = None) -> list[Quantity]:
+    def means(self, where: pl.Expr, *arms: str, column: str | None = None, corrected: bool = True) -> list[Quantity]:
         """Mean score of each model on the records that fit `where` and that all of them have a score on.
 
         Args:
             where: Which rows.
             arms: Keys of `ARMS`.
             column: Column of the score; the table's metric if not given.
+            corrected: Whether what guessing scores is taken off.
 
         Returns:
             One quantity an arm; all unscored, with the reason, if the comparison can't be made.
         """
         column = column or self.metric
-        scored, skipped, reason = self._scored(where, arms, column)
+        scored, skipped, reason = self._scored(where, arms, column, corrected=corrected)
         if scored is None:
             return [unscored(reason, skipped)] * len(arms)
         names, records = scored["@cluster"].to_list(), scored["record_id"].to_list()
@@ -93,14 +97,20 @@ class ScoreTable:
         names = scored["@cluster"].to_list()
         return paired_test(scored[f"@{one}"].to_numpy(), scored[f"@{other}"].to_numpy(), names)
 
-    def _scored(self, where: pl.Expr, arms: tuple[str, ...], column: str) -> tuple[pl.DataFrame | None, int, str]:
+    def _scored(
+        self, where: pl.Expr, arms: tuple[str, ...], column: str, *, corrected: bool = True
+    ) -> tuple[pl.DataFrame | None, int, str]:
         """Rows on which every arm has a score, how many others there are; or why there are none."""
         import polars as pl
 
         for arm in arms:
             if arm not in self.arms:
                 return None, 0, f"{ARMS[arm]} is missing"
-        chosen = self.wide(column).filter(where).unique(subset=list(KEY), keep="first", maintain_order=True)
+        chosen = (
+            self.wide(column, corrected=corrected)
+            .filter(where)
+            .unique(subset=list(KEY), keep="first", maintain_order=True)
+        )
         if chosen.is_empty():
             return None, 0, "there are no such records in this setting"
         scored = chosen.filter(pl.all_horizontal(pl.col(f"@{arm}").is_not_null() for arm in arms))
@@ -111,12 +121,12 @@ class ScoreTable:
             return None, skipped, f"{names} has no {column} on these records"
         return scored, skipped, ""
 
-    def mean(self, where: pl.Expr, arm: str = "self", *, column: str | None = None) -> Quantity:
+    def mean(self, where: pl.Expr, arm: str = "self", *, column: str | None = None, corrected: bool = True) -> Quantity:
         """Mean score of one model."""
-        return self.means(where, arm, column=column)[0]
+        return self.means(where, arm, column=column, corrected=corrected)[0]
 
 
-def _score(pool: pl.DataFrame, column: str) -> pl.Expr:
+def _score(pool: pl.DataFrame, column: str, *, corrected: bool = True) -> pl.Expr:
     """A model's scores, those of guessable questions corrected for chance: (score - 1/n) / (1 - 1/n).
 
     `cut` is 1 for an answer that isn't degenerate but was cut at the limit of new tokens, and such an answer
@@ -130,7 +140,10 @@ def _score(pool: pl.DataFrame, column: str) -> pl.Expr:
         return cut if column == "cut" else pl.when(cut == 1).then(0.0).otherwise(pl.col("degenerate"))
     if column not in pool.columns:
         return pl.lit(None, dtype=pl.Float64)
-    if column.partition(":")[0] not in CHANCE_LEVEL_METRICS:
+    metric = column.partition(":")[0]
+    if metric in EVEN_CHANCE_METRICS and corrected:
+        return 2 * pl.col(column) - 1
+    if metric not in CHANCE_LEVEL_METRICS or not corrected:
         return pl.col(column)
     if "n_choices" not in pool.columns:
         return pl.lit(None, dtype=pl.Float64)

@@ -45,6 +45,13 @@ COLUMNS: Sequence[Column] = (
         damage=True,
     ),
     Column(
+        "rank",
+        "rank",
+        "Where it has the true values among others of their kind (area under the curve): 0.5 is no preference.",
+        "down",
+        damage=True,
+    ),
+    Column(
         LEAST,
         "least forgotten",
         "Forgetting in the view in which the least of it is seen: by generation, by choice or by probability.",
@@ -225,7 +232,7 @@ def columns_of(setting: SettingComparison) -> list[Column]:
     all_rows = [*setting.rows, *setting.controls]
     columns = shown_columns(all_rows, COLUMNS)
     if any(row.role == "relearned" for row in all_rows):
-        columns = [c for c in columns if c.key in ("knows", "keeping")] + shown_columns(all_rows, RELEARNING)
+        columns = [c for c in columns if c.key in ("knows", "rank", "keeping")] + shown_columns(all_rows, RELEARNING)
     if setting.name == "visual-rumor":
         columns += shown_columns(all_rows, TWINS)
     return columns

@@ -22,18 +22,22 @@ class Item:
         key: The question's.
         prompt: Picture and question, ready for an answer.
         answers: Tokens of the answers to weigh, each with its end of turn: the gold answer, then
-            every choice that isn't it.
+            every choice and every alternative that isn't among them yet.
         choices: Where in `answers` each choice is.
+        alternatives: Where in `answers` each answer with another value is.
     """
 
     key: str
     prompt: Encoded
     answers: tuple[tuple[int, ...], ...]
     choices: tuple[int, ...]
+    alternatives: tuple[int, ...] = ()
 
 
-def encode_items(questions: Iterable[Question], encoder: Encoder, *, choices: bool) -> list[Item]:
-    """Encode questions with their gold answers and, on request, their choices.
+def encode_items(
+    questions: Iterable[Question], encoder: Encoder, *, choices: bool, alternatives: bool = False
+) -> list[Item]:
+    """Encode questions with their gold answers and, on request, their choices and alternatives.
 
     Gold answers are encoded with their own questions. Of a choice only its tokens matter, and those
     follow the same generation prompt whatever was asked, so that each text is encoded once.
@@ -47,16 +51,17 @@ def encode_items(questions: Iterable[Question], encoder: Encoder, *, choices: bo
     for question in questions:
         gold = encoder.encode(question.row, answer=question.answer)
         known[question.answer] = _answer_tokens(gold)
-        texts = [question.answer]
-        places = []
-        for choice in question.choices if choices and question.correct_choice is not None else ():
-            if choice not in texts:
-                texts.append(choice)
-            places.append(texts.index(choice))
+        # Choices and alternatives are often the same sentences: each is weighed once.
+        texts = {question.answer: 0}
+        offered = question.choices if choices and question.correct_choice is not None else ()
+        places = tuple(texts.setdefault(text, len(texts)) for text in offered)
+        others = question.alternatives if alternatives else ()
+        other_places = tuple(texts.setdefault(text, len(texts)) for text in others)
         for text in texts:
             if text not in known or gold.prompt_length + len(known[text]) > encoder.max_length:
                 known[text] = _answer_tokens(encoder.encode(question.row, answer=text))
-        items.append(Item(question.key, _prompt(gold), tuple(known[text] for text in texts), tuple(places)))
+        answers = tuple(known[text] for text in texts)
+        items.append(Item(question.key, _prompt(gold), answers, places, other_places))
     return items
 
 

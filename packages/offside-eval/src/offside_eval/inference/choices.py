@@ -1,7 +1,8 @@
-"""Weighing of choices against each other, the outcome independent of the batch.
+"""Weighing of answers against each other, the outcome independent of the batch.
 
-A choice weighs its mean log-probability a token. Where the two heaviest are within rounding of each
-other, as means or as sums, the question is weighed again alone; exact equals are a tie (`choice_accuracy`).
+An answer weighs its mean log-probability a token. Where the two heaviest choices are within rounding of each other, as
+means or as sums, or the gold answer and one with another value are, the question is weighed again alone; exact equals
+are a tie (`choice_accuracy`, `rank`).
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ class Weights:
         answer: Log-probability of each token of the gold answer.
         choices: Mean log-probability a token of each choice.
         lengths: Number of tokens of each choice.
+        alternatives: Mean log-probability a token of each answer with another value.
     """
 
     answer: tuple[float, ...]
     choices: tuple[float, ...]
     lengths: tuple[int, ...] = ()
+    alternatives: tuple[float, ...] = ()
 
 
 class Weigher:
@@ -36,7 +39,7 @@ class Weigher:
 
     Args:
         likelihood: What asks the model.
-        within_rounding: Difference of two choices below which they are weighed again alone.
+        within_rounding: Difference of two answers below which they are weighed again alone.
     """
 
     def __init__(self, likelihood: Likelihood, *, within_rounding: float) -> None:
@@ -55,10 +58,13 @@ class Weigher:
         return found
 
     def _is_close(self, found: Weights) -> bool:
-        """Whether a change of batch may turn the choice round: rounding grows with the number of tokens added up."""
+        """Whether a change of batch may turn an order round: rounding grows with the number of tokens added up."""
         sums = [mean * n for mean, n in zip(found.choices, found.lengths, strict=True)]
         within = self._within_rounding
-        return lead(found.choices) < within or lead(sums) < within * max(found.lengths, default=1)
+        if lead(found.choices) < within or lead(sums) < within * max(found.lengths, default=1):
+            return True
+        gold = _mean(found.answer) if found.alternatives else math.inf
+        return any(abs(gold - other) < within for other in found.alternatives)
 
 
 def lead(weights: Sequence[float]) -> float:
@@ -70,6 +76,14 @@ def lead(weights: Sequence[float]) -> float:
 
 
 def _weights(item: Item, logprobs: Sequence[TokenLogprobs]) -> Weights:
-    means = [math.fsum(tokens) / len(tokens) for tokens in logprobs]
-    lengths = tuple(len(logprobs[i]) for i in item.choices)
-    return Weights(logprobs[0], tuple(means[i] for i in item.choices), lengths)
+    means = [_mean(tokens) for tokens in logprobs]
+    return Weights(
+        answer=logprobs[0],
+        choices=tuple(means[i] for i in item.choices),
+        lengths=tuple(len(logprobs[i]) for i in item.choices),
+        alternatives=tuple(means[i] for i in item.alternatives),
+    )
+
+
+def _mean(logprobs: Sequence[float]) -> float:
+    return math.fsum(logprobs) / len(logprobs)

@@ -79,7 +79,7 @@ class Engine:
         """
         instruct = self.intervention.instruction if self.intervention is not None else None
         encoder = Encoder(self.processor, max_length=self.max_length, instruct=instruct)
-        items = encode_items(questions, encoder, choices="choices" in needs)
+        items = encode_items(questions, encoder, choices="choices" in needs, alternatives="alternatives" in needs)
         if "generation" in needs and items:
             self._check_end(items[0].answers[0][-1])
         return items
@@ -119,7 +119,7 @@ class Engine:
             found = self._stage("answering", batches, lambda b: generator([i.prompt for i in b]), Reply, answers)
             answers.replies = found
             answers.asked_again["answering"] = generator.asked_again
-        if needs & {"likelihood", "choices"}:
+        if needs & {"likelihood", "choices", "alternatives"}:
             close = _CHOICES_WITHIN_ROUNDING.get(dtype, _CHOICES_WITHIN_ROUNDING_HALF)
             weigher = Weigher(Likelihood(self.model, collate), within_rounding=close)
             answers.weights = self._stage("weighing", batches, weigher, Weights, answers)

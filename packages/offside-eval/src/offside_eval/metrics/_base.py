@@ -12,8 +12,9 @@ from offside_data.errors import PluginError
 from offside_data.schema import ClaimValue
 from offside_data.taxonomy import Attribute
 
-Need = Literal["generation", "choices", "likelihood"]
-"""What the model must do for a metric: answer freely, weigh the record's choices, weigh the gold answer."""
+Need = Literal["generation", "choices", "likelihood", "alternatives"]
+"""What the model must do for a metric: answer freely, weigh the record's choices, weigh the gold answer, weigh the
+answers with other values of its kind (`perturbed_answers`) beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Sample:
         choice_logprobs: Mean log-probability a token of each option as an answer; empty if not weighed.
         choice_lengths: Number of tokens of each option as an answer; empty if not weighed.
         answer_logprobs: Log-probability of each token of the gold answer; empty if not weighed.
+        alternative_logprobs: Mean log-probability a token of each answer with another value; empty where the record has
+            none or they weren't weighed.
         failure: Why the model couldn't be asked (out of memory), null when all went well.
     """
 
@@ -54,6 +57,7 @@ class Sample:
     choice_logprobs: tuple[float, ...] = ()
     choice_lengths: tuple[int, ...] = ()
     answer_logprobs: tuple[float, ...] = ()
+    alternative_logprobs: tuple[float, ...] = ()
     failure: str | None = None
 
 
@@ -86,7 +90,7 @@ class SampleMetric(abc.ABC):
     """Base of all per-sample metrics; fields of a subclass are its parameters, with their defaults.
 
     `needs` says what the model must do, `higher_is_better` which way is good by role (`forget`,
-    `keep`), `bounds` which values can occur, `variants` which named variants `for_variant` knows.
+    `keep`), `bounds` which values can occur, `variants` which named variants there are.
     """
 
     needs: ClassVar[frozenset[Need]]
