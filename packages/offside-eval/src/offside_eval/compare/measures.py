@@ -183,7 +183,7 @@ def _modality_gap(found: dict[str, Quantity]) -> Quantity:
 
 
 def rank(scores: ScoreTable, arm: str = "self", prefix: str = "") -> dict[str, Quantity]:
-    """Where the values to be forgotten stand among others of their kind (the area under the curve, 0.5 = no preference).
+    """Where the values to be forgotten stand among others of their kind: the area under the curve.
 
     Args:
         scores: The scores of the models involved.

@@ -12,8 +12,8 @@ def bounce_back(scores: ScoreTable) -> dict[str, Quantity]:
 
     `recovered` in points = a(relearned) - a(unlearned); `recovered_ratio` = that over
     a(vanilla) - a(unlearned); `recovered_control` = the same budget spent on retain-only;
-    `excess_recovery` = recovered - recovered_control; `before/forgetting` = forgetting of the model before; `before/rank` =
-    where it had the true values among others, and `recovered_rank` how much higher they stand now.
+    `excess_recovery` = recovered - recovered_control; `before/forgetting` = forgetting of the model before;
+    `before/rank` = where it had the true values among others; `recovered_rank` = how much higher they stand now.
     """
     where = forgotten()
     before, after = scores.means(where, "parent", "self")

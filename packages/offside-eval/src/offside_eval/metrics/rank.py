@@ -1,4 +1,4 @@
-"""Where the true value stands among others of its kind: the share of answers with other values that it is likelier than.
+"""Where the true value stands among others of its kind: the share of those that it is likelier than.
 
 Answers are compared by their normalised probability, `p(y|x)^(1/T)`; the others are the record's `perturbed_answers`:
 in its own wording, with values that others have. One that is equally likely counts half. The mean over records is the
