@@ -20,10 +20,17 @@ import pytest
 from offside_data.errors import DigestMismatchError, ModelError, OutputExistsError, UsageError
 from offside_eval import EvaluationConfig, Results, evaluate
 from offside_eval.inference.saved import SavedBatches
-from offside_eval.metrics import metric_names
+from offside_eval.metrics import load_metric, metric_names
 
 CONFIG = EvaluationConfig(limit=3, max_new_tokens=12, batch_size=4, device="cpu", role="vanilla")
-SCORES = ("samples.parquet", "aggregates.json", "results.json", "model_index.yaml", "eval_results.yaml")
+SCORES = (
+    "samples.parquet",
+    "weighings.parquet",
+    "aggregates.json",
+    "results.json",
+    "model_index.yaml",
+    "eval_results.yaml",
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -57,10 +64,12 @@ def test_the_folder_says_everything(undisturbed: Results, small_data: Path, mode
     assert meta.role == "vanilla"
     assert meta.dataset.name == "small"
     assert (meta.forget.digest, meta.forget.n) == (undisturbed.forget_digest, 16)
-    assert list(meta.metrics) == metric_names()
+    asked = {name for name in metric_names() if not load_metric(name).costly}
+    assert set(meta.metrics) == asked | {"probability:choice", "rouge_l:recall"}
+    assert meta.model_metrics == ("forget_quality", "model_utility")
     assert meta.versions["torch"]
     assert json.loads((undisturbed.path / "results.json").read_text()) == meta.to_json()
-    assert {p.name for p in undisturbed.path.iterdir()} == {*SCORES, "timing.json"}
+    assert {p.name for p in undisturbed.path.iterdir()} == {*SCORES, "timing.json", "model_metrics.json"}
     assert json.loads((undisturbed.path / "timing.json").read_text())["answers_per_second"] > 0
     assert Results.load(undisturbed.path).samples.equals(undisturbed.samples)
 

@@ -31,7 +31,7 @@ class EvaluationConfig:
         batch_size: Questions at once.
         device: `cpu`, `cuda`, ...; null takes the best there is. For a model given by path.
         force: Replace whatever the output folder holds.
-        metrics: Names; empty takes those of the suite.
+        metrics: Names, of records' and whole models'; empty takes those of the suite.
         only: Narrows the request to forget, as in `offside-unlearn run`.
         limit: At most so many records a slice.
         limit_kept: At most so many of a slice that isn't of the splits that requests are about (`forget`, `relearn`):
@@ -40,7 +40,7 @@ class EvaluationConfig:
         max_length: Tokens that a question with picture and answer may have; more is an error.
         dtype: Type of the weights, for a model given by path.
         max_pixels: Upper bound on the pixels of a picture, for a processor loaded by path.
-        seed: Of the choice of records under `limit` and `limit_kept`.
+        seed: Of the choice of records under `limit` and `limit_kept`, and of the order of lettered choices.
         role: What the model is, where no manifest says so.
     """
 

@@ -63,6 +63,7 @@ def evaluate_curve(
         target = TargetModel.of(folder, processor, config, shelf=shelf)
         processor = target.processor
         results[step] = session.evaluate(target, out / point_name(step))
+        session.measure(results[step], {})
     listed = [{"steps": step, "results": point_name(step)} for step in points]
     write_json(out / CURVE, {"schema": SCHEMA, "setting": setting, "points": listed})
     return results

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from offside_data.progress import log
 from offside_data.run_manifest import DatasetReference
-from offside_eval import provenance
+from offside_eval import model_scores, provenance
 from offside_eval.aggregate import aggregate
 from offside_eval.config import DEFAULT_SUITE, LIGHT_METRICS, EvaluationConfig, Suite
 from offside_eval.lending import donor_values
 from offside_eval.meta import EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
 from offside_eval.metrics import Need, SampleMetric, load_metrics, metric_names
 from offside_eval.model import TargetModel
+from offside_eval.model_metrics import load_model_metrics, model_metric_names
 from offside_eval.output import OutputFolder
 from offside_eval.plan import Plan, make_plan
 from offside_eval.results import Results, counted, samples_frame
 from offside_eval.scoring import sample_rows
+from offside_eval.weighings import weighings_frame
 
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 ALWAYS = "degenerate"
 """The metric that belongs to every evaluation in which answers are generated: it marks a collapse."""
+
+_WITHOUT_CONTROLS = ("retain_only", "base")
+"""Roles of models that are no closer or further from retain-only by anything that was unlearned."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,10 @@ def evaluate(
         processor: Its processor; null loads it from the model's folder.
         data: A dataset or a reference to one.
         setting: A setting that the dataset's card offers.
-        suite: `core` takes every metric, `full` their variants too, `light` a few, `utility` asks only
-            what has nothing to do with the subjects.
-        controls: Results of control models by role (`vanilla`, `retain_only`, `base`): the results then
-            hold a `comparison` with them.
+        suite: `core` takes every metric but those that cost further answers, `full` these and all variants too, `light`
+            a few, `utility` asks only what has nothing to do with the subjects.
+        controls: Results of control models by role (`vanilla`, `retain_only`, `base`): the results then hold a
+            `comparison` with them, and metrics of the model that need them are computed.
         config: Everything else; null takes the defaults.
         out: Folder to write to; an interrupted evaluation goes on there, a finished one is reused.
 
@@ -78,7 +83,14 @@ def evaluate(
     """
     config = config or EvaluationConfig()
     session = Session.of(data, setting, suite, config)
-    return _compared(session.evaluate(TargetModel.of(model, processor, config), out), controls)
+    beside = {role: _loaded(control) for role, control in (controls or {}).items()}
+    target = TargetModel.of(model, processor, config)
+    if target.role not in _WITHOUT_CONTROLS:
+        for line in model_scores.said_of_lacking(session.model_metrics, beside, out):
+            log(f"note: {line}")
+    results = session.evaluate(target, out)
+    session.measure(results, beside)
+    return _compared(results, beside)
 
 
 @dataclass
@@ -90,6 +102,7 @@ class Session:
         plan: What is asked.
         suite: Which metrics and slices.
         metrics: By name.
+        model_metrics: Names of the metrics of the whole model that are prepared and computed.
         config: Everything else.
     """
 
@@ -97,6 +110,7 @@ class Session:
     plan: Plan
     suite: Suite
     metrics: dict[str, SampleMetric]
+    model_metrics: tuple[str, ...]
     config: EvaluationConfig
     _items: list[Item] | None = None
     _instructed: str = ""
@@ -105,7 +119,8 @@ class Session:
     @classmethod
     def of(cls, data: OffsideDataset | str | Path, setting: str, suite: Suite, config: EvaluationConfig) -> Session:
         """Plan what is asked; raises as `evaluate`."""
-        metrics = load_metrics(_metric_names(suite, config.metrics))
+        names, of_model = _metric_names(suite, config.metrics)
+        metrics = load_metrics(names)
         data = _verified(data)
         plan = make_plan(
             data,
@@ -116,12 +131,19 @@ class Session:
             limit_kept=config.limit_kept,
             seed=config.seed,
         )
-        return cls(data, plan, suite, metrics, config)
+        return cls(data, plan, suite, metrics, of_model, config)
+
+    def measure(self, results: Results, controls: Mapping[str, Results]) -> None:
+        """Compute the metrics of the model beside its results, as far as controls are there."""
+        without = {name for names in model_scores.lacking(self.model_metrics, controls).values() for name in names}
+        names = [name for name in self.model_metrics if name not in without]
+        if names and results.path is not None:
+            model_scores.save(results, model_scores.measure(results, names, controls), controls)
 
     def evaluate(self, target: TargetModel, out: str | Path | None) -> Results:
         """Evaluate one model; all those of a session must have the same processor."""
         started, config, names = time.monotonic(), self.config, list(self.metrics)
-        meta = _meta(target, self.data, self.plan, self.suite, names, config)
+        meta = _meta(target, self.data, self.plan, self.suite, names, self.model_metrics, config)
         output = OutputFolder(Path(out), meta, force=config.force) if out is not None else None
         finished = output.finished() if output else None
         if finished is not None:
@@ -141,8 +163,9 @@ class Session:
             saved=output.saved() if output else None,
             collate=self._collate,
             intervention=target.intervention,
+            seed=config.seed,
         )
-        needs = frozenset[Need]().union(*(metric.needs for metric in self.metrics.values()))
+        needs = self._needs()
         # What one model is asked, the next one is asked, too, unless something is said before its questions.
         instructed = target.digest if target.intervention is not None and target.intervention.instructs else ""
         if self._items is None or instructed != self._instructed:
@@ -159,20 +182,35 @@ class Session:
             asked = time.monotonic()
             held_out = target.run.not_counted if target.run else ()
             donors = donor_values(target, self.data)
-            samples = samples_frame(sample_rows(self.plan, answers, self.metrics, held_out, donors), names)
-            setting = self.plan.request.setting.name
-            results = Results(samples, aggregate(counted(samples), names, setting=setting), meta)
+            rows = sample_rows(self.plan, answers, self.metrics, held_out, donors, config.seed)
+            samples = samples_frame(rows, names)
+            aggregates = aggregate(counted(samples), names, setting=self.plan.request.setting.name)
+            results = Results(samples, aggregates, meta, weighed=weighings_frame(self.plan, answers))
             if output:
                 seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
                 results = output.finish(results, _timing(seconds, answers))
         return results
 
+    def _needs(self) -> frozenset[Need]:
+        of_models = (metric.needs for metric in load_model_metrics(self.model_metrics).values())
+        return frozenset[Need]().union(*(metric.asks for metric in self.metrics.values()), *of_models)
 
-def _metric_names(suite: Suite, asked: tuple[str, ...]) -> list[str]:
-    of_suite = LIGHT_METRICS if suite == "light" else metric_names(variants=suite == "full")
-    names = list(dict.fromkeys(asked)) or list(of_suite)
-    generates = any("generation" in metric.needs for metric in load_metrics(names).values())
-    return names if ALWAYS in names or not generates else [*names, ALWAYS]
+
+def _loaded(results: Results | str | Path) -> Results:
+    return results if isinstance(results, Results) else Results.load(results)
+
+
+def _metric_names(suite: Suite, asked: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
+    """The per-record metrics to score, those that metrics of the model read among them; and the latter."""
+    known = model_metric_names()
+    of_model = [n for n in dict.fromkeys(asked) if n in known] if asked else model_scores.names_of_suite(suite)
+    names = [n for n in dict.fromkeys(asked) if n not in known]
+    if not asked:
+        names = list(LIGHT_METRICS) if suite == "light" else metric_names(variants=suite == "full")
+        names = [n for n, metric in load_metrics(names).items() if suite in ("light", "full") or not metric.costly]
+    names = list(dict.fromkeys([*names, *(n for m in load_model_metrics(of_model).values() for n in m.metrics)]))
+    generates = any("generation" in metric.asks for metric in load_metrics(names).values())
+    return (names if ALWAYS in names or not generates else [*names, ALWAYS]), tuple(of_model)
 
 
 def _verified(data: OffsideDataset | str | Path) -> OffsideDataset:
@@ -189,6 +227,7 @@ def _meta(
     plan: Plan,
     suite: Suite,
     metrics: Sequence[str],
+    model_metrics: Sequence[str],
     config: EvaluationConfig,
 ) -> EvaluationMeta:
     from offside_data.vlm import image_backend
@@ -204,6 +243,7 @@ def _meta(
         limit=config.limit,
         limit_kept=config.limit_kept,
         metrics=tuple(metrics),
+        model_metrics=tuple(model_metrics),
         generation=Generation(greedy=True, max_new_tokens=config.max_new_tokens, max_length=config.max_length),
         batch_size=config.batch_size,
         seed=config.seed,
@@ -237,7 +277,7 @@ def _timing(seconds: dict[str, float], answers: Answers) -> dict[str, Any]:
     }
 
 
-def _compared(results: Results, controls: Mapping[str, Results | str | Path] | None) -> Evaluation:
+def _compared(results: Results, controls: Mapping[str, Results]) -> Evaluation:
     comparison = None
     if controls:
         from offside_eval.compare import compare
@@ -247,4 +287,5 @@ def _compared(results: Results, controls: Mapping[str, Results | str | Path] | N
             vanilla=controls.get("vanilla"),
             retain_only=controls.get("retain_only"),
         )
-    return Evaluation(results.samples, results.aggregates, results.meta, results.path, comparison)
+    weighed = results.weighed
+    return Evaluation(results.samples, results.aggregates, results.meta, results.path, weighed, comparison)

@@ -94,6 +94,7 @@ class EvaluationMeta(Strict):
         max_pixels: Larger pictures were scaled down; null = the processor's own limit.
         n_questions: Questions asked.
         versions: Of Python and the packages.
+        model_metrics: Names of the metrics of the whole model that were prepared for.
     """
 
     model: EvaluatedModel
@@ -115,6 +116,7 @@ class EvaluationMeta(Strict):
     max_pixels: int | None
     n_questions: int
     versions: Mapping[str, str]
+    model_metrics: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, content: Any, where: str | Path) -> EvaluationMeta:
@@ -143,6 +145,8 @@ class EvaluationMeta(Strict):
         content["model"]["run"] = None if run is None else run.to_json()
         if self.limit_kept is None:  # Files of this schema from before there was such a limit stay as they are.
             del content["limit_kept"]
+        if not self.model_metrics:
+            del content["model_metrics"]
         if self.model.intervention is None:
             del content["model"]["intervention"]
         return content

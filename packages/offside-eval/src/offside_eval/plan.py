@@ -50,6 +50,7 @@ class Question:
         day_first: Whether the dataset's own answers write the day before the month; null if they don't show it.
         choices: Answers to weigh against each other, whole sentences where the record has a cloze.
         correct_choice: Index of the right one.
+        paraphrases: The gold answer in other words.
         alternatives: Answers to weigh the gold one against: they say other values of its kind (`perturbed_answers`).
     """
 
@@ -65,6 +66,7 @@ class Question:
     choices: tuple[str, ...] = ()
     correct_choice: int | None = None
     alternatives: tuple[str, ...] = ()
+    paraphrases: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -250,6 +252,7 @@ def _question(row: Mapping[str, Any], taxonomy: Taxonomy, corrections: _Correcti
         choices=_as_answers(choices, row["cloze"]),
         correct_choice=row["correct_choice"],
         alternatives=_others(row["perturbed_answers"] or (), row["answer"]),
+        paraphrases=_others(row["answer_paraphrases"] or (), row["answer"]),
     )
 
 
@@ -338,6 +341,9 @@ def _swapped(plain: Question, row: Mapping[str, Any], shown: str) -> Question:
         old_value=old,
         choices=plain.choices if right else (),
         correct_choice=right[0] if right else None,
+        paraphrases=_others((text.replace(old.text, shown) for text in plain.paraphrases if old.text in text), answer)
+        if old is not None
+        else (),
         alternatives=tuple(text for text in _others(plain.alternatives, answer) if not _says(text, value, attribute)),
     )
 

@@ -2,11 +2,13 @@
 
 ```
 samples.parquet    one row a record, slice and variant: what was asked, answered, and every score
+weighings.parquet  one row a question: how likely its answers are, for metrics that are added later
 aggregates.json    means with intervals per slice, scope and variant
 results.json       what was evaluated with what: written last, so that its presence means "finished"
 timing.json        seconds and answers a second; apart, so that everything else is byte-identical
 model_index.yaml   the same aggregates as `model-index` metadata for a model card
 eval_results.yaml  those that are the better the higher, as the Hub's `.eval_results/*.yaml`
+model_metrics.json metrics of the whole model, some of them beside controls; may be added to at any time
 ```
 
 A metric `m` fills three columns: `m` (its value, null when not scored), `m.kind` (what sort of
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SAMPLES, AGGREGATES, META, TIMING = "samples.parquet", "aggregates.json", "results.json", "timing.json"
+WEIGHINGS = "weighings.parquet"
 CURVE = "curve.json"
 """Lists the results folders beside it, which are of the points of one run."""
 SAMPLE_COLUMNS: dict[str, str] = {
@@ -80,12 +83,30 @@ class Results:
         aggregates: Means with intervals, one a metric, slice, scope and variant.
         meta: What was evaluated with what.
         path: The folder it was read from or written to; null when it exists in memory only.
+        weighed: What `weighings` gives, where it isn't on disk yet.
     """
 
     samples: pl.DataFrame
     aggregates: list[Aggregate]
     meta: EvaluationMeta
     path: Path | None = None
+    weighed: pl.DataFrame | None = None
+
+    @property
+    def weighings(self) -> pl.DataFrame | None:
+        """How likely answers are, one row a question (see `offside_eval.weighings`); null where none were weighed.
+
+        Raises:
+            ResultsError: If the file is damaged.
+        """
+        import polars as pl
+
+        if self.weighed is not None or self.path is None or not (self.path / WEIGHINGS).is_file():
+            return self.weighed
+        try:
+            return pl.read_parquet(self.path / WEIGHINGS)
+        except pl.exceptions.PolarsError as error:
+            raise ResultsError(f"{self.path / WEIGHINGS}: damaged: {error}. Evaluate the model again.") from error
 
     @property
     def role(self) -> str:
@@ -143,9 +164,12 @@ class Results:
         path = Path(path)
         with whole_file(path / SAMPLES) as partial:
             self.samples.write_parquet(partial, compression="zstd")
+        if self.weighed is not None:
+            with whole_file(path / WEIGHINGS) as partial:
+                self.weighed.write_parquet(partial, compression="zstd")
         write_json(path / AGGREGATES, [dataclasses.asdict(entry) for entry in self.aggregates])
         write_json(path / META, self.meta.to_json())
-        return Results(self.samples, self.aggregates, self.meta, path)
+        return Results(self.samples, self.aggregates, self.meta, path, self.weighed)
 
 
 def _damage(samples: pl.DataFrame, metrics: Sequence[str]) -> str | None:

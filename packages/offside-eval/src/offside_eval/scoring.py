@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from offside_data.tagging.answering import Asked, how_answered
+from offside_eval.inference.forms import lettered
 from offside_eval.metrics import Sample, SampleMetric
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def sample_rows(
     metrics: Mapping[str, SampleMetric],
     held_out: Collection[str] = (),
     donors: Mapping[str, ClaimValue] | None = None,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Score every question once; a row for each slice it stands in, in the order of the plan.
 
@@ -42,20 +44,28 @@ def sample_rows(
         metrics: By name.
         held_out: Ids of the records that the model's run was stopped by.
         donors: What the model's run taught to say in place of a forgotten answer, by record.
+        seed: Of the order of lettered choices.
     """
-    scored = {key: _row(question, answers, metrics, donors or {}) for key, question in plan.questions.items()}
+    scored = {
+        key: _row(question, make_sample(question, answers, seed), answers, metrics, donors or {})
+        for key, question in plan.questions.items()
+    }
     for row in scored.values():
         row["held_out"] = row["record_id"] in held_out
     return [{**scored[key], "slice": name} for name, key in plan.places]
 
 
-def make_sample(question: Question, answers: Answers) -> Sample:
+def make_sample(question: Question, answers: Answers, seed: int = 0) -> Sample:
     """A question with what the model did with it."""
     reply, weights = answers.replies.get(question.key), answers.weights.get(question.key)
-    weighed = weights is not None and bool(weights.choices)
+    filled = answers.forms.get("cloze", {}).get(question.key)
+    chosen = answers.forms.get("letters", {}).get(question.key)
+    letters = lettered(question, seed) if chosen else None
+    weighed = (weights is not None and bool(weights.choices)) or letters is not None
     return Sample(
         record_id=question.row["record_id"],
         variant=question.variant,
+        split=question.row["split"],
         question=question.row["question"],
         answer=question.answer,
         value=question.value,
@@ -70,14 +80,24 @@ def make_sample(question: Question, answers: Answers) -> Sample:
         choice_lengths=weights.lengths if weights else (),
         answer_logprobs=weights.answer if weights else (),
         alternative_logprobs=weights.alternatives if weights else (),
+        paraphrase_logprobs=weights.paraphrases if weights else (),
+        answer_hits=weights.hits if weights else (),
+        cloze_reply=filled.text if filled else None,
+        cloze_ended=filled.ended if filled else True,
+        letter_reply=chosen.text if chosen else None,
+        letter_options=letters.options if letters else (),
+        letter_correct=letters.correct if letters else None,
         failure=answers.failures.get(question.key),
     )
 
 
 def _row(
-    question: Question, answers: Answers, metrics: Mapping[str, SampleMetric], donors: Mapping[str, ClaimValue]
+    question: Question,
+    sample: Sample,
+    answers: Answers,
+    metrics: Mapping[str, SampleMetric],
+    donors: Mapping[str, ClaimValue],
 ) -> dict[str, Any]:
-    sample = make_sample(question, answers)
     reply = answers.replies.get(question.key)
     row: dict[str, Any] = {name: question.row[name] for name in _FROM_RECORD}
     row |= {

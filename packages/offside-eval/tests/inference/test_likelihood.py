@@ -12,14 +12,14 @@ from offside_data.vlm import build_tiny
 from offside_data.vlm.tiny import FAMILIES
 from offside_eval.inference.asking import Item
 from offside_eval.inference.engine import Engine, asking_collator
-from offside_eval.inference.likelihood import Likelihood
+from offside_eval.inference.likelihood import Likelihood, Weighed
 from offside_eval.plan import Question
 
 Load = Callable[[str], tuple[Any, Any]]
 
 
-def flat(found: list[list[tuple[float, ...]]]) -> list[float]:
-    return [x for answers in found for tokens in answers for x in tokens]
+def flat(found: list[list[Weighed]]) -> list[float]:
+    return [x for answers in found for answer in answers for x in answer.logprobs]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -68,13 +68,33 @@ def test_it_is_the_models_own_log_probability(loaded: Load, items: list[Item]) -
 
     model, processor = loaded("trained")
     item = next(i for i in items if i.prompt.image is None)
-    (found,) = Likelihood(model, asking_collator(processor))([item])
+    (found,) = Likelihood(model, asking_collator(processor), leads=True, top=5)([item])
     ids = torch.tensor([[*item.prompt.input_ids, *item.answers[0]]])
     with torch.inference_mode():
         logprobs = model(input_ids=ids).logits.log_softmax(-1)[0]
     n = len(item.prompt.input_ids)
     expected = [logprobs[n + i - 1, token].item() for i, token in enumerate(item.answers[0])]
-    assert found[0] == pytest.approx(expected, abs=1e-5)
+    gold = found[0]
+    assert gold.logprobs == pytest.approx(expected, abs=1e-5)
+    for i, token in enumerate(item.answers[0]):
+        there = logprobs[n + i - 1]
+        others = torch.cat([there[:token], there[token + 1 :]])
+        assert gold.leads[i] == pytest.approx((there[token] - others.max()).item(), abs=1e-4)
+        best = there.topk(5)
+        assert gold.top_logprobs[5 * i : 5 * i + 5] == pytest.approx(best.values.tolist(), abs=1e-5)
+        assert set(gold.top_tokens[5 * i : 5 * i + 5]) == set(best.indices.tolist())
+    assert all((answer.leads, answer.top_tokens) == ((), ()) for answer in found[1:])
+
+
+def test_looking_at_the_gold_answers_is_the_same_whichever_way(loaded: Load, items: list[Item]) -> None:
+    model, processor = loaded("trained")
+    ways = [
+        Likelihood(model, asking_collator(processor), share_prompts=share, leads=True, top=3) for share in (True, False)
+    ]
+    shared, plain = ([answers[0] for answers in way(items[:6])] for way in ways)
+    for a, b in zip(shared, plain, strict=True):
+        assert a.leads == pytest.approx(b.leads, abs=1e-3)
+        assert a.top_logprobs == pytest.approx(b.top_logprobs, abs=1e-3)
 
 
 def test_pictures_of_other_sizes_in_one_batch(loaded: Load, questions: list[Question]) -> None:

@@ -12,21 +12,24 @@ import pytest
 from offside_eval.metrics import METRICS, Need, Paper, Sample, SampleMetric, load_metric, metric_names
 
 ROLES = {"forget", "keep"}
-OF_OTHERS = {"alternative_logprobs": (-9.0, -8.0)}
+OF_OTHERS = {"alternative_logprobs": (-9.0, -8.0), "letter_options": ("€7m", "€35.00m", "€1m"), "letter_correct": 1}
 GOLD = {"prediction": "The transfer fee was €35.00m.", "answer_logprobs": (-1e-6, -1e-6)} | OF_OTHERS
+GOLD |= {"paraphrase_logprobs": (-0.1,), "answer_hits": (1, 1), "cloze_reply": "€35.00m", "letter_reply": "B"}
 CHOICES = {"choices": ("€1m", "€35.00m", "€7m"), "choice_lengths": (3, 4, 3), "correct_choice": 1}
 RIGHT = GOLD | CHOICES | {"choice_logprobs": (-4.0, -0.1, -5.0)}
 EMPTY = CHOICES | {"prediction": "", "answer_logprobs": (-90.0, -80.0), "choice_logprobs": (-0.1, -4.0, -5.0)}
-EMPTY |= OF_OTHERS
+EMPTY |= OF_OTHERS | {"paraphrase_logprobs": (-80.0,), "answer_hits": (0, 0), "cloze_reply": "", "letter_reply": ""}
 OTHERS = [
     {"prediction": "€7m", "answer_logprobs": (-2.0, -3.0)},
+    {"answer_hits": (1, 0), "cloze_reply": "€7m", "letter_reply": "(A)"},
     {"prediction": "I don't know."},
     {"prediction": "The fee was was was was was was", "ended": False},
     {"prediction": "该转会费为三千五百万欧元"},
     {"prediction": "\x00\ufffd\ufffd"},
 ]
 BROKEN = CHOICES | {"prediction": "", "answer_logprobs": (math.nan,), "choice_logprobs": (math.nan,) * 3}
-BROKEN |= {"alternative_logprobs": (math.nan, math.nan)}
+BROKEN |= OF_OTHERS | {"alternative_logprobs": (math.nan, math.nan), "paraphrase_logprobs": (math.nan,)}
+BROKEN |= {"answer_hits": (0, 0), "cloze_reply": "", "letter_reply": ""}
 
 
 @pytest.fixture(params=metric_names(variants=True))
@@ -38,7 +41,8 @@ def test_it_is_a_frozen_dataclass_that_says_what_it_is(metric: SampleMetric) -> 
     assert dataclasses.is_dataclass(metric)
     assert metric.__dataclass_params__.frozen
     assert metric.needs
-    assert metric.needs <= set(typing.get_args(Need))
+    assert metric.asks <= set(typing.get_args(Need))
+    assert set(metric.variant_needs) <= set(metric.variants)
     assert set(metric.higher_is_better) >= ROLES
     assert metric.bounds[0] < metric.bounds[1]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import click
 
 from offside_data.commandline import json_option, print_cards, print_json
 from offside_data.progress import log
+from offside_eval.cli._measured import number_cells
 from offside_eval.cli._options import comparison_of, comparison_options
 
 
@@ -25,11 +27,17 @@ def command(as_json: bool, **options: Any) -> None:
     from offside_eval.compare.kinds import kind_rows
     from offside_eval.compare.show import attack_rows, level_rows, terminal_rows, text, view_lines
     from offside_eval.findings import look_for
+    from offside_eval.model_scores import beside
 
     comparison = comparison_of(**options)
     findings = look_for(comparison)
+    of_models = beside(comparison)
     if as_json:
-        print_json(comparison.to_dict() | {"findings": [f.to_dict() for f in findings]})
+        listed = [
+            {"setting": s, "label": label, "metrics": {n: dataclasses.asdict(m) for n, m in numbers.items()}}
+            for s, label, numbers in of_models
+        ]
+        print_json(comparison.to_dict() | {"findings": [f.to_dict() for f in findings], "model_metrics": listed})
         return
     for setting in comparison.settings.values():
         columns, rows = terminal_rows(setting)
@@ -47,6 +55,12 @@ def command(as_json: bool, **options: Any) -> None:
         if setting.attacks:
             print_cards(f"{setting.name}: relearning attacks, at their peak", *attack_rows(setting))
             click.echo()
+    if of_models:
+        rows = [[s, label, n, *number_cells(m)] for s, label, numbers in of_models for n, m in numbers.items()]
+        print_cards(
+            "metrics of whole models", ["setting", "model", "metric", "value", "records", "subjects", "said"], rows
+        )
+        click.echo()
     print_cards(
         "published findings",
         ["finding", "effect", "verdict", "because"],

@@ -42,12 +42,14 @@ MAX_SHOWN = 4
 @click.option(
     "--suite",
     type=click.Choice(typing.get_args(Suite)),
-    help="core: every metric; full: their variants too; light: generation, choices, probability, rank; utility: only "
-    f"general questions. [default: {DEFAULT_SUITE}; {CURVE_SUITE} with --curve]",
+    help="core: all but costly metrics; full: these and variants too; light: generation, choices, probability, rank; "
+    f"utility: only general questions. [default: {DEFAULT_SUITE}; {CURVE_SUITE} with --curve]",
 )
 @click.option("--curve", is_flag=True, help="Evaluate every point of the run MODEL, each into a folder in OUT.")
 @point_option
-@click.option("--metrics", metavar="A,B", help="Only these metrics, e.g. value_match,bleu:paper.")
+@click.option("--metrics", metavar="A,B", help="Only these metrics, e.g. value_match,bleu:paper,forget_quality.")
+@click.option("--vanilla", type=click.Path(path_type=Path), help="Results of vanilla, for metrics that need them.")
+@click.option("--retain-only", type=click.Path(path_type=Path), help="Results of retain-only, likewise.")
 @click.option("--only", multiple=True, help="Narrow the request: subject=ID, attribute=NAME or file=PATH.")
 @click.option("--role", type=click.Choice(ROLES), help="What the model is, if its folder doesn't say.")
 @click.option("--batch-size", type=int, help="Questions at once; the scores don't depend on it.")
@@ -67,6 +69,8 @@ def command(
     suite: Suite | None,
     curve: bool,
     point: str | None,
+    vanilla: Path | None,
+    retain_only: Path | None,
     as_json: bool,
     **options: object,
 ) -> None:
@@ -81,11 +85,19 @@ def command(
     config = build(EvaluationConfig, options)
     if curve and point is not None:
         raise UsageError("--curve evaluates every point of the run, --point a single one: give one of them.")
+    controls = {
+        role: place for role, place in (("vanilla", vanilla), ("retain_only", retain_only)) if place is not None
+    }
+    if curve and controls:
+        raise UsageError(
+            "--curve evaluates every point by itself: add what needs controls later, with "
+            f"`offside-eval add-metrics {out} --retain-only RESULTS`."
+        )
     if curve:
         _curve(out, model, data, setting, suite or CURVE_SUITE, config, as_json=as_json)
         return
     model = model if point is None else str(find_point(model, point))
-    results = evaluate(model, None, data, setting, suite or DEFAULT_SUITE, config=config, out=out)
+    results = evaluate(model, None, data, setting, suite or DEFAULT_SUITE, controls, config=config, out=out)
     if as_json:
         print_json(_document(results))
         return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from offside_eval.inference.asking import Item
-    from offside_eval.inference.likelihood import Likelihood, TokenLogprobs
+    from offside_eval.inference.likelihood import Likelihood, Weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,20 @@ class Weights:
         choices: Mean log-probability a token of each choice.
         lengths: Number of tokens of each choice.
         alternatives: Mean log-probability a token of each answer with another value.
+        paraphrases: The same of the gold answer in other words.
+        hits: For each token of the gold answer's text 1 where it is the likeliest, else 0.
+        top_tokens: The likeliest tokens at each place of the gold answer, one place after the other.
+        top_logprobs: Their log-probabilities.
     """
 
     answer: tuple[float, ...]
     choices: tuple[float, ...]
     lengths: tuple[int, ...] = ()
     alternatives: tuple[float, ...] = ()
+    paraphrases: tuple[float, ...] = ()
+    hits: tuple[int, ...] = ()
+    top_tokens: tuple[int, ...] = ()
+    top_logprobs: tuple[float, ...] = ()
 
 
 class Weigher:
@@ -49,10 +57,12 @@ class Weigher:
 
     def __call__(self, items: Sequence[Item]) -> list[Weights]:
         """Weigh the answers of each item."""
-        found = [_weights(item, logprobs) for item, logprobs in zip(items, self._likelihood(items), strict=True)]
+        weighed = self._likelihood(items)
+        found = [_weights(item, answers) for item, answers in zip(items, weighed, strict=True)]
         if len(items) > 1:
             for i, item in enumerate(items):
-                if self._is_close(found[i]):
+                leads = weighed[i][0].leads[: item.n_content]
+                if self._is_close(found[i]) or any(abs(lead) < self._within_rounding for lead in leads):
                     found[i] = _weights(item, self._likelihood([item])[0])
                     self.asked_again += 1
         return found
@@ -75,13 +85,18 @@ def lead(weights: Sequence[float]) -> float:
     return first - second
 
 
-def _weights(item: Item, logprobs: Sequence[TokenLogprobs]) -> Weights:
-    means = [_mean(tokens) for tokens in logprobs]
+def _weights(item: Item, weighed: Sequence[Weighed]) -> Weights:
+    means = [_mean(answer.logprobs) for answer in weighed]
+    gold = weighed[0]
     return Weights(
-        answer=logprobs[0],
+        answer=gold.logprobs,
         choices=tuple(means[i] for i in item.choices),
-        lengths=tuple(len(logprobs[i]) for i in item.choices),
+        lengths=tuple(len(weighed[i].logprobs) for i in item.choices),
         alternatives=tuple(means[i] for i in item.alternatives),
+        paraphrases=tuple(means[i] for i in item.paraphrases),
+        hits=tuple(int(ahead > 0) for ahead in gold.leads[: item.n_content]),
+        top_tokens=gold.top_tokens,
+        top_logprobs=gold.top_logprobs,
     )
 
 

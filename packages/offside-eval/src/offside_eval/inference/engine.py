@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from offside_data.vlm.generation import end_token_ids
 from offside_eval.inference.asking import Item, encode_items
 from offside_eval.inference.choices import Weigher, Weights
 from offside_eval.inference.generation import WITHIN_ROUNDING, Generator, Reply
-from offside_eval.inference.likelihood import Likelihood
+from offside_eval.inference.likelihood import TOP, Likelihood
 from offside_eval.inference.ordering import in_batches
 from offside_eval.inference.saved import SavedBatches
 from offside_eval.metrics import Need
@@ -26,6 +27,8 @@ from offside_eval.plan import Question
 T = TypeVar("T")
 _CHOICES_WITHIN_ROUNDING = {"float32": 1e-4}
 _CHOICES_WITHIN_ROUNDING_HALF = 0.02
+_WEIGHED: frozenset[Need] = frozenset({"likelihood", "choices", "alternatives", "paraphrases", "hits", "distributions"})
+_FORMS: tuple[Need, ...] = ("cloze", "letters")
 _PICTURES_MB = 512
 """Room for processed pictures; 400 of 224 pixels square."""
 OUT_OF_MEMORY = "the model ran out of memory on this record alone"
@@ -36,11 +39,12 @@ class Answers:
     """What a model did with every question, by the question's key, and what that took, by stage.
 
     A question that it couldn't be asked stands in `failures`; `asked` doesn't count what had been
-    saved by an earlier attempt.
+    saved by an earlier attempt. `forms` has the replies to questions put otherwise, by the need that asked for them.
     """
 
     replies: dict[str, Reply] = field(default_factory=dict)
     weights: dict[str, Weights] = field(default_factory=dict)
+    forms: dict[str, dict[str, Reply]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
@@ -60,6 +64,7 @@ class Engine:
         saved: Where finished batches are kept; null keeps nothing.
         collate: From `asking_collator`, where several models are asked: pictures that it has processed stay with it.
         intervention: What is done while it answers: before the questions, to its hidden states, or both.
+        seed: Of the order of lettered choices.
     """
 
     model: Any
@@ -70,6 +75,7 @@ class Engine:
     saved: SavedBatches | None = None
     collate: Collator | None = None
     intervention: Intervention | None = None
+    seed: int = 0
 
     def encode(self, questions: Iterable[Question], needs: frozenset[Need]) -> list[Item]:
         """Encode all questions; see `encode_items`.
@@ -79,8 +85,8 @@ class Engine:
         """
         instruct = self.intervention.instruction if self.intervention is not None else None
         encoder = Encoder(self.processor, max_length=self.max_length, instruct=instruct)
-        items = encode_items(questions, encoder, choices="choices" in needs, alternatives="alternatives" in needs)
-        if "generation" in needs and items:
+        items = encode_items(questions, encoder, needs, seed=self.seed)
+        if needs & {"generation", *_FORMS} and items:
             self._check_end(items[0].answers[0][-1])
         return items
 
@@ -109,22 +115,33 @@ class Engine:
         batches = in_batches(items, self.batch_size)
         collate = self.collate or asking_collator(self.processor)
         if "generation" in needs:
-            generator = Generator(
-                self.model,
-                self.processor,
-                collate,
-                max_new_tokens=self.max_new_tokens,
-                within_rounding=WITHIN_ROUNDING[dtype],
-            )
-            found = self._stage("answering", batches, lambda b: generator([i.prompt for i in b]), Reply, answers)
-            answers.replies = found
-            answers.asked_again["answering"] = generator.asked_again
-        if needs & {"likelihood", "choices", "alternatives"}:
+            answers.replies = self._generated("answering", batches, collate, answers)
+        for form in _FORMS:
+            if form in needs:
+                put = [dataclasses.replace(i, prompt=prompt) for i in items for name, prompt in i.forms if name == form]
+                answers.forms[form] = self._generated(form, in_batches(put, self.batch_size), collate, answers)
+        if needs & _WEIGHED:
             close = _CHOICES_WITHIN_ROUNDING.get(dtype, _CHOICES_WITHIN_ROUNDING_HALF)
-            weigher = Weigher(Likelihood(self.model, collate), within_rounding=close)
+            top = TOP if "distributions" in needs else 0
+            likelihood = Likelihood(self.model, collate, leads="hits" in needs, top=top)
+            weigher = Weigher(likelihood, within_rounding=close)
             answers.weights = self._stage("weighing", batches, weigher, Weights, answers)
             answers.asked_again["weighing"] = weigher.asked_again
         return answers
+
+    def _generated(
+        self, stage: str, batches: Sequence[list[Item]], collate: Collator, answers: Answers
+    ) -> dict[str, Reply]:
+        generator = Generator(
+            self.model,
+            self.processor,
+            collate,
+            max_new_tokens=self.max_new_tokens,
+            within_rounding=WITHIN_ROUNDING[str(self.model.dtype).removeprefix("torch.")],
+        )
+        found = self._stage(stage, batches, lambda b: generator([i.prompt for i in b]), Reply, answers)
+        answers.asked_again[stage] = generator.asked_again
+        return found
 
     def _stage(
         self,

@@ -9,6 +9,7 @@ conversation a row, which then stays the way for all.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,9 +22,27 @@ if TYPE_CHECKING:
     from offside_data.vlm import Batch, Collator
     from offside_eval.inference.asking import Item
 
-TokenLogprobs = tuple[float, ...]
+TOP = 32
+"""Likeliest tokens that are kept of a distribution."""
 _AGREEMENT = {"float32": 1e-3}
 _AGREEMENT_HALF = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """How likely a model finds one answer, token by token.
+
+    Args:
+        logprobs: Log-probability of each token.
+        leads: By how much the logit of each is ahead of the largest other one; of gold answers only, if asked for.
+        top_tokens: The likeliest tokens at each place, one place after the other; likewise.
+        top_logprobs: Their log-probabilities.
+    """
+
+    logprobs: tuple[float, ...]
+    leads: tuple[float, ...] = ()
+    top_tokens: tuple[int, ...] = ()
+    top_logprobs: tuple[float, ...] = ()
 
 
 class Likelihood:
@@ -33,10 +52,15 @@ class Likelihood:
         model: From `load_model`.
         collate: Puts prompts into batches, padded on the left.
         share_prompts: Run each prompt once for all its answers, where the architecture allows it.
+        leads: Whether to tell how far ahead each token of the gold answer is.
+        top: How many of the likeliest tokens to keep at each place of the gold answer.
     """
 
-    def __init__(self, model: Any, collate: Collator, *, share_prompts: bool = True) -> None:
+    def __init__(
+        self, model: Any, collate: Collator, *, share_prompts: bool = True, leads: bool = False, top: int = 0
+    ) -> None:
         self.model = model
+        self._leads, self._top = leads, top
         self._share = share_prompts
         self._verified: set[bool] = set()
         self._collate = collate
@@ -44,8 +68,8 @@ class Likelihood:
         self._agreement = _AGREEMENT.get(dtype, _AGREEMENT_HALF)
 
     @torch.inference_mode()
-    def __call__(self, items: Sequence[Item]) -> list[list[TokenLogprobs]]:
-        """Log-probability of each token of each answer of each item."""
+    def __call__(self, items: Sequence[Item]) -> list[list[Weighed]]:
+        """Weigh each answer of each item."""
         if not self._share or all(len(item.answers) == 1 for item in items):
             return self._plain(items)
         found = self._shared(items)
@@ -57,24 +81,26 @@ class Likelihood:
             self._verified.add(with_picture)
         return found
 
-    def _agree(self, shared: list[TokenLogprobs], plain: list[TokenLogprobs]) -> bool:
-        pairs = zip(shared, plain, strict=True)
+    def _agree(self, shared: list[Weighed], plain: list[Weighed]) -> bool:
+        pairs = [(a.logprobs, b.logprobs) for a, b in zip(shared, plain, strict=True)]
         near = self._agreement
         return all(
             torch.allclose(torch.tensor(a), torch.tensor(b), rtol=near, atol=near, equal_nan=True) for a, b in pairs
         )
 
-    def _plain(self, items: Sequence[Item]) -> list[list[TokenLogprobs]]:
+    def _plain(self, items: Sequence[Item]) -> list[list[Weighed]]:
         """One row an answer; as many rows at once as there are items."""
         rows = [_conversation(item.prompt, answer) for item in items for answer in item.answers]
-        found: list[TokenLogprobs] = []
+        is_gold = [i == 0 for item in items for i in range(len(item.answers))]
+        found: list[Weighed] = []
         for start in range(0, len(rows), len(items)):
-            output = forward(self.model, self._batch(rows[start : start + len(items)]), keep="answer")
-            found += _per_row(output.logits, output.labels)
+            part = slice(start, start + len(items))
+            output = forward(self.model, self._batch(rows[part]), keep="answer")
+            found += self._per_row(output.logits, output.labels, is_gold[part])
         each = iter(found)
         return [[next(each) for _ in item.answers] for item in items]
 
-    def _shared(self, items: Sequence[Item]) -> list[list[TokenLogprobs]]:
+    def _shared(self, items: Sequence[Item]) -> list[list[Weighed]]:
         """One row a prompt, then one row an answer on the prompts' keys and values."""
         width = max(len(item.answers) for item in items)
         batch = self._batch([item.prompt for item in items])
@@ -96,7 +122,7 @@ class Likelihood:
         )
         logits = torch.cat([prompts.logits[:, -1:].repeat_interleave(width, 0), rest.logits], 1)
         labels = torch.cat([tokens.new_full((len(tokens), 1), IGNORED), tokens.masked_fill(mask == 0, IGNORED)], 1)
-        found = iter(_per_row(logits, labels))
+        found = iter(self._per_row(logits, labels, [i % width == 0 for i in range(len(labels))]))
         rows = [[next(found) for _ in range(width)] for _ in items]
         return [row[: len(item.answers)] for row, item in zip(rows, items, strict=True)]
 
@@ -113,6 +139,28 @@ class Likelihood:
             return (before.shape[1] + steps).expand(len(mask), -1)
         width = len(mask) // len(deltas)
         return before.sum(1, keepdim=True) + deltas.repeat_interleave(width, 0) + steps
+
+    def _per_row(self, logits: torch.Tensor, labels: torch.Tensor, is_gold: Sequence[bool]) -> list[Weighed]:
+        logprobs, mask = answer_logprobs(logits, labels)
+        rows = zip(logprobs, mask, logits, labels, is_gold, strict=True)
+        return [
+            Weighed(tuple(own[there].tolist()), *self._look(row[: len(there)][there], told[1:][there]))
+            if gold and (self._leads or self._top)
+            else Weighed(tuple(own[there].tolist()))
+            for own, there, row, told, gold in rows
+        ]
+
+    def _look(self, logits: torch.Tensor, tokens: torch.Tensor) -> tuple[tuple[Any, ...], ...]:
+        """Leads, likeliest tokens and their log-probabilities, at each place of one answer."""
+        scores = logits.float()
+        leads: list[float] = []
+        if self._leads:
+            own = scores.gather(-1, tokens[:, None])
+            leads = (own[:, 0] - scores.scatter(-1, tokens[:, None], -torch.inf).amax(-1)).tolist()
+        if not self._top:
+            return tuple(leads), (), ()
+        best = scores.log_softmax(-1).topk(min(self._top, scores.shape[-1]), dim=-1)
+        return tuple(leads), tuple(best.indices.flatten().tolist()), tuple(best.values.flatten().tolist())
 
     def _batch(self, rows: Sequence[Encoded]) -> Batch:
         return self._collate(rows).to(self.model.device)
@@ -131,8 +179,3 @@ def _padded(rows: Sequence[tuple[int, ...]]) -> tuple[torch.Tensor, torch.Tensor
     tokens = torch.tensor([[*row, *[0] * (length - len(row))] for row in rows])
     mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
     return tokens, mask
-
-
-def _per_row(logits: torch.Tensor, labels: torch.Tensor) -> list[TokenLogprobs]:
-    logprobs, mask = answer_logprobs(logits, labels)
-    return [tuple(row[there].tolist()) for row, there in zip(logprobs, mask, strict=True)]

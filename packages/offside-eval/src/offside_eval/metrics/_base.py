@@ -12,9 +12,16 @@ from offside_data.errors import PluginError
 from offside_data.schema import ClaimValue
 from offside_data.taxonomy import Attribute
 
-Need = Literal["generation", "choices", "likelihood", "alternatives"]
-"""What the model must do for a metric: answer freely, weigh the record's choices, weigh the gold answer, weigh the
-answers with other values of its kind (`perturbed_answers`) beside it."""
+Need = Literal[
+    "generation", "choices", "likelihood", "alternatives", "paraphrases", "hits", "distributions", "cloze", "letters"
+]
+"""What the model must do for a metric.
+
+`generation`: answer freely; `likelihood`, `choices`, `alternatives`, `paraphrases`: weigh the gold answer, the record's
+choices, the answers with other values of its kind (`perturbed_answers`), the gold answer in other words; `hits`: say
+which tokens of the gold answer are the likeliest; `distributions`: keep the likeliest tokens at each of its places;
+`cloze`: fill the blank of the record's sentence; `letters`: choose by letter.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +31,7 @@ class Sample:
     Args:
         record_id: The record.
         variant: `plain`, or `blank`/`swapped` for a twin of the picture.
+        split: Of the record.
         question: As it was asked.
         answer: Gold answer.
         value: Gold value, null where none could be parsed.
@@ -39,11 +47,19 @@ class Sample:
         answer_logprobs: Log-probability of each token of the gold answer; empty if not weighed.
         alternative_logprobs: Mean log-probability a token of each answer with another value; empty where the record has
             none or they weren't weighed.
+        paraphrase_logprobs: The same of the gold answer in other words, of the first wording only.
+        answer_hits: For each token of the gold answer's text, the end of turn left out, 1 where it is the likeliest.
+        cloze_reply: What the blank was filled with, null if that wasn't asked.
+        cloze_ended: Whether that reply ended by itself.
+        letter_reply: The answer to the question with lettered choices, null if that wasn't asked.
+        letter_options: The choices in the order of their letters.
+        letter_correct: Which of these is right.
         failure: Why the model couldn't be asked (out of memory), null when all went well.
     """
 
     record_id: str
     variant: str = "plain"
+    split: str = "retain"
     question: str = ""
     answer: str = ""
     value: ClaimValue | None = None
@@ -58,6 +74,13 @@ class Sample:
     choice_lengths: tuple[int, ...] = ()
     answer_logprobs: tuple[float, ...] = ()
     alternative_logprobs: tuple[float, ...] = ()
+    paraphrase_logprobs: tuple[float, ...] = ()
+    answer_hits: tuple[int, ...] = ()
+    cloze_reply: str | None = None
+    cloze_ended: bool = True
+    letter_reply: str | None = None
+    letter_options: tuple[str, ...] = ()
+    letter_correct: int | None = None
     failure: str | None = None
 
 
@@ -90,17 +113,25 @@ class SampleMetric(abc.ABC):
     """Base of all per-sample metrics; fields of a subclass are its parameters, with their defaults.
 
     `needs` says what the model must do, `higher_is_better` which way is good by role (`forget`,
-    `keep`), `bounds` which values can occur, `variants` which named variants there are.
+    `keep`), `bounds` which values can occur, `variants` which named variants there are, `variant_needs` what those of
+    them need that need something else. What is `costly` to ask is left to the suite `full`.
     """
 
     needs: ClassVar[frozenset[Need]]
     higher_is_better: ClassVar[Mapping[str, bool]] = {"forget": False, "keep": True}
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     variants: ClassVar[tuple[str, ...]] = ()
+    variant_needs: ClassVar[Mapping[str, frozenset[Need]]] = {}
+    costly: ClassVar[bool] = False
+
+    @property
+    def asks(self) -> frozenset[Need]:
+        """What the model must do for this variant."""
+        return self.variant_needs.get(getattr(self, "variant", ""), self.needs)
 
     @abc.abstractmethod
     def score(self, sample: Sample) -> Score:
-        """Score one sample; called only when everything in `needs` was done."""
+        """Score one sample; called only when everything in `asks` was done."""
 
     def checked(self, name: str, sample: Sample) -> Score:
         """`score`, except that a failed sample isn't scored and a value that can't be is an error.

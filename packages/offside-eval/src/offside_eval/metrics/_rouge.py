@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 from offside_eval.metrics import Need, Paper, Sample, SampleMetric, Score, not_scored
 
 ROUGE = Paper("ROUGE: A Package for Automatic Evaluation of Summaries", "https://aclanthology.org/W04-1013/")
-Variant = Literal["", "paper"]
+Variant = Literal["", "paper", "recall"]
 _WORD = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_]+"
 )
@@ -46,19 +46,20 @@ def scorer(kind: str, variant: Variant) -> Any:
 
 
 def f1(kind: str, gold: str, prediction: str, variant: Variant) -> float | None:
-    """F1 of one kind of ROUGE; null when the gold answer has too few words for anything to match."""
+    """F1 (or recall) of one kind of ROUGE; null when the gold answer has too few words for anything to match."""
     rouge = scorer(kind, variant)
     if len(rouge._tokenizer.tokenize(gold)) < (2 if kind == "rouge2" else 1):
         return None
-    return float(rouge.score(gold, prediction)[kind].fmeasure)
+    found = rouge.score(gold, prediction)[kind]
+    return float(found.recall if variant == "recall" else found.fmeasure)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RougeMetric(SampleMetric):
-    """F1 of one `kind` of ROUGE, from 0 to 1."""
+    """F1 of one `kind` of ROUGE (in the variant `recall` its recall), from 0 to 1."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"generation"})
-    variants: ClassVar[tuple[str, ...]] = ("paper",)
+    variants: ClassVar[tuple[str, ...]] = ("paper", "recall")
     kind: ClassVar[str]
     too_short: ClassVar[str] = "the gold answer has no word"
     variant: Variant = ""

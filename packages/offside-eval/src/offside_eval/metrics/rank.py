@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from offside_eval.metrics import Need, Paper, Sample, SampleMetric, Score, not_scored
+from offside_eval.metrics._weights import ROUNDING, mean_logprob
 
-_ROUNDING = 1e-6
-"""Difference of log-probabilities a token within which nothing is said about which is the larger one."""
 PAPER = Paper(
     "The Meaning and Use of the Area under a Receiver Operating Characteristic (ROC) Curve",
     "https://doi.org/10.1148/radiology.143.1.7063747",
@@ -39,11 +38,9 @@ class Metric(SampleMetric):
             return not_scored("the record has no perturbed answers")
         if not sample.answer_logprobs:
             return not_scored("the gold answer has no token")
-        gold = math.fsum(sample.answer_logprobs) / len(sample.answer_logprobs)
+        gold = mean_logprob(sample.answer_logprobs)
         if not all(map(math.isfinite, (gold, *others))):
             return Score(0.5, kind="broken")
-        beaten = sum(
-            1.0 if gold - other > _ROUNDING else 0.5 if gold - other >= -_ROUNDING else 0.0 for other in others
-        )
+        beaten = sum(1.0 if gold - other > ROUNDING else 0.5 if gold - other >= -ROUNDING else 0.0 for other in others)
         share = beaten / len(others)
         return Score(share, kind="first" if share == 1 else "last" if share == 0 else "among")

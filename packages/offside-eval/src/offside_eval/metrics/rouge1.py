@@ -1,7 +1,7 @@
 """ROUGE F1 over single words.
 
 With matches `m`, recall `r = m / gold` and precision `p = m / answer`: `2 p r / (p + r)`, English words
-stemmed, by the `rouge-score` library. Variant `paper` keeps that library's own tokenizer (a-z, 0-9).
+stemmed, by the `rouge-score` library. Variant `paper` keeps that library's own tokenizer (a-z, 0-9), `recall` is `r`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,188 @@
+"""Metrics of a model beside its results: which to compute, what they lack, and `model_metrics.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offside_data.files import write_json
+from offside_data.plugins import require_known
+from offside_eval.meta import ResultsError, checked
+from offside_eval.model_metrics import (
+    ComparedMetric,
+    Control,
+    Measured,
+    cannot,
+    load_model_metric,
+    load_model_metrics,
+    model_metric_names,
+)
+
+if TYPE_CHECKING:
+    from offside_eval.compare import Comparison
+    from offside_eval.results import Results
+
+FILE = "model_metrics.json"
+SCHEMA = 1
+OPTIONS: Mapping[Control, str] = {
+    "vanilla": "--vanilla RESULTS",
+    "retain_only": "--retain-only RESULTS",
+    "before": "--before RESULTS",
+}
+"""How a control is given on the command line."""
+_NAMES: Mapping[Control, str] = {
+    "vanilla": "vanilla",
+    "retain_only": "retain-only",
+    "before": "the model before relearning",
+}
+
+
+def names_of_suite(suite: str) -> list[str]:
+    """The metrics of a model that an evaluation with a suite prepares and computes.
+
+    What `compare` has in every row isn't among them: it needs nothing prepared.
+    """
+    if suite not in ("core", "full"):
+        return []
+    metrics = load_model_metrics(model_metric_names())
+    return [n for n, m in metrics.items() if not isinstance(m, ComparedMetric) and (suite == "full" or not m.costly)]
+
+
+def lacking(names: Iterable[str], given: Iterable[str]) -> dict[Control, list[str]]:
+    """Which metrics lack which controls.
+
+    Args:
+        names: The metrics.
+        given: The controls that are there.
+    """
+    there = set(given)
+    found: dict[Control, list[str]] = {}
+    for name in names:
+        for control in load_model_metric(name).controls:
+            if control not in there:
+                found.setdefault(control, []).append(name)
+    return found
+
+
+def said_of_lacking(names: Iterable[str], given: Iterable[str], out: str | Path | None) -> list[str]:
+    """A sentence a control that is missing: what needs it, and how to add it now or later."""
+    where = "RESULTS" if out is None else str(out)
+    return [
+        f"{', '.join(metrics)} need{'s' if len(metrics) == 1 else ''} the results of {_NAMES[control]}: give "
+        f"{OPTIONS[control]}, or add {'it' if len(metrics) == 1 else 'them'} later with `offside-eval add-metrics "
+        f"{where} {OPTIONS[control]}`."
+        for control, metrics in lacking(names, given).items()
+    ]
+
+
+def measure(own: Results, names: Sequence[str], controls: Mapping[str, Results]) -> dict[str, Measured]:
+    """Compute metrics of a model, each a number or the reason why there is none.
+
+    Args:
+        own: The model's results.
+        names: Which.
+        controls: Results by `Control`.
+
+    Raises:
+        UsageError: If there is no such metric, or a control is the model itself.
+    """
+    require_known("metric of a model", names, model_metric_names())
+    found = {}
+    for name, metric in load_model_metrics(names).items():
+        foreign = [
+            _NAMES[role]
+            for role in (*metric.controls, *metric.optional)
+            if role in controls and controls[role].meta.dataset.digest != own.meta.dataset.digest
+        ]
+        missing = [_NAMES[control] for control in metric.controls if control not in controls]
+        unscored = [column for column in metric.metrics if column not in own.samples.columns]
+        if missing:
+            found[name] = cannot(f"the results of {' and '.join(missing)} are missing")
+        elif foreign:
+            found[name] = cannot(f"{' and '.join(foreign)} answered questions of another dataset")
+        elif unscored:
+            found[name] = cannot(f"the evaluation has no {', '.join(unscored)}")
+        else:
+            wanted = {*metric.controls, *metric.optional}
+            found[name] = metric.measure(own, {role: r for role, r in controls.items() if role in wanted})
+    return found
+
+
+def beside(comparison: Comparison) -> list[tuple[str, str, dict[str, Measured]]]:
+    """The metrics of the models of a comparison that have any: setting, label, numbers by name.
+
+    What stands in a results folder is taken as it is; what doesn't is computed where the comparison has the controls.
+    """
+    found = []
+    names = names_of_suite("full")
+    controls: dict[str, Results] = {}
+    for role in ("vanilla", "retain_only"):
+        if (model := comparison.models.controls.get(role)) is not None:
+            controls[role] = next((r for r in model.results if r.weighings is not None), model.results[0])
+    for setting in comparison.settings.values():
+        for row, is_control in setting.all_rows:
+            own = row.results
+            if own is None or is_control:
+                continue
+            numbers = read(own.path) if own.path is not None else {}
+            prepared = [name for name in names if name in own.meta.model_metrics and name not in numbers]
+            numbers |= measure(own, prepared, controls)
+            if numbers:
+                found.append((setting.name, row.label, dict(sorted(numbers.items()))))
+    return found
+
+
+def save(own: Results, found: Mapping[str, Measured], controls: Mapping[str, Results]) -> Path:
+    """Write what was measured beside the results; what isn't measured anew stays.
+
+    Raises:
+        ResultsError: If the results were never written, or what is there can't be read.
+    """
+    if own.path is None:
+        raise ResultsError("results that were never written have no place for metrics: save them first.")
+    path = own.path / FILE
+    before = read_entries(own.path)
+    of = {role: {"path": r.meta.model.path, "digest": r.meta.model.digest} for role, r in controls.items()}
+    for name, measured in found.items():
+        used = load_model_metric(name)
+        roles = {*used.controls, *used.optional} & of.keys()
+        entry = {**dataclasses.asdict(measured), "controls": {role: of[role] for role in sorted(roles)}}
+        if measured.value is not None or name not in before:
+            before[name] = entry
+    write_json(path, {"schema": SCHEMA, "metrics": dict(sorted(before.items()))})
+    return path
+
+
+def read_entries(folder: Path) -> dict[str, Any]:
+    """What stands in a results folder's `model_metrics.json`, by metric; nothing where there is none.
+
+    Raises:
+        ResultsError: If the file can't be read.
+    """
+    path = folder / FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ResultsError(f"{path}: not valid JSON: {error}. Delete it and add the metrics again.") from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("metrics"), dict):
+        raise ResultsError(f"{path}: nothing that this version wrote. Delete it and add the metrics again.")
+    entries: dict[str, Any] = content["metrics"]
+    return entries
+
+
+def read(folder: Path) -> dict[str, Measured]:
+    """The metrics of a model that stand in its results folder, by name.
+
+    Raises:
+        ResultsError: If the file can't be read.
+    """
+    found = {}
+    for name, entry in read_entries(folder).items():
+        number = {key: value for key, value in entry.items() if key != "controls"}
+        found[name] = checked(Measured, number, folder / FILE)
+    return found

@@ -1,0 +1,131 @@
+"""Metrics of whole models on small results whose numbers are known: by the library, or computed by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.spatial.distance import jensenshannon
+
+from offside_eval.model_metrics import MODEL_METRICS, ComparedMetric, Measured, load_model_metric, model_metric_names
+from offside_eval.model_metrics.forget_quality import ks_interval, verdict
+from offside_eval.model_metrics.js_distance import distance
+from offside_eval.model_scores import measure
+from offside_eval.results import Results
+
+FOLDER = Path(__file__).with_name("cases")
+CASES = [
+    pytest.param(file.stem, case, id=f"{file.stem}-{case['case']}")
+    for file in sorted(FOLDER.glob("*.json"))
+    for case in json.loads(file.read_text(encoding="utf-8"))
+]
+LISTS = {
+    "answer": pl.Float32,
+    "alternatives": pl.Float32,
+    "paraphrases": pl.Float32,
+    "top_tokens": pl.Int32,
+    "top_logprobs": pl.Float64,
+}
+
+
+def small(content: dict[str, Any], rows: list[dict[str, Any]]) -> Any:
+    """Just what a metric reads of results."""
+    row = {"slice": "forget", "variant": "plain", "image_id": None, "split": "forget", "truth_ratio": 1.0}
+    row |= {"probability": 1.0}
+    weighed = [
+        {"variant": "plain"} | {name: [] for name in LISTS} | weighing for weighing in content.get("weighings", [])
+    ]
+    schema = {"record_id": pl.String, "variant": pl.String, **{name: pl.List(kind) for name, kind in LISTS.items()}}
+    frame = pl.DataFrame(weighed, schema=schema) if weighed else None
+    meta = SimpleNamespace(dataset=SimpleNamespace(digest="same"))
+    return SimpleNamespace(samples=pl.DataFrame([row | given for given in rows]), weighings=frame, meta=meta)
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_a_case(name: str, case: dict[str, Any], make_results: Callable[..., Results]) -> None:
+    content = case["input"]
+    if issubclass(MODEL_METRICS.load(name).Metric, ComparedMetric):
+        setting = case.get("setting", "complete")
+        own = make_results("own", setting=setting, **content["own"])
+        controls = {role: make_results(role, setting=setting, **c) for role, c in content["controls"].items()}
+    else:
+        own = small(content, content["samples"])
+        controls = {role: small(control, content["samples"]) for role, control in content.get("controls", {}).items()}
+    found = measure(own, [name], controls)[name]
+    assert found.value == (None if case["value"] is None else pytest.approx(case["value"], abs=1e-6))
+    assert case.get("verdict") in (None, found.verdict)
+    assert {key: found.details[key] for key in case.get("details", {})} == pytest.approx(case.get("details", {}))
+    assert (found.low is None) or found.low <= found.value <= found.high
+
+
+def test_every_metric_of_ours_has_cases() -> None:
+    ours = {n for n in model_metric_names() if MODEL_METRICS.load(n).__name__.startswith("offside_eval.")}
+    assert {file.stem for file in FOLDER.glob("*.json")} == ours
+
+
+@pytest.mark.parametrize("name", model_metric_names())
+def test_a_missing_control_or_score_is_a_reason_and_no_number(name: str) -> None:
+    metric = load_model_metric(name)
+    found = measure(small({}, [{"record_id": "r", "subject_id": "s"}]), [name], {})[name]
+    assert found.value is None
+    assert ("are missing" if metric.controls else "has no") in found.reason
+    other = small({}, [{"record_id": "r", "subject_id": "s"}])
+    other.meta.dataset.digest = "another"
+    if metric.controls:
+        found = measure(other, [name], {role: small({}, [{"record_id": "r"}]) for role in metric.controls})[name]
+        assert "another dataset" in found.reason
+
+
+def test_a_number_or_a_reason() -> None:
+    for wrong in ({"value": None}, {"value": 1.0, "reason": "none"}):
+        with pytest.raises(ValueError, match="either a value or the reason"):
+            Measured(**wrong)
+
+
+def test_the_distance_is_scipys_and_lumping_only_lowers_it() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        p, q = rng.dirichlet(np.full(40, 0.3)), rng.dirichlet(np.full(40, 0.3))
+        exact = jensenshannon(p, q, base=2)
+        tops = [{int(i): math.log(v[i]) for i in np.argsort(-v)} for v in (p, q)]
+        assert distance(*tops)[0] == pytest.approx(exact, abs=1e-6)
+        for k in (1, 5, 20):
+            cut = [dict(list(top.items())[:k]) for top in tops]
+            lumped, unseen = distance(*cut)
+            assert lumped <= exact + 1e-9
+            assert 0 <= unseen <= 1
+    assert distance({1: 0.0}, {2: 0.0}) == (1.0, 0.0)
+    half = math.log(0.5)
+    assert distance({1: half}, {2: half}) == (0.0, 0.5)  # the other half of each may be what the other one has
+
+
+def test_the_interval_of_ks_draws_subjects_and_both_models_at_once() -> None:
+    """As a plain loop has it, drawn independently."""
+    rng = np.random.default_rng(1)
+    subjects = [f"s{i % 7}" for i in range(42)]
+    one, other = np.round(rng.normal(size=42), 1), np.round(rng.normal(0.6, 1, size=42), 1)
+    low, high = ks_interval(one, other, subjects, draws=4000)
+    of = {s: [i for i, x in enumerate(subjects) if x == s] for s in set(subjects)}
+    found = []
+    for _ in range(1500):
+        index = [i for s in rng.choice(sorted(of), size=7) for i in of[s]]
+        a, b = np.sort(one[index]), np.sort(other[index])
+        grid = np.concatenate([a, b])
+        f = [np.searchsorted(x, grid, side="right") / len(x) for x in (a, b)]
+        found.append(np.abs(f[0] - f[1]).max())
+    assert (low, high) == pytest.approx(np.quantile(found, [0.025, 0.975]).tolist(), abs=0.04)
+    assert ks_interval(one, other, ["one"] * 42) == (None, None)
+
+
+def test_a_high_p_value_alone_is_no_likeness() -> None:
+    assert verdict(0.9, 0.15, 40) == "alike"
+    assert verdict(0.9, 0.35, 40) == "can't tell"
+    assert verdict(0.01, 0.1, 40) == "differs"
+    assert verdict(1e-9, 1.0, 5) == "can't tell"
