@@ -162,6 +162,12 @@ def with_meta(made_up: ModuleType) -> Callable[..., Results]:
 
 
 @pytest.fixture(scope="session")
+def small() -> ModuleType:
+    """The module `small.py`, which makes the small dataset."""
+    return _module("small")
+
+
+@pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset of four invented players (`small.py`); never write into it."""
     path: Path = _module("small").write_dataset(tmp_path_factory.mktemp("data") / "small")

@@ -23,7 +23,7 @@ ARMS = {
 """Whose answers a number may need, and what they are called in reasons."""
 
 
-CHANCE_LEVEL_METRICS = ("choice_accuracy",)
+CHANCE_LEVEL_METRICS = ("choice_accuracy", "probability:choice")
 """Metrics on which guessing scores 1/n, with `n` in the column `n_choices`; their variants as well."""
 EVEN_CHANCE_METRICS = ("rank",)
 """Metrics on which a model without preference scores 0.5."""
@@ -143,7 +143,7 @@ def _score(pool: pl.DataFrame, column: str, *, corrected: bool = True) -> pl.Exp
     metric = column.partition(":")[0]
     if metric in EVEN_CHANCE_METRICS and corrected:
         return 2 * pl.col(column) - 1
-    if metric not in CHANCE_LEVEL_METRICS or not corrected:
+    if not corrected or not {metric, column} & set(CHANCE_LEVEL_METRICS):
         return pl.col(column)
     if "n_choices" not in pool.columns:
         return pl.lit(None, dtype=pl.Float64)

@@ -13,6 +13,7 @@ interval of `ks` up to 0.2), else `can't tell`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -87,28 +88,21 @@ def _both(own: Results, control: Results) -> tuple[pl.DataFrame, int]:
     where = (pl.col("slice") == "forget") & (pl.col("variant") == "plain")
     asked = counted(own.samples).filter(where).unique("record_id", keep="first", maintain_order=True)
     asked = asked.select("record_id", pl.Series("subject", clusters(asked), dtype=pl.String))
-    if own.weighings is None or control.weighings is None:
-        return asked.head(0), asked.height
+    n = asked.height
     for name, results in (("own", own), ("control", control)):
         asked = asked.join(_log_ratios(results.weighings, name), on="record_id", how="inner", maintain_order="left")
-    return asked, where_count(own, where) - asked.height
+    return asked, n - asked.height
 
 
-def where_count(results: Results, where: pl.Expr) -> int:
-    """How many records of an evaluation fit."""
-    from offside_eval.results import counted
-
-    return counted(results.samples).filter(where)["record_id"].n_unique()
-
-
-def _log_ratios(weighings: pl.DataFrame, name: str) -> pl.DataFrame:
+def _log_ratios(weighings: pl.DataFrame | None, name: str) -> pl.DataFrame:
     """Record and logarithm of its truth ratio, where it has one."""
-    import math
-
     import polars as pl
 
     from offside_eval.metrics.truth_ratio import log_ratio
 
+    schema = {"record_id": pl.String(), name: pl.Float64()}
+    if weighings is None:
+        return pl.DataFrame(schema=schema)
     rows = weighings.filter(
         pl.col("variant") == "plain", pl.col("alternatives").list.len() > 0, pl.col("paraphrases").list.len() > 0
     )
@@ -117,7 +111,7 @@ def _log_ratios(weighings: pl.DataFrame, name: str) -> pl.DataFrame:
         for record, others, true in rows.select("record_id", "alternatives", "paraphrases").iter_rows()
     ]
     kept = [(record, value) for record, value in found if not math.isnan(value)]
-    return pl.DataFrame(kept, schema={"record_id": pl.String(), name: pl.Float64()}, orient="row")
+    return pl.DataFrame(kept, schema=schema, orient="row")
 
 
 def ks_interval(

@@ -82,7 +82,7 @@ def _tops(weighings: pl.DataFrame | None, records: set[str]) -> dict[str, list[T
     if weighings is None:
         return {}
     rows = weighings.filter(pl.col("variant") == "plain", pl.col("record_id").is_in(list(records)))
-    found = {}
+    found: dict[str, list[Top]] = {}
     for record, n, tokens, logprobs in rows.select(
         "record_id", pl.col("answer").list.len(), "top_tokens", "top_logprobs"
     ).iter_rows():

@@ -10,6 +10,7 @@ from offside_eval.compare import Comparison
 from offside_eval.compare.kinds import kind_rows
 from offside_eval.compare.show import attack_rows, columns_of, level_rows, name, remark, text, view_lines
 from offside_eval.findings import Finding
+from offside_eval.model_scores import beside
 from offside_eval.report.headline import Headline
 
 
@@ -55,6 +56,14 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
         if shares:
             lines += ["", "Answers to the private claims to be forgotten:", ""]
             lines += _table(["model", *kinds], [[whose, *cells] for whose, cells in shares])
+    of_models = [
+        [setting, label, name, number(m.value, 3), str(m.n), str(m.n_subjects), m.verdict or m.reason or ""]
+        for setting, label, numbers in beside(comparison)
+        for name, m in numbers.items()
+    ]
+    if of_models:
+        lines += ["", "## Metrics of whole models", ""]
+        lines += _table(["setting", "model", "metric", "value", "records", "subjects", "said"], of_models)
     if comparison.notes:
         lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
     lines += [

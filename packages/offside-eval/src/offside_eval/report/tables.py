@@ -13,6 +13,7 @@ from offside_eval.aggregate import aggregate
 from offside_eval.compare import Comparison, Figure
 from offside_eval.compare.attacks import learning_rate
 from offside_eval.findings import Finding
+from offside_eval.model_scores import beside
 from offside_eval.report.breakdown import By, breakdown
 from offside_eval.report.cases import Case
 
@@ -22,13 +23,17 @@ FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seed
 
 
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
-    """Write the tables, each a CSV file: comparison, trajectories, attacks, findings, aggregates, models, gallery."""
+    """Write the tables, each a CSV file.
+
+    They are: comparison, trajectories, attacks, findings, aggregates, model_metrics, models, gallery.
+    """
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "trajectories.csv", _trajectories(comparison))
     _write(folder / "attacks.csv", _attacks(comparison))
     _write(folder / "breakdown.csv", _breakdowns(comparison))
     _write(folder / "findings.csv", _findings(findings))
     _write(folder / "aggregates.csv", _aggregates(comparison))
+    _write(folder / "model_metrics.csv", _model_metrics(comparison))
     _write(folder / "models.csv", _models(comparison))
     _write(folder / "gallery.csv", _gallery(cases))
 
@@ -132,6 +137,14 @@ def _aggregates(comparison: Comparison) -> Iterable[dict[str, Any]]:
             for entry in entries:
                 kinds = "; ".join(f"{kind}: {n}" for kind, n in entry.kinds.items())
                 yield {"model": model.path, "model_role": model.role} | dataclasses.asdict(entry) | {"kinds": kinds}
+
+
+def _model_metrics(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    for setting, label, numbers in beside(comparison):
+        for name, measured in numbers.items():
+            details = "; ".join(f"{key}: {value}" for key, value in measured.details.items())
+            number = dataclasses.asdict(measured) | {"details": details}
+            yield {"setting": setting, "model": label, "metric": name} | number
 
 
 def _models(comparison: Comparison) -> Iterable[dict[str, Any]]:
