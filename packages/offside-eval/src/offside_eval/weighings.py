@@ -5,7 +5,7 @@ One row a question, whatever slices it stands in. Log-probabilities are float32.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from offside_eval.plan import Plan
 
 _LISTS = {
-    "answer": "Float32",
-    "choices": "Float32",
-    "alternatives": "Float32",
-    "paraphrases": "Float32",
-    "hits": "Int8",
-    "top_tokens": "Int32",
-    "top_logprobs": "Float32",
+    "answer_logprobs": ("answer", "Float32"),
+    "choice_logprobs": ("choices", "Float32"),
+    "alternative_logprobs": ("alternatives", "Float32"),
+    "paraphrase_logprobs": ("paraphrases", "Float32"),
+    "answer_hits": ("hits", "Int8"),
+    "top_tokens": ("top_tokens", "Int32"),
+    "top_logprobs": ("top_logprobs", "Float32"),
 }
-"""Columns and what their lists hold.
+"""Columns, each a list, what of `Weights` they hold and as what.
 
-`answer`: log-probability of each token of the gold answer. `choices`, `alternatives`, `paraphrases`: mean
-log-probability a token of each choice, of each answer with another value, of the gold answer in other words. `hits`:
-whether each token of the gold answer's text is the likeliest. `top_tokens`, `top_logprobs`: the likeliest tokens at
-each place of the gold answer, as many at each, one place after the other. A list that wasn't asked for is empty.
+As `Sample` has them: log-probability of each token of the gold answer; mean log-probability a token of each choice, of
+each answer with another value, of the gold answer in other words; whether each token of the gold answer's text is the
+likeliest. `top_tokens`, `top_logprobs`: the likeliest tokens at each place of the gold answer, as many at each, one place
+after the other. A list that wasn't asked for is empty.
 """
 
 
@@ -42,13 +42,12 @@ def weighings_frame(plan: Plan, answers: Answers) -> pl.DataFrame | None:
 
     if not answers.weights:
         return None
-    schema = {"record_id": pl.String(), "variant": pl.String()}
+    schema: dict[str, Any] = {"record_id": pl.String(), "variant": pl.String()}
     rows = []
     for key, question in plan.questions.items():
         weights = answers.weights.get(key)
         if weights is not None:
-            lists = {name: getattr(weights, name) for name in _LISTS}
+            lists = {name: getattr(weights, field) for name, (field, _) in _LISTS.items()}
             rows.append({"record_id": question.row["record_id"], "variant": question.variant, **lists})
-    return pl.DataFrame(
-        rows, schema=schema | {name: pl.List(getattr(pl, kind)) for name, kind in _LISTS.items()}, orient="row"
-    )
+    schema |= {name: pl.List(getattr(pl, kind)) for name, (_, kind) in _LISTS.items()}
+    return pl.DataFrame(rows, schema=schema, orient="row")

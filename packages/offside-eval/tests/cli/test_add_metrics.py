@@ -86,7 +86,7 @@ def test_what_lacks_a_control_is_told_and_added_later(
         name: pytest.approx(entry["value"]) for name, entry in found.items()
     }
     unlearned = dataclasses.replace(own, meta=dataclasses.replace(own.meta, role="unlearned"))
-    ((setting, _, numbers),) = beside(compare([unlearned, control]))
+    ((setting, _, numbers),) = beside(compare([unlearned, control], metric="probability"))
     assert setting == "complete"
     assert {name: number.value for name, number in numbers.items()} == {n: e["value"] for n, e in found.items()}
 
@@ -98,11 +98,11 @@ def test_weighings_are_what_the_scores_were_made_of(results: dict[str, Results])
     assert weighed.select("record_id", "variant").is_unique().all()
     joined = own.samples.unique(["record_id", "variant"]).join(weighed, on=["record_id", "variant"])
     assert joined.height == weighed.height
-    probability = joined["answer"].list.mean().exp()
+    probability = joined["answer_logprobs"].list.mean().exp()
     assert joined["probability"].to_list() == pytest.approx(probability.to_list(), abs=1e-6)
-    k = weighed["top_tokens"].list.len() / weighed["answer"].list.len()
+    k = weighed["top_tokens"].list.len() / weighed["answer_logprobs"].list.len()
     assert (k == 32).all()
-    assert weighed.filter(pl.col("paraphrases").list.len() == 0).height > 0
+    assert weighed.filter(pl.col("paraphrase_logprobs").list.len() == 0).height > 0
 
 
 def test_the_question_put_otherwise_is_answered_and_scored(results: dict[str, Results]) -> None:

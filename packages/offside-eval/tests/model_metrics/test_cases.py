@@ -27,9 +27,9 @@ CASES = [
     for case in json.loads(file.read_text(encoding="utf-8"))
 ]
 LISTS = {
-    "answer": pl.Float32,
-    "alternatives": pl.Float32,
-    "paraphrases": pl.Float32,
+    "answer_logprobs": pl.Float32,
+    "alternative_logprobs": pl.Float32,
+    "paraphrase_logprobs": pl.Float32,
     "top_tokens": pl.Int32,
     "top_logprobs": pl.Float64,
 }

@@ -104,11 +104,13 @@ def _log_ratios(weighings: pl.DataFrame | None, name: str) -> pl.DataFrame:
     if weighings is None:
         return pl.DataFrame(schema=schema)
     rows = weighings.filter(
-        pl.col("variant") == "plain", pl.col("alternatives").list.len() > 0, pl.col("paraphrases").list.len() > 0
+        pl.col("variant") == "plain",
+        pl.col("alternative_logprobs").list.len() > 0,
+        pl.col("paraphrase_logprobs").list.len() > 0,
     )
     found = [
         (record, log_ratio(others, true[0]))
-        for record, others, true in rows.select("record_id", "alternatives", "paraphrases").iter_rows()
+        for record, others, true in rows.select("record_id", "alternative_logprobs", "paraphrase_logprobs").iter_rows()
     ]
     kept = [(record, value) for record, value in found if not math.isnan(value)]
     return pl.DataFrame(kept, schema=schema, orient="row")

@@ -84,7 +84,7 @@ def _tops(weighings: pl.DataFrame | None, records: set[str]) -> dict[str, list[T
     rows = weighings.filter(pl.col("variant") == "plain", pl.col("record_id").is_in(list(records)))
     found: dict[str, list[Top]] = {}
     for record, n, tokens, logprobs in rows.select(
-        "record_id", pl.col("answer").list.len(), "top_tokens", "top_logprobs"
+        "record_id", pl.col("answer_logprobs").list.len(), "top_tokens", "top_logprobs"
     ).iter_rows():
         if tokens and n:
             k = len(tokens) // n
