@@ -26,8 +26,8 @@ _LISTS = {
 
 As `Sample` has them: log-probability of each token of the gold answer; mean log-probability a token of each choice, of
 each answer with another value, of the gold answer in other words; whether each token of the gold answer's text is the
-likeliest. `top_tokens`, `top_logprobs`: the likeliest tokens at each place of the gold answer, as many at each, one place
-after the other. A list that wasn't asked for is empty.
+likeliest. `top_tokens`, `top_logprobs`: the likeliest tokens at each place of the gold answer, as many at each, place
+after place. A list that wasn't asked for is empty.
 """
 
 
