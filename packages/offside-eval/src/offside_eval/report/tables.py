@@ -25,7 +25,7 @@ FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seed
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
     """Write the tables, each a CSV file.
 
-    They are: comparison, trajectories, attacks, findings, aggregates, model_metrics, models, gallery.
+    They are: comparison, trajectories, attacks, breakdown, findings, aggregates, model_metrics, models, gallery.
     """
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "trajectories.csv", _trajectories(comparison))
