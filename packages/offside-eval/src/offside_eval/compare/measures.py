@@ -221,9 +221,10 @@ def collapse(found: Mapping[str, Quantity]) -> tuple[str, ...]:
     reasons = []
     kept = {name.removeprefix("keeping/"): q for name, q in found.items() if name.startswith("keeping/")}
     for name, quantity in kept.items():
-        config, split, *scope = name.split("/")
+        parts = name.split("/")  # Config, split, scope; the rest of a narrowed request's forget split has no config.
+        split, scope = "".join(parts[1:2]), parts[2:]
         interval = quantity.figure().interval if split in ("retain", "utility") else None
-        if interval is None or interval.high is None or (scope and f"{config}/{split}" in kept):
+        if interval is None or interval.high is None or (scope and "/".join(parts[:2]) in kept):
             continue
         if interval.high < COLLAPSED_KEEPING:
             reasons.append(
