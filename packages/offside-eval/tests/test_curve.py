@@ -98,7 +98,7 @@ def test_the_base_is_loaded_once(run: Path, small_data: Path, tmp_path: Path, mo
 def test_the_suite_is_light(evaluated: dict[int, Results]) -> None:
     meta = evaluated[2].meta
     assert meta.suite == "light"
-    assert set(meta.metrics) == {"value_match", "refusal", "choice_accuracy", "probability", "degenerate"}
+    assert set(meta.metrics) == {"value_match", "refusal", "choice_accuracy", "probability", "rank", "degenerate"}
 
 
 def test_what_the_run_was_stopped_by_is_asked_and_not_counted(evaluated: dict[int, Results]) -> None:
