@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import subprocess
 import sys
@@ -18,6 +19,12 @@ ALLOWED = {
     "offside_eval": {"offside_eval", "offside_data"},
 }
 TORCHLESS = ("torch", "transformers", "peft", "accelerate")
+
+
+@functools.cache
+def parsed(source: str) -> ast.AST:
+    """A file's tree, parsed once for all the rules."""
+    return ast.parse(source)
 
 
 def imports_of(tree: ast.AST, module: str, is_package: bool = False) -> Iterator[tuple[int, str]]:
@@ -50,7 +57,7 @@ def private_attributes(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def violations(package: str, source: str) -> list[str]:
-    found, tree = [], ast.parse(source)
+    found, tree = [], parsed(source)
     for line, name in [*imports_of(tree, f"{package}.module"), *private_attributes(tree)]:
         top = name.split(".")[0]
         if top not in PACKAGES:
@@ -77,7 +84,7 @@ def circle(modules: dict[str, Path]) -> list[str]:
     """
     graph: dict[str, set[str]] = {}
     for module, file in modules.items():
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = parsed(file.read_text(encoding="utf-8"))
         names = (name for _, name in imports_of(tree, module, file.name == "__init__.py"))
         # What is imported from a module may be a module itself.
         graph[module] = {name if name in modules else name.rpartition(".")[0] for name in names} & modules.keys()
@@ -159,7 +166,7 @@ def test_data_reaches_torch_only_inside_vlm(root: Path) -> None:
         f"{f.relative_to(root)}:{line}"
         for f in sorted(source.rglob("*.py"))
         if (source / "vlm") not in f.parents
-        for line, name in imports_of(ast.parse(f.read_text(encoding="utf-8")), "offside_data.module")
+        for line, name in imports_of(parsed(f.read_text(encoding="utf-8")), "offside_data.module")
         if name.split(".")[0] in TORCHLESS
     ]
     assert found == []
