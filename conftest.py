@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # As OMP_NUM_THREADS: the cores are used side by side.
+gc.set_threshold(20_000, *gc.get_threshold()[1:])  # Python's own number, 700, is for programs with less in memory.
 settings.register_profile("offside", deadline=None)
 settings.load_profile("offside")
 

@@ -32,6 +32,8 @@ class Case:
         loaded: tuple[Any, Any],
         make_plan: Callable[..., BatchPlan],
         begun: Begun | None = None,
+        *,
+        tune: str = "all",
         **plan: Any,
     ) -> None:
         module = METHODS.load(name)
@@ -43,7 +45,7 @@ class Case:
         self.processor = processor
         # Dropout off: what is compared here may differ by the loss alone.
         torch.manual_seed(0)
-        tune, self.full = self.method.trains(model) or "all", self.method.needs_full
+        tune, self.full = self.method.trains(model) or tune, self.method.needs_full
         self.model = unfreeze(model, tune) if self.full else add_adapter(model, tune, LoraOptions(lora_dropout=0.0))
         self._make_plan = make_plan
         self.plan = make_plan(processor, method=self.method, **plan)
