@@ -18,9 +18,13 @@ LONGEST = (
     "test_story.py",
     "test_nothing_lost.py",
     "test_curation_kills.py",
+    "test_families.py",
     "test_demo.py",
     "test_study.py",
     "test_curation.py",
+    "test_contract.py",
+    "test_unlearning.py",
+    "test_trainer.py",
 )
 MANY = 100
 """Modules that make it worth while to set their objects aside."""

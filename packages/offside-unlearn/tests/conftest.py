@@ -16,6 +16,7 @@ import pytest
 
 # For the loopback Hub; last, so that nothing here is hidden by a name there.
 sys.path.append(str(Path(__file__).parents[2] / "offside-data" / "tests"))
+sys.path.append(str(Path(__file__).parent))  # For `killed_runs`.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 

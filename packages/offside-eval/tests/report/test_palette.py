@@ -24,17 +24,16 @@ def with_curves(make_results: Make, with_meta: Callable[..., Results]) -> Callab
     """Controls and a curve of two points for each value of a method's option."""
 
     def make(**betas: tuple[float, ...]) -> Comparison:
-        few: dict[str, Any] = {"subjects": 2}  # What is drawn how has nothing to do with how many there are.
         results = [
-            make_results("vanilla", role="vanilla", rates=ALL, **few),
-            make_results("retain", role="retain_only", rates=ALL | {"forget/private": 0.0}, **few),
+            make_results("vanilla", role="vanilla", rates=ALL),
+            make_results("retain", role="retain_only", rates=ALL | {"forget/private": 0.0}),
         ]
         for method, of_method in betas.items():
             for beta in of_method:
                 run_name = f"{method}-{beta:g}"
                 for steps, knows in ((5, 0.5), (10, 0.0)):
                     rates = ALL | {"forget/private": knows}
-                    point = make_results(f"{run_name}-{steps}", role="unlearned", method=method, rates=rates, **few)
+                    point = make_results(f"{run_name}-{steps}", role="unlearned", method=method, rates=rates)
                     model: dict[str, Any] = point.meta.to_json()["model"]
                     model |= {"path": f"runs/{run_name}/curve/step-{steps:06d}"}
                     model["run"] |= {"steps": steps, "request": run_name, "point_of": run_name, "config": {"b": beta}}
