@@ -34,7 +34,7 @@ demo: $(STAMP)  ## The whole story on a laptop (DEMO=quick for a short one, ARGS
 test: $(STAMP)  ## What a contributor runs: all fast tests and the quick demo
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not full" $(ARGS)
 
-test-full: $(STAMP)  ## Wheels, browser, full sizes, kill tests
+test-full: $(STAMP)  ## Every method on every family, wheels, browser, full sizes, kill tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -v -m full $(ARGS)
 
 lint: $(STAMP)  ## Style, format and types

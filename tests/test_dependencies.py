@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from parsed_files import nodes_of
 
 PRIVATE_HOOKS_OF = {"Trainer": "transformers"}
 
@@ -52,7 +53,7 @@ def test_private_hooks_are_overridden_below_an_upper_bound_only(root: Path, base
     overriding = [
         file
         for file in root.glob("packages/*/src/**/*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in nodes_of(file)
         if isinstance(node, ast.ClassDef) and base in [ast.unparse(parent) for parent in node.bases]
         if any(isinstance(part, ast.FunctionDef) and re.match(r"_[a-z]", part.name) for part in node.body)
     ]

@@ -6,10 +6,11 @@ import ast
 import graphlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from parsed_files import tree_of
 
 PACKAGES = {"offside_data": "offside-data", "offside_unlearn": "offside-unlearn", "offside_eval": "offside-eval"}
 ALLOWED = {
@@ -49,8 +50,8 @@ def private_attributes(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{names[root]}.{dotted}".lstrip(".")
 
 
-def violations(package: str, source: str) -> list[str]:
-    found, tree = [], ast.parse(source)
+def violations(package: str, tree: ast.AST) -> list[str]:
+    found = []
     for line, name in [*imports_of(tree, f"{package}.module"), *private_attributes(tree)]:
         top = name.split(".")[0]
         if top not in PACKAGES:
@@ -69,7 +70,7 @@ def modules_below(*sources: Path) -> dict[str, Path]:
     return {name.removesuffix(".__init__"): file for name, (_, file) in zip(names, files, strict=True)}
 
 
-def circle(modules: dict[str, Path]) -> list[str]:
+def circle(modules: dict[str, Path], parse: Callable[[Path], ast.AST] = tree_of) -> list[str]:
     """Modules that import each other in a circle, if there is one; each imports the one before it.
 
     Imports for type checking and inside functions count. That a module's package is loaded with it doesn't: every
@@ -77,8 +78,7 @@ def circle(modules: dict[str, Path]) -> list[str]:
     """
     graph: dict[str, set[str]] = {}
     for module, file in modules.items():
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        names = (name for _, name in imports_of(tree, module, file.name == "__init__.py"))
+        names = (name for _, name in imports_of(parse(file), module, file.name == "__init__.py"))
         # What is imported from a module may be a module itself.
         graph[module] = {name if name in modules else name.rpartition(".")[0] for name in names} & modules.keys()
         graph[module].discard(module)
@@ -94,7 +94,7 @@ def test_packages_import_in_the_allowed_direction_only(root: Path, package: str)
     source = root / "packages" / PACKAGES[package] / "src" / package
     files = sorted(source.rglob("*.py"))
     assert files
-    found = [f"{f.relative_to(root)} {v}" for f in files for v in violations(package, f.read_text(encoding="utf-8"))]
+    found = [f"{f.relative_to(root)} {v}" for f in files for v in violations(package, tree_of(f))]
     assert found == []
 
 
@@ -115,18 +115,22 @@ def test_packages_import_in_the_allowed_direction_only(root: Path, package: str)
     ],
 )
 def test_the_rule_notices_a_violation(package: str, source: str) -> None:
-    assert len(violations(package, source)) == 1
+    assert len(violations(package, ast.parse(source))) == 1
 
 
 @pytest.mark.parametrize("source", ["from offside_data import errors", "from . import _base", "from ._base import x"])
 def test_the_rule_lets_the_rest_pass(source: str) -> None:
-    assert violations("offside_eval", source) == []
+    assert violations("offside_eval", ast.parse(source)) == []
 
 
 def test_no_modules_import_each_other_in_a_circle(root: Path) -> None:
     modules = modules_below(*(root / "packages" / folder / "src" for folder in PACKAGES.values()))
     assert len(modules) > 200
     assert circle(modules) == []
+
+
+def parsed_anew(file: Path) -> ast.AST:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -148,9 +152,9 @@ def test_a_circle_is_noticed(tmp_path: Path, one: str, other: str) -> None:
     (tmp_path / "pack/one.py").write_text(one)
     (tmp_path / "pack/sub/__init__.py").write_text("from . import other\n")
     (tmp_path / "pack/sub/other.py").write_text(other)
-    assert set(circle(modules_below(tmp_path))) >= {"pack.one", "pack.sub.other"}
+    assert set(circle(modules_below(tmp_path), parsed_anew)) >= {"pack.one", "pack.sub.other"}
     (tmp_path / "pack/sub/other.py").write_text("import ast\n")
-    assert circle(modules_below(tmp_path)) == []
+    assert circle(modules_below(tmp_path), parsed_anew) == []
 
 
 def test_data_reaches_torch_only_inside_vlm(root: Path) -> None:
@@ -159,7 +163,7 @@ def test_data_reaches_torch_only_inside_vlm(root: Path) -> None:
         f"{f.relative_to(root)}:{line}"
         for f in sorted(source.rglob("*.py"))
         if (source / "vlm") not in f.parents
-        for line, name in imports_of(ast.parse(f.read_text(encoding="utf-8")), "offside_data.module")
+        for line, name in imports_of(tree_of(f), "offside_data.module")
         if name.split(".")[0] in TORCHLESS
     ]
     assert found == []

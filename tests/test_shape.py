@@ -8,6 +8,8 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+from parsed_files import nodes_of, tree_of
+
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 80
 PLUGIN_CLASSES = ("Options", "Config", "Method", "Wrapper", "Metric")
@@ -31,7 +33,7 @@ def test_functions_stay_under_80_lines(root: Path) -> None:
     long = [
         f"{f.relative_to(root)}:{node.lineno} {node.name}"
         for f in python_files(root)
-        for node in ast.walk(ast.parse(f.read_text(encoding="utf-8")))
+        for node in nodes_of(f)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and (node.end_lineno or node.lineno) - node.lineno + 1 >= MAX_FUNCTION_LINES
     ]
@@ -42,7 +44,7 @@ def test_a_public_class_name_stands_for_one_thing(root: Path) -> None:
     """But for what every plug-in of a kind defines; the glossary in docs/architecture.md is about words in general."""
     homes: dict[str, list[str]] = {}
     for file in sorted(root.glob("packages/*/src/**/*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        for node in tree_of(file).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(str(file.relative_to(root)))
     assert len(homes) > 200
@@ -61,7 +63,7 @@ def test_no_handler_swallows_every_exception(root: Path) -> None:
         f"{f.relative_to(root)}:{node.lineno}"
         for f in python_files(root)
         if "tests" not in f.parts
-        for node in ast.walk(ast.parse(f.read_text(encoding="utf-8")))
+        for node in nodes_of(f)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in ("Exception", "BaseException"))
         and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import random
@@ -67,58 +68,73 @@ def _rate(rates: Mapping[str, float], row: dict[str, Any], default: float) -> fl
     return next((rates[k] for k in keys if k in rates), default)
 
 
+@pytest.fixture(scope="session")
+def results_of(made_up: ModuleType) -> Callable[..., Results]:
+    """Results as `make_results` writes them, not yet written; the same arguments give the same ones."""
+    known: dict[str, Results] = {}
+
+    def get(**arguments: Any) -> Results:
+        key = repr(arguments)
+        if key not in known:
+            known[key] = _made(made_up, **arguments)
+        return dataclasses.replace(known[key], aggregates=list(known[key].aggregates))
+
+    return get
+
+
 @pytest.fixture
-def make_results(made_up: ModuleType, tmp_path: Path) -> Callable[..., Results]:
+def make_results(results_of: Callable[..., Results], tmp_path: Path) -> Callable[..., Results]:
     """Write a made-up results folder: `make_results("npo", role="unlearned", rates={"forget/private": 0.1})`.
 
     `rates` is the share of right answers by `config/split/scope`, `split/scope`, `split`, `scope` or
     variant (`blank`, `swapped`), `degenerate` the share of degenerate answers; everything else is 0.9
     right. Which records are right depends on the seed alone.
     """
+    return lambda name, **options: results_of(name=name, **options).save(tmp_path / name)
 
-    def make(
-        name: str,
-        *,
-        role: str = "vanilla",
-        setting: str = "complete",
-        rates: Mapping[str, float] = {},
-        degenerate: float = 0.0,
-        subjects: int = 12,
-        method: str | None = None,
-        **meta: Any,
-    ) -> Results:
-        chosen = SETTINGS[setting]
-        places = [("forget", s) for s in chosen.forget]
-        places += [(f"keep:{s.name}", s) for s in chosen.keep] + [(f"measure:{s.name}", s) for s in chosen.measure]
-        rows = [row for key, place in places for row in _slice_rows(place, key, subjects, max(2, subjects // 4))]
-        groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-        for row in rows:
-            row |= {
-                "scope": row.get("scope"),
-                "question": f"Q about {row['record_id']}?",
-                "answer": "The gold answer.",
-            }
-            groups.setdefault((row["slice"], row["scope"], row["variant"]), []).append(row)
-        for key, group in groups.items():
-            order = random.Random(f"{meta.get('seed', 0)}:{key}").sample(range(len(group)), len(group))
-            right = round(_rate(rates, group[0], 0.9) * len(group))
-            for rank, index in enumerate(order):
-                _fill(
-                    group[index],
-                    right=rank < right,
-                    degenerate=rank >= len(group) - round(degenerate * len(group)),
-                )
-        forget_ids = sorted({r["record_id"] for r in rows if r["slice"] == "forget"})
-        digest = "sha256:" + hashlib.sha256("\n".join(forget_ids).encode()).hexdigest()
-        run = None if role == "unknown" else {"role": role, "method": method, "setting": setting}
-        forget = {"digest": digest, "n": len(forget_ids)}
-        content = made_up.meta_of(name, role, setting, run=run, **{"forget": forget} | meta)
-        from offside_eval.aggregate import aggregate  # written by the same commands as the real thing
 
-        frame = samples_frame(rows, made_up.METRICS)
-        return Results(frame, aggregate(frame, made_up.METRICS, setting=setting), content).save(tmp_path / name)
+def _made(
+    made_up: ModuleType,
+    *,
+    name: str,
+    role: str = "vanilla",
+    setting: str = "complete",
+    rates: Mapping[str, float] = {},
+    degenerate: float = 0.0,
+    subjects: int = 12,
+    method: str | None = None,
+    **meta: Any,
+) -> Results:
+    chosen = SETTINGS[setting]
+    places = [("forget", s) for s in chosen.forget]
+    places += [(f"keep:{s.name}", s) for s in chosen.keep] + [(f"measure:{s.name}", s) for s in chosen.measure]
+    rows = [row for key, place in places for row in _slice_rows(place, key, subjects, max(2, subjects // 4))]
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        row |= {
+            "scope": row.get("scope"),
+            "question": f"Q about {row['record_id']}?",
+            "answer": "The gold answer.",
+        }
+        groups.setdefault((row["slice"], row["scope"], row["variant"]), []).append(row)
+    for key, group in groups.items():
+        order = random.Random(f"{meta.get('seed', 0)}:{key}").sample(range(len(group)), len(group))
+        right = round(_rate(rates, group[0], 0.9) * len(group))
+        for rank, index in enumerate(order):
+            _fill(
+                group[index],
+                right=rank < right,
+                degenerate=rank >= len(group) - round(degenerate * len(group)),
+            )
+    forget_ids = sorted({r["record_id"] for r in rows if r["slice"] == "forget"})
+    digest = "sha256:" + hashlib.sha256("\n".join(forget_ids).encode()).hexdigest()
+    run = None if role == "unknown" else {"role": role, "method": method, "setting": setting}
+    forget = {"digest": digest, "n": len(forget_ids)}
+    content = made_up.meta_of(name, role, setting, run=run, **{"forget": forget} | meta)
+    from offside_eval.aggregate import aggregate  # written by the same commands as the real thing
 
-    return make
+    frame = samples_frame(rows, made_up.METRICS)
+    return Results(frame, aggregate(frame, made_up.METRICS, setting=setting), content)
 
 
 def _fill(row: dict[str, Any], *, right: bool, degenerate: bool) -> None:

@@ -310,8 +310,18 @@ def _rows(setting: str, subjects: int) -> list[dict[str, Any]]:
     return rows
 
 
+_EVALUATED: dict[str, Results] = {}
+
+
 def evaluate(model: MadeUpModel, setting: str, *, subjects: int = 12, seed: int = 0) -> Results:
-    """The results of one made-up model in one setting."""
+    """The results of one made-up model in one setting, the same ones each time."""
+    key = repr((model, setting, subjects, seed))
+    if key not in _EVALUATED:
+        _EVALUATED[key] = _evaluated(model, setting, subjects, seed)
+    return _EVALUATED[key]
+
+
+def _evaluated(model: MadeUpModel, setting: str, subjects: int, seed: int) -> Results:
     rows = [_answer(model, dict(row), seed) for row in _rows(setting, subjects)]
     ids = sorted({r["record_id"] for r in rows if r["slice"] == "forget" and r["variant"] == "plain"})
     digest = "sha256:" + hashlib.sha256("\n".join(ids).encode()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import io
 import os
 import random
@@ -15,6 +16,7 @@ import pytest
 
 # For the loopback Hub; last, so that nothing here is hidden by a name there.
 sys.path.append(str(Path(__file__).parents[2] / "offside-data" / "tests"))
+sys.path.append(str(Path(__file__).parent))  # For `killed_runs`.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
@@ -112,7 +114,10 @@ def league(tmp_path_factory: pytest.TempPathFactory) -> OffsideDataset:
         writer.add_records(records)
         writer.add_subjects({"subject_id": s, "name": n, "cohort": "member"} for s, n in SUBJECTS.items())
         writer.add_images({"image_id": i} for i in sorted({r.image_id for r in records if r.image_id}))
-    return open_dataset(out)
+    dataset = open_dataset(out)
+    # Every run checks it, and nobody changes its files.
+    dataset.verify = functools.cache(dataset.verify)  # type: ignore[method-assign]
+    return dataset
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +135,20 @@ def loaded(tiny: Path) -> tuple[Any, Any]:
 def fresh(loaded: tuple[Any, Any]) -> Callable[[], tuple[Any, Any]]:
     """The tiny model, a new copy each time, and its processor."""
     return lambda: (copy.deepcopy(loaded[0]), loaded[1])
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory: pytest.TempPathFactory, league: OffsideDataset) -> Callable[[str], Path]:
+    """The folder of a family's untrained tiny model."""
+    folder = tmp_path_factory.mktemp("families")
+    return functools.cache(lambda family: make_tiny(folder / family, league, family=family).path)
+
+
+@pytest.fixture(scope="session")
+def family_model(family_folder: Callable[[str], Path]) -> Callable[[str], tuple[Any, Any]]:
+    """A family's untrained tiny model, a new copy each time, and its processor."""
+    load = functools.cache(lambda family: find_start(family_folder(family)).load(RunOptions(device="cpu")))
+    return lambda family: (copy.deepcopy(load(family)[0]), load(family)[1])
 
 
 @pytest.fixture
@@ -167,12 +186,25 @@ class PlanOfMethod(BatchPlan):
         return self
 
 
-@pytest.fixture
-def make_plan(league: OffsideDataset, tmp_path: Path) -> Callable[..., PlanOfMethod]:
+@pytest.fixture(scope="session")
+def make_plan(league: OffsideDataset, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., PlanOfMethod]:
     """Plan paired batches of the dataset's picture records: `make_plan(processor, batch_size=2, steps=3)`.
 
     With `method` its own sides come along.
     """
+
+    encoders: dict[int, Encoder] = {}
+    request_of = functools.cache(league.request)
+
+    @functools.cache
+    def examples(processor: int, config: str) -> dict[str, list[Encoded]]:
+        rows = {split: league.records(config, split) for split in ("forget", "retain")}
+        encode = encoders[processor].encode
+        return {
+            **{split: [encode(row) for row in of_split] for split, of_split in rows.items()},
+            "refusal": [encode(row, answer="I don't know.") for row in rows["forget"]],
+            "alternative": [encode(row, answer=row["perturbed_answers"][-1]) for row in rows["forget"]],
+        }
 
     def make(
         processor: Any,
@@ -183,14 +215,9 @@ def make_plan(league: OffsideDataset, tmp_path: Path) -> Callable[..., PlanOfMet
         config: str = "multimodal",
         method: UnlearningMethod[Any] | None = None,
     ) -> PlanOfMethod:
-        encoder = Encoder(processor)
-        forget, retain = (
-            [encoder.encode(row) for row in league.records(config, split)] for split in ("forget", "retain")
-        )
-        refusal = [encoder.encode(row, answer="I don't know.") for row in league.records(config, "forget")]
-        alternative = [
-            encoder.encode(row, answer=row["perturbed_answers"][-1]) for row in league.records(config, "forget")
-        ]
+        # The encoder holds its processor, so that no other one gets its number.
+        encoder = encoders.setdefault(id(processor), Encoder(processor))
+        forget, retain, refusal, alternative = map(list, examples(id(processor), config).values())
         order = Stream(forget, seed=0, name="forget")
         plan = PlanOfMethod(
             {
@@ -203,9 +230,10 @@ def make_plan(league: OffsideDataset, tmp_path: Path) -> Callable[..., PlanOfMet
             accumulation=accumulation,
             collator=Collator(processor),
         )
-        request = league.request("unimodal" if config == "text" else "complete")
+        request = request_of("unimodal" if config == "text" else "complete")
         stay = {f"{config}/retain": league.records(config, "retain")}
-        asked = RequestRecords(league, request, request.forget, stay, seed=0, folder=tmp_path)
+        folder = tmp_path_factory.mktemp("sides")
+        asked = RequestRecords(league, request, request.forget, stay, seed=0, folder=folder)
         return plan.take(method.sides(asked) if method else {}, encoder)
 
     return make
@@ -217,11 +245,16 @@ def make_batch(make_plan: Callable[..., BatchPlan]) -> Callable[..., PairedBatch
     return lambda processor, **options: next(make_plan(processor, **options).batches())
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """The same bits everywhere, and no test depends on another's random numbers."""
+    """The same bits everywhere."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """No test depends on another's random numbers."""
+    torch.manual_seed(0)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from typing import Any
 
 import pytest
+import torch
 
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
-from offside_data.vlm import build_tiny
+from offside_data.vlm import Collator, Encoder, answer_logprobs, build_tiny, forward
 from offside_data.vlm.tiny import FAMILIES as TINY_FAMILIES
 from offside_unlearn.tune import (
     FAMILIES,
@@ -21,41 +25,75 @@ from offside_unlearn.tune import (
 )
 
 
+@functools.cache
+def built(family: str) -> tuple[Any, Any]:
+    return build_tiny(family, texts=["Which club is it?", "Norvale Rovers."] * 5, seed=0)
+
+
 def build(family: str) -> Any:
-    return build_tiny(family, texts=["Which club is it?", "Norvale Rovers."] * 5, seed=0)[0]
+    """A model of the family, its own each time."""
+    return copy.deepcopy(built(family)[0])
 
 
 def test_every_tiny_family_has_presets() -> None:
     assert set(TINY_FAMILIES) <= set(FAMILIES)
 
 
+def adapted(model: Any) -> dict[str, int]:
+    """How many numbers the adapter has on each module of the plain model, by its name."""
+    found: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        if ".lora_" in name:
+            module = name.removeprefix("base_model.model.").split(".lora_")[0]
+            found[module] = found.get(module, 0) + parameter.numel()
+    return found
+
+
 @pytest.mark.parametrize("family", TINY_FAMILIES)
 def test_presets_hit_exactly_their_tower(family: str) -> None:
-    for tune in PRESETS:
-        model = add_adapter(build(family), tune, LoraOptions())
-        parts = trained_parts(model)
-        assert [tower for tower, row in parts.items() if row["trained"]] == [tune]
-        trained = {n for n, p in model.named_parameters() if p.requires_grad}
-        assert all("lora_" in name for name in trained)
-
-
-@pytest.mark.parametrize("family", TINY_FAMILIES)
-def test_all_hits_every_linear_layer_of_the_transformer_blocks(family: str) -> None:
-    import torch
-
-    model = build(family)
     blocks = re.compile(r"\.(layers|blocks)\.\d+\.")
-    linear = {n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and blocks.search(n)}
-    tuned = add_adapter(model, "all", LoraOptions())
-    hit = {n.removeprefix("base_model.model.").split(".lora_")[0] for n, _ in tuned.named_parameters() if ".lora_" in n}
-    assert linear <= hit
+    linear = {n: m for n, m in built(family)[0].named_modules() if isinstance(m, torch.nn.Linear) and blocks.search(n)}
     assert linear
-    assert all(row["trained"] for tower, row in trained_parts(tuned).items() if tower in PRESETS)
+    for tune in (*PRESETS, "all"):
+        model = add_adapter(build(family), tune, LoraOptions())
+        parts, found = trained_parts(model), adapted(model)
+        assert [tower for tower, row in parts.items() if row["trained"]] == list(PRESETS if tune == "all" else (tune,))
+        assert all("lora_" in name for name, p in model.named_parameters() if p.requires_grad)
+        # The table: as many modules and numbers as there are, in the tower that they stand in.
+        assert sum(row["modules"] for row in parts.values()) == len(found)
+        assert sum(row["trained"] for row in parts.values()) == sum(found.values())
+        hit = {name for name in linear if tune in ("all", tower_of(name))}
+        assert hit <= found.keys(), "every linear layer of the transformer blocks"
+        assert all(found[name] == 8 * (linear[name].in_features + linear[name].out_features) for name in hit)
+
+
+UNREAD = pytest.mark.xfail(
+    reason="LLaVA reads the last layer but one of its vision tower, and the presets hit the last one too"
+)
+
+
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=UNREAD if name.startswith("llava") else ()) for name in TINY_FAMILIES]
+)
+def test_all_that_presets_hit_has_moved_after_the_first_step(family: str, league: OffsideDataset) -> None:
+    encoder = Encoder(built(family)[1])
+    batch = Collator(encoder.processor)([encoder.encode(row) for row in league.records("multimodal", "forget")])
+    stuck: dict[str, list[str]] = {}
+    for tune in (*PRESETS, "all"):
+        model = add_adapter(build(family), tune, LoraOptions(lora_dropout=0.0)).train()
+        output = forward(model, batch, keep="answer")
+        logprobs, mask = answer_logprobs(output.logits, output.labels)
+        (-logprobs.sum() / mask.sum()).backward()
+        torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1).step()
+        ups = {name: p for name, p in model.named_parameters() if "lora_B" in name}
+        assert len(ups) == len(adapted(model))
+        stuck[tune] = [name for name, p in ups.items() if not p.any()]
+    assert not any(stuck.values()), stuck
 
 
 @pytest.mark.parametrize("family", TINY_FAMILIES)
 def test_every_weight_belongs_to_a_tower(family: str) -> None:
-    assert {tower_of(name) for name, _ in build(family).named_parameters()} == set(PRESETS)
+    assert {tower_of(name) for name, _ in built(family)[0].named_parameters()} == set(PRESETS)
 
 
 def test_a_regex_matches_whole_names() -> None:

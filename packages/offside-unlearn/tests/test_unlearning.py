@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import signal
-import subprocess
-import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from killed_runs import KilledRuns
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText
 
@@ -212,17 +209,16 @@ def test_gradient_ascent_makes_the_answers_unlikely(tiny: Path, league: OffsideD
     assert history[-1]["forget_ce"] > history[0]["forget_ce"] + 1
 
 
-PROGRAM = """
-import sys
-from offside_unlearn.cli import main
-main(sys.argv[1:])
-"""
+@pytest.fixture(scope="module")
+def killed_runs() -> Iterator[KilledRuns]:
+    with KilledRuns() as runs:
+        yield runs
 
 
 # Stored numbers, a state of its own, one that is drawn before the first step, sides of its own, weights changed then.
 @pytest.mark.parametrize("method", ["npo", "pdu", "rmu", "prior_match", "mip_editor", "smfa"])
 def test_a_run_killed_at_any_point_ends_with_the_same_bits(
-    method: str, tiny: Path, league: OffsideDataset, tmp_path: Path
+    method: str, tiny: Path, league: OffsideDataset, tmp_path: Path, killed_runs: KilledRuns
 ) -> None:
     """`kill -9` in the middle of training, then the same command again, against an undisturbed run."""
     config = {**CONFIG, "max_steps": 15}
@@ -242,19 +238,9 @@ def test_a_run_killed_at_any_point_ends_with_the_same_bits(
     ]
     arguments += [part for key, value in config.items() for part in ("--set", f"{key}={value}")]
     arguments += ["--full"] if options.full else []
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments, "--device", "cpu", "--checkpoint-seconds", "0"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-    )
+    arguments += ["--device", "cpu", "--checkpoint-seconds", "0"]
     work = tmp_path / ".disturbed.work"
-    deadline = time.monotonic() + 120
-    while not list(work.glob("checkpoint-*/complete")):
-        assert process.poll() is None, process.stderr and process.stderr.read().decode()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    killed_runs.kill_when(lambda: any(work.glob("checkpoint-*/complete")), arguments, tmp_path / "said.txt")
     assert not out.exists()
     resumed = unlearn(method, tiny, None, league, "complete", config, out, options)
     assert not work.exists()

@@ -87,6 +87,16 @@ def test_the_template_marks_what_the_assistant_says(family, tiny) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_what_it_says_depends_on_the_picture(family, tiny, picture, row) -> None:
+    model, processor = tiny(family)
+    shown = [Encoder(processor).encode(row(0, picture(seed))) for seed in (1, 2, 1)]
+    with torch.no_grad():
+        logits = forward(model, Collator(processor)(shown), keep="answer").logits
+    assert (logits[0] - logits[1]).abs().max() > 1e-2
+    torch.testing.assert_close(logits[2], logits[0])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_saved_and_loaded_it_is_the_same(family, tiny, mixed_rows, tmp_path) -> None:
     model, processor = tiny(family)
     model.save_pretrained(tmp_path)

@@ -20,7 +20,7 @@ from offside_unlearn.reference import Preparation, ReferenceModel
 from offside_unlearn.tune import LoraOptions, add_adapter
 from offside_unlearn.unlearning import METHODS
 
-sys.path.append(str(Path(__file__).parent))  # For `fixed_logits`, which several tests use.
+sys.path.append(str(Path(__file__).parent))  # For `fixed_logits` and `method_case`, which several tests use.
 
 
 class LossHarness:

@@ -5,35 +5,28 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from method_case import SIDES, Begun, Case
 
 from offside_data.config import build
 from offside_data.errors import RecordError, UsageError
-from offside_data.vlm import Collator
-from offside_unlearn import reference as references
-from offside_unlearn.batches import BatchPlan, PairedBatch, Side
-from offside_unlearn.methods import EditingMethod, LossOutput, MethodConfig, Needs, UnlearningMethod
+from offside_unlearn.batches import BatchPlan, PairedBatch
+from offside_unlearn.methods import MethodConfig
 from offside_unlearn.options import build_configs
-from offside_unlearn.reference import Preparation, ReferenceModel
 from offside_unlearn.task import UnlearnConfig
 from offside_unlearn.trainer import TrainConfig
-from offside_unlearn.tune import LoraOptions, add_adapter, unfreeze
+from offside_unlearn.tune import LoraOptions
 from offside_unlearn.unlearning import METHODS
 
 Fresh = Callable[[], tuple[Any, Any]]
 
-SIDES = ("forget", "retain", "refusal", "alternative")
-
-pytestmark = pytest.mark.parametrize("name", METHODS.names())
-
-
-Begun = dict[tuple[str, Any], dict[str, torch.Tensor]]
-"""By method and form of the records, what `begin` left as `state`."""
+# All tests of a method come together, as they share its case.
+pytestmark = pytest.mark.parametrize("name", METHODS.names(), scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -42,79 +35,16 @@ def begun() -> Begun:
     return {}
 
 
-class Case:
-    """A method on a tiny model that isn't at its start any more, with a fresh adapter where the method allows one."""
-
-    def __init__(
-        self,
-        name: str,
-        loaded: tuple[Any, Any],
-        make_plan: Callable[..., BatchPlan],
-        begun: Begun | None = None,
-        **plan: Any,
-    ) -> None:
-        module = METHODS.load(name)
-        if issubclass(module.Method, EditingMethod):
-            pytest.skip("isn't trained")
-        self.method: UnlearningMethod[Any] = module.Method(module.Config())
-        self.needs: Needs = self.method.needs()
-        model, processor = loaded
-        self.processor = processor
-        # Dropout off: what is compared here may differ by the loss alone.
-        torch.manual_seed(0)
-        tune, self.full = self.method.trains(model) or "all", self.method.needs_full
-        self.model = unfreeze(model, tune) if self.full else add_adapter(model, tune, LoraOptions(lora_dropout=0.0))
-        self.plan = make_plan(processor, method=self.method, **plan)
-        self.reference: ReferenceModel = references.of(
-            self.model,
-            self.needs,
-            {**{side: source.examples for side, source in self.plan.sources.items()}, **self.plan.only_frozen},
-            Preparation(
-                collator=Collator(processor),
-                batch_size=4,
-                fresh_adapter=not self.full,
-                changing_pictures=False,
-                folder=None,
-                only_frozen=frozenset(self.plan.only_frozen),
-            ),
-        )
-        found = {} if begun is None else begun.setdefault((name, plan.get("config")), {})
-        self.method.state.update({part: values.clone() for part, values in found.items()})
-        self.method.begin(self.model, self.plan, 0)
-        found.update({part: values.clone() for part, values in self.method.state.items()})
-        self.model.train()
-        with torch.no_grad():
-            for parameter_name, parameter in self.model.named_parameters():
-                if "lora_B" in parameter_name or (self.full and parameter.requires_grad):
-                    parameter.add_(torch.empty_like(parameter).normal_(std=0.02))
-
-    @property
-    def read(self) -> set[str]:
-        """The batches that the method reads: those that it says it needs, and its own."""
-        return {side for side in SIDES if getattr(self.needs, side)} | self.plan.own
-
-    def output(self, batch: PairedBatch) -> LossOutput:
-        return self.method.loss(self.model, batch, self.reference)
-
-    def terms(self, batch: PairedBatch) -> dict[str, torch.Tensor]:
-        """The named terms: in their total a large one would hide what happens to a small one."""
-        return {term: value.detach() for term, value in self.output(batch).terms.items()}
-
-    def accumulated(self, batches: list[PairedBatch]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """Gradient of the loss accumulated over batches, as the trainer accumulates it, and the terms' means."""
-        self.model.zero_grad()
-        parts = []
-        for batch in batches:
-            output = self.output(batch)
-            (output.loss / len(batches)).backward()
-            parts.append({term: value.detach() for term, value in output.terms.items()})
-        gradient = {n: p.grad.clone() for n, p in self.model.named_parameters() if p.grad is not None}
-        return gradient, {term: torch.stack([part[term] for part in parts]).mean() for term in parts[0]}
+@pytest.fixture(scope="module")
+def made(name: str, loaded: tuple[Any, Any], make_plan: Callable[..., BatchPlan], begun: Begun) -> Case:
+    return Case(name, (copy.deepcopy(loaded[0]), loaded[1]), make_plan, begun, steps=12)
 
 
 @pytest.fixture
-def case(name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan], begun: Begun) -> Case:
-    return Case(name, fresh(), make_plan, begun, steps=12)
+def case(made: Case) -> Iterator[Case]:
+    """The method's one case, which each test finds as it was made."""
+    yield made
+    made.restore()
 
 
 def test_it_introduces_itself(name: str) -> None:
@@ -210,18 +140,16 @@ def test_the_same_seed_gives_the_same_numbers(
     assert second.terms == first.terms
 
 
-def test_accumulated_micro_batches_equal_one_batch(
-    name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan], begun: Begun
-) -> None:
+def test_accumulated_micro_batches_equal_one_batch(case: Case) -> None:
     gradients, terms = [], []
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        for n, p in case.model.named_parameters():
+            if "lora_B" in n:
+                p.data.normal_(std=0.02)
     for batch_size, accumulation in ((4, 1), (1, 4)):
-        case = Case(name, fresh(), make_plan, begun, batch_size=batch_size, accumulation=accumulation)
-        with torch.random.fork_rng():
-            torch.manual_seed(7)
-            for n, p in case.model.named_parameters():
-                if "lora_B" in n:
-                    p.data.normal_(std=0.02)
-        gradient, means = case.accumulated(list(itertools.islice(case.plan.batches(), accumulation)))
+        plan = case.other_plan(batch_size=batch_size, accumulation=accumulation)
+        gradient, means = case.accumulated(list(itertools.islice(plan.batches(), accumulation)))
         gradients.append(gradient)
         terms.append(means)
     torch.testing.assert_close(terms[1], terms[0], rtol=1e-4, atol=1e-5)
@@ -238,11 +166,7 @@ def test_another_picture_gives_another_loss(case: Case, side: str) -> None:
         pytest.skip(f"reads no {side} batch")
     # A method's own records may be of one picture, or of none, in some batches.
     batch = next(b for b in case.plan.batches() if int(b.side(side).inputs["image_index"].max()) > 0)
-    inputs = copy.deepcopy(batch.side(side).inputs)
-    inputs["pixel_values"] = inputs["pixel_values"].flip(0)
-    old = batch.side(side)
-    swapped = Side(inputs, old.record_ids, old.tokens, old.records)
-    before, after = case.terms(batch), case.terms(PairedBatch({**batch.sides, side: swapped}))
+    before, after = case.terms(batch), case.terms(case.with_another_picture(batch, side))
     assert not all(torch.isclose(after[term], value, rtol=1e-6) for term, value in before.items())
 
 
@@ -251,11 +175,8 @@ def test_a_batch_without_answers_is_an_error(case: Case, side: str) -> None:
     if side not in case.read:
         pytest.skip(f"reads no {side} batch")
     batch = next(case.plan.batches())
-    inputs = copy.deepcopy(batch.side(side).inputs)
-    inputs["labels"].fill_(-100)
-    old = batch.side(side)
     with pytest.raises(RecordError, match="no answer token"):
-        case.output(PairedBatch({**batch.sides, side: Side(inputs, old.record_ids, old.tokens, old.records)}))
+        case.output(case.without_answers(batch, side))
 
 
 def test_it_works_on_text_alone(name: str, fresh: Fresh, make_plan: Callable[..., BatchPlan]) -> None:
