@@ -23,6 +23,7 @@ from offside_eval.compare.show import (
     interval,
     level_rows,
     name,
+    recovery_rows,
     remark,
     shown_columns,
     view_lines,
@@ -143,6 +144,7 @@ class SettingView:
         self.level = setting.level
         self.levels = [(level, *level_rows(setting, level)) for level in setting.levels]
         self.attacks = attack_rows(setting) if setting.attacks else None
+        self.recoveries = recovery_rows(setting) if setting.recoveries else None
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
 

@@ -19,10 +19,11 @@ FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seed
 
 
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
-    """Write the tables, each a CSV file: comparison, trajectories, attacks, findings, aggregates, models, gallery."""
+    """Write the tables, each a CSV file: what models did, what attacks brought back, findings, aggregates, cases."""
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "trajectories.csv", _trajectories(comparison))
     _write(folder / "attacks.csv", _attacks(comparison))
+    _write(folder / "recoveries.csv", _recoveries(comparison))
     _write(folder / "findings.csv", _findings(findings))
     _write(folder / "aggregates.csv", _aggregates(comparison))
     _write(folder / "models.csv", _models(comparison))
@@ -88,6 +89,22 @@ def _attacks(comparison: Comparison) -> Iterable[dict[str, Any]]:
             for row in outcome.rows:
                 place = {"quantity": "knows", "steps": row.model.steps, "lr": learning_rate(row)}
                 yield common | place | _figure(row.figure("knows"))
+
+
+def _recoveries(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    """What attacks without training got out of each model, whole and by family of attempts."""
+    for setting in comparison.settings.values():
+        for recovery in setting.recoveries:
+            row = recovery.row
+            common = {"setting": setting.name, "model": row.label, "role": row.role, "attack": recovery.attack}
+            common |= {"collapsed": "; ".join(row.collapsed), "unfit": recovery.unfit}
+            for key, quantity in recovery.quantities.items():
+                yield common | {"family": None, "quantity": key} | _figure(quantity.figure())
+            for family, told in (recovery.families or {}).items():
+                for key, quantity in told.items():
+                    yield common | {"family": family, "quantity": key} | _figure(quantity.figure())
+            if recovery.unfit is not None:
+                yield common
 
 
 def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:
