@@ -12,7 +12,7 @@ from parsed_files import nodes_of, tree_of
 
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 80
-PLUGIN_CLASSES = ("Options", "Config", "Method", "Wrapper", "Metric")
+PLUGIN_CLASSES = ("Options", "Config", "Method", "Wrapper", "Metric", "Attack")
 
 
 def python_files(root: Path) -> list[Path]:

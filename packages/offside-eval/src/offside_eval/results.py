@@ -9,6 +9,7 @@ timing.json        seconds and answers a second; apart, so that everything else 
 model_index.yaml   the same aggregates as `model-index` metadata for a model card
 eval_results.yaml  those that are the better the higher, as the Hub's `.eval_results/*.yaml`
 model_metrics.json metrics of the whole model, some of them beside controls; may be added to at any time
+attacks/           what attacks got out, if any were asked for (`attack_results`)
 ```
 
 A metric `m` fills three columns: `m` (its value, null when not scored), `m.kind` (what sort of
@@ -18,14 +19,15 @@ answer it was) and `m.skipped` (why it wasn't scored, null when it was).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offside_data.files import whole_file, write_json
 from offside_data.parsing import parse_json
 from offside_eval.aggregate import Aggregate
+from offside_eval.attack_results import AttackResults, load_attacks
 from offside_eval.meta import EvaluationMeta, ResultsError, checked
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ class Results:
         meta: What was evaluated with what.
         path: The folder it was read from or written to; null when it exists in memory only.
         weighed: What `weighings` gives, where it isn't on disk yet.
+        attacks: What attacks on the model got out, by their names.
     """
 
     samples: pl.DataFrame
@@ -91,6 +94,7 @@ class Results:
     meta: EvaluationMeta
     path: Path | None = None
     weighed: pl.DataFrame | None = None
+    attacks: Mapping[str, AttackResults] = field(default_factory=dict)
 
     @property
     def weighings(self) -> pl.DataFrame | None:
@@ -153,7 +157,7 @@ class Results:
         damage = _damage(samples, meta.metrics)
         if damage:
             raise ResultsError(f"{path / SAMPLES}: {damage}. Evaluate the model again.")
-        return cls(samples, aggregates, meta, path)
+        return cls(samples, aggregates, meta, path, load_attacks(path))
 
     def save(self, path: str | Path) -> Results:
         """Write the folder's files, each whole or not at all, `results.json` last.

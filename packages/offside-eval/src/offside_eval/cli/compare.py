@@ -25,7 +25,7 @@ def command(as_json: bool, **options: Any) -> None:
     levels that all of them reached.
     """
     from offside_eval.compare.kinds import kind_rows
-    from offside_eval.compare.show import attack_rows, level_rows, terminal_rows, text, view_lines
+    from offside_eval.compare.show import attack_rows, level_rows, recovery_rows, terminal_rows, text, view_lines
     from offside_eval.findings import look_for
     from offside_eval.model_scores import beside
 
@@ -61,6 +61,9 @@ def command(as_json: bool, **options: Any) -> None:
             "metrics of whole models", ["setting", "model", "metric", "value", "records", "subjects", "said"], rows
         )
         click.echo()
+        if setting.recoveries:
+            print_cards(f"{setting.name}: attacks, what came out besides plain answers", *recovery_rows(setting))
+            click.echo()
     print_cards(
         "published findings",
         ["finding", "effect", "verdict", "because"],

@@ -24,6 +24,7 @@ from offside_eval.inference.saved import SavedBatches
 from offside_eval.metrics import Need
 from offside_eval.plan import Question
 
+I = TypeVar("I")  # noqa: E741 - what goes in
 T = TypeVar("T")
 _CHOICES_WITHIN_ROUNDING = {"float32": 1e-4}
 _CHOICES_WITHIN_ROUNDING_HALF = 0.02
@@ -157,7 +158,7 @@ class Engine:
         for number, batch in enumerate(track(batches, stage, total=len(batches))):
             outcomes = self.saved.load(stage, number, kind) if self.saved else None
             if outcomes is None:
-                outcomes = _halving(work, batch)
+                outcomes = halving(work, batch)
                 answers.asked[stage] += len(batch)
                 if self.saved:
                     self.saved.save(stage, number, outcomes)
@@ -175,7 +176,7 @@ def asking_collator(processor: Any) -> Collator:
     return Collator(processor, padding_side="left", cache_mb=_PICTURES_MB)
 
 
-def _halving(work: Callable[[list[Item]], Sequence[T]], batch: list[Item]) -> list[T | None]:
+def halving(work: Callable[[list[I]], Sequence[T]], batch: list[I]) -> list[T | None]:
     """Do a batch; where it doesn't fit into memory, its halves; null for an item that doesn't fit alone."""
     try:
         return list(work(batch))
@@ -184,4 +185,4 @@ def _halving(work: Callable[[list[Item]], Sequence[T]], batch: list[Item]) -> li
     if len(batch) == 1:
         return [None]
     middle = len(batch) // 2
-    return [*_halving(work, batch[:middle]), *_halving(work, batch[middle:])]
+    return [*halving(work, batch[:middle]), *halving(work, batch[middle:])]
