@@ -34,7 +34,7 @@ ALWAYS = "degenerate"
 """The metric that belongs to every evaluation in which answers are generated: it marks a collapse."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Results):
     """Results as `evaluate` returns them.
 
@@ -247,4 +247,4 @@ def _compared(results: Results, controls: Mapping[str, Results | str | Path] | N
             vanilla=controls.get("vanilla"),
             retain_only=controls.get("retain_only"),
         )
-    return Evaluation(results.samples, results.aggregates, results.meta, results.path, comparison)
+    return Evaluation(results.samples, results.aggregates, results.meta, results.path, results.corrections, comparison)

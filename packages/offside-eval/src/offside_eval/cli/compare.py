@@ -22,6 +22,7 @@ def command(as_json: bool, **options: Any) -> None:
     for all its points: such methods are compared where they have forgotten the same, and ranked at the highest of the
     levels that all of them reached.
     """
+    from offside_eval.compare.judges import COLUMNS, judge_rows
     from offside_eval.compare.kinds import kind_rows
     from offside_eval.compare.show import attack_rows, level_rows, terminal_rows, text, view_lines
     from offside_eval.findings import look_for
@@ -47,6 +48,10 @@ def command(as_json: bool, **options: Any) -> None:
         if setting.attacks:
             print_cards(f"{setting.name}: relearning attacks, at their peak", *attack_rows(setting))
             click.echo()
+    said = judge_rows(comparison.models)
+    if said:
+        print_cards("factuality by judges, 0 to 10", COLUMNS, said)
+        click.echo()
     print_cards(
         "published findings",
         ["finding", "effect", "verdict", "because"],

@@ -7,6 +7,8 @@ from html import escape
 
 from offside_data.figures import number
 from offside_eval.compare import Comparison
+from offside_eval.compare.judges import COLUMNS as JUDGE_COLUMNS
+from offside_eval.compare.judges import judge_rows
 from offside_eval.compare.kinds import kind_rows
 from offside_eval.compare.show import attack_rows, columns_of, level_rows, name, remark, text, view_lines
 from offside_eval.findings import Finding
@@ -55,6 +57,9 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
         if shares:
             lines += ["", "Answers to the private claims to be forgotten:", ""]
             lines += _table(["model", *kinds], [[whose, *cells] for whose, cells in shares])
+    said = judge_rows(comparison.models)
+    if said:
+        lines += ["", "## Factuality by judges, 0 to 10", "", *_table(JUDGE_COLUMNS, said)]
     if comparison.notes:
         lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
     lines += [
