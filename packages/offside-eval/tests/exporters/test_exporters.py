@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def test_every_format_is_listed_and_writes_a_folder_whole(made: Path, tmp_path: 
 def test_a_log_of_inspect(made: Path, tmp_path: Path) -> None:
     """Its schema is theirs; it was read by theirs, see docs/exporting-results.md."""
     run(made, tmp_path / "out", "--format", "inspect")
-    log = json.loads((tmp_path / "out" / "npo.json").read_text())
+    (file,) = (tmp_path / "out").glob("*.json")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_complete_npo\.json", file.name)  # Else it lists none.
+    log = json.loads(file.read_text())
     results = Results.load(made)
     assert list(log)[:3] == ["version", "status", "eval"]  # They read files in this order.
     assert (log["version"], log["status"]) == (2, "success")

@@ -48,7 +48,10 @@ class FakeJudge:
         class Bound(Handler):
             fake = judge
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128
+
+        self._server = Server(("127.0.0.1", 0), Bound)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

@@ -160,10 +160,10 @@ BAD: dict[str, tuple[Callable[[Any], None], str, bool]] = {
 def test_whatever_a_server_does_is_unscored_and_never_0(fake, answered, config: Configure, monkeypatch) -> None:
     """Every fault for one record, for ever; all others are scored, and the next call asks only what had no answer."""
     monkeypatch.setattr("offside_eval.judge.asking._IN_A_ROW", 1_000)
-    path = answered(*BAD, *(f"good {n}" for n in range(4)), subjects=4)
+    path = answered(*BAD, *(f"good {n}" for n in range(4)), subjects=2)
     fake.act = lambda handler, told: BAD[told["answer"]][0](handler) if told["answer"] in BAD else handler.verdict(8)
     # One question each would do: the others stand for it.
-    report = judge(path, config(tries=1, at_once=24))
+    report = judge(path, config(tries=1, at_once=8))
     rows = Results.load(path).samples.join(table(path), on=["record_id", "variant"])
     for name, (_, why, _) in BAD.items():
         of_name = rows.filter(prediction=name)

@@ -139,7 +139,7 @@ class Comparison:
             if figure is not None:
                 return figure
         raise UsageError(
-            f"{chosen}: nothing to draw; it takes an unlearned model, vanilla and retain-only evaluated in this setting."
+            f"{chosen}: nothing to draw; it takes an unlearned model, vanilla and retain-only in this setting."
         )
 
     def __repr__(self) -> str:

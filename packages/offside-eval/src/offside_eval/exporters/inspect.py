@@ -45,11 +45,17 @@ _FACTS = (
 def write(results: Sequence[Results], out: Path, *, force: bool) -> Path:
     """Write a JSON log of each results folder."""
     ensure_free(out, force=force)
-    logs = {f"{name}.json": _log(found) for name, found in named(results).items()}
+    logs = {_file_name(name, found): _log(found) for name, found in named(results).items()}
     with whole_folder(out, force=force) as folder:
         for name, log in logs.items():
             write_text(folder / name, json.dumps(log, indent=1, ensure_ascii=False) + "\n")
     return out / next(iter(logs))
+
+
+def _file_name(name: str, results: Results) -> str:
+    """As that library calls its own, else it doesn't list them: time, task, id."""
+    parts = (_finished_at(results)[:19].replace(":", "-"), results.setting, name.replace("_", "-"))
+    return f"{'_'.join(parts)}.json"
 
 
 def _log(results: Results) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import IO
 
 from offside_data.strict import Strict
 from offside_eval.judge.reply import Verdict
+from offside_eval.judge.rubric import HIGHEST, LOWEST
 from offside_eval.meta import ResultsError
 
 
@@ -46,6 +47,10 @@ class Answered(Strict):
         return Verdict(score=self.score, reason=self.reason, said=self.said, served=self.served)
 
 
+def _is_score(value: object) -> bool:
+    return type(value) in (int, float) and LOWEST <= value <= HIGHEST  # type: ignore[operator]
+
+
 class AnswerLog:
     """A file of answers, to which lines are only ever added.
 
@@ -75,7 +80,8 @@ class AnswerLog:
                 fields = json.loads(line)
                 answered = Answered(**fields)
                 fine = (answered.score is None) != (answered.reason is None) and isinstance(answered.key, str)
-                fine = fine and (answered.score is None or 0 <= float(answered.score) <= 10)
+                fine = fine and (answered.score is None or _is_score(answered.score))
+                fine = fine and all(type(n) is int for n in (answered.tokens_in, answered.tokens_out, answered.tries))
             except (ValueError, TypeError):
                 fine = False
             if not fine:

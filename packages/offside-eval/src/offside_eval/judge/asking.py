@@ -99,7 +99,7 @@ class Pace:
 
 
 @dataclass
-class Asked:
+class AskingOutcome:
     """What came of asking.
 
     Args:
@@ -122,7 +122,7 @@ async def ask_all(
     log_of_answers: AnswerLog,
     spending: Spending,
     finished: Callable[[], None] = lambda: None,
-) -> Asked:
+) -> AskingOutcome:
     """Ask everything that has no answer yet.
 
     Args:
@@ -133,7 +133,7 @@ async def ask_all(
         spending: What was spent so far, and what may be.
         finished: Called after each question.
     """
-    asked = Asked(spending)
+    asked = AskingOutcome(spending)
     work = _Work(config, asked, log_of_answers, finished)
     async with make_endpoint() as endpoint:
         waiting = iter(prompts.items())
@@ -146,7 +146,9 @@ async def ask_all(
 class _Work:
     """What those at work share."""
 
-    def __init__(self, config: JudgeConfig, asked: Asked, answers: AnswerLog, finished: Callable[[], None]) -> None:
+    def __init__(
+        self, config: JudgeConfig, asked: AskingOutcome, answers: AnswerLog, finished: Callable[[], None]
+    ) -> None:
         self._config, self._asked, self._answers, self._finished = config, asked, answers, finished
         self._pace = Pace(config.per_minute)
         self._in_a_row = 0

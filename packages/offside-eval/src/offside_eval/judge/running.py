@@ -18,7 +18,7 @@ from offside_data.plugins import require_known
 from offside_data.progress import log
 from offside_data.seeding import draw_records
 from offside_eval.judge.answered import Answered, AnswerLog
-from offside_eval.judge.asking import Asked, Spending, ask_all
+from offside_eval.judge.asking import AskingOutcome, Spending, ask_all
 from offside_eval.judge.config import JudgeConfig, JudgeError
 from offside_eval.judge.endpoint import Endpoint, libraries
 from offside_eval.judge.rubric import LOWEST, Prompt, Rubric, prompt_of
@@ -206,7 +206,7 @@ class _Job:
                 answers.add(replace(known[key], tokens_in=0, tokens_out=0, tries=0))
             left = self._left(answers.found)
             before = (spending.requests, spending.tokens_in, spending.tokens_out, spending.cost)
-            asked = Asked(spending)
+            asked = AskingOutcome(spending)
             if left:
                 log(f"{self.place}: {len(left):,} questions to {self._config.called}")
                 asked = _run(ask_all(self._config, make_endpoint, left, answers, spending, _Progress(len(left))))
@@ -234,7 +234,7 @@ class _Job:
         done = {key for key, answered in found.items() if answered.score is not None or not again}
         return {key: prompt for key, prompt in self.prompts.items() if key not in done}
 
-    def _write(self, found: Mapping[str, Answered], asked: Asked) -> JudgeMeta:
+    def _write(self, found: Mapping[str, Answered], asked: AskingOutcome) -> JudgeMeta:
         import polars as pl
 
         cells = [self._cell(index, key, found, asked) for index, key in enumerate(self._keys)]
@@ -259,7 +259,7 @@ class _Job:
                 log(f"note: {self.place}: answers of several {what} stand side by side: {', '.join(those)}.")
         return write_scores(self.place, content, table)
 
-    def _cell(self, index: int, key: str | None, found: Mapping[str, Answered], asked: Asked) -> dict[str, Any]:
+    def _cell(self, index: int, key: str | None, found: Mapping[str, Answered], asked: AskingOutcome) -> dict[str, Any]:
         """Score, reason, what was said, of one row."""
         if index in self._without:
             return {"skipped": self._without[index]}
@@ -320,7 +320,7 @@ def _dry(jobs: Sequence[_Job], known: dict[str, Answered]) -> list[JudgeReport]:
                 cost=Spending(job._config).price(tokens_in, tokens_out),
             )
         )
-        known = known | {key: _ANYTHING for key in left}  # Asked once, for all folders.
+        known = known | {key: _ANYTHING for key in left}  # AskingOutcome once, for all folders.
     return reports
 
 

@@ -7,7 +7,7 @@ import io
 from matplotlib.figure import Figure
 
 
-class Drawing(Figure):
+class NotebookFigure(Figure):
     """A matplotlib figure like any other."""
 
     def _repr_png_(self) -> bytes:

@@ -56,10 +56,10 @@ def _drawn(size: tuple[float, float], draw: Callable[[Figure], None]) -> Figure:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from offside_eval.report.drawing import Drawing
+    from offside_eval.report.drawing import NotebookFigure
 
     with matplotlib.rc_context(STYLE):
-        figure = Drawing(figsize=size, layout="constrained")
+        figure = NotebookFigure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
     return figure

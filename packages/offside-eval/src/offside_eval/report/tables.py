@@ -13,6 +13,7 @@ from offside_eval.aggregate import aggregate
 from offside_eval.compare import Comparison, Figure
 from offside_eval.compare.attacks import learning_rate
 from offside_eval.findings import Finding
+from offside_eval.judge.scores import judged
 from offside_eval.report.breakdown import By, breakdown
 from offside_eval.report.cases import Case
 
@@ -22,7 +23,7 @@ FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seed
 
 
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
-    """Write the tables, each a CSV file: comparison, trajectories, attacks, findings, aggregates, models, gallery."""
+    """Write the tables, each a CSV file: comparison, trajectories, attacks, findings, aggregates, models, …"""
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "trajectories.csv", _trajectories(comparison))
     _write(folder / "attacks.csv", _attacks(comparison))
@@ -30,6 +31,7 @@ def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Findin
     _write(folder / "findings.csv", _findings(findings))
     _write(folder / "aggregates.csv", _aggregates(comparison))
     _write(folder / "models.csv", _models(comparison))
+    _write(folder / "judges.csv", _judges(comparison))
     _write(folder / "gallery.csv", _gallery(cases))
 
 
@@ -132,6 +134,17 @@ def _aggregates(comparison: Comparison) -> Iterable[dict[str, Any]]:
             for entry in entries:
                 kinds = "; ".join(f"{kind}: {n}" for kind, n in entry.kinds.items())
                 yield {"model": model.path, "model_role": model.role} | dataclasses.asdict(entry) | {"kinds": kinds}
+
+
+def _judges(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    """What judges said, by slice and scope; unscored records by reason."""
+    for model in comparison.models.members:
+        for results in model.results:
+            for by in judged(results.path)[0]:
+                common = {"model": model.path, "setting": results.setting, "judge": by.meta.name}
+                for entry in by.meta.aggregates:
+                    reasons = "; ".join(f"{reason}: {n}" for reason, n in entry.reasons.items())
+                    yield common | dataclasses.asdict(entry) | {"reasons": reasons}
 
 
 def _models(comparison: Comparison) -> Iterable[dict[str, Any]]:
