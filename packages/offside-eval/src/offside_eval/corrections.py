@@ -142,7 +142,7 @@ def score_at(samples: pl.DataFrame, place: Place) -> tuple[float | None, str | N
     if not set(columns) <= set(samples.columns):
         return None
     rows = samples.filter((samples["record_id"] == record) & (samples["variant"] == variant)).select(columns)
-    return None if rows.is_empty() else rows.row(0)  # type: ignore[return-value]
+    return None if rows.is_empty() else rows.row(0)
 
 
 def _with_scores(

@@ -57,9 +57,9 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
         if shares:
             lines += ["", "Answers to the private claims to be forgotten:", ""]
             lines += _table(["model", *kinds], [[whose, *cells] for whose, cells in shares])
-    said = judge_rows(comparison.models)
-    if said:
-        lines += ["", "## Factuality by judges, 0 to 10", "", *_table(JUDGE_COLUMNS, said)]
+    by_judges = judge_rows(comparison.models)
+    if by_judges:
+        lines += ["", "## Factuality by judges, 0 to 10", "", *_table(JUDGE_COLUMNS, by_judges)]
     if comparison.notes:
         lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
     lines += [
