@@ -108,6 +108,14 @@ def test_what_no_judge_said_is_no_answer(body: bytes) -> None:
     assert (verdict.score, verdict.of_judge, verdict.passing) == (None, False, True)
 
 
+def test_what_is_quoted_is_one_clean_line() -> None:
+    verdict = reply(json.dumps({"factuality": 5, "reason": "a\n\x1b[31mred\u202e \ud800" + "z" * 999}))
+    assert verdict.said is not None
+    assert verdict.said.startswith("a [31mred ?zz")
+    assert len(verdict.said) <= 300
+    verdict.said.encode()
+
+
 def test_counts_that_cannot_be_are_not_believed() -> None:
     told = {"choices": [{"message": {"content": '{"factuality": 1}'}}], "model": 5}
     for used in (None, [], {"prompt_tokens": -1, "completion_tokens": True}, {"prompt_tokens": 1e30}):

@@ -16,12 +16,11 @@ from typing import Any
 from offside_data.errors import UsageError
 from offside_data.progress import log
 from offside_eval.judge.config import JudgeConfig
-from offside_eval.judge.reply import Verdict, read_reply
+from offside_eval.judge.reply import Verdict, begun, read_reply
 from offside_eval.judge.rubric import Prompt, Rubric
 
 _LARGEST = 2**20
 """Bytes of an answer; a verdict has a few hundred."""
-_SAID = 300
 _PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529)
 _FOR_GOOD = {
     401: "The key isn't accepted: look at the variable {variable}.",
@@ -144,8 +143,8 @@ class Endpoint:
     def _refused(self, error: Any) -> Trouble:
         status = int(error.status_code)
         said = "" if "html" in error.response.headers.get("content-type", "") else _text_of(error)
-        said = " ".join(self.scrubbed(said).split())  # Before it is cut, else half a key would stay.
-        said = "" if said.startswith("<") else said[:_SAID]
+        said = begun(self.scrubbed(said))  # Before it is cut, else half a key would stay.
+        said = "" if said.startswith("<") else said
         told = f"the endpoint refused ({status}){f': {said}' if said else ''}"
         if 300 <= status < 400:
             told = f"the endpoint sends us on ({status}): give its address as it is now"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from offside_data.invisible import visible
 from offside_eval.judge.rubric import HIGHEST, LOWEST, Rubric
 
 _SAID = 300
@@ -54,15 +55,15 @@ def read_reply(body: bytes, content_type: str, rubric: Rubric) -> Verdict:
     try:
         whole = _parsed(body.decode("utf-8"))
     except ValueError:
-        kind = content_type.partition(";")[0].strip() or "no type"
-        return Verdict(reason=f"the endpoint's answer isn't JSON ({kind[:40]})", passing=True, of_judge=False)
+        kind = begun(content_type.partition(";")[0])[:40] or "no type"
+        return Verdict(reason=f"the endpoint's answer isn't JSON ({kind})", passing=True, of_judge=False)
     if not isinstance(whole, Mapping):
         return Verdict(reason="the endpoint's answer is no chat completion", passing=True, of_judge=False)
     used = _mapping(whole.get("usage"))
     facts: dict[str, Any] = {
         "tokens_in": _count(used.get("prompt_tokens")),
         "tokens_out": _count(used.get("completion_tokens")),
-        "served": served[:200] if isinstance(served := whole.get("model"), str) else None,
+        "served": begun(served) if isinstance(served := whole.get("model"), str) else None,
     }
     choices = whole.get("choices")
     if not isinstance(choices, Sequence) or isinstance(choices, str) or len(choices) != 1:
@@ -71,10 +72,10 @@ def read_reply(body: bytes, content_type: str, rubric: Rubric) -> Verdict:
     choice = _mapping(choices[0])
     message = _mapping(choice.get("message"))
     if refusal := message.get("refusal"):
-        return Verdict(reason="the judge declined to judge", said=_cut(str(refusal)), **facts)
+        return Verdict(reason="the judge declined to judge", said=begun(str(refusal)), **facts)
     finish = choice.get("finish_reason")
     content = message.get("content")
-    said = _cut(content) if isinstance(content, str) else None
+    said = begun(content) if isinstance(content, str) else None
     if finish == "length":
         return Verdict(reason="the judge's reply was cut; raise --max-tokens", said=said, **facts)
     if finish == "content_filter":
@@ -92,19 +93,19 @@ def _verdict(content: str, rubric: Rubric) -> tuple[float | None, str | None, st
     try:
         found = _parsed(content)
     except ValueError as error:
-        return None, None, f"the reply isn't one JSON object: {_cut(str(error))}"
+        return None, None, f"the reply isn't one JSON object: {begun(str(error))}"
     if not isinstance(found, dict):
         return None, None, "the reply isn't a JSON object"
     unknown = [key for key in found if key not in (rubric.score_key, rubric.reason_key)]
     if unknown or rubric.score_key not in found:
-        return None, None, f"the reply has the keys {_cut(', '.join(found)) or '(none)'}, not {rubric.score_key}"
+        return None, None, f"the reply has the keys {begun(', '.join(found)) or '(none)'}, not {rubric.score_key}"
     score = found[rubric.score_key]
     if isinstance(score, bool) or not isinstance(score, (int, float)):
-        return None, None, f"the score is {_cut(json.dumps(score))}, not a number"
+        return None, None, f"the score is {begun(json.dumps(score))}, not a number"
     if not (LOWEST <= score <= HIGHEST and math.isfinite(score)):
-        return None, None, f"the score is {_cut(str(score))}, not from {LOWEST:g} to {HIGHEST:g}"
+        return None, None, f"the score is {begun(str(score))}, not from {LOWEST:g} to {HIGHEST:g}"
     told = found.get(rubric.reason_key)
-    return float(score), _cut(told) if isinstance(told, str) else None, None
+    return float(score), begun(told) if isinstance(told, str) else None, None
 
 
 def _parsed(text: str) -> Any:
@@ -138,7 +139,7 @@ def _count(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value < 10**9 else None
 
 
-def _cut(text: str) -> str:
-    """Its beginning, in one line, without what Parquet and terminals can't hold."""
-    told = " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")
+def begun(text: str) -> str:
+    """The beginning of a text from outside, in one line, without what Parquet and terminals can't hold."""
+    told = " ".join(visible(text).split()).encode("utf-8", "replace").decode("utf-8")
     return told if len(told) <= _SAID else told[: _SAID - 1] + "…"
