@@ -41,7 +41,7 @@ _WITHOUT_CONTROLS = ("retain_only", "base")
 """Roles of models that are no closer or further from retain-only by anything that was unlearned."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Results):
     """Results as `evaluate` returns them.
 
@@ -362,5 +362,6 @@ def _compared(results: Results, controls: Mapping[str, Results]) -> Evaluation:
         results.path,
         weighed=results.weighed,
         attacks=results.attacks,
+        corrections=results.corrections,
         comparison=comparison,
     )

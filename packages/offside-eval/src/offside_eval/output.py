@@ -15,6 +15,7 @@ from offside_data.files import write_json, write_text
 from offside_data.outputs import not_ours, others_in
 from offside_data.progress import log
 from offside_eval.attack_results import FOLDER as ATTACKS_FOLDER
+from offside_eval.corrections import CORRECTIONS
 from offside_eval.hub_results import eval_results_yaml
 from offside_eval.model_index import model_index_yaml
 from offside_eval.model_scores import FILE as MODEL_METRICS
@@ -103,7 +104,7 @@ class OutputFolder:
             self._drop_progress()  # Batches of nobody, e.g. of an evaluation that was killed while it cleared up.
             write_json(self._progress / _IDENTITY, self._meta.to_json())  # First: a kill leaves no folder of nobody.
         if self._force:
-            for name in _OURS:
+            for name in (*_OURS, CORRECTIONS):  # What was corrected is gone.
                 (self.folder / name).unlink(missing_ok=True)
             self._drop_attacks()
 

@@ -10,6 +10,8 @@ model_index.yaml   the same aggregates as `model-index` metadata for a model car
 eval_results.yaml  those that are the better the higher, as the Hub's `.eval_results/*.yaml`
 model_metrics.json metrics of the whole model, some of them beside controls; may be added to at any time
 attacks/           what attacks got out, if any were asked for (`attack_results`)
+corrections.jsonl  scores that somebody corrected: who, why, what stood there before; only where there are any
+judge/             what judges said, if any were asked: see `judge.scores`
 ```
 
 A metric `m` fills three columns: `m` (its value, null when not scored), `m.kind` (what sort of
@@ -24,10 +26,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offside_data.figures import counted as in_words
+from offside_data.figures import number
 from offside_data.files import whole_file, write_json
+from offside_data.notebook import html_form, short
 from offside_data.parsing import parse_json
-from offside_eval.aggregate import Aggregate
+from offside_eval.aggregate import Aggregate, aggregate
 from offside_eval.attack_results import AttackResults, load_attacks
+from offside_eval.config import HEADLINE_METRIC
+from offside_eval.corrections import (
+    CORRECTIONS,
+    Correction,
+    corrected,
+    read_corrections,
+    told,
+    uncorrected,
+    write_corrections,
+)
+from offside_eval.exporters import EXPORTERS
 from offside_eval.meta import EvaluationMeta, ResultsError, checked
 
 if TYPE_CHECKING:
@@ -76,7 +92,7 @@ _NEWER_COLUMNS = ("n_choices", "held_out", "states_donor")
 """Columns that files of this schema from before there were such don't have."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """One evaluation of one model.
 
@@ -87,6 +103,7 @@ class Results:
         path: The folder it was read from or written to; null when it exists in memory only.
         weighed: What `weighings` gives, where it isn't on disk yet.
         attacks: What attacks on the model got out, by their names.
+        corrections: Scores that somebody corrected, oldest first; `samples` and `aggregates` hold the corrected ones.
     """
 
     samples: pl.DataFrame
@@ -95,6 +112,7 @@ class Results:
     path: Path | None = None
     weighed: pl.DataFrame | None = None
     attacks: Mapping[str, AttackResults] = field(default_factory=dict)
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def weighings(self) -> pl.DataFrame | None:
@@ -157,7 +175,14 @@ class Results:
         damage = _damage(samples, meta.metrics)
         if damage:
             raise ResultsError(f"{path / SAMPLES}: {damage}. Evaluate the model again.")
-        return cls(samples, aggregates, meta, path, load_attacks(path))
+        corrections = read_corrections(path)
+        if corrections:
+            unknown = sorted({c.metric for c in corrections} - set(meta.metrics))
+            if unknown:
+                raise ResultsError(f"{path / CORRECTIONS}: corrects {', '.join(unknown)}, which wasn't computed.")
+            samples = corrected(samples, corrections, path / CORRECTIONS)
+            aggregates = aggregate(counted(samples), list(meta.metrics), setting=meta.setting)
+        return cls(samples, aggregates, meta, path, attacks=load_attacks(path), corrections=corrections)
 
     def save(self, path: str | Path) -> Results:
         """Write the folder's files, each whole or not at all, `results.json` last.
@@ -165,15 +190,67 @@ class Results:
         Returns:
             The same results with `path` set.
         """
-        path = Path(path)
+        path, samples, aggregates = Path(path), self.samples, self.aggregates
+        if self.corrections:  # What was measured is what is kept.
+            samples = uncorrected(samples, self.corrections)
+            aggregates = aggregate(counted(samples), self.metrics, setting=self.setting)
         with whole_file(path / SAMPLES) as partial:
-            self.samples.write_parquet(partial, compression="zstd")
+            samples.write_parquet(partial, compression="zstd")
+        write_json(path / AGGREGATES, [dataclasses.asdict(entry) for entry in aggregates])
         if self.weighed is not None:
             with whole_file(path / WEIGHINGS) as partial:
                 self.weighed.write_parquet(partial, compression="zstd")
-        write_json(path / AGGREGATES, [dataclasses.asdict(entry) for entry in self.aggregates])
+        if self.corrections:
+            write_corrections(path, self.corrections)
         write_json(path / META, self.meta.to_json())
-        return Results(self.samples, self.aggregates, self.meta, path, self.weighed)
+        return Results(self.samples, self.aggregates, self.meta, path, self.weighed, corrections=self.corrections)
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row a record, slice and variant, with every score: `samples`, which is a polars frame already."""
+        return self.samples
+
+    def report(self, out: str | Path, *, force: bool = False) -> Path:
+        """Write the report on these results alone; `report.write_report` takes several.
+
+        Args:
+            out: The folder; whole or not at all.
+            force: Replace a report that it holds.
+
+        Returns:
+            The page.
+
+        Raises:
+            OutputExistsError: If `out` already holds something and `force` is off.
+        """
+        written: Path = EXPORTERS.load("report").write([self], Path(out), force=force)
+        return written
+
+    def __repr__(self) -> str:
+        """What was evaluated and how large it is; the headline metric by slice stands in `_repr_html_`."""
+        return short(type(self).__name__, self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for notebooks: the headline metric by slice and scope, with intervals."""
+        metric = HEADLINE_METRIC if HEADLINE_METRIC in self.metrics else next(iter(self.metrics), "")
+        rows = []
+        for entry in self.aggregates:
+            if entry.metric == metric and entry.variant == "plain":
+                label = ", ".join(part for part in (entry.slice, entry.scope) if part)
+                ends = "" if entry.low is None else f"[{number(entry.low)}, {number(entry.high)}]"
+                rows.append([label, number(entry.value), ends, f"{entry.n_scored:,}"])
+        return html_form(type(self).__name__, self._facts(), [metric, "mean", "95 %", "n"], rows)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        model, data = self.meta.model, self.meta.dataset
+        facts = [
+            ("model", f"{model.path} ({self.role})"),
+            ("setting", f"{self.setting}, suite {self.meta.suite}"),
+            ("data", f"{data.name} {data.version}"),
+            ("answers", f"{in_words(self.samples.height, 'row')}, {in_words(len(self.metrics), 'metric')}"),
+            ("folder", str(self.path) if self.path else "in memory only"),
+        ]
+        n = told(self.corrections)["n"]
+        return [*facts, *([("corrected", in_words(n, "score"))] if n else [])]
 
 
 def _damage(samples: pl.DataFrame, metrics: Sequence[str]) -> str | None:

@@ -16,6 +16,7 @@ from typing import IO, Any
 from offside_data.dataset.lock import waiting
 from offside_data.errors import FolderInUseError, OffsideError, OutputExistsError, UsageError
 from offside_data.files import write_json
+from offside_data.notebook import html_form, short
 from offside_data.outputs import ensure_free, whole_folder
 from offside_data.progress import log
 from offside_data.run_manifest import FILE, RunManifest, read
@@ -25,7 +26,7 @@ SECONDS = "seconds.json"
 _REQUEST = "request.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished run.
 
@@ -50,6 +51,25 @@ class Run:
         if manifest is None:
             raise FileNotFoundError(f"{path}: no {FILE}, so it is no run.")
         return cls(Path(path), manifest)
+
+    def __repr__(self) -> str:
+        """What was done; `manifest` says everything."""
+        return short("Run", self._facts())
+
+    def _repr_html_(self) -> str:
+        return html_form("Run", self._facts())
+
+    def _facts(self) -> list[tuple[str, str]]:
+        said, training = self.manifest, self.manifest.training
+        facts = [
+            ("folder", str(self.path)),
+            ("made", _describe(said)),
+            ("from", said.base_model.path if said.base_model else ""),
+            ("data", f"{said.dataset.name} {said.dataset.version}"),
+            ("forget", f"{len(said.forget.record_ids):,} records" if said.forget else ""),
+            ("steps", f"{training.steps:,}" if training else ""),
+        ]
+        return [(name, value) for name, value in facts if value]
 
 
 def finished(out: Path, identity: Mapping[str, Any], *, force: bool) -> Run | None:

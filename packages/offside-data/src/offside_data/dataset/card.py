@@ -21,6 +21,7 @@ from offside_data.dataset.foreign import what_it_is
 from offside_data.errors import CardError
 from offside_data.files import write_text
 from offside_data.issues import Issue
+from offside_data.notebook import html_form, short
 from offside_data.parsing import parse_yaml
 
 FILE_NAME = "README.md"
@@ -33,7 +34,7 @@ _SECTION = re.compile(  # Never over another one's beginning: with an end marker
 _MARKER = re.compile(r"^[ \t]*<!-- offside:(?:begin|end) ([\w-]+) -->[ \t]*\n?", re.MULTILINE)
 
 
-@dataclass
+@dataclass(repr=False)
 class Card:
     """A dataset card.
 
@@ -68,6 +69,31 @@ class Card:
     def save(self, path: str | Path) -> None:
         """Write the card into a dataset folder, or to a card file, whole or not at all."""
         write_text(_file(path), self.text)
+
+    def __repr__(self) -> str:
+        """What it is the card of; `text` is all of it."""
+        return short("Card", self.facts())
+
+    def _repr_html_(self) -> str:
+        return html_form("Card", self.facts(), *self.part_table())
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What a notebook shows of the dataset, by name."""
+        parts = self.block.splits
+        records = sum(part.records for part in parts.values())
+        return [
+            ("dataset", f"{self.name} {self.version}"),
+            ("digest", self.digest),
+            ("records", f"{records:,} in {len(parts):,} parts"),
+            ("settings", ", ".join(self.block.settings)),
+            ("license", str(self.data.get("license") or "none stated")),
+        ]
+
+    def part_table(self) -> tuple[list[str], list[list[str]]]:
+        """Columns and rows of a table: how much there is of each part."""
+        columns = ["part", "records", "subjects", "images"]
+        parts = self.block.splits.items()
+        return columns, [[name, f"{p.records:,}", f"{p.subjects:,}", f"{p.images:,}"] for name, p in parts]
 
     @property
     def name(self) -> str:

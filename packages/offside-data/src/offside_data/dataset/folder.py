@@ -27,6 +27,7 @@ from offside_data.dataset.storage import (
 )
 from offside_data.errors import DatasetChangedError, DatasetError, DigestMismatchError
 from offside_data.hub.cache import cached_dataset, note_verified
+from offside_data.notebook import html_form, short
 from offside_data.plugins import unknown_name_message
 from offside_data.progress import log
 from offside_data.request import Request, make_request
@@ -65,6 +66,12 @@ class OffsideDataset:
         self.ref = ResolvedReference(path, card.name, card.version, commit, card.digest)
         self.pictures = PictureStore(guard=self.require_unchanged)
         self._rows: dict[str, datasets.Dataset] = {}
+
+    def __repr__(self) -> str:
+        return short("OffsideDataset", [*self.card.facts(), ("folder", str(self.path))])
+
+    def _repr_html_(self) -> str:
+        return html_form("OffsideDataset", [*self.card.facts(), ("folder", str(self.path))], *self.card.part_table())
 
     @property
     def name(self) -> str:

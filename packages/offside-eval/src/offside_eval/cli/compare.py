@@ -24,6 +24,7 @@ def command(as_json: bool, **options: Any) -> None:
     for all its points: such methods are compared where they have forgotten the same, and ranked at the highest of the
     levels that all of them reached.
     """
+    from offside_eval.compare.judges import COLUMNS, judge_rows
     from offside_eval.compare.kinds import kind_rows
     from offside_eval.compare.show import attack_rows, level_rows, recovery_rows, terminal_rows, text, view_lines
     from offside_eval.findings import look_for
@@ -55,15 +56,19 @@ def command(as_json: bool, **options: Any) -> None:
         if setting.attacks:
             print_cards(f"{setting.name}: relearning attacks, at their peak", *attack_rows(setting))
             click.echo()
+        if setting.recoveries:
+            print_cards(f"{setting.name}: attacks, what came out besides plain answers", *recovery_rows(setting))
+            click.echo()
     if of_models:
         rows = [[s, label, n, *number_cells(m)] for s, label, numbers in of_models for n, m in numbers.items()]
         print_cards(
             "metrics of whole models", ["setting", "model", "metric", "value", "records", "subjects", "said"], rows
         )
         click.echo()
-        if setting.recoveries:
-            print_cards(f"{setting.name}: attacks, what came out besides plain answers", *recovery_rows(setting))
-            click.echo()
+    said = judge_rows(comparison.models)
+    if said:
+        print_cards("factuality by judges, 0 to 10", COLUMNS, said)
+        click.echo()
     print_cards(
         "published findings",
         ["finding", "effect", "verdict", "because"],

@@ -12,14 +12,16 @@ from pathlib import Path
 from offside_data.figures import counted
 from offside_data.plugins import require_known
 from offside_data.settings import SETTINGS
-from offside_eval.compare.checks import MismatchError, check_comparable, notes_on
+from offside_eval.compare.checks import MismatchError, check_comparable, correction_notes, notes_on
 from offside_eval.compare.comparison import Comparison, SettingComparison
+from offside_eval.compare.judges import judge_notes, with_judge
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import identify_models, load_all, without_held_out
 from offside_eval.compare.quantities import Figure, Quantity
 from offside_eval.compare.rows import setting_rows
 from offside_eval.compare.trajectories import LEVELS, Candidate, Trajectory
 from offside_eval.config import HEADLINE_METRIC
+from offside_eval.judge.scores import PREFIX
 from offside_eval.results import Results
 
 __all__ = [
@@ -57,7 +59,7 @@ def compare(
         retain_only: Results of the retain-only model, likewise.
         relearned: Results folder of a relearned model -> that of the model it came from, where the
             run manifest doesn't say.
-        metric: The per-record score to compute everything from.
+        metric: The per-record score to compute everything from; `judge:NAME` is what that judge said.
         allow_mismatch: Compare models that were unlearned on different records all the same.
         at: Shares of forgetting at which methods are compared of which there are trajectories.
 
@@ -70,13 +72,17 @@ def compare(
         role: None if chosen is None else _place(loaded, chosen)
         for role, chosen in (("vanilla", vanilla), ("retain_only", retain_only))
     }
-    require_known("metric", [metric], {name for r in loaded for name in r.metrics})
+    if metric.startswith(PREFIX):
+        loaded = with_judge(loaded, metric)
+    else:
+        require_known("metric", [metric], {name for r in loaded for name in r.metrics})
     loaded, held_out = without_held_out(loaded)
     given = {role: None if place is None else loaded[place] for role, place in places.items()}
     models = identify_models(loaded, vanilla=given["vanilla"], retain_only=given["retain_only"], relearned=relearned)
     notes = check_comparable(loaded, models, allow=allow_mismatch) + notes_on(loaded, models)
     if held_out:
         notes.append(f"Left out, whatever was asked: {counted(held_out, 'record')} by which runs were stopped.")
+    notes += correction_notes(loaded) + judge_notes(loaded)
     names = {r.setting for r in loaded}
     order = [name for name in SETTINGS if name in names] + sorted(names - set(SETTINGS))
     settings = {name: setting_rows(name, models, metric, at) for name in order}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from offside_data.errors import UsageError
 from offside_data.figures import counted as in_words
 from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, name_of
+from offside_eval.corrections import CORRECTIONS, told
 from offside_eval.results import Results, counted
 from offside_eval.statistics import MIN_SUBJECTS
 
@@ -91,6 +92,19 @@ def notes_on(results: Sequence[Results], models: ModelSet) -> list[str]:
         seen = {str(r.meta.to_json().get(key)) for r in results}
         if len(seen) > 1:
             notes.append(f"The evaluations differ in {key}: {'; '.join(sorted(seen))}.")
+    return notes
+
+
+def correction_notes(results: Sequence[Results]) -> list[str]:
+    """How many scores somebody corrected, and where it says what they were."""
+    notes = []
+    for r in results:
+        found = told(r.corrections)
+        if found["n"]:
+            notes.append(
+                f"{name_of(r)}: {in_words(found['n'], 'score')} of {', '.join(found['metrics'])} corrected by "
+                f"{', '.join(found['by'])}; {CORRECTIONS} there says why, and what was measured."
+            )
     return notes
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from offside_data.errors import UsageError
+from offside_data.figures import number
+from offside_data.notebook import html_form, short
+from offside_data.plugins import require_known
 from offside_eval.compare.attacks import AttackOutcome
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import ModelSet
 from offside_eval.compare.recoveries import Recovery
 from offside_eval.compare.trajectories import Candidate
+from offside_eval.plots import PLOTS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class SettingComparison:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Several models side by side.
 
@@ -113,6 +121,55 @@ class Comparison:
             if shown:
                 return shown
         return []
+
+    def plot(self, kind: str | None = None, *, setting: str | None = None) -> Figure:
+        """A chart of one setting, as the report draws it.
+
+        Args:
+            kind: A chart by name (`trade`, `scatter`, …); null takes the first of these that has something to show.
+            setting: Of which; null takes the first.
+
+        Returns:
+            A matplotlib figure, which a notebook shows.
+
+        Raises:
+            PluginError: If there is no such chart.
+            UsageError: If there is no such setting, or nothing to draw.
+        """
+        require_known("setting", [setting] if setting is not None else [], self.settings)
+        chosen = setting if setting is not None else next(iter(self.settings))
+        for name in (kind,) if kind is not None else ("trade", "scatter"):
+            figure: Figure | None = PLOTS.load(name).draw(self, chosen)
+            if figure is not None:
+                return figure
+        raise UsageError(
+            f"{chosen}: nothing to draw; it takes an unlearned model, vanilla and retain-only in this setting."
+        )
+
+    def __repr__(self) -> str:
+        """What is compared; the numbers stand in `_repr_html_`."""
+        return short("Comparison", self._facts())
+
+    def _repr_html_(self) -> str:
+        """A small table for notebooks: what each model knows, forgot and kept."""
+        rows = []
+        for setting in self.settings.values():
+            for row, is_control in setting.all_rows:
+                numbers = [number(row.quantity(key).value) for key in ("knows", "forgetting", "keeping")]
+                said = "control" if is_control else "collapsed" if row.collapsed else ""
+                rows.append([setting.name, row.label, *numbers, said])
+        return html_form("Comparison", self._facts(), ["setting", "model", "knows", "forgetting", "keeping", ""], rows)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        ranked = next((s.ranked for s in self.settings.values() if s.ranked), [])
+        best = ", ".join(dict.fromkeys(row.label for row in ranked[:3])) or "none is ranked"
+        return [
+            ("score", self.metric),
+            ("settings", ", ".join(self.settings)),
+            ("models", str(len(self.models.members))),
+            ("first", best),
+            ("notes", str(len(self.notes))),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -16,7 +16,7 @@ By = Literal["attribute", "subject_id"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class Share:
     """Share of the claims of one column that a model still answers, and of how many scored ones."""
 
     value: float
@@ -24,13 +24,13 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class BreakdownLine:
     """One model's cells, null where nothing of the column was scored."""
 
     model: str
     control: bool
     collapsed: bool
-    cells: Sequence[Cell | None]
+    cells: Sequence[Share | None]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Breakdown:
 
     by: By
     columns: Sequence[str]
-    lines: Sequence[Line]
+    lines: Sequence[BreakdownLine]
 
 
 def breakdown(setting: SettingComparison, metric: str, by: By) -> Breakdown | None:
@@ -54,21 +54,21 @@ def breakdown(setting: SettingComparison, metric: str, by: By) -> Breakdown | No
 
     claims = claims_of(setting)
     lines, columns = [], set[str]()
-    shares: list[tuple[str, bool, bool, dict[str, Cell]]] = []
+    shares: list[tuple[str, bool, bool, dict[str, Share]]] = []
     for row, control in setting.all_rows:
         pool = row.model.pool
         if claims is None or metric not in pool.columns:
             continue
         own = pool.filter(pl.col("variant") == "plain", pl.col(metric).is_not_null()).join(claims, on="record_id")
         grouped = own.group_by(by).agg(pl.col(metric).mean().alias("value"), pl.len().alias("n"))
-        cells = {r[by]: Cell(r["value"], r["n"]) for r in grouped.iter_rows(named=True) if r[by] is not None}
+        cells = {r[by]: Share(r["value"], r["n"]) for r in grouped.iter_rows(named=True) if r[by] is not None}
         columns |= set(cells)
         shares.append((name(row), control, bool(row.collapsed), cells))
     ordered = sorted(columns)
     if len(ordered) < 2:
         return None
     for label, control, collapsed, cells in shares:
-        lines.append(Line(label, control, collapsed, [cells.get(column) for column in ordered]))
+        lines.append(BreakdownLine(label, control, collapsed, [cells.get(column) for column in ordered]))
     return Breakdown(by, ordered, lines)
 
 

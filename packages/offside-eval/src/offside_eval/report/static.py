@@ -48,25 +48,39 @@ def _errors(intervals: Sequence[Interval]) -> list[list[float]]:
 
 def _save(path: Path, size: tuple[float, float], draw: Callable[[Axes], None]) -> list[Path]:
     """Draw on one axes and write `path`.png and `path`.svg."""
-    return _save_figure(path, size, lambda figure: draw(figure.subplots()))
+    return _saved(path, _drawn(size, lambda figure: draw(figure.subplots())))
 
 
-def _save_figure(path: Path, size: tuple[float, float], draw: Callable[[Figure], None]) -> list[Path]:
-    """Draw on a figure and write `path`.png and `path`.svg."""
+def _drawn(size: tuple[float, float], draw: Callable[[Figure], None]) -> Figure:
+    """A figure with something drawn on it."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+
+    from offside_eval.report.drawing import NotebookFigure
 
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = NotebookFigure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
+    return figure
+
+
+def _saved(path: Path, figure: Figure) -> list[Path]:
+    """Write a figure as `path`.png and `path`.svg."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
         figure.savefig(path.with_suffix(".png"), dpi=160, metadata={"Software": None})
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
     return [path.with_suffix(".png"), path.with_suffix(".svg")]
 
 
 def save_scatter(path: Path, panel: Scatter) -> list[Path]:
+    """Write `scatter_figure`."""
+    return _saved(path, scatter_figure(panel))
+
+
+def scatter_figure(panel: Scatter) -> Figure:
     """Forgetting against keeping; hollow = collapsed, grey = control."""
 
     def draw(axes: Axes) -> None:
@@ -105,10 +119,15 @@ def save_scatter(path: Path, panel: Scatter) -> list[Path]:
         axes.set_ylabel("keeping")
         axes.set_title(panel.setting, loc="left", fontweight="bold")
 
-    return _save(path, (5.2, 3.8), draw)
+    return _drawn((5.2, 3.8), lambda figure: draw(figure.subplots()))
 
 
 def save_trade(path: Path, panels: Sequence[Trade]) -> list[Path]:
+    """Write `trade_figure`."""
+    return _saved(path, trade_figure(panels))
+
+
+def trade_figure(panels: Sequence[Trade]) -> Figure:
     """What is kept of each set over what is forgotten, side by side; hollow = collapsed, the ranking level dotted."""
 
     def draw_one(axes: Axes, panel: Trade) -> None:
@@ -135,7 +154,7 @@ def save_trade(path: Path, panels: Sequence[Trade]) -> list[Path]:
         handles = [every[0].plot([], [], MARKERS[s.symbol] + "-", color=s.color, label=n)[0] for n, s in names.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
 
-    return _save_figure(path, (2.9 * len(panels), 3.4), draw)
+    return _drawn((2.9 * len(panels), 3.4), draw)
 
 
 def save_curves(path: Path, panel: CurvePanel) -> list[Path]:

@@ -17,7 +17,7 @@ MAX_TEXT = 160
 
 
 @dataclass
-class Texts:
+class AnswerTexts:
     """Each text once: answers repeat from model to model.
 
     Attributes:
@@ -49,7 +49,7 @@ def subject_pages(comparison: Comparison, names: Mapping[str, str] | None = None
         and claims. A claim has the places of question and gold answer in `texts`, `scope`, `form`, and by model the
         place of the answer with 1, 0 or null for right, wrong and not scored.
     """
-    texts = Texts()
+    texts = AnswerTexts()
     settings = {
         setting.name: page
         for setting in comparison.settings.values()
@@ -58,7 +58,9 @@ def subject_pages(comparison: Comparison, names: Mapping[str, str] | None = None
     return {"texts": texts.listed, "settings": settings}
 
 
-def _page(setting: SettingComparison, metric: str, names: Mapping[str, str], texts: Texts) -> dict[str, Any] | None:
+def _page(
+    setting: SettingComparison, metric: str, names: Mapping[str, str], texts: AnswerTexts
+) -> dict[str, Any] | None:
     rows = [(row, control) for row, control in setting.all_rows if metric in row.model.pool.columns]
     asked = _asked([row for row, _ in rows], setting.name)
     if asked is None:

@@ -7,6 +7,8 @@ from html import escape
 
 from offside_data.figures import number
 from offside_eval.compare import Comparison
+from offside_eval.compare.judges import COLUMNS as JUDGE_COLUMNS
+from offside_eval.compare.judges import judge_rows
 from offside_eval.compare.kinds import kind_rows
 from offside_eval.compare.show import attack_rows, columns_of, level_rows, name, recovery_rows, remark, text, view_lines
 from offside_eval.findings import Finding
@@ -67,6 +69,9 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
     if of_models:
         lines += ["", "## Metrics of whole models", ""]
         lines += _table(["setting", "model", "metric", "value", "records", "subjects", "said"], of_models)
+    by_judges = judge_rows(comparison.models)
+    if by_judges:
+        lines += ["", "## Factuality by judges, 0 to 10", "", *_table(JUDGE_COLUMNS, by_judges)]
     if comparison.notes:
         lines += ["", "## Notes", "", *(f"* {_cell(note)}" for note in comparison.notes)]
     lines += [

@@ -13,6 +13,7 @@ from offside_eval.aggregate import aggregate
 from offside_eval.compare import Comparison, Figure
 from offside_eval.compare.attacks import learning_rate
 from offside_eval.findings import Finding
+from offside_eval.judge.scores import judged
 from offside_eval.model_scores import beside
 from offside_eval.report.breakdown import By, breakdown
 from offside_eval.report.cases import Case
@@ -33,6 +34,7 @@ def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Findin
     _write(folder / "aggregates.csv", _aggregates(comparison))
     _write(folder / "model_metrics.csv", _model_metrics(comparison))
     _write(folder / "models.csv", _models(comparison))
+    _write(folder / "judges.csv", _judges(comparison))
     _write(folder / "gallery.csv", _gallery(cases))
 
 
@@ -160,6 +162,17 @@ def _model_metrics(comparison: Comparison) -> Iterable[dict[str, Any]]:
             details = "; ".join(f"{key}: {value}" for key, value in measured.details.items())
             number = dataclasses.asdict(measured) | {"details": details}
             yield {"setting": setting, "model": label, "metric": name} | number
+
+
+def _judges(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    """What judges said, by slice and scope; unscored records by reason."""
+    for model in comparison.models.members:
+        for results in model.results:
+            for by in judged(results.path)[0]:
+                common = {"model": model.path, "setting": results.setting, "judge": by.meta.name}
+                for entry in by.meta.aggregates:
+                    reasons = "; ".join(f"{reason}: {n}" for reason, n in entry.reasons.items())
+                    yield common | dataclasses.asdict(entry) | {"reasons": reasons}
 
 
 def _models(comparison: Comparison) -> Iterable[dict[str, Any]]:
