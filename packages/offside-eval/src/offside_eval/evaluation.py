@@ -15,16 +15,18 @@ from offside_eval import provenance
 from offside_eval.aggregate import aggregate
 from offside_eval.config import DEFAULT_SUITE, LIGHT_METRICS, EvaluationConfig, Suite
 from offside_eval.lending import donor_values
-from offside_eval.meta import EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
+from offside_eval.meta import EarlierRequest, EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
 from offside_eval.metrics import Need, SampleMetric, load_metrics, metric_names
-from offside_eval.model import TargetModel
+from offside_eval.model import TargetModel, run_of
 from offside_eval.output import OutputFolder
-from offside_eval.plan import Plan, make_plan
+from offside_eval.plan import EARLIER, Plan, make_plan
 from offside_eval.results import Results, counted, samples_frame
 from offside_eval.scoring import sample_rows
 
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
+    from offside_data.earlier import EarlierRecords
+    from offside_data.run_manifest import RunManifest
     from offside_data.vlm import Collator
     from offside_eval.compare import Comparison
     from offside_eval.inference.asking import Item
@@ -77,7 +79,7 @@ def evaluate(
         DigestMismatchError: If the dataset isn't what its card says.
     """
     config = config or EvaluationConfig()
-    session = Session.of(data, setting, suite, config)
+    session = Session.of(data, setting, suite, config, run=run_of(model))
     return _compared(session.evaluate(TargetModel.of(model, processor, config), out), controls)
 
 
@@ -103,8 +105,16 @@ class Session:
     _collate: Collator | None = None
 
     @classmethod
-    def of(cls, data: OffsideDataset | str | Path, setting: str, suite: Suite, config: EvaluationConfig) -> Session:
-        """Plan what is asked; raises as `evaluate`."""
+    def of(
+        cls,
+        data: OffsideDataset | str | Path,
+        setting: str,
+        suite: Suite,
+        config: EvaluationConfig,
+        *,
+        run: RunManifest | None = None,
+    ) -> Session:
+        """Plan what is asked; raises as `evaluate`. `run`: the receipt of the models, for what was asked of them."""
         metrics = load_metrics(_metric_names(suite, config.metrics))
         data = _verified(data)
         plan = make_plan(
@@ -115,6 +125,7 @@ class Session:
             limit=config.limit,
             limit_kept=config.limit_kept,
             seed=config.seed,
+            run=run,
         )
         return cls(data, plan, suite, metrics, config)
 
@@ -213,6 +224,23 @@ def _meta(
         max_pixels=config.max_pixels,
         n_questions=len(plan.questions),
         versions=provenance.versions(),
+        earlier=tuple(_earlier(number, found) for number, found in enumerate(plan.earlier, start=1)),
+    )
+
+
+def _earlier(number: int, found: EarlierRecords) -> EarlierRequest:
+    made = found.made
+    return EarlierRequest(
+        slice=f"{EARLIER}{number}",
+        digest=found.request.digest,
+        n=len(found.request.record_ids),
+        n_found=found.n_found,
+        method=made.method,
+        setting=made.setting,
+        only=made.only or (),
+        request=made.request,
+        dataset=made.dataset,
+        remark=found.remark,
     )
 
 

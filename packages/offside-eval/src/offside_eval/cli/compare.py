@@ -23,7 +23,7 @@ def command(as_json: bool, **options: Any) -> None:
     levels that all of them reached.
     """
     from offside_eval.compare.kinds import kind_rows
-    from offside_eval.compare.show import attack_rows, level_rows, terminal_rows, text, view_lines
+    from offside_eval.compare.show import attack_rows, earlier_rows, level_rows, terminal_rows, text, view_lines
     from offside_eval.findings import look_for
 
     comparison = comparison_of(**options)
@@ -43,6 +43,9 @@ def command(as_json: bool, **options: Any) -> None:
         click.echo()
         for level in setting.levels:
             print_cards(f"{setting.name} at forgetting {level:g}", *level_rows(setting, level))
+            click.echo()
+        if setting.earlier:
+            print_cards(f"{setting.name}: earlier requests", *earlier_rows(setting.earlier))
             click.echo()
         if setting.attacks:
             print_cards(f"{setting.name}: relearning attacks, at their peak", *attack_rows(setting))

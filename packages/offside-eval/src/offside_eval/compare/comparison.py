@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offside_eval.compare.attacks import AttackOutcome
+from offside_eval.compare.earlier import EarlierOutcome
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import ModelSet
 from offside_eval.compare.trajectories import Candidate
@@ -25,6 +26,7 @@ class SettingComparison:
         levels: Forgetting at which they are compared.
         level: The one at which they are ranked; null without trajectories, or if none got to any.
         attacks: What relearning attacks brought back; the models after them stand nowhere else.
+        earlier: What is still known of requests that were made of the models before.
     """
 
     name: str
@@ -35,6 +37,7 @@ class SettingComparison:
     levels: Sequence[float] = ()
     level: float | None = None
     attacks: Sequence[AttackOutcome] = ()
+    earlier: Sequence[EarlierOutcome] = ()
 
     @property
     def ranked(self) -> list[ModelRow]:
@@ -61,6 +64,7 @@ class SettingComparison:
             "models": [r.to_dict() for r in self.rows],
             "controls": [r.to_dict() for r in self.controls],
             "attacks": [outcome.to_dict() for outcome in self.attacks],
+            "earlier": [outcome.to_dict() for outcome in self.earlier],
         }
 
 

@@ -22,11 +22,12 @@ FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seed
 
 
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
-    """Write the tables, each a CSV file: comparison, trajectories, attacks, findings, aggregates, models, gallery."""
+    """Write the tables, each a CSV file named as below."""
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "trajectories.csv", _trajectories(comparison))
     _write(folder / "attacks.csv", _attacks(comparison))
     _write(folder / "breakdown.csv", _breakdowns(comparison))
+    _write(folder / "earlier.csv", _earlier(comparison))
     _write(folder / "findings.csv", _findings(findings))
     _write(folder / "aggregates.csv", _aggregates(comparison))
     _write(folder / "models.csv", _models(comparison))
@@ -107,6 +108,23 @@ def _breakdowns(comparison: Comparison) -> Iterable[dict[str, Any]]:
                 for column, cell in zip(found.columns if found else (), line.cells, strict=True):
                     common = {"setting": setting.name, "model": line.model, "by": by, "what": column}
                     yield common | {"knows": cell and cell.value, "n": cell.n if cell else 0}
+
+
+def _earlier(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    """What is still known of requests that were made of the models before."""
+    for setting in comparison.settings.values():
+        for outcome in setting.earlier:
+            request = outcome.request
+            common = {
+                "setting": setting.name,
+                "model": outcome.row.label,
+                "slice": request.slice,
+                "request": request.in_words(),
+                "n": request.n,
+                "n_found": request.n_found,
+            }
+            for key, quantity in outcome.quantities.items():
+                yield common | {"remark": request.remark, "quantity": key} | _figure(quantity.figure())
 
 
 def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:
