@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from offside_data.errors import UsageError
-from offside_unlearn.space import GENERAL, Choices, Range, as_document, distribution, parse_search, rounded
+from offside_unlearn.space import GENERAL, SearchChoices, SearchRange, as_document, distribution, parse_search, rounded
 from offside_unlearn.unlearning import declared_space
 
 
 def test_what_is_typed_is_read() -> None:
     found = parse_search(["lr=1e-5..1e-3", "max_steps = 10..40", "beta=0.1, 0.5", "retention=ce,kl", "limit=null,true"])
-    assert found["lr"] == Range(1e-5, 1e-3, "given")
-    assert found["max_steps"] == Range(10, 40, "given")
+    assert found["lr"] == SearchRange(1e-5, 1e-3, "given")
+    assert found["max_steps"] == SearchRange(10, 40, "given")
     assert (found["max_steps"].is_whole, found["lr"].is_whole) == (True, False)
     assert found["beta"].values == (0.1, 0.5)
     assert found["retention"].values == ("ce", "kl")
@@ -29,12 +29,12 @@ def test_what_is_no_space_is_named(text: str) -> None:
 
 
 def test_ranges_are_logarithmic_above_nothing_and_rounded_within() -> None:
-    assert distribution(Range(1e-5, 1e-3)).log
-    assert not distribution(Range(0.0, 1.0)).log
-    assert type(distribution(Range(1, 9))).__name__ == "IntDistribution"
-    assert rounded(0.000123456, Range(1e-5, 1e-3)) == 0.000123
-    assert rounded(0.12345, Range(0.12341, 0.2)) == 0.12341, "never out of the range"
-    assert (rounded(17, Range(1, 90)), rounded(0.123456, Choices((0.123456,)))) == (17, 0.123456)
+    assert distribution(SearchRange(1e-5, 1e-3)).log
+    assert not distribution(SearchRange(0.0, 1.0)).log
+    assert type(distribution(SearchRange(1, 9))).__name__ == "IntDistribution"
+    assert rounded(0.000123456, SearchRange(1e-5, 1e-3)) == 0.000123
+    assert rounded(0.12345, SearchRange(0.12341, 0.2)) == 0.12341, "never out of the range"
+    assert (rounded(17, SearchRange(1, 90)), rounded(0.123456, SearchChoices((0.123456,)))) == (17, 0.123456)
 
 
 def test_methods_have_their_own_and_wrappers_add_theirs() -> None:

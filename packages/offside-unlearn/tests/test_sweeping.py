@@ -21,7 +21,7 @@ from offside_data.vlm import Encoder, load_model
 from offside_data.vlm.digest import weights_digest
 from offside_unlearn import Run, RunOptions, Sweep, sweep, sweeping
 from offside_unlearn.cli import main
-from offside_unlearn.space import Choices, Range
+from offside_unlearn.space import SearchChoices, SearchRange
 from offside_unlearn.trials import Trial, TrialStudy
 
 FIXED: dict[str, Any] = {
@@ -32,7 +32,7 @@ FIXED: dict[str, Any] = {
     "collapse_keeping": 0,
     "collapse_broken": 1,
 }
-SEARCH = {"lr": Choices((1e-7, 2e-2), "given"), "max_steps": Choices((2, 6), "given")}
+SEARCH = {"lr": SearchChoices((1e-7, 2e-2), "given"), "max_steps": SearchChoices((2, 6), "given")}
 TYPED = ["--search", "lr=1e-7,2e-2", "--search", "max_steps=2,6"]
 OPTIONS = RunOptions(device="cpu")
 PROGRAM = "import sys\nfrom offside_unlearn.cli import main\nmain(sys.argv[1:])"
@@ -161,7 +161,7 @@ def test_a_stopped_sweep_goes_on_with_the_same_trials(
 def test_a_killed_sweep_ends_as_an_undisturbed_one(
     vanilla: Path, league: OffsideDataset, tmp_path: Path, undisturbed: tuple[Sweep, set]
 ) -> None:
-    """`kill -9` at moments spread over the whole of it, the same command again each time."""
+    """`kill -9` before the first run, in the second and when the third is written, the same command again each time."""
     whole, _ = undisturbed
     fixed = tmp_path / "fixed.yaml"
     fixed.write_text(json.dumps(FIXED))
@@ -171,17 +171,17 @@ def test_a_killed_sweep_ends_as_an_undisturbed_one(
     arguments += [*TYPED, "--checkpoint-seconds", "0"]
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    kills = 0
-    for seconds in (6, 6.5, 7, 7.5, 8, 8.5, 9, 9.5, 10, 11, 12):
+    runs = out / "runs"
+    for moment in (out / "sweep.json", runs / ".trial-0001.work", runs / "trial-0002" / "offside_run.json"):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
-            process.wait(timeout=seconds)
-            break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            kills += 1
-    assert kills >= 2
+        deadline = time.monotonic() + 300
+        while not moment.exists():
+            assert process.poll() is None, process.stderr and process.stderr.read().decode()
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not (out / "best.yaml").exists()
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
     document = json.loads(ended.stdout)
     assert [trial["options"] for trial in document["trials"]] == [dict(trial.options) for trial in whole.trials]
@@ -193,7 +193,7 @@ def test_a_killed_sweep_ends_as_an_undisturbed_one(
 
 
 def test_the_next_options_follow_from_seed_number_and_trials_alone(tmp_path: Path) -> None:
-    space = {"lr": Range(1e-5, 1e-3), "beta": Choices((0.1, 0.5, 1.0)), "max_steps": Range(5, 80)}
+    space = {"lr": SearchRange(1e-5, 1e-3), "beta": SearchChoices((0.1, 0.5, 1.0)), "max_steps": SearchRange(5, 80)}
 
     def options(seed: int, name: str) -> list[dict[str, Any]]:
         study, done = TrialStudy(tmp_path / name, space, 0.8, seed), []
@@ -248,7 +248,12 @@ def test_what_forgets_too_little_is_no_choice(vanilla: Path, league: OffsideData
 def test_a_run_that_breaks_is_a_trial_and_wrappers_are_searched_with_the_method(
     vanilla: Path, league: OffsideDataset, tmp_path: Path
 ) -> None:
-    search = {"lr": Choices((1e30,)), "rho": Choices((0.05,)), "lambda_r": Choices((0.0,)), "beta": Choices((0.1,))}
+    search = {
+        "lr": SearchChoices((1e30,)),
+        "rho": SearchChoices((0.05,)),
+        "lambda_r": SearchChoices((0.0,)),
+        "beta": SearchChoices((0.1,)),
+    }
     config = {**FIXED, "max_steps": 3}
     found = swept(vanilla, league, tmp_path / "sweep", "npo+sam", search=search, config=config, trials=1)
     assert dict(found.trials[0].options) == {"beta": 0.1, "lambda_r": 0.0, "lr": 1e30, "rho": 0.05}
@@ -268,9 +273,9 @@ def test_mistakes_are_named(
     for match, how in {
         "guardrail changes no weights": {"method": "guardrail"},
         "lr: searched and fixed": {"config": {**FIXED, "lr": 1e-4}},
-        "validation: says by what is chosen": {"search": {"validation": Choices((1, 2))}},
-        "beta=-1,1: Config: beta must be positive": {"method": "npo", "search": {"beta": Choices((-1, 1))}},
-        "unknown option 'ltr'": {"search": {"ltr": Choices((1, 2))}},
+        "validation: says by what is chosen": {"search": {"validation": SearchChoices((1, 2))}},
+        "beta=-1,1: Config: beta must be positive": {"method": "npo", "search": {"beta": SearchChoices((-1, 1))}},
+        "unknown option 'ltr'": {"search": {"ltr": SearchChoices((1, 2))}},
         "--at takes forgetting=LEVEL": {"at": "keeping=0.8"},
         "nothing is left to search": {"method": "manu", "config": {"share": 0.1}, "search": {}},
         "changes the model's own weights": {"method": "manu", "config": {}, "search": {}},
@@ -283,7 +288,7 @@ def test_mistakes_are_named(
     assert list(tmp_path.iterdir()) == []
     done, _ = undisturbed
     with pytest.raises(OutputExistsError, match=r"another sweep \(other at, space\)"):
-        swept(vanilla, league, done.path, at="forgetting=0.6", search={"lr": Choices((1e-3, 2e-3))})
+        swept(vanilla, league, done.path, at="forgetting=0.6", search={"lr": SearchChoices((1e-3, 2e-3))})
     out.mkdir()
     (out / "mine.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match="nothing in it is ours"):

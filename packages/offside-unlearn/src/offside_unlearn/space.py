@@ -17,7 +17,7 @@ Source = str
 
 
 @dataclass(frozen=True)
-class Choices:
+class SearchChoices:
     """Values, of which a trial takes one.
 
     Args:
@@ -44,7 +44,7 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class Range:
+class SearchRange:
     """Numbers from `low` to `high`; on a logarithmic scale where `low` is above 0. Whole ones if both are.
 
     Args:
@@ -77,14 +77,14 @@ class Range:
         return f"{self.low:g}..{self.high:g}"
 
 
-Dimension = Choices | Range
+Dimension = SearchChoices | SearchRange
 Space = Mapping[str, Dimension]
 
 COMPARISON: Source = "paper (a comparison at 7B, 10 % forget set)"
 """Of the spaces that a published comparison searched; it chose on the splits that it reports, as no sweep here does."""
-LEARNING_RATES = Choices((1e-5, 2e-5, 3e-5), COMPARISON)
+LEARNING_RATES = SearchChoices((1e-5, 2e-5, 3e-5), COMPARISON)
 """Of several methods there."""
-GENERAL: Space = {"lr": Range(1e-5, 1e-3), "max_steps": Choices((20, 40, 80, 160))}
+GENERAL: Space = {"lr": SearchRange(1e-5, 1e-3), "max_steps": SearchChoices((20, 40, 80, 160))}
 """Of everything that trains, where a method says nothing else. source: ours."""
 
 
@@ -102,9 +102,9 @@ def parse_search(assignments: Iterable[str]) -> dict[str, Dimension]:
         low, between, high = values.partition("..")
         try:
             if between:
-                found[name] = Range(_number(low), _number(high), "given")
+                found[name] = SearchRange(_number(low), _number(high), "given")
             else:
-                found[name] = Choices(tuple(_plain(value) for value in values.split(",")), "given")
+                found[name] = SearchChoices(tuple(_plain(value) for value in values.split(",")), "given")
         except ValueError as error:
             raise UsageError(f"--search {text}: {error}. It takes OPTION=LOW..HIGH or OPTION=A,B,C.") from error
     return found
@@ -134,14 +134,14 @@ def as_document(space: Space) -> dict[str, Any]:
 
 
 def _kind(dimension: Dimension) -> str:
-    return "choices" if isinstance(dimension, Choices) else "range"
+    return "choices" if isinstance(dimension, SearchChoices) else "range"
 
 
 def distribution(dimension: Dimension) -> Any:
     """As Optuna has it."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    if isinstance(dimension, Choices):
+    if isinstance(dimension, SearchChoices):
         return CategoricalDistribution(dimension.values)
     if dimension.is_whole:
         return IntDistribution(int(dimension.low), int(dimension.high), log=dimension.low > 0)
@@ -150,6 +150,6 @@ def distribution(dimension: Dimension) -> Any:
 
 def rounded(value: Any, dimension: Dimension) -> Any:
     """A drawn value with three digits, as people write it, within the range."""
-    if not isinstance(dimension, Range) or dimension.is_whole:
+    if not isinstance(dimension, SearchRange) or dimension.is_whole:
         return value
     return min(max(float(f"{value:.3g}"), dimension.low), dimension.high)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.files import write_json, write_text
 from offside_data.outputs import not_ours, others_in
-from offside_unlearn.space import Choices, Space, distribution, rounded
+from offside_unlearn.space import SearchChoices, Space, distribution, rounded
 
 ASKED, TRIALS, RUNS, BEST = "sweep.json", "study.db", "runs", "best.yaml"
 
@@ -138,7 +138,7 @@ class TrialStudy:
 
     def _listed(self) -> Iterator[dict[str, Any]]:
         """All options that there are, where the space is finite."""
-        if all(isinstance(dimension, Choices) for dimension in self._space.values()):
+        if all(isinstance(dimension, SearchChoices) for dimension in self._space.values()):
             values = [self._space[name].extremes for name in sorted(self._space)]
             for chosen in itertools.product(*values):
                 yield dict(zip(sorted(self._space), chosen, strict=True))

@@ -27,13 +27,12 @@ if TYPE_CHECKING:
     )
     from offside_unlearn.reference import ReferenceModel
     from offside_unlearn.sides import RequestRecords, SideRecords
-    from offside_unlearn.space import COMPARISON, LEARNING_RATES, Choices, Range, Space
+    from offside_unlearn.space import COMPARISON, LEARNING_RATES, SearchChoices, SearchRange, Space
 
 __all__ = [
     "COMPARISON",
     "LEARNING_RATES",
     "BatchPlan",
-    "Choices",
     "EditingMethod",
     "InterveningMethod",
     "LossOutput",
@@ -41,10 +40,11 @@ __all__ = [
     "Needs",
     "PairedBatch",
     "Paper",
-    "Range",
     "ReferenceModel",
     "RequestRecords",
     "RetentionConfig",
+    "SearchChoices",
+    "SearchRange",
     "Side",
     "SideRecords",
     "Space",
@@ -58,7 +58,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "Paper": "offside_data.paper",
-    **dict.fromkeys(("COMPARISON", "LEARNING_RATES", "Choices", "Range", "Space"), "offside_unlearn.space"),
+    **dict.fromkeys(("COMPARISON", "LEARNING_RATES", "SearchChoices", "SearchRange", "Space"), "offside_unlearn.space"),
 }
 
 

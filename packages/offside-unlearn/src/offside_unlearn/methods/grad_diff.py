@@ -18,13 +18,13 @@ import torch
 from offside_unlearn.methods import (
     COMPARISON,
     LEARNING_RATES,
-    Choices,
     LossOutput,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
     Space,
     UnlearningMethod,
     answer_loss,
@@ -41,7 +41,7 @@ class Config(RetentionConfig):
 
     search: ClassVar[Space] = {
         "lr": LEARNING_RATES,
-        "lambda_r": Choices((0.5, 1.0, 2.0), COMPARISON),
+        "lambda_r": SearchChoices((0.5, 1.0, 2.0), COMPARISON),
     }
 
 

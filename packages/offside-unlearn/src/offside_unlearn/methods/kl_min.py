@@ -18,13 +18,13 @@ import torch
 from offside_unlearn.methods import (
     COMPARISON,
     LEARNING_RATES,
-    Choices,
     LossOutput,
     MethodConfig,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
+    SearchChoices,
     Space,
     UnlearningMethod,
     answer_loss,
@@ -46,7 +46,7 @@ class Config(MethodConfig):
 
     search: ClassVar[Space] = {
         "lr": LEARNING_RATES,
-        "alpha": Choices((0.5, 1.0, 2.0), COMPARISON),
+        "alpha": SearchChoices((0.5, 1.0, 2.0), COMPARISON),
     }
 
     alpha: float = 1.0

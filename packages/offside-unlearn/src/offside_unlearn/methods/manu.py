@@ -28,11 +28,11 @@ from offside_unlearn.layers import Tower, layers_of, mlp_of
 from offside_unlearn.methods import (
     COMPARISON,
     BatchPlan,
-    Choices,
     EditingMethod,
     MethodConfig,
     Needs,
     Paper,
+    SearchChoices,
     Side,
     Space,
 )
@@ -59,7 +59,7 @@ class Config(MethodConfig):
     """
 
     search: ClassVar[Space] = {
-        "share": Choices((0.02, 0.05, 0.1), COMPARISON),
+        "share": SearchChoices((0.02, 0.05, 0.1), COMPARISON),
     }
 
     share: float = 0.02

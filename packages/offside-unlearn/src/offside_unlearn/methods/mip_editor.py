@@ -32,13 +32,13 @@ from offside_unlearn.layers import Tower, layers_of, mlp_of
 from offside_unlearn.methods import (
     COMPARISON,
     BatchPlan,
-    Choices,
     LossOutput,
     MethodConfig,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
+    SearchChoices,
     Space,
     UnlearningMethod,
     losses,
@@ -67,9 +67,9 @@ class Config(MethodConfig):
     """
 
     search: ClassVar[Space] = {
-        "lr": Choices((1e-4, 5e-4, 1e-3), COMPARISON),
-        "top_k": Choices((3, 5, 10), COMPARISON),
-        "steering_coeff": Choices((0.5, 1.0, 2.0), COMPARISON),
+        "lr": SearchChoices((1e-4, 5e-4, 1e-3), COMPARISON),
+        "top_k": SearchChoices((3, 5, 10), COMPARISON),
+        "steering_coeff": SearchChoices((0.5, 1.0, 2.0), COMPARISON),
     }
 
     top_k: int = 5

@@ -24,13 +24,13 @@ from offside_unlearn.methods import (
     COMPARISON,
     LEARNING_RATES,
     BatchPlan,
-    Choices,
     LossOutput,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
     Space,
     UnlearningMethod,
     answer_loss,
@@ -57,7 +57,7 @@ class Config(RetentionConfig):
 
     search: ClassVar[Space] = {
         "lr": LEARNING_RATES,
-        "threshold": Choices((0.5, 1.0, 2.0), COMPARISON),
+        "threshold": SearchChoices((0.5, 1.0, 2.0), COMPARISON),
     }
 
     threshold: float = 1.0

@@ -20,13 +20,13 @@ import torch
 from offside_unlearn.methods import (
     COMPARISON,
     LEARNING_RATES,
-    Choices,
     LossOutput,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
     Space,
     UnlearningMethod,
     answers,
@@ -53,8 +53,8 @@ class Config(RetentionConfig):
 
     search: ClassVar[Space] = {
         "lr": LEARNING_RATES,
-        "lambda_r": Choices((0.0, 0.5, 1.0), COMPARISON),
-        "beta": Choices((0.6, 0.9, 1.2), COMPARISON),
+        "lambda_r": SearchChoices((0.0, 0.5, 1.0), COMPARISON),
+        "beta": SearchChoices((0.6, 0.9, 1.2), COMPARISON),
     }
 
     beta: float = 0.1

@@ -35,7 +35,7 @@ from offside_unlearn.methods import (
     MethodConfig,
     Needs,
     Paper,
-    Range,
+    SearchRange,
     Side,
     Space,
     answer_loss,
@@ -68,8 +68,8 @@ class Config(MethodConfig):
     """
 
     search: ClassVar[Space] = {
-        "step_size": Range(0.005, 0.5, "code"),
-        "elicit_rate": Range(0.005, 0.5, "code"),
+        "step_size": SearchRange(0.005, 0.5, "code"),
+        "elicit_rate": SearchRange(0.005, 0.5, "code"),
     }
 
     step_size: float = 0.05

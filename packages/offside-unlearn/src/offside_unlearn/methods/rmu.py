@@ -27,13 +27,13 @@ from offside_unlearn.methods import (
     COMPARISON,
     LEARNING_RATES,
     BatchPlan,
-    Choices,
     LossOutput,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
     Side,
     Space,
     UnlearningMethod,
@@ -64,8 +64,8 @@ class Config(RetentionConfig):
 
     search: ClassVar[Space] = {
         "lr": LEARNING_RATES,
-        "steering_coeff": Choices((1.0, 10.0, 100.0), COMPARISON),
-        "depth": Choices((0.19, 0.34, 0.5), COMPARISON + ": layers 6, 11, 16 of 32"),
+        "steering_coeff": SearchChoices((1.0, 10.0, 100.0), COMPARISON),
+        "depth": SearchChoices((0.19, 0.34, 0.5), COMPARISON + ": layers 6, 11, 16 of 32"),
     }
 
     depth: float = 0.22

@@ -27,7 +27,6 @@ from offside_data.seeding import draw_records
 from offside_unlearn.methods import (
     COMPARISON,
     BatchPlan,
-    Choices,
     LossOutput,
     Needs,
     PairedBatch,
@@ -35,6 +34,7 @@ from offside_unlearn.methods import (
     ReferenceModel,
     RequestRecords,
     RetentionConfig,
+    SearchChoices,
     Side,
     SideRecords,
     Space,
@@ -67,8 +67,8 @@ class Config(RetentionConfig):
     """
 
     search: ClassVar[Space] = {
-        "lr": Choices((5e-5, 1e-4, 2e-4), COMPARISON),
-        "k": Choices((2.5, 5.0, 10.0), COMPARISON),
+        "lr": SearchChoices((5e-5, 1e-4, 2e-4), COMPARISON),
+        "k": SearchChoices((2.5, 5.0, 10.0), COMPARISON),
     }
 
     k: float = 5.0

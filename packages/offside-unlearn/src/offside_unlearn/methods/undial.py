@@ -21,13 +21,13 @@ import torch
 
 from offside_unlearn.methods import (
     COMPARISON,
-    Choices,
     LossOutput,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
     Space,
     UnlearningMethod,
     answers,
@@ -52,9 +52,9 @@ class Config(RetentionConfig):
     """
 
     search: ClassVar[Space] = {
-        "lr": Choices((1e-5, 1e-4, 3e-4), COMPARISON),
-        "lambda_r": Choices((1.0, 2.0, 5.0), COMPARISON),
-        "gamma": Choices((3.0, 10.0, 30.0), COMPARISON),
+        "lr": SearchChoices((1e-5, 1e-4, 3e-4), COMPARISON),
+        "lambda_r": SearchChoices((1.0, 2.0, 5.0), COMPARISON),
+        "gamma": SearchChoices((3.0, 10.0, 30.0), COMPARISON),
     }
 
     gamma: float = 10.0

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from offside_unlearn.space import Choices, Space
+from offside_unlearn.space import SearchChoices, Space
 from offside_unlearn.wrappers import Paper, UnlearningWrapper, UnlearnTask, WrapperConfig
 
 PAPER = Paper(
@@ -34,7 +34,7 @@ class Config(WrapperConfig):
             WMDP: 0.1).
     """
 
-    search: ClassVar[Space] = {"rho": Choices((0.01, 0.1), "code")}
+    search: ClassVar[Space] = {"rho": SearchChoices((0.01, 0.1), "code")}
 
     rho: float = 0.01
 
