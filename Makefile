@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard packages/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1,<26'
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev \
-	  -e 'packages/offside-data[annotation,pdf,vlm]' -e packages/offside-unlearn -e 'packages/offside-eval[judge]'
+	  -e 'packages/offside-data[annotation,pdf,vlm]' -e 'packages/offside-unlearn[sweep]' -e 'packages/offside-eval[judge]'
 	@touch $@
 
 demo: $(STAMP)  ## The whole story on a laptop (DEMO=quick for a short one, ARGS=--fresh to start over)

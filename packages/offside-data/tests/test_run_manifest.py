@@ -69,3 +69,28 @@ def test_a_broken_file_is_an_error(tmp_path: Path, text: str, message: str) -> N
     (tmp_path / run_manifest.FILE).write_text(text)
     with pytest.raises(ModelError, match=message):
         run_manifest.read(tmp_path)
+
+
+def test_requests_follow_one_another() -> None:
+    """Each model's own request, and those before; what any of them was stopped by is held out."""
+
+    def model(role: str, name: str, *, held: bool = False) -> dict[str, Any]:
+        forget = {"digest": f"sha256:{name}", "record_ids": [name]}
+        part = {"forget": [name], "retain": [f"{name}-kept"], "seed": 0} if held else None
+        more = {"validation": part} if part else {}
+        return {"path": name, "digest": f"sha256:{name}", "role": role, "forget": forget, "request": name, **more}
+
+    base = {"path": "base", "digest": "sha256:b", "role": "vanilla"}
+    line = [base, model("unlearned", "a", held=True), model("unlearned", "b")]
+    own = {"forget": {"digest": "sha256:c", "record_ids": ["c"]}, "parents": line}
+    third = RunManifest.from_json({**MANIFESTS["unlearned"], **own}, "here")
+    assert [parent.request for parent in third.earlier] == ["a", "b"]
+    assert [parent.request for parent in third.requests] == ["a", "b", MANIFESTS["unlearned"]["request"]]
+    assert third.requests[-1].forget == third.forget
+    assert third.held_out == {"a", "a-kept"} | (third.validation.record_ids if third.validation else set())
+    relearned = {**MANIFESTS["unlearned"], "role": "relearned", "forget": line[-1]["forget"], "parents": line}
+    after = RunManifest.from_json(relearned, "here")
+    assert [parent.request for parent in after.earlier] == ["a"], "its own is that of the model it was made from"
+    assert [parent.request for parent in after.requests] == ["a", "b"]
+    written = third.to_json()["parents"]
+    assert ("validation" in written[1], "validation" in written[2], "request" in written[0]) == (True, False, False)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from offside_eval.aggregate import aggregate, clusters
+from offside_eval.aggregate import DONOR_VALUE, aggregate, clusters
 from offside_eval.results import samples_frame
 
 
@@ -42,6 +42,20 @@ def test_one_entry_a_group_with_all_its_records_and_by_scope() -> None:
 def test_nothing_scored_is_no_entry() -> None:
     frame = samples_frame([row(1, None), row(2, None)], ["value_match"])
     assert aggregate(frame, ["value_match"], setting="complete") == []
+
+
+def test_the_donors_value_has_an_entry_where_a_run_had_donors() -> None:
+    """A share of the claims whose donor has a record, with an interval over subjects; no metric has to know of it."""
+    stated = [1.0, 0.0, 0.0, 1.0, 1.0, 0.0, None]
+    rows = [row(i, 0.0, states_donor=value) for i, value in enumerate(stated)]
+    entries = aggregate(samples_frame(rows, ["value_match"]), ["value_match"], setting="selective")
+    (donors,) = [e for e in entries if e.metric == DONOR_VALUE and e.scope == "private"]
+    assert (donors.slice, donors.value, donors.n_subjects) == ("forget", 0.5, 3)
+    assert (donors.n_scored, donors.n_skipped) == (6, 1)
+    assert donors.low < 0.5 < donors.high
+    assert donors.kinds == {}
+    without = aggregate(samples_frame(rows, ["value_match"]).drop("states_donor"), ["value_match"], setting="selective")
+    assert {e.metric for e in without} == {"value_match"}
 
 
 def test_variants_are_not_mixed() -> None:

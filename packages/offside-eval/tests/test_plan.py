@@ -3,17 +3,19 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.dataset.transaction import new_dataset
 from offside_data.errors import DatasetError, UsageError
+from offside_data.run_manifest import RunManifest
 from offside_data.seeding import draw_records
 from offside_data.settings import SETTINGS
 from offside_data.tagging.values import parse_value
 from offside_data.taxonomy import load_taxonomy
-from offside_eval.plan import REST_OF_FORGET, Plan, make_plan
+from offside_eval.plan import EARLIER, REST_OF_FORGET, Plan, make_plan
 
 
 @pytest.fixture
@@ -168,3 +170,53 @@ def test_a_question_knows_its_subjects_names_and_how_the_dataset_writes_days(
     names = {q.row["subject_id"]: q.names for q in questions}
     assert names == {"s0": ("Orlo Vantis", "Vantinho"), "s1": (), "s2": (), "s3": (), None: ()}
     assert {q.day_first for q in questions} == {True}
+
+
+def after(data: OffsideDataset, made_up: Any, *requests: list[str], **dataset: str) -> RunManifest:
+    """The receipt of a model of which these requests were made before the present one."""
+    of = {"name": data.name, "version": data.version, "commit": None, "digest": data.digest, **dataset}
+    line = [
+        {
+            "path": f"runs/{number}",
+            "digest": f"sha256:{number}",
+            "role": "unlearned",
+            "method": "npo",
+            "setting": "selective",
+            "only": [],
+            "forget": {"digest": f"sha256:f{number}", "record_ids": ids},
+            "dataset": of,
+        }
+        for number, ids in enumerate(requests)
+    ]
+    return RunManifest.from_json(made_up.manifest(parents=line), "here")
+
+
+def test_earlier_requests_are_asked_again_and_need_not_survive(data: OffsideDataset, made_up: Any) -> None:
+    first = [f"multimodal-forget-s1-{name}" for name in ("club", "fee")]
+    shared = ["multimodal-forget-s2-foot", "multimodal-forget-s0-club"]
+    plain = make_plan(data, "selective", only=["subject=s0"])
+    plan = make_plan(data, "selective", only=["subject=s0"], run=after(data, made_up, first, shared))
+    by_slice: dict[str, list[str]] = {}
+    for name, key in plan.places:
+        by_slice.setdefault(name, []).append(key)
+    assert sorted(by_slice[f"{EARLIER}1"]) == [f"{record}/plain" for record in first], "twins are the request's affair"
+    assert sorted(by_slice[f"{EARLIER}2"]) == sorted(f"{record}/plain" for record in shared)
+    assert "multimodal-forget-s0-club/plain" in by_slice["forget"], "asked for again"
+    kept = {key for name, keys in by_slice.items() if name.startswith("keep:") for key in keys}
+    before = {key for name, key in plain.places if name.startswith("keep:")}
+    gone = {*first, "text-forget-s1-club", "text-forget-s1-fee", "multimodal-forget-s2-foot"}
+    assert {key.partition("/")[0] for key in before - kept} == gone, "in both forms"
+    assert kept < before
+    assert any(key.startswith("multimodal-retain-s1-club") for key in kept), "other pictures' claims stay"
+    assert [(found.n_found, found.remark) for found in plan.earlier] == [(2, ""), (2, "")]
+    assert (plain.earlier, slices(plain)["forget"]) == ((), slices(plan)["forget"])
+
+
+def test_what_is_left_of_a_request_in_another_version_is_asked(data: OffsideDataset, made_up: Any) -> None:
+    ids = ["multimodal-forget-s1-club", "taken-down"]
+    plan = make_plan(data, "selective", run=after(data, made_up, ids, ["gone"], version="0.9.0", digest="sha256:old"))
+    missing = f"made of {data.name} 0.9.0; 1 of {{}} aren't in {data.name} {data.version}"
+    assert [found.remark for found in plan.earlier] == [missing.format("2 records"), missing.format("1 record")]
+    assert [found.n_found for found in plan.earlier] == [1, 0]
+    assert slices(plan)[f"{EARLIER}1"] == 1
+    assert f"{EARLIER}2" not in slices(plan)

@@ -29,7 +29,7 @@ from offside_data.schema import ClaimValue, EncodedImage, Record, make_image_id,
 from offside_data.tagging.values import parse_value
 from offside_data.taxonomy import load_taxonomy, shipped_taxonomy_text
 from offside_data.vlm import Collator, Encoded, Encoder
-from offside_unlearn import METHODS, RunOptions, make_tiny
+from offside_unlearn import METHODS, RunOptions, finetune, make_tiny
 from offside_unlearn.batches import BatchPlan, ExampleSource, PairedBatch, Stream
 from offside_unlearn.methods import RequestRecords, SideRecords, UnlearningMethod
 from offside_unlearn.start import find_start
@@ -124,6 +124,16 @@ def league(tmp_path_factory: pytest.TempPathFactory) -> OffsideDataset:
 def tiny(tmp_path_factory: pytest.TempPathFactory, league: OffsideDataset) -> Path:
     """The folder of an untrained tiny model."""
     return make_tiny(tmp_path_factory.mktemp("models") / "tiny", league).path
+
+
+@pytest.fixture(scope="session")
+def vanilla(tiny: Path, league: OffsideDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that has learnt the dataset, so that there is something to forget."""
+    config = {"max_steps": 100, "batch_size": 9, "lr": 3e-3, "schedule": "constant"}
+    out = tmp_path_factory.mktemp("vanilla") / "vanilla"
+    options = RunOptions(full=True, device="cpu")
+    learnt = {"splits": ["retain", "forget"], "configs": ["multimodal"]}
+    return finetune(tiny, None, league, config, out, **learnt, options=options).path
 
 
 @pytest.fixture(scope="session")

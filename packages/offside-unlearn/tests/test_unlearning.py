@@ -18,7 +18,7 @@ from offside_data.errors import PluginError, UsageError
 from offside_data.seeding import draw_records
 from offside_data.vlm import Collator, Encoder, forward, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
-from offside_unlearn import METHODS, Run, RunOptions, unlearn
+from offside_unlearn import METHODS, Run, RunOptions, merge, unlearn
 from offside_unlearn.task import draw_refusals, refusals
 from offside_unlearn.unlearning import plan_run
 
@@ -88,6 +88,48 @@ def test_a_request_can_be_narrowed(tiny: Path, league: OffsideDataset, tmp_path:
     assert len(run.manifest.forget.record_ids) == 1
     assert run.manifest.only == ("subject=s1", "attribute=club")
     assert run.manifest.training.retain == {"multimodal/retain": 12, "rest": 5}
+
+
+def test_requests_follow_one_another(
+    tiny: Path, league: OffsideDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three in a row, the second one merged, and one again: every receipt stays, and nothing of it is held."""
+
+    def run(model: Path, only: str, out: str, **more: Any) -> Run:
+        options = RunOptions(device="cpu", only=(f"subject={only}",))
+        config = {**CONFIG, "max_steps": 1, "retain_slices": "multimodal/retain,rest", **more}
+        return unlearn("grad_diff", model, None, league, "complete", config, tmp_path / out, options)
+
+    first = run(tiny, "s1", "first")
+    second = run(first.path, "s2", "second")
+    merged = merge(second.path, tmp_path / "merged")
+    third = run(merged.path, "s3", "third", retain_slices="multimodal/retain")
+    made = third.manifest.earlier
+    assert [parent.only for parent in made] == [("subject=s1",), ("subject=s2",)]
+    assert [parent.forget for parent in made] == [first.manifest.forget, second.manifest.forget]
+    assert [parent.request for parent in made] == [first.manifest.request, merged.manifest.request]
+    assert [parent.dataset for parent in made] == [first.manifest.dataset] * 2
+    assert made[0].digest == model_digest(first.path)
+    assert (first.manifest.earlier, merged.manifest.earlier) == ((), second.manifest.earlier)
+    assert first.manifest.training.retain == {"multimodal/retain": 12, "rest": 4}
+    assert second.manifest.training.retain == {"multimodal/retain": 12, "rest": 2}, "what the first forgot isn't held"
+    capsys.readouterr()
+    again = run(first.path, "s1", "again")
+    assert "2 of them are to be forgotten again" in capsys.readouterr().err
+    assert [parent.forget for parent in again.manifest.earlier] == [again.manifest.forget]
+    with pytest.raises(UsageError, match="rest: nothing is left that must stay"):
+        run(merged.path, "s3", "none")
+    text = plan_run("grad_diff", league, "unimodal", {"retain_slices": "multimodal/forget,text/retain"}, OPTIONS)
+    after = plan_run(
+        "grad_diff",
+        league,
+        "unimodal",
+        {"retain_slices": "multimodal/forget,text/retain"},
+        OPTIONS,
+        before=first.manifest,
+    )
+    left = [{name: len(rows) for name, rows in plan.tasks[0].retain.items()} for plan in (text, after)]
+    assert left == [{"multimodal/forget": 6, "text/retain": 6}, {"multimodal/forget": 4, "text/retain": 6}]
 
 
 def test_the_manifest_counts_what_a_limit_left_of_the_records_that_stay(

@@ -16,23 +16,13 @@ from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.vlm import load_model
 from offside_data.vlm.digest import weights_digest
-from offside_unlearn import Run, RunOptions, finetune, relearn, unlearn
+from offside_unlearn import Run, RunOptions, relearn, unlearn
 from offside_unlearn.unlearning import with_curve
 from offside_unlearn.validation import ValidationConfig, hold_out, parse_until
 
 ASCENT: dict[str, Any] = {"batch_size": 6, "lr": 5e-3, "retain_ratio": 1}
 TO_THE_END: dict[str, Any] = {"collapse_keeping": 0, "collapse_broken": 1}
 OPTIONS = RunOptions(device="cpu")
-
-
-@pytest.fixture(scope="module")
-def vanilla(tiny: Path, league: OffsideDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model that has learnt the dataset, so that there is something to forget."""
-    config = {"max_steps": 100, "batch_size": 9, "lr": 3e-3, "schedule": "constant"}
-    out = tmp_path_factory.mktemp("vanilla") / "vanilla"
-    options = RunOptions(full=True, device="cpu")
-    learnt = {"splits": ["retain", "forget"], "configs": ["multimodal"]}
-    return finetune(tiny, None, league, config, out, **learnt, options=options).path
 
 
 def ascent(model: Path, league: OffsideDataset, out: Path, steps: list[int], until: str | None, **config: Any) -> Run:
@@ -93,6 +83,18 @@ def test_a_run_stops_when_the_validation_part_is_forgotten(
     assert again.reused
 
 
+def test_a_part_is_held_out_without_stopping_by_it(tiny: Path, league: OffsideDataset, tmp_path: Path) -> None:
+    """As of options that a sweep chose by it; the model, which knows nothing, isn't asked."""
+    run = ascent(tiny, league, tmp_path / "run", [], None, max_steps=1, validation_seed=3, validation=2)
+    kept = hold_out(
+        league.records("multimodal", "forget"),
+        {"multimodal/retain": league.records("multimodal", "retain")},
+        ValidationConfig(validation_seed=3, validation=2),
+    )
+    assert (run.manifest.validation, run.manifest.training.until, run.manifest.training.stopped) == (kept, None, None)
+    assert run.manifest.not_counted == kept.record_ids
+
+
 def test_a_run_stops_when_the_model_collapses(vanilla: Path, league: OffsideDataset, tmp_path: Path) -> None:
     run = ascent(vanilla, league, tmp_path / "run", [4, 40, 400], "forgetting=1", lr=0.1)
     assert run.manifest.training.stopped == "collapse"
@@ -140,8 +142,8 @@ def test_mistakes_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) 
         ascent(tiny, league, out, [], "forgetting=0.9")
     with pytest.raises(UsageError, match="0 is no step"):
         ascent(tiny, league, out, [0, 2], None)
-    with pytest.raises(UsageError, match="unknown option 'validation'"):
-        ascent(tiny, league, out, [2], None, validation=3)
+    with pytest.raises(UsageError, match="unknown option 'validate'"):
+        ascent(tiny, league, out, [2], None, validate=3)
     with pytest.raises(UsageError, match="answers none of the validation questions to be forgotten"):
         ascent(tiny, league, out, [2], "forgetting=0.9")
     assert list(tmp_path.iterdir()) == []

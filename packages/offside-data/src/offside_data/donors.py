@@ -9,13 +9,14 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from offside_data import run_manifest
 from offside_data.errors import ModelError
-from offside_data.files import whole_file
+from offside_data.files import sha256_file, whole_file
 
 FILE = "donors.parquet"
+_REMEDY = "Make the run again, or use the version that wrote it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,37 +59,73 @@ def write_donors(folder: Path, rows: Sequence[DonorRow]) -> None:
         pq.write_table(pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema), partial)
 
 
-def _place(folder: Path) -> Path:
+def table_of(folder: str | Path) -> Path | None:
+    """Where the table of donors of a run lies; null if it has none.
+
+    Args:
+        folder: The run's folder, or that of a point of it, which has the run's table.
+
+    Raises:
+        ModelError: If the receipt is broken, or names a table that isn't there or is another one.
+    """
+    folder = Path(folder)
     manifest = run_manifest.read(folder)
     is_point = manifest is not None and manifest.training is not None and manifest.training.point_of is not None
-    return (folder.resolve().parents[1] if is_point else folder) / FILE
+    path = folder / FILE
+    if is_point and not path.is_file():
+        path = folder.resolve().parents[1] / FILE
+    listed = manifest.donors if manifest is not None else None
+    if not path.is_file():
+        if listed is not None:
+            raise ModelError(f"{path}: the run had a table of donors, and it isn't there. Put it back. {_REMEDY}")
+        return None
+    if listed is not None and _digest(path) != listed.digest:
+        raise ModelError(
+            f"{path}: changed since the run was made: it is {_digest(path)}, and the receipt says {listed.digest}. "
+            f"Put the old one back. {_REMEDY}"
+        )
+    return path
+
+
+def describe_donors(folder: Path) -> dict[str, dict[str, Any]]:
+    """What a receipt says of the table of donors in its folder, as `donors`; nothing where there is none."""
+    import pyarrow.parquet as pq
+
+    path = folder / FILE
+    if not path.is_file():
+        return {}
+    rows = pq.read_metadata(path).num_rows
+    return {"donors": {"digest": _digest(path), "bytes": path.stat().st_size, "rows": rows}}
+
+
+def _digest(path: Path) -> str:
+    return f"sha256:{sha256_file(path)}"
 
 
 def read_donors(folder: str | Path) -> tuple[DonorRow, ...] | None:
     """The table of donors of a run; null if it has none, as most methods' runs.
 
     Args:
-        folder: The run's folder, or that of a point of it, which has the run's table.
+        folder: As `table_of`.
 
     Raises:
-        ModelError: If the table can't be read or has other columns, or the receipt is broken.
+        ModelError: As `table_of`, or if the table can't be read or has other columns.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = _place(Path(folder))
-    if not path.is_file():
+    path = table_of(folder)
+    if path is None:
         return None
-    remedy = "Make the run again, or use the version that wrote it."
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise ModelError(f"{path}: can't be read: {error}. {remedy}") from error
+        raise ModelError(f"{path}: can't be read: {error}. {_REMEDY}") from error
     if tuple(table.column_names) != _COLUMNS or any(kind != pa.string() for kind in table.schema.types):
-        raise ModelError(f"{path}: no table of donors, which has the text columns {', '.join(_COLUMNS)}. {remedy}")
+        raise ModelError(f"{path}: no table of donors, which has the text columns {', '.join(_COLUMNS)}. {_REMEDY}")
     rows = table.to_pylist()
     for row in rows:
         empty = [name for name in _COLUMNS if row[name] is None and name not in _MAY_BE_NULL]
         if empty or row["modality"] not in ("multimodal", "text") or row["answer"] not in ("donor", "abstain"):
-            raise ModelError(f"{path}: a row is no donor of a record: {row}. {remedy}")
+            raise ModelError(f"{path}: a row is no donor of a record: {row}. {_REMEDY}")
     return tuple(DonorRow(**row) for row in rows)

@@ -60,25 +60,14 @@ class ForgetRequest(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parent(ModelReference):
-    """A model that a run comes from, with the request made of it.
+class HeldOut(Strict):
+    """Records by which a run was stopped or chosen, so that no report may count them.
 
     Args:
-        role: Null for a plain checkpoint, of which no more is known; the rest is as in `RunManifest`.
+        forget: Ids of those to be forgotten, sorted.
+        retain: Of those that stay, likewise.
+        seed: Of the draw.
     """
-
-    role: Role | None
-    method: str | None = None
-    setting: str | None = None
-    only: tuple[str, ...] | None = None
-    forget: ForgetRequest | None = None
-    dataset: DatasetReference | None = None
-    trained_on: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeldOut(Strict):
-    """Records by which a run was stopped, so that no report may count them: sorted ids, and the seed of the draw."""
 
     forget: tuple[str, ...]
     retain: tuple[str, ...]
@@ -88,6 +77,26 @@ class HeldOut(Strict):
     def record_ids(self) -> frozenset[str]:
         """All of them."""
         return frozenset((*self.forget, *self.retain))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent(ModelReference):
+    """A model that a run comes from, with the request made of it.
+
+    Args:
+        role: Null for a plain checkpoint, of which no more is known; the rest is as in `RunManifest`.
+        request: Digest over what decided that run's result, its options among it: that of its own receipt.
+    """
+
+    role: Role | None
+    method: str | None = None
+    setting: str | None = None
+    only: tuple[str, ...] | None = None
+    forget: ForgetRequest | None = None
+    dataset: DatasetReference | None = None
+    trained_on: tuple[str, ...] | None = None
+    request: str | None = None
+    validation: HeldOut | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +110,15 @@ class AppliedIntervention(Strict):
 
     kind: str
     files: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LentTable(Strict):
+    """The table of donors that a run had (`offside_data.donors`): SHA-256 and size of its file, and its rows."""
+
+    digest: str
+    bytes: int
+    rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +202,7 @@ class RunManifest(Strict):
         attack: Kind of the relearning attack that made it.
         taught: Records of what was to be forgotten that this attack, or one before, trained on; no report counts them.
         intervention: What is done while the base model answers; null for a run that has weights of its own.
+        donors: Who lent answers to the run, or to the one that was relearned; null for methods without donors.
         published: On the Hub: the files that were put there with it. Null where it was made.
     """
 
@@ -211,12 +230,34 @@ class RunManifest(Strict):
     attack: str | None = None
     taught: tuple[str, ...] | None = None
     intervention: AppliedIntervention | None = None
+    donors: LentTable | None = None
     published: tuple[str, ...] | None = None
 
     @property
+    def earlier(self) -> tuple[Parent, ...]:
+        """The models that earlier requests made, the oldest first: all of the line but the one that `forget` is of."""
+        made = [parent for parent in self.parents if parent.role == "unlearned" and parent.forget is not None]
+        return tuple(made if self.role == "unlearned" or self.forget is None else made[:-1])
+
+    @property
+    def requests(self) -> tuple[Parent, ...]:
+        """All requests that were made of this model, the oldest first; its own with neither place nor digest."""
+        names = {field.name for field in dataclasses.fields(Parent)} - {"path", "digest"}
+        made = [parent for parent in self.parents if parent.role == "unlearned" and parent.forget is not None]
+        if self.role == "unlearned" and self.forget is not None:
+            made.append(Parent(path="", digest="", **{name: getattr(self, name) for name in names}))
+        return tuple(made)
+
+    @property
+    def held_out(self) -> frozenset[str]:
+        """Records by which this run, or one that it comes from, was stopped or chosen."""
+        parts = [self.validation, *(parent.validation for parent in self.parents)]
+        return frozenset[str]().union(*(part.record_ids for part in parts if part is not None))
+
+    @property
     def not_counted(self) -> frozenset[str]:
-        """Records that no report may count: what the run was stopped by, and what an attack taught."""
-        return (self.validation.record_ids if self.validation else frozenset()) | frozenset(self.taught or ())
+        """Records that no report may count: those held out, and what an attack taught."""
+        return self.held_out | frozenset(self.taught or ())
 
     @classmethod
     def from_json(cls, content: Any, where: str | Path) -> RunManifest:
@@ -251,10 +292,7 @@ class RunManifest(Strict):
         content.pop("training", None)
         if self.training is not None:
             content |= _without_absent(self.training)
-        content["parents"] = [
-            dataclasses.asdict(p) if p.role else {"path": p.path, "digest": p.digest, "role": None}
-            for p in self.parents
-        ]
+        content["parents"] = [_parent(parent) for parent in self.parents]
         plain: dict[str, Any] = json.loads(json.dumps(content))  # Lists for tuples, and nobody else's objects.
         return plain
 
@@ -277,6 +315,15 @@ def read(folder: str | Path) -> RunManifest | None:
 
 def _names(part: type[Any]) -> list[str]:
     return [field.name for field in dataclasses.fields(part)]
+
+
+def _parent(parent: Parent) -> dict[str, Any]:
+    if parent.role is None:
+        return {"path": parent.path, "digest": parent.digest, "role": None}
+    content = dataclasses.asdict(parent)
+    # Files of this schema from before there were such keys stay as they are.
+    absent = [name for name in ("request", "validation") if content[name] is None]
+    return {name: value for name, value in content.items() if name not in absent}
 
 
 def _without_absent(part: Any) -> dict[str, Any]:

@@ -24,14 +24,14 @@ class Aggregate(Strict):
 
     Args:
         setting: Name of the setting.
-        role: `forget`, `keep` or `measure`: what the slice is there for.
+        role: `forget`, `keep`, `measure` or `earlier`: what the slice is there for.
         slice: Name of the slice.
         config: Its config.
         split: Its split.
         modality: What its questions need.
         variant: How pictures were shown.
         scope: `shared` or `private`; null for the whole slice.
-        metric: Name of the metric.
+        metric: Name of the metric, or `DONOR_VALUE`.
         value: The mean.
         low: Lower bound of its interval, null where there is none.
         high: Upper bound.
@@ -59,11 +59,16 @@ class Aggregate(Strict):
     kinds: Mapping[str, int]
 
 
+DONOR_VALUE, STATES_DONOR = "donor_value", "states_donor"
+"""Share of the forgotten claims answered with the value of the donor that the run had for them, and its column.
+
+It is no metric: only a run with donors has it, and a claim only where its donor has a record of the attribute.
+"""
 _GROUP = ["slice", "config", "split", "modality", "variant"]
 
 
 def aggregate(samples: pl.DataFrame, metrics: list[str], *, setting: str) -> list[Aggregate]:
-    """Aggregate every metric over every group of `samples`.
+    """Aggregate every metric over every group of `samples`, and how often the value of a run's donor was given.
 
     Args:
         samples: One row a record, slice and variant, as `samples.parquet` holds it.
@@ -80,7 +85,7 @@ def aggregate(samples: pl.DataFrame, metrics: list[str], *, setting: str) -> lis
         scopes = sorted(group["scope"].drop_nulls().unique())
         for scope in (None, *scopes):
             rows = group if scope is None else group.filter(group["scope"] == scope)
-            for metric in metrics:
+            for metric in (*metrics, DONOR_VALUE):
                 found = _mean(rows, metric)
                 if found is not None:
                     entries.append(Aggregate(setting=setting, role=role, scope=scope, **where, **found))
@@ -96,11 +101,15 @@ def clusters(rows: pl.DataFrame) -> list[str]:
 
 
 def _mean(rows: pl.DataFrame, metric: str) -> dict[str, Any] | None:
-    scored = rows.filter(rows[metric].is_not_null())
+    column = STATES_DONOR if metric == DONOR_VALUE else metric
+    if column not in rows.columns:
+        return None
+    scored = rows.filter(rows[column].is_not_null())
     if scored.is_empty():
         return None
-    interval = mean_estimate(scored[metric].to_numpy(), clusters(scored)).interval()
-    kinds = scored[f"{metric}.kind"].drop_nulls().value_counts().sort(f"{metric}.kind")
+    interval = mean_estimate(scored[column].to_numpy(), clusters(scored)).interval()
+    told = f"{column}.kind"
+    kinds = scored[told].drop_nulls().value_counts().sort(told) if told in scored.columns else None
     return {
         "metric": metric,
         "value": interval.value,
@@ -109,5 +118,5 @@ def _mean(rows: pl.DataFrame, metric: str) -> dict[str, Any] | None:
         "n_scored": scored.height,
         "n_skipped": rows.height - scored.height,
         "n_subjects": interval.n_clusters,
-        "kinds": dict(kinds.iter_rows()),
+        "kinds": {} if kinds is None else dict(kinds.iter_rows()),
     }

@@ -17,7 +17,7 @@ from offside_data.progress import log
 from offside_data.run_curve import point_name, points_of
 from offside_eval.config import CURVE_SUITE, EvaluationConfig, Suite
 from offside_eval.evaluation import Session
-from offside_eval.model import Shelf, TargetModel
+from offside_eval.model import Shelf, TargetModel, run_of
 from offside_eval.results import CURVE, META, Results
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def evaluate_curve(
     out, config = Path(out), config or EvaluationConfig()
     points = points_of(run)
     _require_ours(out)
-    session = Session.of(data, setting, suite, config)
+    session = Session.of(data, setting, suite, config, run=run_of(run))
     shelf, processor = Shelf(), None
     results: dict[int, Results] = {}
     for step, folder in points.items():

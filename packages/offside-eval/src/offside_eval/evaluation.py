@@ -16,18 +16,20 @@ from offside_eval.aggregate import aggregate
 from offside_eval.attacking import AttackFolder, make_attacks, run_attack, said_of
 from offside_eval.config import DEFAULT_SUITE, LIGHT_METRICS, EvaluationConfig, Suite
 from offside_eval.lending import donor_values
-from offside_eval.meta import EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
+from offside_eval.meta import EarlierRequest, EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
 from offside_eval.metrics import Need, SampleMetric, load_metrics, metric_names
-from offside_eval.model import TargetModel
+from offside_eval.model import TargetModel, run_of
 from offside_eval.model_metrics import load_model_metrics, model_metric_names
 from offside_eval.output import OutputFolder
-from offside_eval.plan import Plan, make_plan
+from offside_eval.plan import EARLIER, Plan, make_plan
 from offside_eval.results import Results, counted, samples_frame
 from offside_eval.scoring import sample_rows
 from offside_eval.weighings import weighings_frame
 
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
+    from offside_data.earlier import EarlierRecords
+    from offside_data.run_manifest import RunManifest
     from offside_data.vlm import Collator
     from offside_eval.attacks import AttackTarget, RecoveryAttack
     from offside_eval.compare import Comparison
@@ -84,7 +86,7 @@ def evaluate(
         DigestMismatchError: If the dataset isn't what its card says.
     """
     config = config or EvaluationConfig()
-    session = Session.of(data, setting, suite, config)
+    session = Session.of(data, setting, suite, config, run=run_of(model))
     beside = {role: _loaded(control) for role, control in (controls or {}).items()}
     target = TargetModel.of(model, processor, config)
     if target.role not in _WITHOUT_CONTROLS:
@@ -120,8 +122,16 @@ class Session:
     attacks: Mapping[str, RecoveryAttack] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, data: OffsideDataset | str | Path, setting: str, suite: Suite, config: EvaluationConfig) -> Session:
-        """Plan what is asked; raises as `evaluate`."""
+    def of(
+        cls,
+        data: OffsideDataset | str | Path,
+        setting: str,
+        suite: Suite,
+        config: EvaluationConfig,
+        *,
+        run: RunManifest | None = None,
+    ) -> Session:
+        """Plan what is asked; raises as `evaluate`. `run`: the receipt of the models, for what was asked of them."""
         names, of_model = _metric_names(suite, config.metrics)
         metrics = load_metrics(names)
         attacks = make_attacks(config.attacks, config.attack_options, config.seed)
@@ -134,6 +144,7 @@ class Session:
             limit=config.limit,
             limit_kept=config.limit_kept,
             seed=config.seed,
+            run=run,
         )
         return cls(data, plan, suite, metrics, of_model, config, attacks=attacks)
 
@@ -321,6 +332,23 @@ def _meta(
         max_pixels=config.max_pixels,
         n_questions=len(plan.questions),
         versions=provenance.versions(),
+        earlier=tuple(_earlier(number, found) for number, found in enumerate(plan.earlier, start=1)),
+    )
+
+
+def _earlier(number: int, found: EarlierRecords) -> EarlierRequest:
+    made = found.made
+    return EarlierRequest(
+        slice=f"{EARLIER}{number}",
+        digest=found.request.digest,
+        n=len(found.request.record_ids),
+        n_found=found.n_found,
+        method=made.method,
+        setting=made.setting,
+        only=made.only or (),
+        request=made.request,
+        dataset=made.dataset,
+        remark=found.remark,
     )
 
 

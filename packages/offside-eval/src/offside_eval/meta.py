@@ -13,6 +13,7 @@ import pydantic
 
 from offside_data import strict
 from offside_data.errors import OffsideError
+from offside_data.figures import counted
 from offside_data.run_manifest import FILE, AppliedIntervention, DatasetReference, ModelReference, RunManifest
 from offside_data.strict import Strict
 from offside_eval.config import Role, Suite
@@ -62,6 +63,40 @@ class ForgottenRecords(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlierRequest(ForgottenRecords):
+    """A request that was made of the model before, and is measured again.
+
+    Args:
+        slice: Its records in the results.
+        n_found: How many of its records the dataset holds.
+        method: The method; null if the receipt doesn't say.
+        setting: What was asked for.
+        only: How it was narrowed.
+        request: Which run that was, by its receipt.
+        dataset: What it was made of.
+        remark: What doesn't fit, in words; empty if all does.
+    """
+
+    slice: str
+    n_found: int
+    method: str | None
+    setting: str | None
+    only: tuple[str, ...]
+    request: str | None
+    dataset: DatasetReference | None
+    remark: str
+
+    def in_words(self) -> str:
+        """`npo, selective, subject=A`."""
+        return ", ".join(part for part in (self.method, self.setting, *self.only) if part)
+
+    def told(self) -> str:
+        """`earlier:1: npo, selective; 12 of 12 records asked`, and what doesn't fit."""
+        asked = f"{self.n_found} of {counted(self.n, 'record')} asked"
+        return f"{self.slice}: {self.in_words()}; {asked}" + (f" ({self.remark})" if self.remark else "")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generation(Strict):
     """How answers were generated."""
 
@@ -95,6 +130,7 @@ class EvaluationMeta(Strict):
         n_questions: Questions asked.
         versions: Of Python and the packages.
         model_metrics: Names of the metrics of the whole model that were prepared for.
+        earlier: What was to be forgotten before, the oldest request first.
     """
 
     model: EvaluatedModel
@@ -117,6 +153,7 @@ class EvaluationMeta(Strict):
     n_questions: int
     versions: Mapping[str, str]
     model_metrics: tuple[str, ...] = ()
+    earlier: tuple[EarlierRequest, ...] = ()
 
     @classmethod
     def from_json(cls, content: Any, where: str | Path) -> EvaluationMeta:
@@ -147,6 +184,8 @@ class EvaluationMeta(Strict):
             del content["limit_kept"]
         if not self.model_metrics:
             del content["model_metrics"]
+        if not self.earlier:
+            del content["earlier"]
         if self.model.intervention is None:
             del content["model"]["intervention"]
         return content

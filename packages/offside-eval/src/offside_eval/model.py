@@ -53,6 +53,15 @@ class Shelf:
         return self._model
 
 
+def run_of(model: Any) -> RunManifest | None:
+    """The receipt of a model given by its path; null for a plain checkpoint, and for one in memory.
+
+    Raises:
+        ModelError: If it is broken.
+    """
+    return run_manifest.read(model) if isinstance(model, (str, Path)) else None
+
+
 @dataclass(frozen=True)
 class TargetModel:
     """The model under evaluation and what is recorded about it.

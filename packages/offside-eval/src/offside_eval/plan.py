@@ -9,11 +9,12 @@ is the new one read?).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from offside_data.dataset.folder import OffsideDataset, Request
+from offside_data.earlier import EarlierRecords, claims_of, find_earlier, without_earlier
 from offside_data.errors import DatasetError
 from offside_data.questions.phrasings import BLANK
 from offside_data.schema import CONFIGS, VISUAL_CHANNELS, ClaimValue
@@ -26,6 +27,10 @@ from offside_eval.config import DEFAULT_SUITE, Suite
 if TYPE_CHECKING:
     import datasets
 
+    from offside_data.run_manifest import RunManifest
+
+EARLIER = "earlier:"
+"""Begins the names of the slices of what earlier requests were about, in their order: `earlier:1`, …"""
 REST_OF_FORGET = "keep:rest of forget"
 """Slice of the forget records that a narrowed request left out: they must survive."""
 _NAME = "name"
@@ -82,11 +87,13 @@ class Plan:
         request: The request to forget that is evaluated.
         questions: Each once, by key.
         places: Slice and key of every row of the results, in order.
+        earlier: What was to be forgotten before; asked, too, and not among what must survive.
     """
 
     request: Request
     questions: dict[str, Question]
     places: list[tuple[str, str]]
+    earlier: tuple[EarlierRecords, ...] = ()
 
 
 def make_plan(
@@ -98,6 +105,7 @@ def make_plan(
     limit: int | None = None,
     limit_kept: int | None = None,
     seed: int = 0,
+    run: RunManifest | None = None,
 ) -> Plan:
     """List what `setting` asks of a dataset.
 
@@ -109,19 +117,21 @@ def make_plan(
         limit: At most so many records a slice, chosen by seed.
         limit_kept: At most so many of a slice of what stays, beside `limit`; see `EvaluationConfig`.
         seed: Of that choice.
+        run: The receipt of the model, which says what earlier requests were made of it.
 
     Raises:
         UsageError: If the card doesn't offer the setting, or `only` fits no record.
         DatasetError: If there is nothing to ask.
     """
     request = data.request(setting, only)
+    earlier = find_earlier(data, run.earlier if run else ())
     twins = _Twins(data)
     corrections = _corrections(data)
     names, day_first = _names(data), _writes_day_first(data)
     questions: dict[str, Question] = {}
     places: list[tuple[str, str]] = []
     pictures: dict[str, Any] = {}
-    for name, rows in _slices(data, request, narrowed=bool(only)):
+    for name, rows in _slices(data, request, earlier, narrowed=bool(only)):
         if suite == "utility" and not name.endswith("/utility"):
             continue
         most = min((n for n in (limit, limit_kept if _stays(rows) else None) if n is not None), default=None)
@@ -133,7 +143,7 @@ def make_plan(
                 names=names.get(row["subject_id"], ()),
                 day_first=day_first,
             )
-            for question in (plain, *twins.of(plain)):
+            for question in (plain, *(() if name.startswith(EARLIER) else twins.of(plain))):
                 questions.setdefault(question.key, question)
                 places.append((name, question.key))
     if not places:
@@ -141,7 +151,7 @@ def make_plan(
             f"{data.path}: setting {setting!r} with suite {suite!r} has no records to ask about. "
             f"The dataset holds {', '.join(data.record_parts())}."
         )
-    return Plan(request, questions, list(dict.fromkeys(places)))
+    return Plan(request, questions, list(dict.fromkeys(places)), earlier)
 
 
 def ask_besides(data: OffsideDataset, rows: Iterable[Mapping[str, Any]]) -> list[Question]:
@@ -160,14 +170,26 @@ def ask_besides(data: OffsideDataset, rows: Iterable[Mapping[str, Any]]) -> list
     ]
 
 
-def _slices(data: OffsideDataset, request: Request, *, narrowed: bool) -> Iterator[tuple[str, datasets.Dataset]]:
+def _slices(
+    data: OffsideDataset, request: Request, earlier: Sequence[EarlierRecords], *, narrowed: bool
+) -> Iterator[tuple[str, datasets.Dataset]]:
     """The slices by name, in the order of the results."""
     yield "forget", request.forget
     if request.rest is not None:
-        yield REST_OF_FORGET, request.rest
+        yield REST_OF_FORGET, without_earlier(request.rest, earlier)
     for name, rows in request.keep.items():
-        yield f"keep:{name}", rows
-    wanted = {_claim(row) for row in _without_pictures(request.forget)} if narrowed else None
+        yield f"keep:{name}", without_earlier(rows, earlier)
+    yield from _measured(data, request, earlier, narrowed=narrowed)
+    for number, found in enumerate(earlier, start=1):
+        if found.rows is not None:
+            yield f"{EARLIER}{number}", found.rows
+
+
+def _measured(
+    data: OffsideDataset, request: Request, earlier: Sequence[EarlierRecords], *, narrowed: bool
+) -> Iterator[tuple[str, datasets.Dataset]]:
+    """What is measured besides, and of it what must survive."""
+    wanted = set(claims_of(request.forget)) if narrowed else None
     for part in request.setting.measure:
         if not data.has(part.config, part.split):
             continue
@@ -177,20 +199,10 @@ def _slices(data: OffsideDataset, request: Request, *, narrowed: bool) -> Iterat
             yield name, rows
             continue
         # The other form of what a narrowed request left out isn't to be forgotten either.
-        inside = [_claim(row) in wanted for row in _without_pictures(rows)]
+        inside = [claim in wanted for claim in claims_of(rows)]
         yield name, rows.select([i for i, is_inside in enumerate(inside) if is_inside])
-        yield REST_OF_FORGET, rows.select([i for i, is_inside in enumerate(inside) if not is_inside])
-
-
-def _without_pictures(rows: datasets.Dataset) -> Iterable[Mapping[str, Any]]:
-    found: Iterable[Mapping[str, Any]] = rows.select_columns(["subject_id", "attribute", "scope", "image_id"])
-    return found
-
-
-def _claim(row: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """What a record is about, the same for its picture and its text form."""
-    occasion = row["image_id"] if row["scope"] == "private" else None
-    return row["subject_id"], row["attribute"], occasion
+        outside = rows.select([i for i, is_inside in enumerate(inside) if not is_inside])
+        yield REST_OF_FORGET, without_earlier(outside, earlier)
 
 
 def _stays(rows: datasets.Dataset) -> bool:

@@ -79,7 +79,8 @@ SAMPLE_COLUMNS: dict[str, str] = {
 }
 """Columns of `samples.parquet` before the metrics', with their polars types.
 
-`slice` is `forget`, `keep:<slice name>` or `measure:<slice name>`. `answer` is the gold answer of
+`slice` is `forget`, `keep:<slice name>`, `measure:<slice name>`, or `earlier:<n>`, what the model's n-th request before
+this one was about. `answer` is the gold answer of
 the row: on `swapped` the value now shown; `states_old` says there whether the old value was given.
 `states_correction` says on private forget records whether the value was given that corrects the rumour.
 `states_donor` says whether the value was given of the donor that the run had for the record (`offside_data.donors`);

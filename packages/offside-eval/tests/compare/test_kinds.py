@@ -9,6 +9,7 @@ import polars as pl
 
 from offside_eval.compare import compare
 from offside_eval.compare.kinds import kind_rows, kinds_of
+from offside_eval.compare.show import terminal_rows
 from offside_eval.results import Results
 
 ALL = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0}
@@ -50,6 +51,12 @@ def test_the_donors_values_stand_apart_from_other_wrong_ones(make_results: Calla
     assert (found["correct"], found["empty"]) == (6, 6)
     assert found["donor_value"] + found["wrong_value"] == 12
     assert found["donor_value"] > 0
+    stated = lent.samples.filter(slice="forget", scope="private", variant="plain")["states_donor"]
+    figure = lent_row.figure("asserts_donor")
+    assert (figure.value, figure.interval.n) == (stated.mean(), stated.len())
+    assert figure.interval.low < figure.value < figure.interval.high
+    assert npo.figure("asserts_donor").value is None
+    assert "donor's" in terminal_rows(setting)[0]
     columns, _ = kind_rows([npo, lent_row], setting, "value_match")
     assert columns == ["correct", "donor_value", "wrong_value", "empty"]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from offside_unlearn.options import RunOptions
     from offside_unlearn.relearning import ATTACKS, relearn, relearn_attack
     from offside_unlearn.runs import Run
+    from offside_unlearn.sweeping import Sweep, sweep
     from offside_unlearn.tiny import make_tiny
     from offside_unlearn.unlearning import METHODS, WRAPPERS, unlearn
 
@@ -26,11 +27,13 @@ __all__ = [
     "WRAPPERS",
     "Run",
     "RunOptions",
+    "Sweep",
     "finetune",
     "make_tiny",
     "merge",
     "relearn",
     "relearn_attack",
+    "sweep",
     "unlearn",
 ]
 
@@ -40,11 +43,13 @@ _MODULES = {
     "WRAPPERS": "unlearning",
     "Run": "runs",
     "RunOptions": "options",
+    "Sweep": "sweeping",
     "finetune": "finetuning",
     "make_tiny": "tiny",
     "merge": "merging",
     "relearn": "relearning",
     "relearn_attack": "relearning",
+    "sweep": "sweeping",
     "unlearn": "unlearning",
 }
 

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from transformers import set_seed
 
 from offside_data.dataset.folder import OffsideDataset
+from offside_data.donors import describe_donors
 from offside_data.errors import UsageError
 from offside_data.figures import counted
 from offside_data.files import whole_file, write_json
@@ -178,6 +179,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             "title": job.title,
             **facts,
             **_applied(job.phases[0].method, folder),
+            **describe_donors(folder),
             "base_commit": getattr(trainable.model.config, "_commit_hash", None),
             "tune": trainable.tune,
             "trained_parts": trainable.parts,

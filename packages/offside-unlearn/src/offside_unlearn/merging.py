@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
+from offside_data.donors import table_of
 from offside_data.errors import UsageError
 from offside_data.outputs import whole_folder
 from offside_data.vlm import load_model, load_processor, save_processor
@@ -29,11 +31,13 @@ def merge(run: str | Path, out: str | Path, *, dtype: str = RunOptions.dtype, fo
 
     Raises:
         UsageError: If `run` is no adapter.
+        ModelError: If its table of donors isn't the one that the receipt names.
         OutputExistsError: If `out` holds something else.
     """
     start = find_start(str(run))
     if not start.adapter or start.manifest is None:
         raise UsageError(f"{run}: no adapter run, so there is nothing to merge.")
+    lent = table_of(run)
     content = dataclasses.replace(start.manifest, published=None).to_json()
     merged_from = {"path": str(run), "digest": start.digest}
     identity = {**content, "merged_from": merged_from, "adapter": None, "dtype": dtype}
@@ -45,6 +49,8 @@ def merge(run: str | Path, out: str | Path, *, dtype: str = RunOptions.dtype, fo
         model = load_model(run, device="cpu", dtype=dtype).merge_and_unload()
         model.save_pretrained(folder)
         save_processor(load_processor(run), folder)
+        if lent is not None:
+            shutil.copy2(lent, folder)
         manifest = manifests.complete(identity, {})
         manifests.write(folder, manifest)
     return Run(Path(out), manifest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from offside_data.config import build
 from offside_data.errors import UsageError
@@ -60,6 +60,23 @@ class RunOptions:
     def default_tune(self) -> str:
         """Which part is trained where neither the user nor the method says."""
         return "all" if self.full else "language"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+    """How a sweep searches and chooses.
+
+    Args:
+        at: `forgetting=LEVEL`: how much of what it knew a model must have forgotten. source: ours.
+        trials: How many there shall be in all, those of earlier calls included. source: ours.
+        timeout: Seconds after which no further trial is begun.
+        keep: Which trials' runs stay: `best`, `all` or `none`.
+    """
+
+    at: str = "forgetting=0.8"
+    trials: int = 20
+    timeout: float | None = None
+    keep: Literal["best", "all", "none"] = "best"
 
 
 def rate_folder(rate: float) -> str:

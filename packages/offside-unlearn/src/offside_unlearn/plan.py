@@ -19,7 +19,7 @@ from offside_unlearn.batches import Needs
 from offside_unlearn.methods import EditingMethod
 from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
-from offside_unlearn.start import check_lora, check_tune, find_start, make_trainable, skeleton
+from offside_unlearn.start import check_lora, check_tune, find_start, make_trainable, manifest_of, skeleton
 from offside_unlearn.task import UnlearnTask
 from offside_unlearn.unlearning import plan_run
 
@@ -118,7 +118,7 @@ def plan(
         ModelError: If the model's configuration or processor can't be read.
     """
     options = options or RunOptions()
-    asked = plan_run(method, data, setting, config, options)
+    asked = plan_run(method, data, setting, config, options, before=manifest_of(model))
     start, first = find_start(str(model), digest=_unread), asked.tasks[0]
     check_lora(start, options, config or {}, first.method)
     check_tune(start, options, first.method)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import yaml
 
 from offside_data.dataset.card import card_text, split_front_matter, split_sections
+from offside_data.donors import table_of
 from offside_data.errors import CardError, HubError, HubNotFoundError, UsageError
 from offside_data.hub.client import HubRepo
 from offside_data.hub.commits import commit_files
@@ -305,6 +306,9 @@ def _files(run: Run, manifest: RunManifest, data: str, results: Sequence[str | P
     files: dict[str, Path | bytes] = {
         name: run.path / name for name in written_files(run.path) if "/" not in name and name not in (CARD, FILE)
     }
+    lent = table_of(run.path)
+    if lent is not None:  # Of a point it lies in the run's folder.
+        files[lent.name] = lent
     if ADAPTER_CONFIG in files and manifest.base_model is not None:
         config = json.loads((run.path / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         files[ADAPTER_CONFIG] = (json.dumps({**config, _BASE_KEY: manifest.base_model.path}, indent=2) + "\n").encode()

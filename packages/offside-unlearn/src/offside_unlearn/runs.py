@@ -126,7 +126,7 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
     """
     folder = work_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with _exclusive(out):
+    with exclusive(out):
         request = {"request": manifests.request_digest(identity)}
         state = folder / _REQUEST
         if os.path.lexists(folder) and _begun(folder) != request:
@@ -172,7 +172,7 @@ def _is_ours(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _exclusive(out: Path) -> Iterator[None]:
+def exclusive(out: Path) -> Iterator[None]:
     """Hold a lock that the system takes back when the process ends, however it ends. Its file stays empty."""
     try:
         import fcntl

@@ -94,6 +94,18 @@ def find_start(model: Any, processor: Any = None, *, digest: Digest = model_dige
     return Start(place, own, None, {"path": place, "digest": own}, None, (model, processor))
 
 
+def manifest_of(model: Any) -> RunManifest | None:
+    """The receipt of the model that a run starts from, before it is looked at closer; null for a plain checkpoint.
+
+    Raises:
+        ModelError: If it is broken.
+    """
+    if isinstance(model, str | Path):
+        return read(model)
+    place = str(getattr(model, "name_or_path", "") or model.config.name_or_path)
+    return None if hasattr(model, "peft_config") else read(place)
+
+
 def _of_path(path: str, digest_of: Digest) -> Start:
     if (Path(path) / INTERVENTION).is_file():
         raise UsageError(without_weights(Path(path)))

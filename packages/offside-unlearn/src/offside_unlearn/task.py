@@ -35,7 +35,7 @@ from offside_unlearn.options import RunOptions
 from offside_unlearn.sides import RequestRecords, SideRecords
 from offside_unlearn.start import Trainable
 from offside_unlearn.trainer import TrainConfig
-from offside_unlearn.validation import ValidationConfig, Watch, parse_until
+from offside_unlearn.validation import ValidationConfig, ValidationPart, Watch, parse_until
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +63,17 @@ class UnlearnConfig(TrainConfig):
 
 @dataclass(frozen=True)
 class Watched:
-    """How a run stops by itself: what is asked of the model, and what it is to reach."""
+    """The validation part of a run, and how the run stops by it.
 
-    until: str
+    Args:
+        until: What it is to reach, `forgetting=LEVEL`; null if it doesn't stop by itself.
+        held_out: The part.
+        tables: Where its records are.
+        taxonomy: How values are read.
+        config: The rest.
+    """
+
+    until: str | None
     held_out: HeldOut
     tables: Sequence[Any]
     taxonomy: Taxonomy
@@ -75,13 +83,17 @@ class Watched:
         """What of it decides the run's result, for the manifest."""
         part = self.held_out
         ids = {"forget": list(part.forget), "retain": list(part.retain), "seed": part.seed}
-        return {"until": self.until, "validation": ids}
+        return {**({"until": self.until} if self.until else {}), "validation": ids}
 
-    def watch(self, encoder: Encoder, folder: Path) -> Watch:
-        """What looks at the run."""
-        level = parse_until(self.until)
-        options = {"level": level, "config": self.config, "folder": folder}
-        return Watch.of(self.held_out, self.tables, encoder, self.taxonomy, **options)
+    def part(self, encoder: Encoder) -> ValidationPart:
+        """What is asked."""
+        return ValidationPart.of(self.held_out, self.tables, encoder, self.taxonomy, self.config)
+
+    def watch(self, encoder: Encoder, folder: Path) -> Watch | None:
+        """What looks at the run; null if nothing does."""
+        if self.until is None:
+            return None
+        return Watch(self.part(encoder), level=parse_until(self.until), config=self.config, folder=folder)
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,7 @@ class UnlearnTask:
         method: By which is unlearned.
         config: How to train.
         options: The rest.
-        watched: What may stop it.
+        watched: Its validation part, and what may stop it.
         sharpness: As `train` takes it.
     """
 

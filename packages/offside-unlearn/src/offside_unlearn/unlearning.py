@@ -10,10 +10,13 @@ from typing import Any
 
 from offside_data.dataset.digest import ids_digest
 from offside_data.dataset.folder import OffsideDataset
+from offside_data.earlier import find_earlier, without_earlier
 from offside_data.errors import UsageError
+from offside_data.figures import counted
 from offside_data.plugins import Registry
 from offside_data.progress import log
 from offside_data.request import Request
+from offside_data.run_manifest import RunManifest
 from offside_data.schema import CONFIGS
 from offside_data.settings import Slice
 from offside_unlearn.batches import Needs
@@ -23,7 +26,8 @@ from offside_unlearn.finetuning import limited, opened
 from offside_unlearn.methods import EditingMethod, InterveningMethod, MethodConfig, Paper, UnlearningMethod
 from offside_unlearn.options import RunOptions, build_configs
 from offside_unlearn.runs import Run
-from offside_unlearn.start import check_lora, find_start
+from offside_unlearn.space import Space
+from offside_unlearn.start import check_lora, find_start, manifest_of
 from offside_unlearn.task import UnlearnConfig, UnlearnTask, Watched
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.validation import ValidationConfig, hold_out, parse_until
@@ -85,7 +89,8 @@ def unlearn(
     """
     options = options or RunOptions()
     curve = tuple(sorted({int(step) for step in curve_steps}))
-    asked = plan_run(method, data, setting, config, options, curve=curve, until=until)
+    before = manifest_of(model)
+    asked = plan_run(method, data, setting, config, options, curve=curve, until=until, before=before)
     start = find_start(model, processor)
     check_lora(start, options, config or {}, asked.tasks[0].method)
     return execute(
@@ -103,7 +108,7 @@ def unlearn(
                 "only": list(options.only),
                 "forget": asked.forget,
                 "trained_on": list(start.trained_on),
-                **(asked.tasks[0].watched.identity() if asked.tasks[0].watched else {}),
+                **(asked.watched.identity() if asked.watched else {}),
             },
             lora=asked.lora,
             options=options,
@@ -123,6 +128,7 @@ class PlannedRun:
         lora: Size of a new adapter.
         resolved: All options, for the manifest.
         forget: What is to be forgotten, for the manifest.
+        watched: Its validation part; null if it has none.
     """
 
     dataset: OffsideDataset
@@ -130,6 +136,7 @@ class PlannedRun:
     lora: LoraOptions
     resolved: Mapping[str, Any]
     forget: Mapping[str, Any]
+    watched: Watched | None = None
 
 
 def plan_run(
@@ -141,8 +148,11 @@ def plan_run(
     *,
     curve: Sequence[int] = (),
     until: str | None = None,
+    before: RunManifest | None = None,
 ) -> PlannedRun:
     """Read the options and the request of a run; as `unlearn` takes them.
+
+    What earlier requests were about isn't among what stays: `before` is the receipt of the model, which lists them.
 
     Raises:
         UsageError: If an option is unknown or the dataset doesn't offer the setting.
@@ -155,14 +165,16 @@ def plan_run(
     ids = sorted(forget["record_id"])
     built = module.Method(method_config)
     retain = _retain_rows(dataset, request, train_config, built.needs())
-    watched = _watched(forget, retain, dataset, watching, until, options) if until and watching else None
+    retain = _still_retained(retain, dataset, set(ids), before)
+    watched = _watched(forget, retain, dataset, watching, until, options) if watching else None
     tasks = [UnlearnTask(dataset, request, forget, retain, built, train_config, options, watched)]
     for wrapper, wrapper_config in zip(wrappers, wrapping, strict=True):
         tasks = wrapper.Wrapper(wrapper_config).wrap(tasks)
     resolved = configs_of(method_config, train_config, *([watching] if watching else []), *wrapping)
     if isinstance(built, EditingMethod):
         resolved = _without_training(method, resolved, config or {})
-    return PlannedRun(dataset, tasks, lora, resolved, {"digest": ids_digest(ids), "record_ids": ids})
+    asked = {"digest": ids_digest(ids), "record_ids": ids}
+    return PlannedRun(dataset, tasks, lora, resolved, asked, watched)
 
 
 def _without_training(method: str, resolved: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,7 +212,10 @@ def _modules(method: str) -> tuple[Any, list[Any]]:
 def read_options(
     method: str, config: Mapping[str, Any], curve: Sequence[int], until: str | None
 ) -> tuple[tuple[Any, UnlearnConfig, LoraOptions], ValidationConfig | None, list[WrapperConfig]]:
-    """The configs of a run: the method's, `UnlearnConfig` and `LoraOptions`; with `until` its own; the wrappers'.
+    """The configs of a run: the method's, `UnlearnConfig` and `LoraOptions`; `ValidationConfig`; the wrappers'.
+
+    That of the validation part is null where nothing asks for one: neither `until` nor an option of it. Options without
+    `until` hold the part out of reports, as a sweep does with the records that it chose the others by.
 
     Args:
         method: As `unlearn` takes it.
@@ -219,15 +234,27 @@ def read_options(
     for name, wrapper in zip(method.split("+")[1:], wrappers, strict=True):
         if until is not None and not wrapper.Wrapper.one_training:
             raise UsageError(f"--until: a run with {name} is several trainings, and can't stop by itself in between.")
-    types = (module.Config, UnlearnConfig, LoraOptions, *((ValidationConfig,) if until else ()))
+    held_out = until is not None or any(field.name in config for field in dataclasses.fields(ValidationConfig))
+    types = (module.Config, UnlearnConfig, LoraOptions, *((ValidationConfig,) if held_out else ()))
     built = build_configs(with_curve(config, curve, until), *types, *(wrapper.Config for wrapper in wrappers))
-    return built[:3], built[3] if until else None, list(built[len(types) :])
+    return built[:3], built[3] if held_out else None, list(built[len(types) :])
 
 
 def has_doses(method: str) -> bool:
     """Whether a method's runs can have a curve: all but those of which there is only one dose."""
     kind = _modules(method)[0].Method
     return kind.has_doses if issubclass(kind, InterveningMethod) else True
+
+
+def trains(method: str) -> bool:
+    """Whether a method trains, so that learning rate and number of steps are its options."""
+    return not issubclass(_modules(method)[0].Method, EditingMethod)
+
+
+def declared_space(method: str) -> Space:
+    """What a method and its wrappers say that a sweep should search."""
+    module, wrappers = _modules(method)
+    return {name: found for part in (module, *wrappers) for name, found in part.Config.search.items()}
 
 
 def changes_weights(method: str) -> bool:
@@ -252,12 +279,17 @@ def with_curve(config: Mapping[str, Any], curve: Sequence[int], until: str | Non
 
 
 def _watched(
-    forget: Any, retain: Mapping[str, Any], dataset: OffsideDataset, config: ValidationConfig, until: str, options: Any
+    forget: Any,
+    retain: Mapping[str, Any],
+    dataset: OffsideDataset,
+    config: ValidationConfig,
+    until: str | None,
+    options: RunOptions,
 ) -> Watched:
-    level = parse_until(until)
     used = {name: limited(rows, options) for name, rows in retain.items()}
     tables = [forget, *used.values()]
-    return Watched(f"forgetting={level:g}", hold_out(forget, used, config), tables, dataset.taxonomy, config)
+    told = None if until is None else f"forgetting={parse_until(until):g}"
+    return Watched(told, hold_out(forget, used, config), tables, dataset.taxonomy, config)
 
 
 def _retain_rows(dataset: OffsideDataset, request: Request, config: UnlearnConfig, needs: Needs) -> dict[str, Any]:
@@ -276,6 +308,29 @@ def _retain_rows(dataset: OffsideDataset, request: Request, config: UnlearnConfi
                 f"(e.g. {min(both)}). Choose slices that don't overlap with the request."
             )
     return rows
+
+
+def _still_retained(
+    retain: Mapping[str, Any], dataset: OffsideDataset, asked: set[str], before: RunManifest | None
+) -> dict[str, Any]:
+    """What stays without what was to be forgotten before; says what the requests have in common.
+
+    Raises:
+        UsageError: If nothing is left of a slice.
+    """
+    earlier = find_earlier(dataset, before.requests if before else ())
+    for found in earlier:
+        told = f"the model was to forget {counted(len(found.request.record_ids), 'record')} before ({found.in_words()})"
+        again = len(asked.intersection(found.request.record_ids))
+        log(f"{told}; {again} of them are to be forgotten again." if again else f"{told}; they aren't held.")
+    left = {name: without_earlier(rows, earlier) for name, rows in retain.items()}
+    gone = sorted(name for name, rows in left.items() if len(rows) == 0 < len(retain[name]))
+    if gone:
+        raise UsageError(
+            f"{', '.join(gone)}: nothing is left that must stay, for earlier requests of the model were about all of "
+            "it. Name other slices with retain_slices."
+        )
+    return left
 
 
 def _all_that_stays(dataset: OffsideDataset, request: Request) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Stop a run by what it has done so far, on records that no report counts.
+"""Stop a run, or choose among runs, by what was done so far, on records that no report counts.
 
 The validation part is drawn from the records that the run trains on, to be forgotten and to stay, and is trained on
 like the rest: what it says is an unbiased guess of what a report will say of the others. It is drawn by a seed of its
@@ -35,7 +35,7 @@ Stop = Literal["forgetting", "collapse"]
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationConfig:
-    """How a run that stops by itself is watched.
+    """How a run is watched that stops by itself, or is one of those among which is chosen.
 
     Args:
         validation: Records asked of each side, at most; never more than a quarter of it. source: ours.
@@ -60,8 +60,12 @@ class ValidationConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
-def parse_until(text: str) -> float:
+def parse_until(text: str, option: str = "--until") -> float:
     """`forgetting=0.95` to 0.95.
+
+    Args:
+        text: What was given.
+        option: As what, for the message.
 
     Raises:
         UsageError: If it says anything else.
@@ -72,7 +76,7 @@ def parse_until(text: str) -> float:
     except ValueError:
         level = -1.0
     if what.strip() != "forgetting" or not 0 < level <= 1:
-        raise UsageError(f"--until takes forgetting=LEVEL, a share above 0 and at most 1, got {text!r}.")
+        raise UsageError(f"{option} takes forgetting=LEVEL, a share above 0 and at most 1, got {text!r}.")
     return level
 
 
@@ -101,8 +105,9 @@ def _drawn(tables: Sequence[Any], config: ValidationConfig, what: str, *, privat
     ids = sorted({row["record_id"] for row in chosen or scorable})
     if len(ids) < 2:
         raise UsageError(
-            f"--until: {len(ids)} of the {len(rows)} records {what} have a value that can be looked for in an answer; "
-            "at least 2 are needed, so that one can be held out. Leave --until out."
+            f"{len(ids)} of the {len(rows)} records {what} have a value that can be looked for in an answer; at least "
+            "2 are needed, so that one can be held out. Leave --until and options of the validation part out; without "
+            "one a sweep has nothing to choose by."
         )
     n = min(config.validation, max(1, len(ids) // ONE_IN))
     return tuple(sorted(ids[i] for i in draw_records(ids, n, seed=config.validation_seed)))
@@ -118,20 +123,14 @@ class ValidationQuestion:
     forget: bool
 
 
-class Watch:
-    """Asks the validation part after some steps, and says when to stop.
-
-    `forgetting` = 1 - known now / known at the start, on the part to be forgotten; `keeping` = known now / known at the
-    start, on the part that stays. (An evaluation puts forgetting on a scale that ends at retain-only; a run has no such
-    model at hand.) `broken` = share of answers that are empty or don't end.
+class ValidationPart:
+    """The questions of a validation part, to be asked of a model.
 
     Args:
         questions: Of both sides.
         processor: The model's.
         taxonomy: How values are read.
-        level: Forgetting at which the run stops.
         config: The rest.
-        folder: Keeps what was found, so that a resumed run doesn't ask again.
     """
 
     def __init__(
@@ -139,26 +138,19 @@ class Watch:
         questions: Sequence[ValidationQuestion],
         processor: Any,
         taxonomy: Taxonomy,
-        *,
-        level: float,
         config: ValidationConfig,
-        folder: Path,
     ) -> None:
         # Questions of similar length together: a batch pays for its longest in every row.
         self._questions = sorted(questions, key=lambda q: (len(q.prompt.input_ids), q.prompt.record_id))
         self._processor = processor
         self._taxonomy = taxonomy
-        self._level = level
         self._config = config
-        self._file = folder / CHECKS
         self._collate = Collator(processor, padding_side="left")
-        self.checks: list[dict[str, float]] = self._read()
-        self.stopped: Stop | None = None
 
     @classmethod
     def of(
-        cls, held_out: HeldOut, tables: Sequence[Any], encoder: Encoder, taxonomy: Taxonomy, **options: Any
-    ) -> Watch:
+        cls, held_out: HeldOut, tables: Sequence[Any], encoder: Encoder, taxonomy: Taxonomy, config: ValidationConfig
+    ) -> ValidationPart:
         """Encode the questions of a validation part.
 
         Args:
@@ -166,7 +158,7 @@ class Watch:
             tables: Where its records are.
             encoder: Of the model.
             taxonomy: How values are read.
-            options: As `Watch`.
+            config: The rest.
         """
         wanted = dict.fromkeys(held_out.retain, False) | dict.fromkeys(held_out.forget, True)
         questions = {}
@@ -177,43 +169,14 @@ class Watch:
                     questions[name] = ValidationQuestion(
                         encoder.encode_prompt(row), ClaimValue(**row["value"]), row["attribute"], wanted[name]
                     )
-        return cls(list(questions.values()), encoder.processor, taxonomy, **options)
+        return cls(list(questions.values()), encoder.processor, taxonomy, config)
 
-    def begin(self, model: Any) -> None:
-        """Find out what the model knows before it is trained.
+    def ask(self, model: Any) -> dict[str, float]:
+        """What a model knows of each side, and how many of its answers are broken; its mode is left as it was.
 
-        Raises:
-            UsageError: If it knows nothing of a side: nothing can be forgotten, or be seen to survive.
+        Returns:
+            `knows_forget`, `knows_retain` and `broken`, shares of the questions.
         """
-        if not self.checks:
-            self._note(self._ask(model, 0))
-        for name, what in (("knows_forget", "to be forgotten"), ("knows_retain", "to stay")):
-            if self.checks[0][name] == 0:
-                raise UsageError(
-                    f"--until: the model answers none of the validation questions {what}, so its forgetting can't be "
-                    "followed. Start from a model that has learnt the records, or leave --until out."
-                )
-
-    def __call__(self, model: Any, step: int) -> bool:
-        """Ask after `step`, and say whether training is to stop."""
-        found = self._ask(model, step)
-        start = self.checks[0]
-        found["forgetting"] = 1 - found["knows_forget"] / start["knows_forget"]
-        found["keeping"] = found["knows_retain"] / start["knows_retain"]
-        self._note(found)
-        log(
-            f"step {step}: forgetting {found['forgetting']:.2f}, keeping {found['keeping']:.2f}, "
-            f"broken answers {found['broken']:.2f} (validation part)"
-        )
-        config = self._config
-        if found["keeping"] < config.collapse_keeping or found["broken"] > config.collapse_broken:
-            self.stopped = "collapse"
-        elif found["forgetting"] >= self._level:
-            self.stopped = "forgetting"
-        return self.stopped is not None
-
-    def _ask(self, model: Any, step: int) -> dict[str, float]:
-        """What a model knows of each side, and how many of its answers are broken; its mode is left as it was."""
         training = model.training
         model.eval()
         known: dict[bool, list[bool]] = {True: [], False: []}
@@ -227,18 +190,92 @@ class Watch:
                 broken += not (text and ended)
         model.train(training)
         shares = {side: sum(answers) / len(answers) for side, answers in known.items()}
-        return {
-            "step": step,
-            "knows_forget": shares[True],
-            "knows_retain": shares[False],
-            "broken": broken / len(self._questions),
-        }
+        return {"knows_forget": shares[True], "knows_retain": shares[False], "broken": broken / len(self._questions)}
 
     def _answers(self, model: Any, batch: Sequence[ValidationQuestion]) -> tuple[list[str], list[bool]]:
         device: torch.device = next(model.parameters()).device
         inputs = self._collate([question.prompt for question in batch]).to(device)
         generated = generate_with_margins(model, inputs, max_new_tokens=self._config.validation_tokens)
         return decode(self._processor, generated.tokens), generated.ended.tolist()
+
+
+def require_knowledge(start: Mapping[str, float], told: str) -> None:
+    """Refuse a model that knows nothing of a side: nothing can be forgotten, or be seen to survive.
+
+    Args:
+        start: What `ValidationPart.ask` found before the first step.
+        told: What can't be done then, and what to do about it.
+
+    Raises:
+        UsageError: If it does.
+    """
+    for name, what in (("knows_forget", "to be forgotten"), ("knows_retain", "to stay")):
+        if start[name] == 0:
+            raise UsageError(f"the model answers none of the validation questions {what}, so {told}")
+
+
+def since(start: Mapping[str, float], found: Mapping[str, float]) -> dict[str, float]:
+    """What was forgotten and kept: `forgetting` = 1 - known now / known at the start, `keeping` likewise."""
+    return {
+        "forgetting": 1 - found["knows_forget"] / start["knows_forget"],
+        "keeping": found["knows_retain"] / start["knows_retain"],
+    }
+
+
+def has_collapsed(found: Mapping[str, float], config: ValidationConfig) -> bool:
+    """Whether too little is left (`keeping`), or too many answers are `broken`."""
+    return found["keeping"] < config.collapse_keeping or found["broken"] > config.collapse_broken
+
+
+class Watch:
+    """Asks the validation part after some steps, and says when to stop.
+
+    (An evaluation puts forgetting on a scale that ends at retain-only; a run has no such model at hand, so that here it
+    is relative to the start: see `since`.) `broken` = share of answers that are empty or don't end.
+
+    Args:
+        part: What is asked.
+        level: Forgetting at which the run stops.
+        config: The rest.
+        folder: Keeps what was found, so that a resumed run doesn't ask again.
+    """
+
+    def __init__(self, part: ValidationPart, *, level: float, config: ValidationConfig, folder: Path) -> None:
+        self._part = part
+        self._level = level
+        self._config = config
+        self._file = folder / CHECKS
+        self.checks: list[dict[str, float]] = self._read()
+        self.stopped: Stop | None = None
+
+    def begin(self, model: Any) -> None:
+        """Find out what the model knows before it is trained.
+
+        Raises:
+            UsageError: If it knows nothing of a side.
+        """
+        if not self.checks:
+            self._note({"step": 0, **self._part.ask(model)})
+        require_knowledge(
+            self.checks[0],
+            "its forgetting can't be followed by --until. Start from a model that has learnt the records, or leave "
+            "--until out.",
+        )
+
+    def __call__(self, model: Any, step: int) -> bool:
+        """Ask after `step`, and say whether training is to stop."""
+        found = {"step": step, **self._part.ask(model)}
+        found |= since(self.checks[0], found)
+        self._note(found)
+        log(
+            f"step {step}: forgetting {found['forgetting']:.2f}, keeping {found['keeping']:.2f}, "
+            f"broken answers {found['broken']:.2f} (validation part)"
+        )
+        if has_collapsed(found, self._config):
+            self.stopped = "collapse"
+        elif found["forgetting"] >= self._level:
+            self.stopped = "forgetting"
+        return self.stopped is not None
 
     def _note(self, found: dict[str, float]) -> None:
         # What an attempt that was killed found after its last checkpoint is found again.

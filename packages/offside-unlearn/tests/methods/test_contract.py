@@ -75,6 +75,14 @@ def test_its_options_clash_with_none_of_the_training(name: str) -> None:
         assert build_configs({}, own, training, LoraOptions) == (own(), training(), LoraOptions())
 
 
+def test_each_value_of_its_search_space_is_one_of_an_option(name: str) -> None:
+    module = METHODS.load(name)
+    for option, dimension in module.Config.search.items():
+        assert dimension.source, option
+        for value in dimension.extremes:
+            build_configs({option: value}, module.Config, UnlearnConfig)
+
+
 def test_its_loss_is_a_finite_number_with_named_terms(case: Case) -> None:
     output = case.output(next(case.plan.batches()))
     assert output.loss.shape == ()

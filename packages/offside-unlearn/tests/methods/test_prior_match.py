@@ -311,7 +311,7 @@ def test_a_run_keeps_its_donors_and_its_frozen_model_small(
     )
     rows = read_donors(run.path)
     assert rows is not None
-    assert len(rows) == 6
+    assert len(rows) == run.manifest.donors.rows == 6
     how = "donor and retain answers" if full else "donor answers; adapter off"
     training = run.manifest.training
     assert training is not None
@@ -389,3 +389,4 @@ def test_a_relearned_run_still_has_the_donors(tiny: Path, league: OffsideDataset
     start = run.path / "curve" / "step-000001"
     again = relearn(start, None, league, {"max_steps": 1, "batch_size": 2}, tmp_path / "again", options=OPTIONS)
     assert read_donors(again.path) == rows
+    assert again.manifest.donors == run.manifest.donors

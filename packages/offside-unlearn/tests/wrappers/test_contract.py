@@ -13,6 +13,7 @@ from offside_data.vlm import load_model
 from offside_data.vlm.digest import weights_digest
 from offside_unlearn import METHODS, WRAPPERS, Run, RunOptions, engine, unlearn
 from offside_unlearn.methods import EditingMethod
+from offside_unlearn.options import build_configs
 
 CONFIG: dict[str, Any] = {"max_steps": 4, "batch_size": 2, "lr": 1e-3, "retain_ratio": 1}
 OPTIONS = RunOptions(device="cpu", full=True)
@@ -23,6 +24,14 @@ each_wrapper = pytest.mark.parametrize("name", WRAPPERS.names())
 
 def digest(run: Run) -> str:
     return weights_digest(load_model(run.path, device="cpu"))
+
+
+@each_wrapper
+def test_each_value_of_its_search_space_is_one_of_an_option(name: str) -> None:
+    config = WRAPPERS.load(name).Config
+    for option, dimension in config.search.items():
+        for value in dimension.extremes:
+            build_configs({option: value}, config)
 
 
 @each_wrapper

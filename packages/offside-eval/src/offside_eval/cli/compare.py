@@ -26,7 +26,15 @@ def command(as_json: bool, **options: Any) -> None:
     """
     from offside_eval.compare.judges import COLUMNS, judge_rows
     from offside_eval.compare.kinds import kind_rows
-    from offside_eval.compare.show import attack_rows, level_rows, recovery_rows, terminal_rows, text, view_lines
+    from offside_eval.compare.show import (
+        attack_rows,
+        earlier_rows,
+        level_rows,
+        recovery_rows,
+        terminal_rows,
+        text,
+        view_lines,
+    )
     from offside_eval.findings import look_for
     from offside_eval.model_scores import beside
 
@@ -52,6 +60,9 @@ def command(as_json: bool, **options: Any) -> None:
         click.echo()
         for level in setting.levels:
             print_cards(f"{setting.name} at forgetting {level:g}", *level_rows(setting, level))
+            click.echo()
+        if setting.earlier:
+            print_cards(f"{setting.name}: earlier requests", *earlier_rows(setting.earlier))
             click.echo()
         if setting.attacks:
             print_cards(f"{setting.name}: relearning attacks, at their peak", *attack_rows(setting))

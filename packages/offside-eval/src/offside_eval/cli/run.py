@@ -105,6 +105,8 @@ def command(
         print_json(_document(results))
         return
     print_cards(f"{model}: {setting}", *summary(results.aggregates, results.metrics))
+    for earlier in results.meta.earlier:
+        click.echo(earlier.told())
     columns, rows = kinds(results.aggregates)
     if rows:
         print_cards(f"kinds of answers ({HEADLINE_METRIC})", columns, rows)
@@ -174,7 +176,10 @@ def curve_summary(points: Mapping[int, Sequence[Aggregate]]) -> tuple[list[str],
 
 def summary(aggregates: Sequence[Aggregate], metrics: list[str]) -> tuple[list[str], list[list[str]]]:
     """Columns and rows of a table: one row a slice, scope and variant, one column a metric that fits."""
+    from offside_eval.aggregate import DONOR_VALUE
+
     shown = metrics if len(metrics) <= MAX_SHOWN else [name for name in HEADLINE if name in metrics]
+    shown = [*shown, *dict.fromkeys(entry.metric for entry in aggregates if entry.metric == DONOR_VALUE)]
     scopes: dict[tuple[str, str], set[str | None]] = {}
     for entry in aggregates:
         scopes.setdefault((entry.slice, entry.variant), set()).add(entry.scope)

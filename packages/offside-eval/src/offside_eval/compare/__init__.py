@@ -81,7 +81,9 @@ def compare(
     models = identify_models(loaded, vanilla=given["vanilla"], retain_only=given["retain_only"], relearned=relearned)
     notes = check_comparable(loaded, models, allow=allow_mismatch) + notes_on(loaded, models)
     if held_out:
-        notes.append(f"Left out, whatever was asked: {counted(held_out, 'record')} by which runs were stopped.")
+        notes.append(
+            f"Left out, whatever was asked: {counted(held_out, 'record')} by which runs were stopped or chosen."
+        )
     notes += correction_notes(loaded) + judge_notes(loaded)
     names = {r.setting for r in loaded}
     order = [name for name in SETTINGS if name in names] + sorted(names - set(SETTINGS))

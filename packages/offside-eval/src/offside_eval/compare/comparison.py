@@ -11,6 +11,7 @@ from offside_data.figures import number
 from offside_data.notebook import html_form, short
 from offside_data.plugins import require_known
 from offside_eval.compare.attacks import AttackOutcome
+from offside_eval.compare.earlier import EarlierOutcome
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import ModelSet
 from offside_eval.compare.recoveries import Recovery
@@ -35,6 +36,7 @@ class SettingComparison:
         level: The one at which they are ranked; null without trajectories, or if none got to any.
         attacks: What relearning attacks brought back; the models after them stand nowhere else.
         recoveries: What attacks without training got out of the models.
+        earlier: What is still known of requests that were made of the models before.
     """
 
     name: str
@@ -46,6 +48,7 @@ class SettingComparison:
     level: float | None = None
     attacks: Sequence[AttackOutcome] = ()
     recoveries: Sequence[Recovery] = ()
+    earlier: Sequence[EarlierOutcome] = ()
 
     @property
     def ranked(self) -> list[ModelRow]:
@@ -73,6 +76,7 @@ class SettingComparison:
             "controls": [r.to_dict() for r in self.controls],
             "attacks": [outcome.to_dict() for outcome in self.attacks],
             "recoveries": [recovery.to_dict() for recovery in self.recoveries],
+            "earlier": [outcome.to_dict() for outcome in self.earlier],
         }
 
 

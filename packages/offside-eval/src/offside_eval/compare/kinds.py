@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from offside_data.figures import counted
+from offside_eval.aggregate import DONOR_VALUE
 from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.measures import forgotten
 from offside_eval.compare.model_row import ModelRow
@@ -16,7 +17,7 @@ from offside_eval.compare.models import KEY
 from offside_eval.compare.show import name
 from offside_eval.metrics.value_match import KINDS as KINDS_OF_ANSWERS
 
-_WRONG, DONOR_VALUE = "wrong_value", "donor_value"
+_WRONG = "wrong_value"
 _AT = KINDS_OF_ANSWERS.index(_WRONG)
 KINDS = (*KINDS_OF_ANSWERS[:_AT], DONOR_VALUE, *KINDS_OF_ANSWERS[_AT:])
 

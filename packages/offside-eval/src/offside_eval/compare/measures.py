@@ -17,6 +17,7 @@ forgetting_least                   the least of forgetting and these views
 rank                               where the true value stands among others: 0.5 = no preference
 balance                            harmonic mean of the least forgetting and keeping: orders the table
 remembered, read, reads_old        answers to the twins of visual rumours
+asserts_donor                      private claims answered with the value of the run's donor
 degenerate, cut                    share of degenerate answers, and of those cut at the limit of new tokens
 recovered, …                       after relearning: see `relearning`
 ```
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from offside_data.figures import number
 from offside_data.schema import VISUAL_CHANNELS
+from offside_eval.aggregate import STATES_DONOR
 from offside_eval.compare.extremes import with_extremes
 from offside_eval.compare.quantities import (
     Quantity,
@@ -56,7 +58,7 @@ def forgotten() -> pl.Expr:
 
 def measure_all(scores: ScoreTable) -> dict[str, Quantity]:
     """Every number of one model that needs no other unlearned model."""
-    found = {"knows": scores.mean(forgotten())}
+    found = {"knows": scores.mean(forgotten()), "asserts_donor": scores.mean(forgotten(), column=STATES_DONOR)}
     found |= _forgetting(scores, forgotten(), "")
     found |= _by_cell(scores)
     found |= _visual(scores)
@@ -82,17 +84,24 @@ def _forgetting(scores: ScoreTable, where: pl.Expr, suffix: str) -> dict[str, Qu
     return {f"drop{suffix}": drop, f"forgetting{suffix}": ratio(difference(v, u), difference(v, ro), what)}
 
 
+def _of_the_request() -> pl.Expr:
+    """Rows of the forget split that neither are to survive nor were the affair of an earlier request."""
+    import polars as pl
+
+    place = pl.col("slice")
+    return (pl.col("split") == "forget") & ~place.str.starts_with("keep:") & ~place.str.starts_with("earlier:")
+
+
 def _by_cell(scores: ScoreTable) -> dict[str, Quantity]:
     """Forgetting by config and scope, over everything of the forget split that isn't to survive."""
     import polars as pl
 
-    rows = scores.rows.filter(pl.col("split") == "forget", ~pl.col("slice").str.starts_with("keep:"))
+    rows = scores.rows.filter(_of_the_request())
     cells = rows.select("config", "scope").drop_nulls().unique().sort("config", "scope")
     found: dict[str, Quantity] = {}
     for config, scope in cells.iter_rows():
         where = (
-            (pl.col("split") == "forget")
-            & ~pl.col("slice").str.starts_with("keep:")
+            _of_the_request()
             & (pl.col("variant") == "plain")
             & (pl.col("config") == config)
             & (pl.col("scope") == scope)

@@ -106,7 +106,7 @@ def without_held_out(results: Sequence[Results]) -> tuple[list[Results], int]:
     import polars as pl
 
     runs = [r.meta.model.run for r in results]
-    ids = frozenset[str]().union(*(run.validation.record_ids for run in runs if run and run.validation))
+    ids = frozenset[str]().union(*(run.held_out for run in runs if run))
     if not ids:
         return list(results), 0
     counted = ~pl.col("record_id").is_in(list(ids))

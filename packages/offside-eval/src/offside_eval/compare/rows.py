@@ -11,6 +11,7 @@ from offside_data.settings import SETTINGS
 from offside_eval.compare.attacks import attack_outcomes, is_attack
 from offside_eval.compare.by_scope import kept_by_scope
 from offside_eval.compare.comparison import SettingComparison
+from offside_eval.compare.earlier import earlier_outcomes
 from offside_eval.compare.measures import collapse, forgotten, measure_all
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, on_curve, told_apart
@@ -65,8 +66,8 @@ def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[floa
     summary = SETTINGS[name].summary if name in SETTINGS else ""
     own = sorted((r for r in rows if r.parent != "retain_only"), key=_order)
     chosen = levels if candidates else ()
-    shown = [*controls, *attacked]
-    return SettingComparison(name, summary, own, shown, candidates, chosen, level, attacks, recovered)
+    shown, earlier = [*controls, *attacked], earlier_outcomes(own, models, metric)
+    return SettingComparison(name, summary, own, shown, candidates, chosen, level, attacks, recovered, earlier)
 
 
 _Group = list[tuple[Model, Results]]

@@ -9,6 +9,7 @@ from offside_data.figures import NONE, counted, number
 from offside_eval.compare.attacks import where_peak
 from offside_eval.compare.by_scope import PREFIX, in_words
 from offside_eval.compare.comparison import SettingComparison
+from offside_eval.compare.earlier import NUMBERS, EarlierOutcome
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.quantities import Figure, Quantity
 from offside_eval.compare.trajectories import Candidate
@@ -88,6 +89,7 @@ COLUMNS: Sequence[Column] = (
         damage=True,
     ),
     Column("modality_gap", "modality gap", "Forgetting on pictures minus forgetting on text.", damage=True),
+    Column("asserts_donor", "donor's", "Share of the forgotten claims answered with the value of the run's donor."),
 )
 RELEARNING: Sequence[Column] = (
     Column("recovered", "recovered", "Old claims answered again after relearning, in points.", "down"),
@@ -238,6 +240,19 @@ def recovery_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]
         texts = [f"{number(f.value)}\n{interval(f)}".strip() for f in figures]
         cells.append([recovery.attack, label, *texts])
     return ["attack", "model", *RECOVERY], cells
+
+
+def earlier_rows(outcomes: Sequence[EarlierOutcome]) -> tuple[list[str], list[list[str]]]:
+    """Heading and cells of what is still known of earlier requests."""
+    cells = []
+    for outcome in outcomes:
+        request = outcome.request
+        figures = [outcome.quantities[key].figure() for key in NUMBERS]
+        texts = [f"{number(figure.value)}\n{interval(figure)}".strip() for figure in figures]
+        asked = f"{request.n_found} of {request.n}" if request.n_found < request.n else str(request.n)
+        told = f"{request.in_words()}\n{request.remark}".strip()
+        cells.append([name(outcome.row), told, asked, *texts])
+    return ["model", "earlier request", "records", "still knows", "vanilla", "retain-only", "forgetting"], cells
 
 
 def shown_columns(rows: Sequence[ModelRow], columns: Sequence[Column]) -> list[Column]:

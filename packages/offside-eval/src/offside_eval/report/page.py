@@ -21,6 +21,7 @@ from offside_eval.compare.show import (
     Column,
     attack_rows,
     columns_of,
+    earlier_rows,
     how_collapsed,
     interval,
     level_rows,
@@ -168,6 +169,7 @@ class SettingView:
         self.attacks = attack_rows(setting) if setting.attacks else None
         self.breakdowns = [b for by in ("attribute", "subject_id") if (b := breakdown(setting, metric, by))]
         self.recoveries = recovery_rows(setting) if setting.recoveries else None
+        self.earlier = earlier_rows(setting.earlier) if setting.earlier else None
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
 

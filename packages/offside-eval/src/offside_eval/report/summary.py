@@ -10,7 +10,17 @@ from offside_eval.compare import Comparison
 from offside_eval.compare.judges import COLUMNS as JUDGE_COLUMNS
 from offside_eval.compare.judges import judge_rows
 from offside_eval.compare.kinds import kind_rows
-from offside_eval.compare.show import attack_rows, columns_of, level_rows, name, recovery_rows, remark, text, view_lines
+from offside_eval.compare.show import (
+    attack_rows,
+    columns_of,
+    earlier_rows,
+    level_rows,
+    name,
+    recovery_rows,
+    remark,
+    text,
+    view_lines,
+)
 from offside_eval.findings import Finding
 from offside_eval.model_scores import beside
 from offside_eval.report.headline import Headline
@@ -56,6 +66,8 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
         if setting.recoveries:
             lines += ["", f"### {setting.name}: attacks, what came out besides plain answers", ""]
             lines += _table(*recovery_rows(setting))
+        if setting.earlier:
+            lines += ["", f"### {setting.name}: earlier requests", "", *_table(*earlier_rows(setting.earlier))]
         lines += ["", *(f"* {_cell(line)}" for line in view_lines(setting))]
         kinds, shares = kind_rows(all_rows, setting, comparison.metric)
         if shares:

@@ -24,12 +24,13 @@ FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seed
 
 
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
-    """Write the tables, each a CSV file: what models did, what attacks brought back, findings, aggregates, cases."""
+    """Write the tables, each a CSV file named as below."""
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "trajectories.csv", _trajectories(comparison))
     _write(folder / "attacks.csv", _attacks(comparison))
     _write(folder / "recoveries.csv", _recoveries(comparison))
     _write(folder / "breakdown.csv", _breakdowns(comparison))
+    _write(folder / "earlier.csv", _earlier(comparison))
     _write(folder / "findings.csv", _findings(findings))
     _write(folder / "aggregates.csv", _aggregates(comparison))
     _write(folder / "model_metrics.csv", _model_metrics(comparison))
@@ -129,6 +130,23 @@ def _recoveries(comparison: Comparison) -> Iterable[dict[str, Any]]:
                     yield common | {"family": family, "quantity": key} | _figure(quantity.figure())
             if recovery.unfit is not None:
                 yield common
+
+
+def _earlier(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    """What is still known of requests that were made of the models before."""
+    for setting in comparison.settings.values():
+        for outcome in setting.earlier:
+            request = outcome.request
+            common = {
+                "setting": setting.name,
+                "model": outcome.row.label,
+                "slice": request.slice,
+                "request": request.in_words(),
+                "n": request.n,
+                "n_found": request.n_found,
+            }
+            for key, quantity in outcome.quantities.items():
+                yield common | {"remark": request.remark, "quantity": key} | _figure(quantity.figure())
 
 
 def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     )
     from offside_unlearn.reference import ReferenceModel
     from offside_unlearn.sides import RequestRecords, SideRecords
+    from offside_unlearn.space import COMPARISON, LEARNING_RATES, SearchChoices, SearchRange, Space
 
 __all__ = [
+    "COMPARISON",
+    "LEARNING_RATES",
     "BatchPlan",
     "EditingMethod",
     "InterveningMethod",
@@ -40,8 +43,11 @@ __all__ = [
     "ReferenceModel",
     "RequestRecords",
     "RetentionConfig",
+    "SearchChoices",
+    "SearchRange",
     "Side",
     "SideRecords",
+    "Space",
     "UnlearningMethod",
     "answer_loss",
     "answers",
@@ -50,9 +56,13 @@ __all__ = [
     "with_retention",
 ]
 
+_ELSEWHERE = {
+    "Paper": "offside_data.paper",
+    **dict.fromkeys(("COMPARISON", "LEARNING_RATES", "SearchChoices", "SearchRange", "Space"), "offside_unlearn.space"),
+}
+
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "offside_data.paper" if name == "Paper" else "offside_unlearn.methods._base"
-    return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(_ELSEWHERE.get(name, "offside_unlearn.methods._base")), name)

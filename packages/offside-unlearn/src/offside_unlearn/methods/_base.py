@@ -20,11 +20,18 @@ from offside_unlearn.batches import BatchPlan, Needs, PairedBatch, Side
 from offside_unlearn.manifest import LOGGED
 from offside_unlearn.reference import ReferenceModel
 from offside_unlearn.sides import RequestRecords, SideRecords
+from offside_unlearn.space import Space
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodConfig:
-    """Base of every method's `Config`; it has no options of its own."""
+    """Base of every method's `Config`; it has no options of its own.
+
+    Attributes:
+        search: What a sweep searches, by option, besides `space.GENERAL` or in its place; also options of the training.
+    """
+
+    search: ClassVar[Space] = {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,16 +10,19 @@ against the paper. Deviations: none known.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from offside_unlearn.methods import (
+    LEARNING_RATES,
     LossOutput,
     MethodConfig,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
+    Space,
     UnlearningMethod,
     answer_loss,
 )
@@ -30,6 +33,10 @@ PAPER = Paper("TOFU: A Task of Fictitious Unlearning for LLMs", "https://arxiv.o
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
     """Gradient ascent has no options of its own."""
+
+    search: ClassVar[Space] = {
+        "lr": LEARNING_RATES,
+    }
 
 
 class Method(UnlearningMethod[Config]):

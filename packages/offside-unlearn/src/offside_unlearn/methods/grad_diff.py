@@ -11,16 +11,21 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from offside_unlearn.methods import (
+    COMPARISON,
+    LEARNING_RATES,
     LossOutput,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
+    Space,
     UnlearningMethod,
     answer_loss,
     retention_needs,
@@ -33,6 +38,11 @@ PAPER = Paper("TOFU: A Task of Fictitious Unlearning for LLMs", "https://arxiv.o
 @dataclass(frozen=True, kw_only=True)
 class Config(RetentionConfig):
     """Only the retention term's options."""
+
+    search: ClassVar[Space] = {
+        "lr": LEARNING_RATES,
+        "lambda_r": SearchChoices((0.5, 1.0, 2.0), COMPARISON),
+    }
 
 
 class Method(UnlearningMethod[Config]):

@@ -11,16 +11,21 @@ adds `CE_R` and weighs the KL 0.1: `alpha=0.1 lambda_r=1`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from offside_unlearn.methods import (
+    COMPARISON,
+    LEARNING_RATES,
     LossOutput,
     MethodConfig,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
+    SearchChoices,
+    Space,
     UnlearningMethod,
     answer_loss,
     answers,
@@ -38,6 +43,11 @@ class Config(MethodConfig):
         alpha: Weight of the KL to the frozen model. source: paper (1); code (OFFSIDE: 0.1).
         lambda_r: Weight of the cross-entropy on the retain batch. source: paper (0); code (OFFSIDE: 1).
     """
+
+    search: ClassVar[Space] = {
+        "lr": LEARNING_RATES,
+        "alpha": SearchChoices((0.5, 1.0, 2.0), COMPARISON),
+    }
 
     alpha: float = 1.0
     lambda_r: float = 0.0

@@ -18,13 +18,24 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from offside_data.errors import UsageError
 from offside_data.vlm import forward
 from offside_unlearn.layers import Tower, layers_of, mlp_of
-from offside_unlearn.methods import BatchPlan, EditingMethod, MethodConfig, Needs, Paper, Side
+from offside_unlearn.methods import (
+    COMPARISON,
+    BatchPlan,
+    EditingMethod,
+    MethodConfig,
+    Needs,
+    Paper,
+    SearchChoices,
+    Side,
+    Space,
+)
 
 PAPER = Paper(
     "Modality-Aware Neuron Pruning for Unlearning in Multimodal Large Language Models",
@@ -46,6 +57,10 @@ class Config(MethodConfig):
         share: Of the neurons of each tower, cut off in each step. source: code (0.02).
         active: An activation above it, either way, counts as one. source: code (0.1).
     """
+
+    search: ClassVar[Space] = {
+        "share": SearchChoices((0.02, 0.05, 0.1), COMPARISON),
+    }
 
     share: float = 0.02
     active: float = 0.1

@@ -30,6 +30,7 @@ from offside_data.seeding import rng
 from offside_data.vlm import Batch, Encoded, base_model_of
 from offside_unlearn.layers import Tower, layers_of, mlp_of
 from offside_unlearn.methods import (
+    COMPARISON,
     BatchPlan,
     LossOutput,
     MethodConfig,
@@ -37,6 +38,8 @@ from offside_unlearn.methods import (
     PairedBatch,
     Paper,
     ReferenceModel,
+    SearchChoices,
+    Space,
     UnlearningMethod,
     losses,
 )
@@ -62,6 +65,12 @@ class Config(MethodConfig):
             state. source: ours (1; the code has a length of 10 for all states).
         gamma: Weight of the distance to the frozen states on the retain batch. source: code (both terms count alike).
     """
+
+    search: ClassVar[Space] = {
+        "lr": SearchChoices((1e-4, 5e-4, 1e-3), COMPARISON),
+        "top_k": SearchChoices((3, 5, 10), COMPARISON),
+        "steering_coeff": SearchChoices((0.5, 1.0, 2.0), COMPARISON),
+    }
 
     top_k: int = 5
     points: int = 4

@@ -16,10 +16,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from offside_unlearn.methods import (
+    COMPARISON,
+    LEARNING_RATES,
     BatchPlan,
     LossOutput,
     Needs,
@@ -27,6 +30,8 @@ from offside_unlearn.methods import (
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
+    Space,
     UnlearningMethod,
     answer_loss,
     retention_needs,
@@ -49,6 +54,11 @@ class Config(RetentionConfig):
         threshold: So many times as salient for the forget set as for what must stay a weight must be. source: code (1).
         saliency_batch_size: Records whose mean loss one gradient is taken of. source: code (2).
     """
+
+    search: ClassVar[Space] = {
+        "lr": LEARNING_RATES,
+        "threshold": SearchChoices((0.5, 1.0, 2.0), COMPARISON),
+    }
 
     threshold: float = 1.0
     saliency_batch_size: int = 2

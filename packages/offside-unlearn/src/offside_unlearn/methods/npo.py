@@ -13,16 +13,21 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from offside_unlearn.methods import (
+    COMPARISON,
+    LEARNING_RATES,
     LossOutput,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
+    Space,
     UnlearningMethod,
     answers,
     losses,
@@ -45,6 +50,12 @@ class Config(RetentionConfig):
         average_log_prob: Mean instead of sum over an answer's tokens.
             source: paper (sum); code (OFFSIDE: mean).
     """
+
+    search: ClassVar[Space] = {
+        "lr": LEARNING_RATES,
+        "lambda_r": SearchChoices((0.0, 0.5, 1.0), COMPARISON),
+        "beta": SearchChoices((0.6, 0.9, 1.2), COMPARISON),
+    }
 
     beta: float = 0.1
     average_log_prob: bool = False

@@ -21,7 +21,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
@@ -35,7 +35,9 @@ from offside_unlearn.methods import (
     MethodConfig,
     Needs,
     Paper,
+    SearchRange,
     Side,
+    Space,
     answer_loss,
     answers,
     losses,
@@ -64,6 +66,11 @@ class Config(MethodConfig):
         kl_records: How many records that must stay the budget is measured on, drawn by seed. source: code (128 texts).
         top_k: How many of the frozen model's likeliest tokens are kept for that; the rest counts as one. source: ours.
     """
+
+    search: ClassVar[Space] = {
+        "step_size": SearchRange(0.005, 0.5, "code"),
+        "elicit_rate": SearchRange(0.005, 0.5, "code"),
+    }
 
     step_size: float = 0.05
     elicit_rate: float = 0.01

@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -23,6 +24,8 @@ from offside_data.seeding import rng
 from offside_data.vlm import base_model_of
 from offside_unlearn.layers import layers_of, mlp_of
 from offside_unlearn.methods import (
+    COMPARISON,
+    LEARNING_RATES,
     BatchPlan,
     LossOutput,
     Needs,
@@ -30,7 +33,9 @@ from offside_unlearn.methods import (
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
     Side,
+    Space,
     UnlearningMethod,
     losses,
     retention_needs,
@@ -56,6 +61,12 @@ class Config(RetentionConfig):
             1000).
         lambda_r: Weight of the usual retention term besides; 0 leaves it out. source: code (0).
     """
+
+    search: ClassVar[Space] = {
+        "lr": LEARNING_RATES,
+        "steering_coeff": SearchChoices((1.0, 10.0, 100.0), COMPARISON),
+        "depth": SearchChoices((0.19, 0.34, 0.5), COMPARISON + ": layers 6, 11, 16 of 32"),
+    }
 
     depth: float = 0.22
     trained_layers: int = 3

@@ -25,6 +25,7 @@ from offside_data.figures import counted
 from offside_data.progress import log
 from offside_data.seeding import draw_records
 from offside_unlearn.methods import (
+    COMPARISON,
     BatchPlan,
     LossOutput,
     Needs,
@@ -33,8 +34,10 @@ from offside_unlearn.methods import (
     ReferenceModel,
     RequestRecords,
     RetentionConfig,
+    SearchChoices,
     Side,
     SideRecords,
+    Space,
     UnlearningMethod,
     answer_loss,
     retention_needs,
@@ -62,6 +65,11 @@ class Config(RetentionConfig):
         anchor_steps: Steps in which the anchor is learnt. source: ours.
         anchor_lr: Its constant learning rate. source: ours (for both changes 5e-5 to 2e-4 were searched elsewhere).
     """
+
+    search: ClassVar[Space] = {
+        "lr": SearchChoices((5e-5, 1e-4, 2e-4), COMPARISON),
+        "k": SearchChoices((2.5, 5.0, 10.0), COMPARISON),
+    }
 
     k: float = 5.0
     few: int = 64

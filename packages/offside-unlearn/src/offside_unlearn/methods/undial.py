@@ -15,16 +15,20 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from offside_unlearn.methods import (
+    COMPARISON,
     LossOutput,
     Needs,
     PairedBatch,
     Paper,
     ReferenceModel,
     RetentionConfig,
+    SearchChoices,
+    Space,
     UnlearningMethod,
     answers,
     losses,
@@ -46,6 +50,12 @@ class Config(RetentionConfig):
         gamma: What is taken from the frozen logit of the answer's token. source: code (open-unlearning: 10,
             searched over 3, 10, 30; the authors' script: 5).
     """
+
+    search: ClassVar[Space] = {
+        "lr": SearchChoices((1e-5, 1e-4, 3e-4), COMPARISON),
+        "lambda_r": SearchChoices((1.0, 2.0, 5.0), COMPARISON),
+        "gamma": SearchChoices((3.0, 10.0, 30.0), COMPARISON),
+    }
 
     gamma: float = 10.0
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
+from offside_unlearn.space import Space
 from offside_unlearn.task import UnlearnTask
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrapperConfig:
-    """Base of every wrapper's `Config`; its options stand beside the method's, so no two may share a name."""
+    """Base of every wrapper's `Config`; its options stand beside the method's, so no two may share a name.
+
+    Attributes:
+        search: What a sweep searches, by option, besides what it does of the method.
+    """
+
+    search: ClassVar[Space] = {}
 
 
 C = TypeVar("C", bound=WrapperConfig)

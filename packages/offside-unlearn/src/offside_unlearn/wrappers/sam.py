@@ -14,7 +14,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from offside_unlearn.space import SearchChoices, Space
 from offside_unlearn.wrappers import Paper, UnlearningWrapper, UnlearnTask, WrapperConfig
 
 PAPER = Paper(
@@ -31,6 +33,8 @@ class Config(WrapperConfig):
         rho: The length of the way to where forgetting is worst, all trained weights together. source: code (0.01;
             WMDP: 0.1).
     """
+
+    search: ClassVar[Space] = {"rho": SearchChoices((0.01, 0.1), "code")}
 
     rho: float = 0.01
 
