@@ -23,7 +23,9 @@ def track(items: Iterable[T], description: str, *, total: int | None = None) -> 
     from rich.progress import track as rich_track
 
     console = Console(stderr=True)
-    yield from rich_track(items, description, total=total, console=console, disable=not console.is_terminal or process_number() > 0)
+    yield from rich_track(
+        items, description, total=total, console=console, disable=not console.is_terminal or process_number() > 0
+    )
 
 
 def log(message: str) -> None:

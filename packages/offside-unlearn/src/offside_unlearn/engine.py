@@ -41,7 +41,6 @@ from offside_unlearn.trainer import Objective, Schedule, TrainConfig, TrainingEr
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.validation import Watch
 
-
 LOGS = "logs"
 """Folder of a run for what `--report-to` writes."""
 

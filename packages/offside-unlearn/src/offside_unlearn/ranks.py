@@ -62,7 +62,11 @@ def _require_supported() -> None:
             f"--mixed_precision {os.environ['ACCELERATE_MIXED_PRECISION']} of accelerate: the receipt wouldn't tell. "
             "Leave it out and use --dtype bfloat16."
         )
-    for plugin, name in (("FSDP", "--use_fsdp"), ("DEEPSPEED", "--use_deepspeed"), ("MEGATRON_LM", "--use_megatron_lm")):
+    for plugin, name in (
+        ("FSDP", "--use_fsdp"),
+        ("DEEPSPEED", "--use_deepspeed"),
+        ("MEGATRON_LM", "--use_megatron_lm"),
+    ):
         if os.environ.get(f"ACCELERATE_USE_{plugin}", "false").lower() == "true":
             raise UsageError(
                 f"{name} of accelerate isn't supported: each process holds the whole model here. Leave it out; against "

@@ -19,7 +19,12 @@ from offside_unlearn import ranks
 REPORTERS = {"none": (), "tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
 """By name the packages of which one is needed."""
 
-_OFFLINE = {"WANDB_MODE": "offline", "WANDB_PROJECT": "offside", "WANDB_SILENT": "true"}
+_OFFLINE = {
+    "WANDB_MODE": "offline",
+    "WANDB_ERROR_REPORTING": "false",  # Offline, too, it would report errors of its own over the network.
+    "WANDB_PROJECT": "offside",
+    "WANDB_SILENT": "true",
+}
 """What W&B is told where the user's environment says nothing of it."""
 
 

@@ -41,6 +41,7 @@ WEIGHTS = "trained.safetensors"
 STATE = "method.safetensors"
 """Name of the method's state in a checkpoint, where it has one."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How long, how fast and in which batches; the defaults are those of `offside-unlearn run`.
@@ -193,9 +194,7 @@ def _refuse_what_we_dont_support(model: Any, config: TrainConfig) -> None:
     own = ranks.local_number()
     if device.type == "cuda" and device.index not in (None, own):
         where = "the first GPU that it can see" if processes == 1 else f"GPU {own} in process {own}"
-        raise UsageError(
-            f"training runs on {where}, not on {device}: set CUDA_VISIBLE_DEVICES and use --device cuda."
-        )
+        raise UsageError(f"training runs on {where}, not on {device}: set CUDA_VISIBLE_DEVICES and use --device cuda.")
     if not any(p.requires_grad for p in model.parameters()):
         raise UsageError("no parameter is to be trained: --tune matches nothing.")
 

@@ -237,7 +237,9 @@ def test_accumulated_micro_batches_equal_one_batch(
     # Nor is it small only where others are large. Below that float32 itself is left: what cancels keeps few digits.
     length = max(float(gradient.norm()) for gradient in whole.values())
     for parameter, gradient in whole.items():
-        assert float((accumulated[parameter] - gradient).norm()) < 1e-5 * (float(gradient.norm()) + 0.1 * length), parameter
+        assert float((accumulated[parameter] - gradient).norm()) < 1e-5 * (float(gradient.norm()) + 0.1 * length), (
+            parameter
+        )
 
 
 @pytest.mark.parametrize("side", SIDES)

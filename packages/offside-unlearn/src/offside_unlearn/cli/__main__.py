@@ -1,4 +1,4 @@
-"""`python -m offside_unlearn.cli`, for launchers that take a module: `accelerate launch … -m offside_unlearn.cli run …`."""
+"""`python -m offside_unlearn.cli`, for launchers that take a module, as `accelerate launch` does with `-m`."""
 
 from offside_unlearn.cli import main
 
