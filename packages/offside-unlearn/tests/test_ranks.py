@@ -161,6 +161,14 @@ def test_what_would_change_the_numbers_unseen_is_refused(
         ranks.join("cpu")
 
 
+def test_accelerate_on_the_cpu_alone_is_told_to_start_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    for name, value in {"ACCELERATE_USE_CPU": "True", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="accelerate launch --cpu starts one process however many are asked for"):
+        ranks.join("cpu")
+
+
 def test_what_is_not_trained_is_no_work_for_several(
     tiny: Path, league: OffsideDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,12 +151,12 @@ def plan(
     return RunPlan(method, setting, family, trainable.parts, trainable.tune, phases, memory, *stored)
 
 
-def _quantizable(model: Any) -> list[torch.nn.Parameter]:
+def _quantizable(model: Any) -> list[torch.Tensor]:
     """The weights that would be kept in 4 bits: of linear layers, but for adapters and the last one."""
-    linear = [
-        module for name, module in model.named_modules() if type(module) is torch.nn.Linear and "lm_head" not in name
+    layers = [
+        layer for name, layer in model.named_modules() if type(layer) is torch.nn.Linear and "lm_head" not in name
     ]
-    return [module.weight for module in linear if not module.weight.requires_grad]
+    return [layer.weight for layer in layers if not layer.weight.requires_grad]
 
 
 def _unread(path: str) -> str:

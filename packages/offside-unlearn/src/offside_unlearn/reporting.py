@@ -6,6 +6,7 @@ The callbacks are those of `transformers`. Nothing reaches the network unless th
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -62,12 +63,11 @@ def reporting(name: str, folder: Path) -> Iterator[list[Any]]:
         folder.mkdir(parents=True, exist_ok=True)
         ours = {name: value for name, value in {**_OFFLINE, "WANDB_DIR": str(folder)}.items() if name not in os.environ}
         os.environ.update(ours)
-        import wandb
         from transformers.integrations import WandbCallback
 
         try:
             yield [WandbCallback()]
         finally:
-            wandb.finish()
+            importlib.import_module("wandb").finish()  # Else the next run would go on in this one.
             for variable in ours:
                 del os.environ[variable]

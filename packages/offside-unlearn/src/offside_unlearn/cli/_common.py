@@ -55,8 +55,8 @@ def training_options(function: F) -> F:
 
 def run_options(values: dict[str, Any], **more: Any) -> RunOptions:
     """Take the values of `training_options` that belong to `RunOptions`."""
-    names = ("tune", "limit", "checkpoint_seconds", "device", "dtype", "max_pixels", "seed", "force")
-    names += ("report_to", "quantization")
+    of_model = ("device", "dtype", "quantization", "max_pixels")
+    names = ("tune", "limit", "checkpoint_seconds", "report_to", *of_model, "seed", "force")
     return RunOptions(full=not values["lora"], **{name: values[name] for name in names}, **more)
 
 
