@@ -46,7 +46,11 @@ def start_two(*command: str) -> list[subprocess.Popen[str]]:
 
 def in_two(*command: str, expected: int = 0) -> list[tuple[str, str]]:
     started = start_two(*command)
-    told = [process.communicate(timeout=500) for process in started]
+    try:
+        told = [process.communicate(timeout=1500) for process in started]
+    finally:
+        for process in started:
+            process.kill()
     assert [process.returncode for process in started] == [expected] * 2, told
     return told
 
