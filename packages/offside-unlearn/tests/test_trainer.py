@@ -259,17 +259,30 @@ def test_tuning_the_vision_tower_on_text_is_an_error(fresh: Fresh, make_plan: Pl
         train(model, make_plan(processor, config="text"), learn, CONFIG, 0, Schedule(tmp_path))
 
 
-def test_activation_checkpointing_trains_the_same(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_activation_checkpointing_trains_the_same(
+    fresh: Fresh, make_plan: Plans, tmp_path: Path, dtype: torch.dtype
+) -> None:
     losses = []
     for activation_checkpointing in (False, True):
-        model, processor = made(fresh)
+        model, processor = fresh()
+        torch.manual_seed(3)
+        model = add_adapter(model.to(dtype), "language", LoraOptions())
+        ups = {name: p for name, p in model.named_parameters() if "lora_B" in name}
         config = dataclasses.replace(CONFIG, warmup=0, activation_checkpointing=activation_checkpointing)
+        moved: dict[int, list[bool]] = {}
+
+        def look(model: Any, step: int, ups: Any = ups, moved: Any = moved) -> None:
+            moved[step] = [bool(p.any()) for p in ups.values()]
+
+        folder = tmp_path / str(activation_checkpointing)
         torch.manual_seed(0)
-        history = train(
-            model, make_plan(processor), learn, config, 0, Schedule(tmp_path / str(activation_checkpointing))
-        )
+        history = train(model, make_plan(processor), learn, config, 0, Schedule(folder, save_at=[1], save=look))
         losses.append([entry["loss"] for entry in history])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+        assert {p.dtype for p in ups.values()} == {torch.float32}, "an adapter keeps all its digits"
+        assert len(moved[1]) > 10
+        assert all(moved[1]), "after the first step every lora_B has moved"
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4 if dtype == torch.float32 else 0.02)
 
 
 def test_models_are_saved_at_the_steps_asked_for(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
@@ -280,17 +293,20 @@ def test_models_are_saved_at_the_steps_asked_for(fresh: Fresh, make_plan: Plans,
     assert saved == [1, 3]
 
 
-def test_nothing_to_train_and_several_processes_are_refused(
+def test_nothing_to_train_is_refused(fresh: Fresh, make_plan: Plans, tmp_path: Path) -> None:
+    model, processor = fresh()
+    with pytest.raises(UsageError, match="no parameter is to be trained"):
+        train(model.requires_grad_(False), make_plan(processor), learn, CONFIG, 0, Schedule(tmp_path))
+
+
+def test_micro_batches_that_cannot_be_shared_out_are_refused(
     fresh: Fresh, make_plan: Plans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, processor = fresh()
-    plan = make_plan(processor)
-    frozen = model.requires_grad_(False)
-    with pytest.raises(UsageError, match="no parameter is to be trained"):
-        train(frozen, plan, learn, CONFIG, 0, Schedule(tmp_path))
+    model, processor = made(fresh)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match="one process on one device"):
-        train(model, plan, learn, CONFIG, 0, Schedule(tmp_path))
+    config = dataclasses.replace(CONFIG, batch_size=6)
+    with pytest.raises(UsageError, match=r"accumulation=1 can't .* --set accumulation=2 --set batch_size=3\."):
+        train(model, make_plan(processor), learn, config, 0, Schedule(tmp_path))
 
 
 @pytest.mark.parametrize("wrong", [{"lr": 0}, {"epochs": -1}, {"batch_size": 0}, {"max_steps": 0}, {"warmup": 1.0}])

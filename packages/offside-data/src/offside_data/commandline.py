@@ -9,6 +9,7 @@ own help is asked for; `SUMMARY` of each is read from the module's docstring wit
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import errno
 import functools
@@ -21,7 +22,7 @@ import signal
 import textwrap
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -31,7 +32,7 @@ import click
 
 from offside_data.dataset.lock import waiting
 from offside_data.errors import OffsideError
-from offside_data.progress import log
+from offside_data.progress import log, process_number
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,7 +93,8 @@ class _LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _speaking():
+                return super().invoke(ctx)
         except OffsideError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
@@ -106,6 +108,16 @@ class _LazyGroup(click.Group):
             place = f"{error.filename}: " if error.filename else ""
             click.echo(f"error: {place}{os.strerror(error.errno)}. {_OF_THE_MACHINE[error.errno]}", err=True)
             ctx.exit(OffsideError.exit_code)
+
+
+@contextlib.contextmanager
+def _speaking() -> Iterator[None]:
+    """Results are printed by the first of several processes that do one command together."""
+    if process_number() == 0:
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
 
 
 def _hear_no_more() -> None:

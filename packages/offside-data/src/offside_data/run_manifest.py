@@ -135,6 +135,8 @@ class Training(Strict):
         trained_parts: For each tower its modules, parameters and trained weights.
         device: Name of the processor it ran on.
         threads: Of torch on the CPU.
+        processes: How many trained it together; null = one.
+        quantization: What the base model's weights were kept as while it was trained; null = as `dtype` says.
         wall_time_s: Seconds, all attempts together.
         peak_memory_mb: MiB, of the GPU or else of the process; null where the system doesn't tell.
         steps: Optimizer steps.
@@ -170,6 +172,8 @@ class Training(Strict):
     stopped: Literal["forgetting", "collapse", "steps"] | None = None
     checks: tuple[Mapping[str, int | float], ...] | None = None
     point_of: str | None = None
+    processes: int | None = None
+    quantization: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

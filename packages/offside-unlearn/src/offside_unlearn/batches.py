@@ -321,6 +321,17 @@ class BatchPlan(torch.utils.data.Dataset[_Planned]):
         epoch = step * first.batch_size * self.accumulation // first.stream.size
         return _Planned(epoch, sides)
 
+    def share_of(self, process: int, processes: int) -> Sequence[int]:
+        """The numbers of the micro-batches that one of several processes takes: of each step as many as the others.
+
+        Args:
+            process: Which, from 0.
+            processes: How many there are, a divisor of `accumulation`.
+        """
+        own = self.accumulation // processes
+        starts = range(process * own, len(self), self.accumulation)
+        return [number for start in starts for number in range(start, start + own)]
+
     def collate(self, planned: Sequence[_Planned]) -> PairedBatch:
         """Make the model's inputs of one item; a `DataLoader` of batch size 1 calls this."""
         (item,) = planned

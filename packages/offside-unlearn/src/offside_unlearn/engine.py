@@ -29,16 +29,21 @@ from offside_data.run_manifest import RunManifest
 from offside_data.vlm import base_model_of, image_backend, save_processor
 from offside_data.vlm.intervention import applied_in, write_intervention
 from offside_unlearn import manifest as manifests
+from offside_unlearn import ranks
 from offside_unlearn.batches import BatchPlan
 from offside_unlearn.editing import edit
 from offside_unlearn.methods import EditingMethod, InterveningMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
-from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder
+from offside_unlearn.reporting import require_reporter
+from offside_unlearn.runs import Run, WorkFolder, finished, shared_work_folder
 from offside_unlearn.start import NOTHING, Start, Trainable, check_tune, make_trainable
 from offside_unlearn.trainer import Objective, Schedule, TrainConfig, TrainingError, train
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.validation import Watch
+
+LOGS = "logs"
+"""Folder of a run for what `--report-to` writes."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +126,15 @@ def execute(job: Job) -> Run:
         OutputExistsError: If the output folder holds something else.
         UsageError: If the options don't fit the start.
     """
-    check_tune(job.start, job.options, job.phases[0].method)
-    options = job.options
+    options, method = job.options, job.phases[0].method
+    check_tune(job.start, options, method)
+    require_reporter(options.report_to)
+    ranks.join(options.device)
+    if ranks.count() > 1 and isinstance(method, EditingMethod):
+        raise UsageError(
+            "this method isn't trained, so there is nothing that several processes could share: run it in one, without "
+            "accelerate launch or torchrun."
+        )
     intervenes = isinstance(job.phases[0].method, InterveningMethod)
     adapter = None if options.full or intervenes else job.start.adapter or dataclasses.asdict(job.lora)
     whole = adapter is None or _gives_whole(job)
@@ -139,11 +151,13 @@ def execute(job: Job) -> Run:
         "max_pixels": options.max_pixels,
         "seeds": {"seed": options.seed},
         "curve": list(job.curve),
+        **({"quantization": options.quantization} if options.quantization else {}),
     }
-    done = finished(job.out, identity, force=options.force)
+    with ranks.main_first():
+        done = finished(job.out, identity, force=options.force)
     if done is not None:
         return done
-    with open_work_folder(job.out, identity, force=options.force) as work, quietly():
+    with shared_work_folder(job.out, identity, force=options.force) as work, quietly():
         return _train(job, identity, work)
 
 
@@ -160,7 +174,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             part, told = done.restore(trainable.model)
         else:
             part, told = _run_phase(job, number, trainable, processor, work, len(history))
-            if number + 1 < len(job.phases):
+            if number + 1 < len(job.phases) and ranks.is_main():
                 done.keep(trainable.model, part, told)
         history += [{**entry, "step": entry["step"] + len(history)} for entry in part]
         facts = {**told, **facts}
@@ -170,9 +184,9 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
     def fill(folder: Path) -> RunManifest:
         _save(job, trainable.model, processor, folder, job.out)
         tables = [table for place in ("", "phase-*/") for table in sorted(work.folder.glob(f"{place}*.parquet"))]
-        for extra in (*tables, work.folder / FOLDER):
+        for extra in (*tables, work.folder / FOLDER, work.folder / LOGS):
             if extra.is_dir():
-                shutil.copytree(extra, folder / extra.name)
+                shutil.copytree(extra, folder / extra.name, ignore=_links)
             elif extra.is_file():
                 shutil.copy2(extra, folder)
         whole = {
@@ -186,6 +200,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             "image_backend": image_backend(processor),
             "device": _device(trainable.model),
             "threads": torch.get_num_threads(),
+            **({"processes": ranks.count()} if ranks.count() > 1 else {}),
             "wall_time_s": round(work.seconds(), 2),
             "peak_memory_mb": _peak_memory_mb(trainable.model),
             "steps": int(history[-1]["step"]),
@@ -195,7 +210,8 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
         _describe_curve(folder / FOLDER, manifest, history, job.phases[0].method)
         return manifest
 
-    return work.finish(fill)
+    with ranks.main_first():
+        return work.finish(fill) if ranks.is_main() else Run.open(job.out)
 
 
 def _run_phase(
@@ -205,7 +221,8 @@ def _run_phase(
     phase = job.phases[number]
     folder = work.folder / f"phase-{number + 1}" if number else work.folder
     folder.mkdir(exist_ok=True)
-    training = phase.prepare(trainable, processor, folder)
+    with ranks.main_first():  # The others find what was stored.
+        training = phase.prepare(trainable, processor, folder)
     steps = training.plan.steps
     total = before + steps + sum(later.steps or 0 for later in job.phases[number + 1 :])
     if job.curve and max(job.curve) > total:
@@ -228,6 +245,8 @@ def _run_phase(
         save=keep,
         stop=watch,
         saved=work.note_seconds,
+        report_to=job.options.report_to,
+        logs=work.folder / LOGS / (folder.name if number else ""),
     )
     # Building a model and its batches may draw random numbers; training starts from the seed alone.
     model, seed, method = trainable.model, job.options.seed, phase.method
@@ -240,6 +259,11 @@ def _run_phase(
         options = (training.plan, training.objective, phase.config, seed, schedule, method)
         history = train(model, *options, sharpness=phase.sharpness)
     return history, {**training.facts, **(watch.facts() if watch else {})}
+
+
+def _links(folder: str, names: list[str]) -> list[str]:
+    """Links in a folder: what they name is there already, or elsewhere on this machine."""
+    return [name for name in names if (Path(folder) / name).is_symlink()]
 
 
 class _Finished:

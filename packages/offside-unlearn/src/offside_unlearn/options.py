@@ -32,8 +32,10 @@ class RunOptions:
         force: Replace what the output folder holds.
         device: Where to load a model given by path; null = the best there is.
         dtype: Of its weights.
+        quantization: Keep the base model's weights in fewer bits, under an adapter: `nf4` (4 bits, by `bitsandbytes`).
         max_pixels: Upper bound on the pixels of a picture.
         checkpoint_seconds: At least so long between two checkpoints.
+        report_to: Where the numbers go while it trains, besides the receipt: `none`, `tensorboard` or `wandb`.
     """
 
     seed: int = 0
@@ -44,8 +46,10 @@ class RunOptions:
     force: bool = False
     device: str | None = None
     dtype: str = "float32"
+    quantization: str | None = None
     max_pixels: int | None = None
     checkpoint_seconds: float = 120.0
+    report_to: str = "none"
 
     def __post_init__(self) -> None:
         """Refuse a seed that no generator takes.

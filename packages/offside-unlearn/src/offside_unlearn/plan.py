@@ -32,6 +32,11 @@ attention's own (which isn't kept by the kernels of today). Korthikanti et al., 
 Large Transformer Models, 2205.05198, equation 1."""
 
 
+QUANTIZED_BYTES = 0.516
+"""Of a number in 4 bits: half a byte, a byte for each block of 64, four for each 256 of these. Dettmers et al., QLoRA,
+2305.14314, section 3."""
+
+
 @dataclass(frozen=True)
 class SidePlan:
     """Records of one side of a step.
@@ -83,6 +88,9 @@ class RunPlan:
         tune: What is trained: a preset's name or a regex.
         phases: Its trainings.
         memory: MiB by what takes it; an estimate, without what the libraries themselves take.
+        dtype: Type of the weights.
+        quantization: What the base model's linear layers are kept as; null = `dtype`.
+        activation_checkpointing: Whether activations are computed twice, which saves memory.
     """
 
     method: str
@@ -92,6 +100,9 @@ class RunPlan:
     tune: str
     phases: Sequence[PhasePlan]
     memory: Mapping[str, float]
+    dtype: str
+    quantization: str | None
+    activation_checkpointing: bool
 
     @property
     def total(self) -> float:
@@ -133,9 +144,19 @@ def plan(
         needs=[task.method.needs() for task in asked.tasks],
         checkpointing=first.config.activation_checkpointing,
         trains=not isinstance(first.method, EditingMethod),
+        quantized=options.quantization is not None,
     )
     family = str(trainable.model.config.model_type)
-    return RunPlan(method, setting, family, trainable.parts, trainable.tune, phases, memory)
+    stored = (options.dtype, options.quantization, first.config.activation_checkpointing)
+    return RunPlan(method, setting, family, trainable.parts, trainable.tune, phases, memory, *stored)
+
+
+def _quantizable(model: Any) -> list[torch.Tensor]:
+    """The weights that would be kept in 4 bits: of linear layers, but for adapters and the last one."""
+    layers = [
+        layer for name, layer in model.named_modules() if type(layer) is torch.nn.Linear and "lm_head" not in name
+    ]
+    return [layer.weight for layer in layers if not layer.weight.requires_grad]
 
 
 def _unread(path: str) -> str:
@@ -176,6 +197,7 @@ def memory_needed(
     needs: Sequence[Needs],
     checkpointing: bool,
     trains: bool = True,
+    quantized: bool = False,
 ) -> dict[str, float]:
     """Estimate the memory of a run.
 
@@ -186,12 +208,15 @@ def memory_needed(
         needs: What the method of each training reads.
         checkpointing: Whether activations are computed twice.
         trains: Whether there are gradients at all.
+        quantized: Whether the linear layers of the base model are kept in 4 bits.
 
     Returns:
         MiB by what takes it. `activations` are those of the language model in the largest micro-batch, `logits` those
         of its answer tokens (three copies: logits, log-probabilities, gradient).
     """
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    if quantized:
+        weights -= sum(p.numel() * (p.element_size() - QUANTIZED_BYTES) for p in _quantizable(model))
     trained = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
     text = model.config.get_text_config()
     tokens = max((sum(s.batch * s.tokens[2] for s in phase.sides.values()) for phase in phases), default=0)

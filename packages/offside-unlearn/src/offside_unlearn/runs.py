@@ -21,6 +21,7 @@ from offside_data.outputs import ensure_free, whole_folder
 from offside_data.progress import log
 from offside_data.run_manifest import FILE, RunManifest, read
 from offside_unlearn import manifest as manifests
+from offside_unlearn import ranks
 
 SECONDS = "seconds.json"
 _REQUEST = "request.json"
@@ -144,6 +145,29 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
         except OffsideError:
             _discard(folder)  # What was asked for can't be done; going on later wouldn't help.
             raise
+
+
+@contextlib.contextmanager
+def shared_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> Iterator[WorkFolder]:
+    """As `open_work_folder`, by the first of several processes for all; the others end if it can't.
+
+    Raises:
+        SystemExit: In the others, then.
+    """
+    if not ranks.is_main():
+        ranks.await_main()
+        yield WorkFolder(out, work_folder(out), force, 0.0, time.monotonic())
+        return
+    told = False
+    try:
+        with open_work_folder(out, identity, force=force) as work:
+            ranks.agreed(True)
+            told = True
+            yield work
+    except BaseException:
+        if not told:
+            ranks.agreed(False)
+        raise
 
 
 def _begun(folder: Path) -> Any:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from offside_unlearn import ranks
 from offside_unlearn.batches import PairedBatch
 from offside_unlearn.methods import LossOutput
 
@@ -77,6 +78,7 @@ class SharpnessAware:
             if kept and output.kept is not None:
                 torch.autograd.backward(output.kept / count)
             self._losses.append(output.loss.detach() / count)
+        ranks.average(self._ascent)
         norm = torch.stack([part.norm() for part in self._ascent]).norm()
         if norm > 0:
             for part in self._ascent:

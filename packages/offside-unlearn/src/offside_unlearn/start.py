@@ -22,6 +22,7 @@ from offside_data.vlm.models import (
     INTERVENTION,
     base_of_adapter,
     load_config,
+    require_quantization,
     without_weights,
 )
 from offside_data.vlm.processors import CONFIG_ERRORS
@@ -63,7 +64,13 @@ class Start:
         if self.given is not None:
             return self.given
         processor = load_processor(self.path, max_pixels=options.max_pixels)
-        model = load_model(self.path, device=options.device, dtype=options.dtype, adapter_trainable=not options.full)
+        model = load_model(
+            self.path,
+            device=options.device,
+            dtype=options.dtype,
+            adapter_trainable=not options.full,
+            quantization=options.quantization,
+        )
         return model, processor
 
 
@@ -181,9 +188,10 @@ def check_tune(start: Start, options: RunOptions, method: UnlearningMethod[Any] 
 
     Raises:
         UsageError: If an adapter is to be continued elsewhere than where it sits, half-precision weights are to be
-            trained themselves, an adapter is to hold what a method does to the weights themselves, or no weights are
-            changed.
+            trained themselves, an adapter is to hold what a method does to the weights themselves, no weights are
+            changed, or quantized ones would have to be.
     """
+    _check_quantization(start, options, method)
     if isinstance(method, InterveningMethod):
         if options.tune is not None:
             raise UsageError(f"--tune {options.tune}: this method changes no weights. Leave it out.")
@@ -200,6 +208,21 @@ def check_tune(start: Start, options: RunOptions, method: UnlearningMethod[Any] 
             f"{start.path} is an adapter, and training continues it where it sits; --tune {options.tune} "
             f"needs a new one. Merge it first (offside-unlearn merge {start.path} MERGED) and start there."
         )
+
+
+def _check_quantization(start: Start, options: RunOptions, method: UnlearningMethod[Any] | None) -> None:
+    """Refuse to quantize what is changed itself, or is there already."""
+    require_quantization(options.quantization)
+    asked = f"--quantization {options.quantization}"
+    if options.quantization is None:
+        return
+    if options.full:
+        raise UsageError(f"{asked}: weights in 4 bits can't be trained. Use --lora.")
+    if method is not None and (method.whole or isinstance(method, InterveningMethod)):
+        what = "puts what was learnt into the base model's weights" if method.whole else "trains no adapter"
+        raise UsageError(f"{asked}: this method {what}. Leave it out.")
+    if start.given is not None:
+        raise UsageError(f"{asked}: the model is loaded already. Give its folder, or leave it out.")
 
 
 def _require_place(start: Start) -> None:

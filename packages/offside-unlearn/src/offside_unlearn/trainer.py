@@ -8,26 +8,29 @@ records is a function of the step (`batches`), checkpoints count only once they 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from offside_data.errors import OffsideError, UsageError
+from offside_data.errors import UsageError
+from offside_data.progress import process_number
+from offside_data.seeding import rng
+from offside_unlearn import ranks
 from offside_unlearn.batches import BatchPlan, PairedBatch
-from offside_unlearn.manifest import terms_in_words
+from offside_unlearn.callbacks import AfterStep, Moved, Progress, TrainingError
+from offside_unlearn.checkpoints import COMPLETE, Checkpoints, Schedule, has_own, last_checkpoint, trained_weights
 from offside_unlearn.methods._base import LossOutput, UnlearningMethod
-from offside_unlearn.options import RunOptions
+from offside_unlearn.reporting import reporting
 from offside_unlearn.sharpness import SharpnessAware
-from offside_unlearn.tune import tower_of
+
+__all__ = ["COMPLETE", "Objective", "Schedule", "TrainConfig", "TrainingError", "last_checkpoint", "train"]
 
 Objective = Callable[[Any, PairedBatch], LossOutput]
 """What is minimised: a function of the model and a batch."""
@@ -37,13 +40,6 @@ WEIGHTS = "trained.safetensors"
 
 STATE = "method.safetensors"
 """Name of the method's state in a checkpoint, where it has one."""
-
-COMPLETE = "complete"
-"""Name of the empty file that a checkpoint gets last: without it the checkpoint is never used."""
-
-
-class TrainingError(OffsideError):
-    """Training can't go on: a loss that isn't finite, or weights that don't move."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,28 +98,6 @@ class TrainConfig:
             raise ValueError(f"warmup is a share of the steps, at least 0 and below 1, got {self.warmup}")
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """When to write what while training; nothing but `stop` changes the result.
-
-    Args:
-        folder: For checkpoints.
-        checkpoint_seconds: At least so long between two checkpoints.
-        save_at: After these steps `save` is called, for curves.
-        save: Called with the model and the step.
-        stop: Called after `save`; training ends where it says so. What it says depends on the weights alone, so
-            that a resumed training ends at the same step.
-        saved: Called after each checkpoint.
-    """
-
-    folder: Path
-    checkpoint_seconds: float = RunOptions.checkpoint_seconds
-    save_at: Sequence[int] = ()
-    save: Callable[[Any, int], None] | None = None
-    stop: Callable[[Any, int], bool] | None = None
-    saved: Callable[[], None] | None = None
-
-
 def train(
     model: Any,
     plan: BatchPlan,
@@ -155,47 +129,40 @@ def train(
     Raises:
         TrainingError: If the loss isn't finite, or adapter weights don't move.
     """
-    _refuse_what_we_dont_support(model)
-    checkpoint = last_checkpoint(schedule.folder)
+    _refuse_what_we_dont_support(model, config)
+    checkpoint = ranks.agreed(last_checkpoint(schedule.folder) if ranks.is_main() else None)
     if method is not None:
         method.ended = False
         _restore(method, checkpoint)
         model.eval()  # The dropout of a new adapter is on.
         method.begin(model, plan, seed)
-    trainer = _Trainer(
-        model=model,
-        args=_arguments(model, plan, config, seed, schedule),
-        train_dataset=plan,
-        data_collator=plan.collate,
-        callbacks=[_Checkpoints(schedule, method), _Moved(model), _Progress(plan.steps)],
-        method=method,
-        sharpness=sharpness,
-        optimizer_cls_and_kwargs=(
-            torch.optim.AdamW,
-            {"lr": config.lr, "betas": (0.9, config.beta2), "eps": 1e-8, "fused": True},
-        ),
-    )
-    trainer.objective = objective
-    trainer.remove_callback(PrinterCallback)
-    if config.activation_checkpointing:
-        model.enable_input_require_grads()
-    trainer.train(resume_from_checkpoint=checkpoint)
+    _start_alike(model, method)
+    with reporting(schedule.report_to, schedule.logs or schedule.folder / "logs") as reporters:
+        trainer = _Trainer(
+            model=model,
+            args=_arguments(model, plan, config, seed, schedule),
+            train_dataset=plan,
+            data_collator=plan.collate,
+            callbacks=[Checkpoints(schedule, method), Moved(model), Progress(plan.steps), *reporters],
+            method=method,
+            sharpness=sharpness,
+            optimizer_cls_and_kwargs=(
+                torch.optim.AdamW,
+                {"lr": config.lr, "betas": (0.9, config.beta2), "eps": 1e-8, "fused": True},
+            ),
+        )
+        trainer.objective = objective
+        trainer.remove_callback(PrinterCallback)
+        if config.activation_checkpointing:
+            model.enable_input_require_grads()
+        if not ranks.is_main():  # Dropout of its own; a checkpoint puts each process's generator back.
+            torch.manual_seed(rng(seed, "process", process_number()).getrandbits(63))
+        trainer.train(resume_from_checkpoint=checkpoint)
     model.eval()
     if method is not None:
         method.ended = True
         method.finish(model)
     return [entry for entry in trainer.state.log_history if "loss" in entry]
-
-
-def last_checkpoint(folder: Path) -> str | None:
-    """The newest complete checkpoint in `folder`; incomplete ones are deleted."""
-    complete = []
-    for path in folder.glob("checkpoint-*"):
-        if (path / COMPLETE).is_file():
-            complete.append(path)
-        else:
-            shutil.rmtree(path)
-    return str(max(complete, key=lambda path: int(path.name.split("-")[1]))) if complete else None
 
 
 def _restore(method: UnlearningMethod[Any], checkpoint: str | None) -> None:
@@ -208,37 +175,28 @@ def _restore(method: UnlearningMethod[Any], checkpoint: str | None) -> None:
         method.state.update({name: value.clone() for name, value in load_file(file).items()})  # Free of the file.
 
 
-def _has_own(method: UnlearningMethod[Any], hook: str) -> bool:
-    return getattr(type(method), hook) is not getattr(UnlearningMethod, hook)
+def _start_alike(model: Any, method: UnlearningMethod[Any] | None) -> None:
+    """The weights and what a method has found out are the first process's in all: others' machines may round."""
+    if ranks.count() > 1:
+        state = method.state if method is not None else {}
+        ranks.copy_from_main([*(p for _, p in trained_weights(model)), *(state[name] for name in sorted(state))])
 
 
-def _trained(model: Any) -> list[tuple[str, torch.nn.Parameter]]:
-    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-
-
-@contextlib.contextmanager
-def _finished(model: Any, method: UnlearningMethod[Any] | None) -> Iterator[None]:
-    """Inside, the model is what a run that ended here would leave; afterwards it is what it was, to the bit."""
-    if method is None or not _has_own(method, "finish"):  # A copy of the weights would be for nothing.
-        yield
-        return
-    kept = {name: p.detach().clone() for name, p in _trained(model)}
-    method.finish(model)
-    yield
-    with torch.no_grad():
-        for name, parameter in _trained(model):
-            parameter.copy_(kept[name])
-
-
-def _refuse_what_we_dont_support(model: Any) -> None:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UsageError("training runs in one process on one device; start it without torchrun or accelerate launch.")
-    device = next(model.parameters()).device
-    if device.type == "cuda" and device.index not in (None, 0):
+def _refuse_what_we_dont_support(model: Any, config: TrainConfig) -> None:
+    processes = ranks.count()
+    if config.accumulation % processes:
+        records = config.batch_size * config.accumulation
+        fitting = f" --set batch_size={records // processes}" if records % processes == 0 else ""
         raise UsageError(
-            f"training runs on the first GPU that it can see, not on {device}: "
-            f"set CUDA_VISIBLE_DEVICES={device.index} and use --device cuda."
+            f"accumulation={config.accumulation} can't be shared out to {processes} processes: each takes as many of a "
+            f"step's micro-batches as the others. Use a multiple of {processes}, e.g. --set accumulation={processes}"
+            f"{fitting}."
         )
+    device = next(model.parameters()).device
+    own = ranks.local_number()
+    if device.type == "cuda" and device.index not in (None, own):
+        where = "the first GPU that it can see" if processes == 1 else f"GPU {own} in process {own}"
+        raise UsageError(f"training runs on {where}, not on {device}: set CUDA_VISIBLE_DEVICES and use --device cuda.")
     if not any(p.requires_grad for p in model.parameters()):
         raise UsageError("no parameter is to be trained: --tune matches nothing.")
 
@@ -249,7 +207,7 @@ def _arguments(model: Any, plan: BatchPlan, config: TrainConfig, seed: int, sche
         use_cpu=next(model.parameters()).device.type == "cpu",
         max_steps=plan.steps,
         per_device_train_batch_size=1,  # One item of the plan, which is a whole micro-batch.
-        gradient_accumulation_steps=config.accumulation,
+        gradient_accumulation_steps=config.accumulation // ranks.count(),
         learning_rate=config.lr,
         lr_scheduler_type=config.schedule if config.schedule != "constant" else "constant_with_warmup",
         warmup_steps=round(config.warmup * plan.steps),
@@ -261,7 +219,7 @@ def _arguments(model: Any, plan: BatchPlan, config: TrainConfig, seed: int, sche
         logging_nan_inf_filter=False,
         save_strategy="no",  # _Checkpoints decides by the clock.
         save_total_limit=2,
-        report_to=[],
+        report_to=[],  # `reporting` gives the callbacks.
         remove_unused_columns=False,
         dataloader_pin_memory=False,
         dataloader_num_workers=config.workers,
@@ -281,20 +239,27 @@ class _Trainer(Trainer):  # type: ignore[misc]
     def __init__(self, *, method: UnlearningMethod[Any] | None, sharpness: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._terms: dict[str, list[torch.Tensor]] = {}
+        self._wrong: TrainingError | None = None
         self._method = method
-        self._sharpness = SharpnessAware(sharpness, _trained(self.model)) if sharpness else None
+        self._sharpness = SharpnessAware(sharpness, trained_weights(self.model)) if sharpness else None
         # Reading the terms waits for the device: only where it is needed.
-        if method is not None and _has_own(method, "after_step"):
-            self.add_callback(_AfterStep(method, self._means))
+        if method is not None and has_own(method, "after_step"):
+            self.add_callback(AfterStep(method, self._means))
 
     def _means(self) -> dict[str, float]:
         """The mean of each loss term over the micro-batches since the last log, which is one optimizer step."""
         return {name: float(torch.stack(values).mean()) for name, values in self._terms.items()}
 
+    def create_accelerator_and_postprocess(self) -> None:
+        super().create_accelerator_and_postprocess()
+        if ranks.count() > 1:  # Gradients are averaged here (`ranks` says why), so no wrapper is to do it.
+            self.accelerator.prepare_model = functools.partial(self.accelerator.prepare_model, evaluation_mode=True)
+
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         return torch.utils.data.DataLoader(
             self.train_dataset,
             batch_size=1,
+            sampler=self.train_dataset.share_of(process_number(), ranks.count()),
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
             # Its own generator: starting the loader must not draw from the one that dropout uses.
@@ -321,7 +286,9 @@ class _Trainer(Trainer):  # type: ignore[misc]
     def _checked(self, model: Any, inputs: PairedBatch) -> LossOutput:
         output = self.objective(model, inputs)
         if not bool(torch.isfinite(output.loss)):
-            self._stop(output, inputs)
+            self._wrong = self._wrong or self._not_finite(output, inputs)
+            if ranks.count() == 1:
+                raise self._wrong
         return output
 
     def _logged(self, model: Any, inputs: PairedBatch) -> LossOutput:
@@ -338,15 +305,29 @@ class _Trainer(Trainer):  # type: ignore[misc]
 
     def training_step(self, model: Any, inputs: PairedBatch, num_items_in_batch: Any = None) -> torch.Tensor:
         if self._sharpness is None:
-            usual: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
-            return usual
-        model.train()
-        return self._sharpness.backward(lambda batch: self._logged(model, batch), lambda b: self._checked(model, b))
+            loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        else:
+            model.train()
+            loss = self._sharpness.backward(lambda batch: self._logged(model, batch), lambda b: self._checked(model, b))
+        if ranks.count() > 1 and self.accelerator.sync_gradients:  # The last micro-batch of a step.
+            self._share()
+        return loss
 
-    def _stop(self, output: LossOutput, inputs: PairedBatch) -> None:
+    def _share(self) -> None:
+        """Make the gradients and the loss terms of a step those of all processes."""
+        for wrong in ranks.gathered(str(self._wrong) if self._wrong else None):
+            if wrong is not None:
+                raise TrainingError(wrong)
+        ranks.average_gradients([parameter for _, parameter in trained_weights(self.model)])
+        told = ranks.gathered({name: [float(value) for value in values] for name, values in self._terms.items()})
+        names = dict.fromkeys(name for terms in told for name in terms)
+        every = {name: [value for terms in told for value in terms.get(name, ())] for name in names}
+        self._terms = {name: [torch.tensor(values).mean()] for name, values in every.items()}
+
+    def _not_finite(self, output: LossOutput, inputs: PairedBatch) -> TrainingError:
         terms = ", ".join(f"{name} = {value.item():g}" for name, value in output.terms.items())
         records = [record for side in inputs.sides.values() for record in side.record_ids]
-        raise TrainingError(
+        return TrainingError(
             f"step {self.state.global_step + 1}: the loss is {output.loss.item():g} ({terms}), so training "
             f"stops; the batch held {', '.join(records[:3])}{' and others' if len(records) > 3 else ''}. "
             "A smaller lr, fewer steps or --dtype float32 are the usual ways out."
@@ -365,122 +346,12 @@ class _Trainer(Trainer):  # type: ignore[misc]
         """
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: p.detach().contiguous() for name, p in _trained(self.model)}, folder / WEIGHTS)
+        save_file({name: p.detach().contiguous() for name, p in trained_weights(self.model)}, folder / WEIGHTS)
         if self._method is not None and self._method.state:
             save_file(self._method.state, folder / STATE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         weights = load_file(Path(resume_from_checkpoint) / WEIGHTS)
         with torch.no_grad():
-            for name, parameter in _trained(self.model):
+            for name, parameter in trained_weights(self.model):
                 parameter.copy_(weights.pop(name))
-
-
-class _AfterStep(TrainerCallback):  # type: ignore[misc]
-    """Let the method move its state once a step, however many micro-batches the step was made of."""
-
-    def __init__(self, method: UnlearningMethod[Any], means: Callable[[], dict[str, float]]) -> None:
-        self._method = method
-        self._means = means
-
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._method.after_step(self._means())
-
-
-class _Checkpoints(TrainerCallback):  # type: ignore[misc]
-    """Save by the clock, mark what is complete, save what a curve needs, and stop where it has reached its end."""
-
-    def __init__(self, schedule: Schedule, method: UnlearningMethod[Any] | None) -> None:
-        self._schedule = schedule
-        self._method = method
-        self._last = time.monotonic()
-        self._cost = 0.0
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        if state.global_step in self._schedule.save_at and self._schedule.save is not None:
-            stop = False
-            with _finished(kwargs["model"], self._method):
-                self._schedule.save(kwargs["model"], state.global_step)
-                if self._schedule.stop is not None:
-                    stop = self._schedule.stop(kwargs["model"], state.global_step)
-            if stop:
-                control.should_training_stop = True
-                return control  # Without a checkpoint: one at this step would be gone on from.
-        # Checkpoints may cost a twentieth of the time, however large the model is.
-        wait = max(self._schedule.checkpoint_seconds, 20 * self._cost)
-        if time.monotonic() - self._last >= wait and state.global_step < state.max_steps:
-            control.should_save = True
-            self._last = time.monotonic()
-        return control
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        for path in folder.iterdir():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
-        (folder / COMPLETE).touch()
-        if self._schedule.saved is not None:
-            self._schedule.saved()
-        self._cost = time.monotonic() - self._last
-        self._last = time.monotonic()
-
-
-class _Moved(TrainerCallback):  # type: ignore[misc]
-    """Fail loudly when an adapter isn't trained at all, instead of saving one that does nothing."""
-
-    def __init__(self, model: Any) -> None:
-        # lora_B starts at zero. One that is continued has moved already.
-        self._waiting = {
-            name: p for name, p in model.named_parameters() if "lora_B" in name and p.requires_grad and not p.any()
-        }
-
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if not self._waiting or kwargs["optimizer"].param_groups[0]["lr"] == 0:
-            return
-        # A vision tower gets no gradient from a batch without a picture: wait for one that has.
-        self._waiting = {name: p for name, p in self._waiting.items() if not p.any()}
-        stuck = [name for name in self._waiting if tower_of(name) == "language"]
-        if stuck:
-            raise TrainingError(_stuck(stuck))
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self._waiting:
-            raise TrainingError(_stuck(list(self._waiting)))
-
-
-def _stuck(names: list[str]) -> str:
-    return (
-        f"{len(names)} adapter weights got no gradient (e.g. {names[0]}): training would change nothing "
-        "there. If they belong to the vision tower, the records hold no picture: choose another --tune or "
-        "other records."
-    )
-
-
-class _Progress(TrainerCallback):  # type: ignore[misc]
-    """A progress bar on stderr, if that is a terminal."""
-
-    def __init__(self, steps: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[terms]}"),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("training", total=steps, terms="")
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._bar.start()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        if logs and "loss" in logs:
-            self._bar.update(self._task, completed=state.global_step, terms=terms_in_words(logs))
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._bar.stop()

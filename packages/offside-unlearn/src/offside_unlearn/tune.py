@@ -6,6 +6,7 @@ full-match regexes by family, and a table of what was hit is printed and kept in
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -156,13 +157,19 @@ def trained_parts(model: Any) -> dict[str, dict[str, int]]:
     for name, parameter in model.named_parameters():
         row = table[tower_of(name)]
         if ".lora_" not in name:
-            row["parameters"] += parameter.numel()
+            row["parameters"] += _numbers_in(parameter)
         if parameter.requires_grad:
             row["trained"] += parameter.numel()
             module = re.sub(r"\.lora_.*", "", name) if ".lora_" in name else name.rpartition(".")[0]
             row["modules"] += module not in modules
             modules.add(module)
     return {tower: row for tower, row in table.items() if row["parameters"]}
+
+
+def _numbers_in(parameter: Any) -> int:
+    """How many weights a parameter stands for; quantized ones are packed."""
+    packed = getattr(parameter, "quant_state", None)
+    return int(parameter.numel() if packed is None else math.prod(packed.shape))
 
 
 def _targets(model: Any, tune: str) -> tuple[str, list[str]]:

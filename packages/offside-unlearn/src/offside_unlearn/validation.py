@@ -24,6 +24,7 @@ from offside_data.seeding import draw_records
 from offside_data.tagging.values import how_stated
 from offside_data.taxonomy import Taxonomy
 from offside_data.vlm import Collator, Encoded, Encoder, decode, generate_with_margins
+from offside_unlearn import ranks
 
 CHECKS = "checks.json"
 ONE_IN = 4
@@ -280,7 +281,8 @@ class Watch:
     def _note(self, found: dict[str, float]) -> None:
         # What an attempt that was killed found after its last checkpoint is found again.
         self.checks = [*(check for check in self.checks if check["step"] < found["step"]), found]
-        write_json(self._file, self.checks)
+        if ranks.is_main():
+            write_json(self._file, self.checks)
 
     def _read(self) -> list[dict[str, float]]:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from offside_data.vlm.processors import CONFIG_ERRORS, local_options
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Number formats that `load_model` takes."""
 
+QUANTIZATIONS = ("nf4",)
+"""Formats of fewer bits that `load_model` can keep a plain model's weights in."""
+
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 INTERVENTION = "intervention.json"
@@ -30,6 +34,7 @@ def load_model(
     device: str | torch.device | None = None,
     dtype: str = "float32",
     adapter_trainable: bool = False,
+    quantization: str | None = None,
 ) -> Any:
     """Load an image-text-to-text model, in eval mode.
 
@@ -39,24 +44,65 @@ def load_model(
         device: Null picks the GPU if there is one.
         dtype: `float32`, `bfloat16` or `float16`.
         adapter_trainable: Whether the adapter's weights are to be trained further.
+        quantization: `nf4` keeps the plain model's linear layers in 4 bits (QLoRA's NormalFloat, doubly quantized,
+            2305.14314), computed in `dtype`; an adapter on top stays as it is. Null leaves them as they are.
 
     Returns:
         The model; a `PeftModel` if `path` is an adapter folder.
 
     Raises:
         ModelError: If something is missing or doesn't fit; the message says what to do.
+        UsageError: If an option is unknown, or its package isn't installed.
     """
     if dtype not in DTYPES:
         raise UsageError(f"dtype {dtype!r} is unknown; choose from {', '.join(DTYPES)}.")
+    require_quantization(quantization)
     device = usable_device(device)
     where = Path(path)
     if (where / INTERVENTION).is_file():
         raise ModelError(without_weights(where))
     if (where / ADAPTER_CONFIG).is_file():
-        model = _load_adapter(where, dtype=dtype, trainable=adapter_trainable)
+        model = _load_adapter(where, dtype=dtype, trainable=adapter_trainable, quantized=(quantization, device))
+    elif quantization is not None:
+        model = _load_plain(str(path), dtype=dtype, **_quantized(quantization, dtype, device))
+        for module in model.modules():
+            # bitsandbytes packs a layer anew for some CPUs when it is first asked in eval mode, and no gradient passes
+            # it any more when it is trained afterwards.
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                module.support_avx512bf16_for_cpu = False
+        return model.eval()
     else:
         model = _load_plain(str(path), dtype=dtype)
     return model.to(device).eval()
+
+
+def require_quantization(name: str | None) -> None:
+    """Refuse a quantization that can't be had here, before anything is loaded.
+
+    Raises:
+        UsageError: If it is unknown, or `bitsandbytes` isn't installed.
+    """
+    if name is None:
+        return
+    if name not in QUANTIZATIONS:
+        raise UsageError(f"quantization {name!r} is unknown; choose from {', '.join(QUANTIZATIONS)}.")
+    if find_spec("bitsandbytes") is None:
+        raise UsageError(
+            f"--quantization {name}: bitsandbytes isn't installed. pip install 'offside-unlearn[quantization]', or "
+            "leave it out."
+        )
+
+
+def _quantized(name: str, dtype: str, device: torch.device) -> dict[str, Any]:
+    from transformers import BitsAndBytesConfig
+
+    how = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=name,
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=DTYPES[dtype],
+    )
+    return {"quantization_config": how, "device_map": {"": device}}
 
 
 def load_config(path: str | Path) -> Any:
@@ -127,8 +173,8 @@ def base_model_of(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "peft_config") and hasattr(model, "get_base_model") else model
 
 
-def _load_plain(where: str, *, dtype: str) -> Any:
-    options = local_options(where)
+def _load_plain(where: str, *, dtype: str, **quantized: Any) -> Any:
+    options = {**local_options(where), **quantized}
     folder = Path(where)
     if folder.is_dir():
         _require_model_files(folder)
@@ -170,7 +216,7 @@ def _require_model_files(folder: Path) -> None:
         )
 
 
-def _load_adapter(run: Path, *, dtype: str, trainable: bool) -> Any:
+def _load_adapter(run: Path, *, dtype: str, trainable: bool, quantized: tuple[str | None, torch.device]) -> Any:
     from peft import PeftModel
 
     if not (run / ADAPTER_WEIGHTS).is_file():
@@ -178,7 +224,14 @@ def _load_adapter(run: Path, *, dtype: str, trainable: bool) -> Any:
             f"{run}: {ADAPTER_CONFIG} is there but {ADAPTER_WEIGHTS} isn't. The run is incomplete (or its "
             "weights are pickled, which is never read): run the command again."
         )
-    model = load_model(base_of_adapter(run), device="cpu", dtype=dtype)
+    quantization, device = quantized
+    base = base_of_adapter(run)
+    if quantization is not None and (Path(base) / ADAPTER_CONFIG).is_file():
+        raise UsageError(
+            f"--quantization {quantization}: {run} sits on {base}, which is an adapter itself, and what is merged into "
+            "4 bits loses more than it should. Merge that one first (offside-unlearn merge)."
+        )
+    model = load_model(base, device="cpu" if quantization is None else device, dtype=dtype, quantization=quantization)
     if isinstance(model, PeftModel):
         model = model.merge_and_unload()  # An adapter on an adapter: the lower one becomes the base.
     try:

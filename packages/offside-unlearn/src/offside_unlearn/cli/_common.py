@@ -34,6 +34,16 @@ def training_options(function: F) -> F:
         click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="An option; wins over --config."),
         click.option("--limit", type=click.IntRange(min=1), help="Draw at most so many records of each set."),
         click.option("--checkpoint-seconds", type=float, help="Least time between two checkpoints."),
+        click.option(
+            "--report-to",
+            type=click.Choice(["none", "tensorboard", "wandb"]),
+            help="Where the numbers go while it trains, too: to OUT/logs. W&B stays offline unless WANDB_MODE is set.",
+        ),
+        click.option(
+            "--quantization",
+            type=click.Choice(["nf4"]),
+            help="Keep the base model in 4 bits under the adapter (needs bitsandbytes).",
+        ),
         device_options,
         seed_option,
         force_option,
@@ -45,7 +55,8 @@ def training_options(function: F) -> F:
 
 def run_options(values: dict[str, Any], **more: Any) -> RunOptions:
     """Take the values of `training_options` that belong to `RunOptions`."""
-    names = ("tune", "limit", "checkpoint_seconds", "device", "dtype", "max_pixels", "seed", "force")
+    of_model = ("device", "dtype", "quantization", "max_pixels")
+    names = ("tune", "limit", "checkpoint_seconds", "report_to", *of_model, "seed", "force")
     return RunOptions(full=not values["lora"], **{name: values[name] for name in names}, **more)
 
 

@@ -59,5 +59,9 @@ def command(method: str, setting: str, only: tuple[str, ...], **values: Any) -> 
         f"Trained ({planned.tune if named else 'modules by name'})", ["tower", "modules", "weights", "its own"], parts
     )
     click.echo()
+    stored = f"{planned.quantization} under the adapter, else " if planned.quantization else ""
+    computed = "computed twice" if planned.activation_checkpointing else "kept (activation_checkpointing=false)"
+    click.echo(f"Weights: {stored}{planned.dtype}. Activations: {computed}.")
+    click.echo()
     memory = [[what, f"{mib:,.1f}"] for what, mib in [*planned.memory.items(), ("together", planned.total)]]
     print_cards("Memory, estimated", ["of", "MiB"], memory)
