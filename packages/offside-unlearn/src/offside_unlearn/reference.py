@@ -18,6 +18,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -131,17 +132,26 @@ class ReferenceModel:
         if self.live is None:
             raise ModelError("the frozen model wasn't prepared: the method's needs() doesn't name what it reads.")
         training = self._model.training
-        self._model.eval()
+        self._set_training(False)
         try:
             with torch.no_grad(), self._in_place():
                 yield
         finally:
-            self._model.train(training)
+            self._set_training(training)
+
+    @cached_property
+    def _modules(self) -> list[torch.nn.Module]:
+        return list(self._model.modules())
+
+    def _set_training(self, mode: bool) -> None:
+        """As `train(mode)`, which walks through the tree of modules and takes several times as long."""
+        for module in self._modules:
+            vars(module)["training"] = mode
 
     @contextlib.contextmanager
     def _in_place(self) -> Iterator[None]:
         if self.live == "adapter off":
-            with self._model.disable_adapter():
+            with self._adapter_off():
                 yield
             return
         trained = {name: p for name, p in self._model.named_parameters() if name in self._kept}
@@ -153,6 +163,33 @@ class ReferenceModel:
         finally:
             for name, parameter in trained.items():
                 parameter.data = current[name]
+
+
+    @cached_property
+    def _adapters(self) -> list[Any]:
+        from peft.tuners.tuners_utils import BaseTunerLayer
+        from peft.utils import AuxiliaryTrainingWrapper
+
+        return [module for module in self._modules if isinstance(module, (BaseTunerLayer, AuxiliaryTrainingWrapper))]
+
+    @contextlib.contextmanager
+    def _adapter_off(self) -> Iterator[None]:
+        """As peft's `disable_adapter`, which looks through all modules for their state each time.
+
+        On a model of 36 layers that takes a tenth of a second, in each step.
+        """
+        for layer in self._adapters:
+            layer._disable_adapters = True
+        if not self._adapters or not all(layer.disable_adapters for layer in self._adapters):
+            raise ModelError(
+                "the adapter can't be switched off with this version of peft, so there is no frozen model. Install one "
+                "that constraints.txt names, or use --full."
+            )
+        try:
+            yield
+        finally:
+            for layer in self._adapters:
+                layer._disable_adapters = False
 
 
 @dataclass(frozen=True)

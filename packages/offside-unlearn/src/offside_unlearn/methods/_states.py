@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 
+from offside_data.vlm import base_model_of
 from offside_unlearn.layers import layers_of
 from offside_unlearn.methods import Side, answers, losses
 
@@ -29,9 +33,24 @@ def answer_states(model: torch.nn.Module, side: Side, layer: int) -> torch.Tenso
     def catch(module: torch.nn.Module, inputs: object, output: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
         caught.append(output if isinstance(output, torch.Tensor) else output[0])
 
-    handle = list(layers_of(model, "language").values())[layer].register_forward_hook(catch)
-    try:
-        answers(model, side)
-    finally:
-        handle.remove()
+    with _ending_with(model, layer) as last:
+        handle = last.register_forward_hook(catch)
+        try:
+            answers(model, side)
+        finally:
+            handle.remove()
     return losses.answer_logits(caught[0], side.inputs["labels"])[0]
+
+
+@contextlib.contextmanager
+def _ending_with(model: torch.nn.Module, layer: int) -> Iterator[torch.nn.Module]:
+    """Inside, the language model has no layers behind this one, which is given: nobody reads what they would make."""
+    name, last = list(layers_of(model, "language").items())[layer]
+    place, _, attribute = name.rpartition(".")[0].rpartition(".")
+    holder = base_model_of(model).get_submodule(place)
+    whole = getattr(holder, attribute)
+    setattr(holder, attribute, torch.nn.ModuleList(list(whole)[: layer + 1]))
+    try:
+        yield last
+    finally:
+        setattr(holder, attribute, whole)
