@@ -7,10 +7,10 @@ plain loop with the same loss, batches and optimizer (`unlearn_plain.py`), one a
 alternating order, several times. A table gives, of ours over the plain one's:
 
 - time: CPU seconds of the process (of a GPU wall seconds), the median of the pairs, wall seconds in brackets;
-- saved: by how many copies of the weights the peak of memory is lower. On Linux the peak is the process's own high-water
-  mark, set back before each run (`/proc/self/clear_refs`) after free memory was handed back to the system; on a GPU what
-  torch allocated. Both loops count from the start of training to its end, the copy's making included;
-- held: bytes of all tensors that are alive between two steps, whatever they belong to. A second copy in any form shows;
+- saved: by how many copies of the weights the peak of memory is lower. On Linux that is the process's own high-water
+  mark, set back before each run (`/proc/self/clear_refs`), free memory given back to the system; on a GPU what torch
+  allocated. Either loop counts from before the first pass to after the last step, the copy's making included;
+- held: bytes of all tensors that are alive between two steps, whatever they belong to. A copy in any form shows;
 - loss: the largest difference between the two losses of a step, over all steps, relative.
 
 Then what `prior_match` stores for each answer token at the vocabulary of Qwen2.5-VL. `--gpu` instead runs four methods
@@ -23,7 +23,6 @@ import argparse
 import copy
 import ctypes
 import gc
-import json
 import os
 import platform
 import statistics
@@ -81,8 +80,9 @@ class Case:
 
 CASES = (
     Case("npo", {"lambda_r": 0.0}, time=STORED, said="alone"),
-    Case("dpo", {"lambda_r": 0.0}, time=STORED, said="alone"),
     Case("kl_min"),
+    Case("grad_diff", frozen=False),
+    Case("dpo", {"lambda_r": 0.0}, time=STORED, said="alone"),
     Case("prior_match"),
     Case("npo"),
     Case("npo", {"retention": "kl"}, said="with KL"),
@@ -92,7 +92,6 @@ CASES = (
     Case("vgid"),
     Case("viker"),
     Case("grad_ascent", frozen=False),
-    Case("grad_diff", frozen=False),
     Case("po", frozen=False),
     Case("simnpo", frozen=False),
     Case("wga", frozen=False),
@@ -100,7 +99,7 @@ CASES = (
     Case("ce_u", frozen=False),
     Case("pdu", frozen=False),
 )
-GPU_METHODS = ("grad_ascent", "npo", "kl_min", "prior_match")
+GPU_CASES = ("grad_ascent", "npo", "kl_min", "prior_match")
 
 
 @dataclass
@@ -304,6 +303,11 @@ HEAD = (
     "| --- | ---: | ---: | --- | --- | --- | --- |"
 )
 
+GPU_HEAD = (
+    "| method | checkpointing | step, ms | tokens/s | peak, GB | weights, GB |\n"
+    "| --- | --- | ---: | ---: | ---: | ---: |"
+)
+
 
 def bench_cache(bench: Bench) -> dict[str, Any]:
     """What the stored distributions of `prior_match` take at a large vocabulary, and that they are gone on with."""
@@ -333,12 +337,12 @@ def bench_cache(bench: Bench) -> dict[str, Any]:
 
 def bench_gpu(bench: Bench, steps: int) -> Iterator[dict[str, Any]]:
     """Step time, tokens a second and peak memory of ours, with and without checkpointing."""
-    for method in GPU_METHODS:
+    for case in bench.options.cases:
         for checkpointing in (False, True):
-            side, _ = bench.ours(Case(method), max_steps=steps, activation_checkpointing=checkpointing)
+            side, _ = bench.ours(case, max_steps=steps, activation_checkpointing=checkpointing)
             step = statistics.median(b - a for a, b in zip(side.steps[2:], side.steps[3:], strict=False))
             yield {
-                "case": method,
+                "case": case.name,
                 "checkpointing": checkpointing,
                 "step_ms": step * 1e3,
                 "tokens_a_second": side.tokens / len(side.steps) / step,
@@ -359,7 +363,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default=None, help="with --gpu bfloat16")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--gpu", action="store_true", help="the other table: a 3B model, with and without checkpointing")
+    parser.add_argument(
+        "--gpu", action="store_true", help="the other table: a 3B model, with and without checkpointing"
+    )
     parser.add_argument("--quick", action="store_true", help="a tiny model and one pair: to see that it runs")
     parser.add_argument("--no-cache", action="store_true", help="without the size of the stored distributions")
     parser.add_argument("--json", type=Path, help="write all figures there")
@@ -369,7 +375,8 @@ def _options() -> argparse.Namespace:
     options.dtype = options.dtype or ("bfloat16" if options.gpu else "float32")
     if options.quick:
         options.pairs, options.epochs, options.records, options.batch = 1, 2.0, 4, 2
-    names = options.cases.split(",") if options.cases else [case.name for case in CASES]
+    usual = GPU_CASES if options.gpu else [case.name for case in CASES]
+    names = options.cases.split(",") if options.cases else usual
     unknown = sorted(set(names) - {case.name for case in CASES})
     if unknown:
         parser.error(f"--cases: {', '.join(unknown)} unknown; there are {', '.join(case.name for case in CASES)}")
@@ -425,7 +432,7 @@ def _rows(bench: Bench) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _gpu_rows(bench: Bench) -> Iterator[tuple[dict[str, Any], str]]:
-    yield {}, "| method | checkpointing | step, ms | tokens/s | peak, GB | weights, GB |\n| --- | --- | ---: | ---: | ---: | ---: |"
+    yield {}, GPU_HEAD
     for row in bench_gpu(bench, steps=6 if bench.options.quick else 12):
         cells = [row["case"], "yes" if row["checkpointing"] else "no", f"{row['step_ms']:,.0f}"]
         cells += [f"{row['tokens_a_second']:,.0f}", f"{row['peak_gb']:.1f}", f"{row['weights_gb']:.1f}"]

@@ -51,7 +51,7 @@ class Plain:
 
     @torch.no_grad()
     def asked(self, side: Side) -> Tensor:
-        """The mean distribution that the frozen model has for the donors of each record, (answer tokens, vocabulary)."""
+        """What the frozen model says of each record's donors, their mean: (answer tokens, vocabulary)."""
         given = [self.donors[record] for record in side.record_ids]
         inputs = self.collate([example for examples in given for example in examples])
         logits, labels = _answers(self.frozen, inputs.to(side.inputs["input_ids"].device))
@@ -177,7 +177,7 @@ def _pdu(plain: Plain, batch: PairedBatch) -> Tensor:
     logits, _ = _said(plain.policy, batch.forget)
     flat = (logits.max(-1).values - logits.mean(-1)).square().mean()
     excess = _ce(plain.policy, batch.retain) - config.epsilon
-    notes["excess"] = float(excess)
+    notes["excess"] = float(excess.detach())
     return flat + notes.setdefault("dual", config.dual_start) * excess
 
 
@@ -289,7 +289,7 @@ def train_plainly(plain: Plain, plan: BatchPlan, name: str, *, lr: float, clip: 
         torch.nn.utils.clip_grad_norm_(trained, clip)
         optimizer.step()
         optimizer.zero_grad()
-        yield float(loss)
+        yield float(loss.detach())
 
 
 def by_record(examples: Sequence[Encoded]) -> dict[str, list[Encoded]]:

@@ -58,10 +58,10 @@ SIZES: dict[str, Any] = {
     "tiny-150k": _of_tiny(QWEN_VOCABULARY),
     "small": Size(
         text={
-            "vocab_size": 32_768,
+            "vocab_size": 65_536,
             "hidden_size": 512,
             "intermediate_size": 1_536,
-            "num_hidden_layers": 12,
+            "num_hidden_layers": 6,
             "num_attention_heads": 8,
             "num_key_value_heads": 2,
             "rope_parameters": _rope(8, 12, 12),
@@ -76,7 +76,7 @@ SIZES: dict[str, Any] = {
             "fullatt_block_indexes": [1, 3],
             "initializer_range": 0.02,
         },
-        side=280,
+        side=252,
     ),
     "3b": lambda: _real("qwen2.5-vl-3b", 448),
 }

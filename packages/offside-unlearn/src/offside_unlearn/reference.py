@@ -164,7 +164,6 @@ class ReferenceModel:
             for name, parameter in trained.items():
                 parameter.data = current[name]
 
-
     @cached_property
     def _adapters(self) -> list[Any]:
         from peft.tuners.tuners_utils import BaseTunerLayer

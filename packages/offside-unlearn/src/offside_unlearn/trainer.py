@@ -158,6 +158,7 @@ def train(
     _refuse_what_we_dont_support(model)
     checkpoint = last_checkpoint(schedule.folder)
     if method is not None:
+        method.ended = False
         _restore(method, checkpoint)
         model.eval()  # The dropout of a new adapter is on.
         method.begin(model, plan, seed)
@@ -181,6 +182,7 @@ def train(
     trainer.train(resume_from_checkpoint=checkpoint)
     model.eval()
     if method is not None:
+        method.ended = True
         method.finish(model)
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 

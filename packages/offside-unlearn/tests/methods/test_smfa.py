@@ -214,6 +214,7 @@ def test_points_of_a_curve_and_a_kill_change_nothing(
         seconds = 0 if name == "disturbed" else 9e9
         schedule = Schedule(tmp_path / name, checkpoint_seconds=seconds, save_at=points, save=save)
         train(model, plan, objective, TrainConfig(lr=1e-3, schedule="constant"), 0, schedule, method)
+        assert not method._replaced, "a copy of the weights below the adapter outlives the training"
         return weights_digest(model), found
 
     undisturbed = attempt("undisturbed")[0]

@@ -88,6 +88,7 @@ class UnlearningMethod(ABC, Generic[C]):
     Attributes:
         state: What of the method itself changes while training, e.g. a dual variable, or takes long to find out, by
             name: tensors on the CPU, for most methods none. It is saved with each checkpoint and put back from it.
+        ended: Whether training is over: what `finish` does from then on is never put back.
         needs_full: Whether it changes the model's own weights in a way that no adapter can hold, so that it needs
             `--full`.
         whole: Whether its result is a whole model also where an adapter was trained. Then `finish` puts it into the
@@ -100,6 +101,7 @@ class UnlearningMethod(ABC, Generic[C]):
     def __init__(self, config: C) -> None:
         self.config = config
         self.state: dict[str, torch.Tensor] = {}
+        self.ended = False
 
     @abstractmethod
     def needs(self) -> Needs:

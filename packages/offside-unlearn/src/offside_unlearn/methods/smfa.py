@@ -140,7 +140,8 @@ class Method(UnlearningMethod[Config]):
                 start, now, anchor = (_product(layer, mine, values) for values in (self._start, trained, self.state))
                 harmful = harmful_entries(now - start, anchor - start, self.config.k)
                 weight = layer.get_base_layer().weight
-                self._replaced.append((weight, weight.detach().clone()))
+                if not self.ended:  # A copy of all weights below the adapter: only where training goes on.
+                    self._replaced.append((weight, weight.detach().to("cpu", copy=True)))
                 weight.add_(torch.where(harmful, start, now))
                 for parameter_name, parameter in mine.items():
                     if ".lora_B." in parameter_name:
