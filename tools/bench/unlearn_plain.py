@@ -160,7 +160,8 @@ def _weighted(plain: Plain, batch: PairedBatch) -> Tensor:
         weights = likely**config.saturation * (1 - likely) ** config.importance
     else:
         weights = likely**config.beta
-    return -(weights * nll).mean() + _retained(plain, batch)
+    loss: Tensor = -(weights * nll).mean() + _retained(plain, batch)
+    return loss
 
 
 def _ce_u(plain: Plain, batch: PairedBatch) -> Tensor:
@@ -178,11 +179,13 @@ def _pdu(plain: Plain, batch: PairedBatch) -> Tensor:
     flat = (logits.max(-1).values - logits.mean(-1)).square().mean()
     excess = _ce(plain.policy, batch.retain) - config.epsilon
     notes["excess"] = float(excess.detach())
-    return flat + notes.setdefault("dual", config.dual_start) * excess
+    loss: Tensor = flat + notes.setdefault("dual", config.dual_start) * excess
+    return loss
 
 
 def _kl_min(plain: Plain, batch: PairedBatch) -> Tensor:
-    return -_ce(plain.policy, batch.forget) + plain.config.alpha * _whole_kl(plain, batch.retain)
+    loss: Tensor = -_ce(plain.policy, batch.forget) + plain.config.alpha * _whole_kl(plain, batch.retain)
+    return loss
 
 
 def _undial(plain: Plain, batch: PairedBatch) -> Tensor:
@@ -211,14 +214,16 @@ def _rmu(plain: Plain, batch: PairedBatch) -> Tensor:
     with torch.no_grad():
         held = _states(plain.frozen, batch.retain, config.depth)
     kept = functional.mse_loss(_states(plain.policy, batch.retain, config.depth), held)
-    return functional.mse_loss(pushed, wanted.expand_as(pushed)) + config.alpha * kept
+    loss: Tensor = functional.mse_loss(pushed, wanted.expand_as(pushed)) + config.alpha * kept
+    return loss
 
 
 def _vgid(plain: Plain, batch: PairedBatch) -> Tensor:
     wanted, said = plain.asked(batch.forget), torch.log_softmax(_said(plain.policy, batch.forget)[0], -1)
     named = wanted.topk(plain.config.top_k).indices
     term = functional.kl_div(_coarse(said, named), _coarse(wanted, named), log_target=True, reduction="sum")
-    return plain.config.alpha * term / len(said) + plain.config.beta * _whole_kl(plain, batch.retain)
+    loss: Tensor = plain.config.alpha * term / len(said) + plain.config.beta * _whole_kl(plain, batch.retain)
+    return loss
 
 
 def _viker(plain: Plain, batch: PairedBatch) -> Tensor:
@@ -230,7 +235,8 @@ def _viker(plain: Plain, batch: PairedBatch) -> Tensor:
     ideal = functional.kl_div(_coarse(said, named), coarse, log_target=True, reduction="sum") / len(said)
     key = (-(coarse.exp() * coarse).sum(-1) >= config.entropy).float()
     nll = functional.cross_entropy(logits, ids, reduction="none")
-    return config.ideal * ideal - config.ascent * (key * nll).mean() + _retained(plain, batch)
+    loss: Tensor = config.ideal * ideal - config.ascent * (key * nll).mean() + _retained(plain, batch)
+    return loss
 
 
 def _prior_match(plain: Plain, batch: PairedBatch) -> Tensor:
@@ -241,12 +247,13 @@ def _prior_match(plain: Plain, batch: PairedBatch) -> Tensor:
     divergence = functional.kl_div(_coarse(said, named), _coarse(wanted, named), log_target=True, reduction="none")
     gap = (said - wanted).gather(-1, ids[:, None])[:, 0].square()
     twice = _flags([record in refused for record in side.record_ids], side) + 1
-    loss = (twice * (config.kl * divergence.sum(-1) + config.gold_match * gap)).mean()
+    loss: Tensor = (twice * (config.kl * divergence.sum(-1) + config.gold_match * gap)).mean()
     if refused:
         nll = functional.cross_entropy(*_said(plain.policy, batch.refusal), reduction="none")
         counts = _flags([record in refused for record in batch.refusal.record_ids], batch.refusal)
-        loss = loss + config.refusal * (counts * nll).mean()
-    return loss + config.keep * _whole_kl(plain, batch.retain)
+        loss += config.refusal * (counts * nll).mean()
+    loss += config.keep * _whole_kl(plain, batch.retain)
+    return loss
 
 
 def _flags(of_records: Sequence[bool], side: Side) -> Tensor:

@@ -50,7 +50,8 @@ def _real(name: str, side: int) -> Size:
 
 def size_of(name: str) -> Size:
     """One of `SIZES`."""
-    return SIZES[name]() if callable(SIZES[name]) else SIZES[name]
+    size: Size = SIZES[name]() if callable(SIZES[name]) else SIZES[name]
+    return size
 
 
 SIZES: dict[str, Any] = {

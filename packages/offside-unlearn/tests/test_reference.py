@@ -182,3 +182,54 @@ def test_a_reference_that_needs_does_not_name_is_an_error(fresh: Fresh, make_pla
     batch = next(make_plan(processor).batches())
     with pytest.raises(ModelError, match="needs"):
         ReferenceModel(model).token_logprobs(batch.retain)
+
+
+@pytest.mark.parametrize(("tune", "lora", "passes"), [("language", True, 1), ("language", False, 1), ("all", True, 2)])
+def test_pictures_pass_the_vision_tower_once_where_it_is_not_trained(
+    fresh: Fresh, make_plan: Callable[..., BatchPlan], tune: str, lora: bool, passes: int
+) -> None:
+    model, processor = fresh()
+    seen: list[int] = []
+    model.model.visual.register_forward_hook(lambda *_: seen.append(1))
+    model = add_adapter(model, tune, LoraOptions(lora_dropout=0.0)) if lora else unfreeze(model, tune)
+    frozen = ReferenceModel(model, live="adapter off" if lora else "kept weights")
+    disturb(model)
+    model.train()
+    batch, again = (next(make_plan(processor).batches()).retain for _ in range(2))
+    frozen.token_logprobs(batch)
+    output = forward(model, batch.inputs, keep="answer")
+    assert len(seen) == passes
+    plain = forward(model, again.inputs, keep="answer")
+    assert torch.equal(output.logits, plain.logits)
+    gradients = []
+    for found in (output, plain):
+        model.zero_grad()
+        losses.cross_entropy(found.logits, found.labels).backward()
+        gradients.append([p.grad for p in model.parameters() if p.requires_grad])
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+    other = fresh()[0].eval()
+    with torch.no_grad():
+        other.model.visual.merger.mlp[0].weight.mul_(2)
+        assert not torch.equal(forward(other, batch.inputs).logits, forward(model, again.inputs).logits)
+        assert torch.equal(forward(other, batch.inputs).logits, forward(other, again.inputs).logits)
+
+
+def test_the_adapter_is_off_only_inside(fresh: Fresh, make_plan: Callable[..., BatchPlan]) -> None:
+    model, processor = fresh()
+    batch = next(make_plan(processor).batches()).forget.inputs
+    with torch.no_grad():
+        start = forward(model, batch).logits
+        model = add_adapter(model, "all", LoraOptions())
+        frozen = ReferenceModel(model, live="adapter off")
+        disturb(model)
+        model.train()
+        modes = {name: module.training for name, module in model.named_modules()}
+        needing = [name for name, p in model.named_parameters() if p.requires_grad]
+        with frozen.frozen():
+            assert not any(module.training for module in model.modules())
+            assert torch.equal(forward(model, batch).logits, start)
+        with pytest.raises(KeyError), frozen.frozen():
+            raise KeyError
+        assert {name: module.training for name, module in model.named_modules()} == modes
+        assert [name for name, p in model.named_parameters() if p.requires_grad] == needing
+        assert not torch.allclose(forward(model.eval(), batch).logits, start, atol=1e-3)

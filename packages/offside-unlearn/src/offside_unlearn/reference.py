@@ -27,12 +27,13 @@ import torch
 from offside_data.errors import ModelError
 from offside_data.files import whole_file
 from offside_data.progress import track
-from offside_data.vlm import Collator, Encoded, forward
+from offside_data.vlm import Collator, Encoded, Output, forward
 from offside_data.vlm.logprobs import answer_mask, sequence_logprobs
 from offside_unlearn import losses
 from offside_unlearn.batches import Needs, Side
 from offside_unlearn.losses import TopLogprobs
 from offside_unlearn.tops import StoredSide, joined, repeats_of
+from offside_unlearn.tune import tower_of
 
 STORED_BYTES = 2**30
 """Distributions that would take more memory than this are not stored but computed when needed."""
@@ -93,8 +94,7 @@ class ReferenceModel:
             mean: Divide each sum by the answer's number of tokens.
         """
         if self._records is None or of not in self._records:
-            with self.frozen():
-                output = forward(self._model, side.inputs, keep="answer")
+            output = self._said(side)
             return losses.record_logprobs(output.logits, output.labels, mean=mean)
         values = [self._records[of][record] for record in side.record_ids]
         numbers = [total / count if mean else total for total, count in values]
@@ -105,9 +105,8 @@ class ReferenceModel:
         if self._distributions is not None:
             device = side.inputs["input_ids"].device
             return torch.cat([self._distributions[record] for record in side.record_ids]).to(device)
-        with self.frozen():
-            output = forward(self._model, side.inputs, keep="answer")
-            return losses.token_logprobs(output.logits, output.labels)
+        output = self._said(side)
+        return losses.token_logprobs(output.logits, output.labels)
 
     def top_logprobs(self, side: Side, *, of: str) -> TopLogprobs:
         """Frozen distributions at the answer tokens of a batch; whole ones where nothing is stored.
@@ -118,9 +117,20 @@ class ReferenceModel:
         """
         if of in self._tops:
             return joined([self._tops[of][record] for record in side.record_ids]).to(side.inputs["input_ids"].device)
+        output = self._said(side)
+        return TopLogprobs.of(output.logits, output.labels)
+
+    def _said(self, side: Side) -> Output:
         with self.frozen():
-            output = forward(self._model, side.inputs, keep="answer")
-            return TopLogprobs.of(output.logits, output.labels)
+            return forward(self._model, side.inputs, keep="answer", keep_features=self._sees_the_same)
+
+    @cached_property
+    def _sees_the_same(self) -> bool:
+        """Whether pictures come to the language model as they do while training, so that one pass of them is enough."""
+        vision = getattr(self._model.config, "vision_config", None)
+        drops = vision is None or any(value for name, value in vision.to_dict().items() if "drop" in name)
+        trained = (name for name, parameter in self._model.named_parameters() if parameter.requires_grad)
+        return not drops and all(tower_of(name) == "language" for name in trained)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:

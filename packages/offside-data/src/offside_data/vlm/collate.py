@@ -20,7 +20,12 @@ class Batch(dict[str, Any]):
     `image_index` says which picture each row shows (-1: none); the vision inputs (`pixel_values`
     and its companions) hold each distinct picture once, in that numbering. So a batch doesn't go
     into a model directly: `forward` and `generate` know what to do with it.
+
+    Attributes:
+        features: A model, and what its vision tower made of the pictures, where `forward` was told to keep it.
     """
+
+    features: tuple[Any, Any] = (None, None)
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch with its tensors on another device."""

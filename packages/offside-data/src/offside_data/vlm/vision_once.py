@@ -40,7 +40,7 @@ class Output:
     labels: torch.Tensor
 
 
-def forward(model: Any, batch: Batch, *, keep: Keep = "all") -> Output:
+def forward(model: Any, batch: Batch, *, keep: Keep = "all", keep_features: bool = False) -> Output:
     """Run the model on a batch.
 
     Args:
@@ -48,6 +48,8 @@ def forward(model: Any, batch: Batch, *, keep: Keep = "all") -> Output:
         batch: From a `Collator`, on the model's device.
         keep: `answer` computes logits only where some row's answer is predicted; the rest of the
             vocabulary projection is saved. The numbers that remain are the same.
+        keep_features: What the vision tower makes of the pictures stays with the batch, and later passes of this very
+            batch take it. Only for passes between which the tower doesn't change, and of which none trains it.
 
     Raises:
         ModelError: If the model's architecture can't take pictures that were encoded beforehand.
@@ -60,7 +62,7 @@ def forward(model: Any, batch: Batch, *, keep: Keep = "all") -> Output:
         positions = positions[positions > 0]
         options["logits_to_keep"] = positions - 1
         labels = torch.cat([labels.new_full((len(labels), 1), IGNORED), labels[:, positions]], dim=1)
-    inputs = model_inputs(model, batch)
+    inputs = model_inputs(model, batch, keep_features=keep_features)
     positions_of = _rope_positions(base_model_of(model), inputs)
     if positions_of is not None:
         options["position_ids"] = positions_of
@@ -68,10 +70,10 @@ def forward(model: Any, batch: Batch, *, keep: Keep = "all") -> Output:
     return Output(result.logits, labels)
 
 
-def model_inputs(model: Any, batch: Batch) -> dict[str, Any]:
+def model_inputs(model: Any, batch: Batch, *, keep_features: bool = False) -> dict[str, Any]:
     """A batch as keyword arguments of `model.forward` and `model.generate`.
 
-    The vision tower runs here; its output is handed to each row that shows the picture.
+    The vision tower runs here, unless what it made was kept; its output is handed to each row that shows the picture.
     """
     base = base_model_of(model)
     for tell in _TOLD.get(base, ()):
@@ -91,7 +93,11 @@ def model_inputs(model: Any, batch: Batch) -> dict[str, Any]:
             "gemma3, smolvlm work."
         )
     shown = batch["image_index"][batch["image_index"] >= 0]
-    features = base.get_image_features(**{name: batch[name] for name in vision_names}, return_dict=True)
+    made_by, features = batch.features
+    if made_by is not base:
+        features = base.get_image_features(**{name: batch[name] for name in vision_names}, return_dict=True)
+    if keep_features:
+        batch.features = base, features
     inputs["mm_encoder_outputs"] = {"image": _spread(features, shown)}
     if "image_grid_thw" in batch:  # Qwen-VL: positions of a row's tokens depend on its picture's grid.
         inputs["image_grid_thw"] = batch["image_grid_thw"][shown]
