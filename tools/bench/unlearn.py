@@ -38,6 +38,7 @@ from unlearn_plain import Plain, by_record, train_plainly
 from unlearn_sizes import QWEN_VOCABULARY, SIZES, build, make_data
 
 from offside_data.files import write_json
+from offside_data.progress import log
 from offside_data.vlm import Collator, Encoder
 from offside_unlearn import RunOptions
 from offside_unlearn.batches import BatchPlan, PairedBatch
@@ -268,7 +269,10 @@ def compared(bench: Bench, case: Case, pairs: int) -> dict[str, Any]:
         else:
             plain = bench.plain(case, plan)
             taken.append((bench.ours(case)[0], plain))
-    ours, plain = taken[-1]
+        ours, plain = taken[-1]
+        saved = (plain.peak - ours.peak) / bench.copy_bytes
+        seconds = f"{ours.seconds:.2f} and {plain.seconds:.2f} s"
+        log(f"{case.name}: pair {number + 1} of {pairs}: {seconds}, {saved:.2f} copies saved")
     return {
         "case": case.name,
         "config": case.config,
