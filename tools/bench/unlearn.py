@@ -104,7 +104,7 @@ GPU_CASES = ("grad_ascent", "npo", "kl_min", "prior_match")
 
 
 @dataclass
-class Side:
+class Taken:
     """What one run took."""
 
     seconds: float = 0.0
@@ -132,7 +132,7 @@ class Clock:
             torch.cuda.synchronize()
         return time.perf_counter() if self._cuda else time.process_time()
 
-    def measure(self, work: Callable[[], None], side: Side) -> None:
+    def measure(self, work: Callable[[], None], side: Taken) -> None:
         """Run it and note what it took."""
         self._reset()
         started, wall = self.now(), time.perf_counter()
@@ -202,10 +202,10 @@ class Bench:
         start = Start("", "", None, {}, None, (self.model, self.processor))
         return planned.tasks[0], make_trainable(self.model, start, run, planned.lora, planned.tasks[0].method)
 
-    def ours(self, case: Case, look: Callable[[], None] | None = None, **changes: Any) -> tuple[Side, BatchPlan]:
+    def ours(self, case: Case, look: Callable[[], None] | None = None, **changes: Any) -> tuple[Taken, BatchPlan]:
         """Train as the package does; `look` is called where the third step begins."""
         task, trainable = self.task(case, **changes)
-        side, plans = Side(), []
+        side, plans = Taken(), []
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
 
             def work() -> None:
@@ -227,10 +227,10 @@ class Bench:
         self._put_back(trainable)
         return side, plans[0]
 
-    def plain(self, case: Case, of: BatchPlan, look: Callable[[], None] | None = None, steps: int = 0) -> Side:
+    def plain(self, case: Case, of: BatchPlan, look: Callable[[], None] | None = None, steps: int = 0) -> Taken:
         """Train in the plain loop, on the batches of a plan of ours."""
         task, trainable = self.task(case)
-        side = Side()
+        side = Taken()
 
         def work() -> None:
             # The adapter is new, so without it the copy is the frozen model.
@@ -261,7 +261,7 @@ def compared(bench: Bench, case: Case, pairs: int) -> dict[str, Any]:
     looks: list[int] = []
     _, plan = bench.ours(case, lambda: looks.append(held_bytes()), max_steps=3)
     bench.plain(case, plan, lambda: looks.append(held_bytes()), steps=3)
-    taken: list[tuple[Side, Side]] = []
+    taken: list[tuple[Taken, Taken]] = []
     for number in range(pairs):
         if number % 2 == 0:
             ours, plan = bench.ours(case)
