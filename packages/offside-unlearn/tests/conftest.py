@@ -203,19 +203,6 @@ def make_plan(league: OffsideDataset, tmp_path_factory: pytest.TempPathFactory) 
     With `method` its own sides come along.
     """
 
-    encoders: dict[int, Encoder] = {}
-    request_of = functools.cache(league.request)
-
-    @functools.cache
-    def examples(processor: int, config: str) -> dict[str, list[Encoded]]:
-        rows = {split: league.records(config, split) for split in ("forget", "retain")}
-        encode = encoders[processor].encode
-        return {
-            **{split: [encode(row) for row in of_split] for split, of_split in rows.items()},
-            "refusal": [encode(row, answer="I don't know.") for row in rows["forget"]],
-            "alternative": [encode(row, answer=row["perturbed_answers"][-1]) for row in rows["forget"]],
-        }
-
     def make(
         processor: Any,
         *,
@@ -225,9 +212,14 @@ def make_plan(league: OffsideDataset, tmp_path_factory: pytest.TempPathFactory) 
         config: str = "multimodal",
         method: UnlearningMethod[Any] | None = None,
     ) -> PlanOfMethod:
-        # The encoder holds its processor, so that no other one gets its number.
-        encoder = encoders.setdefault(id(processor), Encoder(processor))
-        forget, retain, refusal, alternative = map(list, examples(id(processor), config).values())
+        encoder = Encoder(processor)
+        forget, retain = (
+            [encoder.encode(row) for row in league.records(config, split)] for split in ("forget", "retain")
+        )
+        refusal = [encoder.encode(row, answer="I don't know.") for row in league.records(config, "forget")]
+        alternative = [
+            encoder.encode(row, answer=row["perturbed_answers"][-1]) for row in league.records(config, "forget")
+        ]
         order = Stream(forget, seed=0, name="forget")
         plan = PlanOfMethod(
             {
@@ -240,7 +232,7 @@ def make_plan(league: OffsideDataset, tmp_path_factory: pytest.TempPathFactory) 
             accumulation=accumulation,
             collator=Collator(processor),
         )
-        request = request_of("unimodal" if config == "text" else "complete")
+        request = league.request("unimodal" if config == "text" else "complete")
         stay = {f"{config}/retain": league.records(config, "retain")}
         folder = tmp_path_factory.mktemp("sides")
         asked = RequestRecords(league, request, request.forget, stay, seed=0, folder=folder)

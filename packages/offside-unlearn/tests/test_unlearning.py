@@ -19,8 +19,10 @@ from offside_data.seeding import draw_records
 from offside_data.vlm import Collator, Encoder, forward, load_model, load_processor
 from offside_data.vlm.digest import model_digest, weights_digest
 from offside_unlearn import METHODS, Run, RunOptions, merge, unlearn
+from offside_unlearn.methods import EditingMethod
+from offside_unlearn.plan import plan
 from offside_unlearn.task import draw_refusals, refusals
-from offside_unlearn.unlearning import plan_run
+from offside_unlearn.unlearning import has_doses, plan_run
 
 CONFIG: dict[str, Any] = {"max_steps": 2, "batch_size": 2, "lr": 1e-3, "retain_ratio": 1}
 OPTIONS = RunOptions(device="cpu")
@@ -35,33 +37,43 @@ def logits_of(model: Any, folder: Path, league: OffsideDataset) -> torch.Tensor:
         return forward(model.eval(), Collator(processor)(rows)).logits
 
 
-def gives_an_adapter(method: Any) -> bool:
-    return not (method.needs_full or method.whole)
+@pytest.fixture(scope="module")
+def logits_at_first(tiny: Path, league: OffsideDataset) -> torch.Tensor:
+    return logits_of(load_model(tiny, device="cpu"), tiny, league)
 
 
-ADAPTING = [name for name in METHODS.names() if gives_an_adapter(METHODS.load(name).Method)]
-
-
-@pytest.mark.parametrize("method", ADAPTING)
-def test_every_method_makes_an_adapter_that_plain_peft_loads(
-    method: str, tiny: Path, league: OffsideDataset, tmp_path: Path
+@pytest.mark.parametrize("method", METHODS.names())
+def test_every_method_does_what_its_plan_says_and_makes_an_adapter_that_plain_peft_loads(
+    method: str, tiny: Path, logits_at_first: torch.Tensor, league: OffsideDataset, tmp_path: Path
 ) -> None:
-    run = unlearn(method, tiny, None, league, "complete", CONFIG, tmp_path / "run", OPTIONS)
-    plain = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(tiny), run.path)
-    ours = load_model(run.path, device="cpu")
-    logits = logits_of(ours, run.path, league)
-    assert torch.equal(logits_of(plain, run.path, league), logits)
-    assert not torch.allclose(logits, logits_of(load_model(tiny, device="cpu"), tiny, league))
+    kind = METHODS.load(method).Method
+    options = dataclasses.replace(OPTIONS, full=kind.needs_full)
+    config = CONFIG if has_doses(method) else {"batch_size": 2}
+    planned = plan(method, tiny, league, "complete", config, options)
+    run = unlearn(method, tiny, None, league, "complete", config, tmp_path / "run", options)
+    assert not list(tmp_path.glob(".*")), "nothing is left beside the run"
+    training = run.manifest.training
+    assert training is not None
+    assert (planned.tune, planned.parts) == (training.tune, training.trained_parts)
+    assert sum(phase.steps for phase in planned.phases) == training.steps
+    assert ("gradients" in planned.memory) is not issubclass(kind, EditingMethod)
+    assert planned.total >= planned.memory["weights"] > 0
     manifest = run.manifest.to_json()
     assert manifest["role"] == "unlearned"
     assert manifest["method"] == method
     assert manifest["setting"] == "complete"
     request = league.request("complete")
     assert manifest["forget"] == {"digest": request.digest, "record_ids": request.record_ids}
-    assert manifest["trained_parts"]["vision"]["trained"] == 0
     assert manifest["base_model"]["path"] == str(tiny)
+    if kind.needs_full or kind.whole:
+        return
+    plain = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(tiny), run.path)
+    ours = load_model(run.path, device="cpu")
+    logits = logits_of(ours, run.path, league)
+    assert torch.equal(logits_of(plain, run.path, league), logits)
+    assert not torch.allclose(logits, logits_at_first)
+    assert manifest["trained_parts"]["vision"]["trained"] == 0
     assert set(manifest["loss_history"][0]) >= {"step", "loss", "learning_rate"}
-    assert not list(tmp_path.glob(".*")), "nothing is left beside the run"
 
 
 @pytest.mark.parametrize(
