@@ -86,7 +86,8 @@ def test_force_replaces_the_evaluation_and_nothing_beside_it(meta: EvaluationMet
     for name in ("notes.txt", ".progress/mine.txt"):
         (tmp_path / name).write_text("mine")
     (tmp_path / PROGRESS / "generation-000001.json").write_text("[]")
-    (tmp_path / "samples.parquet").write_text("old")
+    for name in ("samples.parquet", "corrections.jsonl"):
+        (tmp_path / name).write_text("old")
     OutputFolder(tmp_path, replace(meta, setting="selective"), force=True).begin()
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     assert files == [".progress/evaluation.json", ".progress/mine.txt", "notes.txt"]
