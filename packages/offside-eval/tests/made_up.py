@@ -338,7 +338,7 @@ def _evaluated(model: MadeUpModel, setting: str, subjects: int, seed: int) -> Re
     meta = meta_of(model.name, model.role, setting, run=run, forget={"digest": digest, "n": len(ids)})
     frame = samples_frame(rows, METRICS)
     attacks = {} if model.prompted is None else {"prompt": _prompted(model, rows, seed)}
-    return Results(frame, aggregate(frame, METRICS[:2], setting=setting), meta, None, attacks)
+    return Results(frame, aggregate(frame, METRICS[:2], setting=setting), meta, attacks=attacks)
 
 
 def _prompted(model: MadeUpModel, rows: list[dict[str, Any]], seed: int) -> AttackResults:
