@@ -44,6 +44,30 @@ def test_the_quick_way_gives_what_the_processor_gives(family, tiny, mixed_rows) 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_earlier_turns_are_part_of_the_conversation_with_the_picture_in_the_first(family, tiny, mixed_rows) -> None:
+    processor = tiny(family)[1]
+    encoder = Encoder(processor)
+    end = processor.tokenizer.eos_token
+    turns = [("Hello there.", f"Hello{end}."), ("Do you know him?", "I do.")]
+    for row in mixed_rows:
+        chat: list[dict[str, Any]] = []
+        for said, told in (*turns, (row["question"], None)):
+            chat.append({"role": "user", "content": [{"type": "text", "text": said}]})
+            if told is not None:
+                chat.append({"role": "assistant", "content": [{"type": "text", "text": told.replace(end, "")}]})
+        if row["image"]:
+            shown = {"type": "image", "image": decode_picture(row["image"]["bytes"], "r")}
+            chat[0]["content"].insert(0, shown)
+        out = processor.apply_chat_template([chat], tokenize=True, return_dict=True, add_generation_prompt=True)
+        harmless = [(said, told.replace(end, "")) for said, told in turns]
+        assert encoder.encode_prompt(row, turns=harmless).input_ids == list(out["input_ids"][0])
+        # What looks like a control token in a turn is text, not the end of that turn.
+        ends = encoder.encode_prompt(row, turns=harmless).input_ids.count(processor.tokenizer.eos_token_id)
+        assert encoder.encode_prompt(row, turns=turns).input_ids.count(processor.tokenizer.eos_token_id) == ends
+    assert encoder._fast
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_labels_are_the_answer_and_its_end(family, tiny, mixed_rows) -> None:
     processor = tiny(family)[1]
     for row in mixed_rows:

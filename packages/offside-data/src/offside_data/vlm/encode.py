@@ -8,7 +8,7 @@ every record, so it holds for any chat template or the record is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -73,10 +73,15 @@ _Tokens: TypeAlias = tuple[list[int], dict[str, list[int]]]
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question, and what the model is told before it."""
+    """A question, and what was said before it: by the system, and in earlier turns of user and model."""
 
     question: str
     instruction: str | None
+    turns: tuple[tuple[str, str], ...] = ()
+
+    def said(self) -> list[str]:
+        """Every text from the first question on, the user's and the model's in turn."""
+        return [*(text for turn in self.turns for text in turn), self.question]
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ class Encoder:
         self._pictures: Recent[str, _Picture] = Recent(256)
         self._replacements: Recent[tuple[int, int], str | None] = Recent(4096)
         self._type_key = self._find_type_key()
-        self._verified: set[tuple[bool, bool]] = set()
+        self._verified: set[tuple[bool, bool, bool]] = set()
         self._fast = True
 
     def encode(
@@ -181,8 +186,15 @@ class Encoder:
         *,
         question: str | None = None,
         image: bytes | _FromRow | None = FROM_ROW,
+        turns: Sequence[tuple[str, str]] = (),
     ) -> Encoded:
         """Encode a record's question for generation; all labels are `IGNORED`.
+
+        Args:
+            row: A record; its image may be decoded or not.
+            question: Instead of the record's own, e.g. a paraphrase.
+            image: Encoded bytes instead of the record's own picture; null for no picture.
+            turns: What was asked and answered before. The picture is shown with the first of these questions.
 
         Raises:
             RecordError: If the picture is missing or unreadable.
@@ -190,7 +202,7 @@ class Encoder:
         """
         name = str(row["record_id"])
         picture = self._picture(row, image)
-        ids, extra = self._tokens(name, _question(row, question), None, picture)
+        ids, extra = self._tokens(name, _question(row, question), None, picture, tuple(turns))
         del extra["input_ids"]
         if len(ids) > self.max_length:
             raise AnswerTooLongError(
@@ -229,18 +241,27 @@ class Encoder:
         key = picture_key(data)
         return self._pictures.get(key, lambda: _Picture(data, key, decode_picture(data, name).size))
 
-    def _tokens(self, name: str, question: str, answer: str | None, picture: _Picture | None) -> _Tokens:
-        asked = _Asked(question, self.instruct(question, picture.data if picture else None) if self.instruct else None)
-        sort = bool(picture), bool(asked.instruction)
+    def _tokens(
+        self,
+        name: str,
+        question: str,
+        answer: str | None,
+        picture: _Picture | None,
+        turns: tuple[tuple[str, str], ...] = (),
+    ) -> _Tokens:
+        told = self.instruct(question, picture.data if picture else None) if self.instruct else None
+        asked = _Asked(question, told, turns)
+        sort = bool(picture), bool(asked.instruction), bool(turns)
         if self._fast and sort not in self._verified:
-            self._fast = self._quick_way_is_right(picture, instructed=sort[1])
+            self._fast = self._quick_way_is_right(picture, instructed=sort[1], with_turns=sort[2])
             self._verified.add(sort)
         make = self._tokens_fast if self._fast else self._tokens_plain
         return make(name, asked, answer, picture)
 
-    def _quick_way_is_right(self, picture: _Picture | None, *, instructed: bool) -> bool:
+    def _quick_way_is_right(self, picture: _Picture | None, *, instructed: bool, with_turns: bool) -> bool:
         """Once with a picture and once without: the quick way must give what the processor gives."""
-        probe = ("probe", _Asked("Who is this?", "Be brief." if instructed else None), "Nobody.", picture)
+        turns = (("Where is this?", "Nowhere."),) if with_turns else ()
+        probe = ("probe", _Asked("Who is this?", "Be brief." if instructed else None, turns), "Nobody.", picture)
         try:
             return self._tokens_fast(*probe) == self._tokens_plain(*probe)
         except (TypeError, ValueError, AttributeError, _NoQuickWay):
@@ -256,25 +277,30 @@ class Encoder:
             return False
         return said.count(mark) == said.count(question) == 1 and said.find(mark) < said.find(question)
 
-    def _before(self, asked: _Asked) -> tuple[list[dict[str, Any]], str]:
-        """The turns before the user's, and the text of that."""
-        if asked.instruction is None:
-            return [], asked.question
-        if self._has_system_turn:
-            return [_turn("system", asked.instruction)], asked.question
-        return [], f"{asked.instruction}\n\n{asked.question}"
+    def _turns(self, asked: _Asked, picture: dict[str, Any] | None) -> list[dict[str, Any]]:
+        """All turns up to the question; the picture is part of the user's first."""
+        said = asked.said()
+        before: list[dict[str, Any]] = []
+        if asked.instruction is not None and self._has_system_turn:
+            before = [_turn("system", asked.instruction)]
+        elif asked.instruction is not None:
+            said[0] = f"{asked.instruction}\n\n{said[0]}"
+        turns = [_turn("assistant" if i % 2 else "user", text) for i, text in enumerate(said)]
+        if picture is not None:
+            turns[0]["content"].insert(0, picture)
+        return [*before, *turns]
 
     def _tokens_fast(self, name: str, asked: _Asked, answer: str | None, picture: _Picture | None) -> _Tokens:
         """Render as text, write the picture's tokens in, tokenize: no pixel is touched."""
         hidden: list[str] = []
         instruction = None if asked.instruction is None else self._hide(asked.instruction, hidden)
-        before, question = self._before(_Asked(self._hide(asked.question, hidden), instruction))
-        blocks: list[dict[str, Any]] = [{"type": "image"}] if picture else []
-        user = {"role": "user", "content": [*blocks, {"type": "text", "text": question}]}
-        texts = [self.processor.apply_chat_template([*before, user], add_generation_prompt=True)]
+        earlier = tuple((self._hide(said, hidden), self._hide(told, hidden)) for said, told in asked.turns)
+        clean = _Asked(self._hide(asked.question, hidden), instruction, earlier)
+        turns = self._turns(clean, {"type": "image"} if picture else None)
+        texts = [self.processor.apply_chat_template(turns, add_generation_prompt=True)]
         if answer is not None:
-            turns = [*before, user, _turn("assistant", self._hide(answer, hidden))]
-            texts.append(self.processor.apply_chat_template(turns))
+            whole_turns = [*turns, _turn("assistant", self._hide(answer, hidden))]
+            texts.append(self.processor.apply_chat_template(whole_turns))
         if picture:
             replacement = self._replacement(picture)
             if replacement is None:
@@ -319,18 +345,18 @@ class Encoder:
 
     def _tokens_plain(self, name: str, asked: _Asked, answer: str | None, picture: _Picture | None) -> _Tokens:
         """Let the processor do everything; control tokens in the user's text stay plain text."""
-        before, question = self._before(asked)
-        user = image_message(decode_picture(picture.data, name) if picture else None, question)
+        shown = {"type": "image", "image": decode_picture(picture.data, name)} if picture else None
+        turns = self._turns(asked, shown)
         options = {"tokenize": True, "return_dict": True}
-        hostile = self._control_tokens.search(f"{asked.instruction}\n{question}\n{answer}")
+        hostile = self._control_tokens.search("\n".join([str(asked.instruction), *asked.said(), str(answer)]))
         if hostile:
             options["sanitize_control_tokens"] = True
         apply = self.processor.apply_chat_template
         try:
-            out = apply([[*before, user]], add_generation_prompt=True, **options)
+            out = apply([turns], add_generation_prompt=True, **options)
             prompt = [int(i) for i in out["input_ids"][0]]
             if answer is not None:
-                out = apply([[*before, user, _turn("assistant", answer)]], **options)
+                out = apply([[*turns, _turn("assistant", answer)]], **options)
         except (NotImplementedError, ValueError) as error:
             if not hostile:
                 raise
