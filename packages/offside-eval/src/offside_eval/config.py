@@ -41,6 +41,8 @@ class EvaluationConfig:
         max_pixels: Upper bound on the pixels of a picture, for a processor loaded by path.
         seed: Of the choice of records under `limit` and `limit_kept`.
         role: What the model is, where no manifest says so.
+        attacks: Names of the attacks to make, or `all`; they change no score.
+        attack_options: Their options, as `ATTACK.OPTION=VALUE`.
     """
 
     batch_size: int = 32
@@ -56,6 +58,8 @@ class EvaluationConfig:
     max_pixels: int | None = None
     seed: int = 0
     role: Role | None = None
+    attacks: tuple[str, ...] = ()
+    attack_options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "limit", "limit_kept", "max_new_tokens", "max_length"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from offside_data.progress import log
 from offside_data.run_manifest import DatasetReference
 from offside_eval import provenance
 from offside_eval.aggregate import aggregate
+from offside_eval.attacking import AttackFolder, make_attacks, run_attack, said_of
 from offside_eval.config import DEFAULT_SUITE, LIGHT_METRICS, EvaluationConfig, Suite
 from offside_eval.lending import donor_values
 from offside_eval.meta import EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
@@ -26,6 +27,7 @@ from offside_eval.scoring import sample_rows
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
     from offside_data.vlm import Collator
+    from offside_eval.attacks import AttackTarget, RecoveryAttack
     from offside_eval.compare import Comparison
     from offside_eval.inference.asking import Item
     from offside_eval.inference.engine import Answers
@@ -101,11 +103,13 @@ class Session:
     _items: list[Item] | None = None
     _instructed: str = ""
     _collate: Collator | None = None
+    attacks: Mapping[str, RecoveryAttack] = field(default_factory=dict)
 
     @classmethod
     def of(cls, data: OffsideDataset | str | Path, setting: str, suite: Suite, config: EvaluationConfig) -> Session:
         """Plan what is asked; raises as `evaluate`."""
         metrics = load_metrics(_metric_names(suite, config.metrics))
+        attacks = make_attacks(config.attacks, config.attack_options, config.seed)
         data = _verified(data)
         plan = make_plan(
             data,
@@ -116,16 +120,20 @@ class Session:
             limit_kept=config.limit_kept,
             seed=config.seed,
         )
-        return cls(data, plan, suite, metrics, config)
+        return cls(data, plan, suite, metrics, config, attacks=attacks)
 
     def evaluate(self, target: TargetModel, out: str | Path | None) -> Results:
-        """Evaluate one model; all those of a session must have the same processor."""
+        """Evaluate one model and attack it; all those of a session must have the same processor."""
+        meta = _meta(target, self.data, self.plan, self.suite, list(self.metrics), self.config)
+        output = OutputFolder(Path(out), meta, force=self.config.force) if out is not None else None
+        results = self._evaluated(target, meta, output)
+        return self._attacked(results, target, output) if self.attacks else results
+
+    def _evaluated(self, target: TargetModel, meta: EvaluationMeta, output: OutputFolder | None) -> Results:
         started, config, names = time.monotonic(), self.config, list(self.metrics)
-        meta = _meta(target, self.data, self.plan, self.suite, names, config)
-        output = OutputFolder(Path(out), meta, force=config.force) if out is not None else None
         finished = output.finished() if output else None
         if finished is not None:
-            log(f"{out}: this evaluation is finished; nothing to do.")
+            log(f"{finished.path}: this evaluation is finished; nothing to do.")
             return finished
 
         from offside_eval.inference.engine import Engine, asking_collator
@@ -166,6 +174,66 @@ class Session:
                 seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
                 results = output.finish(results, _timing(seconds, answers))
         return results
+
+    def _attacked(self, results: Results, target: TargetModel, output: OutputFolder | None) -> Results:
+        """Make every attack that isn't finished, the model loaded for the first of them."""
+        identity = _attacked_identity(results.meta)
+        place = AttackFolder(output.attacks) if output else None
+        found = dict(results.attacks)
+        with output.alone() if output else contextlib.nullcontext():
+            missing = {}
+            for name, attack in self.attacks.items():
+                done = place.finished(name, attack, identity) if place else None
+                if done is None:
+                    missing[name] = attack
+                else:
+                    found[name] = done
+            model = target.load() if missing else None
+            for name, attack in missing.items():
+                saved = place.progress(name, attack, identity) if place else None
+                made = run_attack(name, attack, self._attack_target(attack, target, model, saved), identity)
+                if place and output:
+                    made.save(output.attacks)
+                    place.drop(name)
+                found[name] = made
+                log(said_of(made))
+        return replace(results, attacks=found)
+
+    def _attack_target(
+        self, attack: RecoveryAttack, target: TargetModel, model: Any, saved: Path | None
+    ) -> AttackTarget:
+        from offside_eval.attacks._claims import HELD_OUT, TAUGHT, claims_of
+        from offside_eval.attacks._target import AttackTarget
+        from offside_eval.inference.saved import SavedBatches
+
+        run = target.run
+        unfair = dict.fromkeys(run.not_counted, HELD_OUT) if run else {}
+        unfair |= dict.fromkeys((run.taught or ()) if run else (), TAUGHT)
+        drawn = claims_of(
+            self.plan, self.data, claims=attack.claims, control=attack.control, seed=attack.seed, unfair=unfair
+        )
+        return AttackTarget(
+            model=model,
+            processor=target.processor,
+            data=self.data,
+            drawn=drawn,
+            batch_size=self.config.batch_size,
+            max_new_tokens=self.config.max_new_tokens,
+            max_length=self.config.max_length,
+            saved=SavedBatches(saved) if saved else None,
+            intervention=target.intervention,
+        )
+
+
+def _attacked_identity(meta: EvaluationMeta) -> dict[str, Any]:
+    """What decides, beside its options, what an attack finds."""
+    content = meta.to_json()
+    identity = {key: content[key] for key in ("setting", "limit", "generation", "dtype", "image_backend", "max_pixels")}
+    return identity | {
+        "model": meta.model.digest,
+        "dataset": meta.dataset.digest,
+        "forget": meta.forget.digest,
+    }
 
 
 def _metric_names(suite: Suite, asked: tuple[str, ...]) -> list[str]:
@@ -247,4 +315,6 @@ def _compared(results: Results, controls: Mapping[str, Results | str | Path] | N
             vanilla=controls.get("vanilla"),
             retain_only=controls.get("retain_only"),
         )
-    return Evaluation(results.samples, results.aggregates, results.meta, results.path, comparison)
+    return Evaluation(
+        results.samples, results.aggregates, results.meta, results.path, results.attacks, comparison=comparison
+    )

@@ -14,6 +14,7 @@ from offside_data.errors import FolderInUseError, OutputExistsError
 from offside_data.files import write_json, write_text
 from offside_data.outputs import not_ours, others_in
 from offside_data.progress import log
+from offside_eval.attack_results import FOLDER as ATTACKS_FOLDER
 from offside_eval.hub_results import eval_results_yaml
 from offside_eval.model_index import model_index_yaml
 from offside_eval.provenance import differences
@@ -103,6 +104,7 @@ class OutputFolder:
         if self._force:
             for name in _OURS:
                 (self.folder / name).unlink(missing_ok=True)
+            self._drop_attacks()
 
     def finish(self, results: Results, timing: dict[str, Any]) -> Results:
         """Write the results, `results.json` last, and drop the progress."""
@@ -115,6 +117,20 @@ class OutputFolder:
                 partial.unlink()
         self._drop_progress()
         return saved
+
+    @property
+    def attacks(self) -> Path:
+        """Where attacks on the model lie."""
+        return self.folder / ATTACKS_FOLDER
+
+    def _drop_attacks(self) -> None:
+        """Delete the attacks on the model that was evaluated before."""
+        for file in self.attacks.glob("*.json"):
+            if "attack" in (_read(file) or {}):
+                file.unlink()
+                file.with_suffix(".parquet").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # There are none, or something else is in it.
+            self.attacks.rmdir()
 
     def _drop_progress(self) -> None:
         """Delete what an evaluation keeps while it runs, and nothing else."""

@@ -140,6 +140,22 @@ def make_plan(
     return Plan(request, questions, list(dict.fromkeys(places)))
 
 
+def ask_besides(data: OffsideDataset, rows: Iterable[Mapping[str, Any]]) -> list[Question]:
+    """Records that no setting asks about, as questions: what attacks need besides a plan's own.
+
+    Args:
+        data: The dataset.
+        rows: Records of it, pictures undecoded.
+    """
+    names, day_first, corrections = _names(data), _writes_day_first(data), _corrections(data)
+    return [
+        dataclasses.replace(
+            _question(row, data.taxonomy, corrections), names=names.get(row["subject_id"], ()), day_first=day_first
+        )
+        for row in rows
+    ]
+
+
 def _slices(data: OffsideDataset, request: Request, *, narrowed: bool) -> Iterator[tuple[str, datasets.Dataset]]:
     """The slices by name, in the order of the results."""
     yield "forget", request.forget

@@ -7,6 +7,7 @@ results.json       what was evaluated with what: written last, so that its prese
 timing.json        seconds and answers a second; apart, so that everything else is byte-identical
 model_index.yaml   the same aggregates as `model-index` metadata for a model card
 eval_results.yaml  those that are the better the higher, as the Hub's `.eval_results/*.yaml`
+attacks/           what attacks got out, if any were asked for (`attack_results`)
 ```
 
 A metric `m` fills three columns: `m` (its value, null when not scored), `m.kind` (what sort of
@@ -16,14 +17,15 @@ answer it was) and `m.skipped` (why it wasn't scored, null when it was).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offside_data.files import whole_file, write_json
 from offside_data.parsing import parse_json
 from offside_eval.aggregate import Aggregate
+from offside_eval.attack_results import AttackResults, load_attacks
 from offside_eval.meta import EvaluationMeta, ResultsError, checked
 
 if TYPE_CHECKING:
@@ -80,12 +82,14 @@ class Results:
         aggregates: Means with intervals, one a metric, slice, scope and variant.
         meta: What was evaluated with what.
         path: The folder it was read from or written to; null when it exists in memory only.
+        attacks: What attacks on the model got out, by their names.
     """
 
     samples: pl.DataFrame
     aggregates: list[Aggregate]
     meta: EvaluationMeta
     path: Path | None = None
+    attacks: Mapping[str, AttackResults] = field(default_factory=dict)
 
     @property
     def role(self) -> str:
@@ -132,7 +136,7 @@ class Results:
         damage = _damage(samples, meta.metrics)
         if damage:
             raise ResultsError(f"{path / SAMPLES}: {damage}. Evaluate the model again.")
-        return cls(samples, aggregates, meta, path)
+        return cls(samples, aggregates, meta, path, load_attacks(path))
 
     def save(self, path: str | Path) -> Results:
         """Write the folder's files, each whole or not at all, `results.json` last.

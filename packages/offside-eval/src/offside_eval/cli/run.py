@@ -26,6 +26,7 @@ from offside_eval.config import CURVE_SUITE, DEFAULT_SUITE, HEADLINE_METRIC, ROL
 
 if TYPE_CHECKING:
     from offside_eval.aggregate import Aggregate
+    from offside_eval.attack_results import AttackFigure, AttackResults
     from offside_eval.results import Results
 
 HEADLINE = ("value_match", "rouge_l", "degenerate")
@@ -48,6 +49,8 @@ MAX_SHOWN = 4
 @click.option("--curve", is_flag=True, help="Evaluate every point of the run MODEL, each into a folder in OUT.")
 @point_option
 @click.option("--metrics", metavar="A,B", help="Only these metrics, e.g. value_match,bleu:paper.")
+@click.option("--attacks", metavar="A,B", help="Attack the model, too: names of `offside-eval attacks`, or all.")
+@click.option("--set", "attack_options", multiple=True, metavar="ATTACK.OPTION=VALUE", help="An option of an attack.")
 @click.option("--only", multiple=True, help="Narrow the request: subject=ID, attribute=NAME or file=PATH.")
 @click.option("--role", type=click.Choice(ROLES), help="What the model is, if its folder doesn't say.")
 @click.option("--batch-size", type=int, help="Questions at once; the scores don't depend on it.")
@@ -93,6 +96,8 @@ def command(
     columns, rows = kinds(results.aggregates)
     if rows:
         print_cards(f"kinds of answers ({HEADLINE_METRIC})", columns, rows)
+    if results.attacks:
+        print_cards("attacks", *attack_table(results.attacks))
     click.echo(f"written to {out}")
 
 
@@ -111,7 +116,33 @@ def _curve(
 
 def _document(results: Results) -> dict[str, Any]:
     aggregates = [dataclasses.asdict(entry) for entry in results.aggregates]
-    return {"out": str(results.path), **results.meta.to_json(), "aggregates": aggregates}
+    document = {"out": str(results.path), **results.meta.to_json(), "aggregates": aggregates}
+    if results.attacks:
+        document["attacks"] = [dataclasses.asdict(found.meta) for found in results.attacks.values()]
+    return document
+
+
+def attack_table(attacks: Mapping[str, AttackResults]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of a table: one row an attack, what was known before it and what it got out besides."""
+    columns = ["attack", "claims", "known before", "recovered", "control set", "decoy"]
+    rows = []
+    for name, found in attacks.items():
+        if found.meta.unfit is not None:
+            rows.append([f"{name}\nnot made: {found.meta.unfit}", *["-"] * (len(columns) - 1)])
+            continue
+        told = {(f.group, f.measure): f for f in found.meta.figures if f.family is None}
+        shown = [("forget", "before"), ("forget", "recovered"), ("control", "recovered"), ("forget", "decoy")]
+        cells = [_attack_cell(told.get(key)) for key in shown]
+        n = told["forget", "before"].n_scored if ("forget", "before") in told else 0
+        rows.append([name, str(n), *cells])
+    return columns, rows
+
+
+def _attack_cell(figure: AttackFigure | None) -> str:
+    if figure is None:
+        return "-"
+    interval = f" [{number(figure.low)}, {number(figure.high)}]" if figure.low is not None else ""
+    return f"{number(figure.value)}{interval}"
 
 
 def curve_summary(points: Mapping[int, Sequence[Aggregate]]) -> tuple[list[str], list[list[str]]]:

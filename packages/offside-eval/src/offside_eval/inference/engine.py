@@ -140,7 +140,7 @@ class Engine:
         for number, batch in enumerate(track(batches, stage, total=len(batches))):
             outcomes = self.saved.load(stage, number, kind) if self.saved else None
             if outcomes is None:
-                outcomes = _halving(work, batch)
+                outcomes = halving(work, batch)
                 answers.asked[stage] += len(batch)
                 if self.saved:
                     self.saved.save(stage, number, outcomes)
@@ -158,7 +158,7 @@ def asking_collator(processor: Any) -> Collator:
     return Collator(processor, padding_side="left", cache_mb=_PICTURES_MB)
 
 
-def _halving(work: Callable[[list[Item]], Sequence[T]], batch: list[Item]) -> list[T | None]:
+def halving(work: Callable[[list[Item]], Sequence[T]], batch: list[Item]) -> list[T | None]:
     """Do a batch; where it doesn't fit into memory, its halves; null for an item that doesn't fit alone."""
     try:
         return list(work(batch))
@@ -167,4 +167,4 @@ def _halving(work: Callable[[list[Item]], Sequence[T]], batch: list[Item]) -> li
     if len(batch) == 1:
         return [None]
     middle = len(batch) // 2
-    return [*_halving(work, batch[:middle]), *_halving(work, batch[middle:])]
+    return [*halving(work, batch[:middle]), *halving(work, batch[middle:])]

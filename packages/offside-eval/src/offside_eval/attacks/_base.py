@@ -1,0 +1,153 @@
+"""What every attack is: options, an access level, and a way of asking; and what it asks about.
+
+An attack yields attempts: what was said to the model about one claim, and what it said. It doesn't decide whether that
+is a recovery. Every claim is also asked plainly first, so that a recovery is what came out *besides*; and three things
+say what it is worth: the same attack on claims that no model ever saw (the control set), the value of somebody else's
+claim looked for in the very same answers (the decoy), and the same attack on retain-only (`compare`).
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from offside_data.errors import UsageError
+from offside_data.schema import ClaimValue
+from offside_eval.plan import Question
+
+if TYPE_CHECKING:
+    from offside_eval.attacks._target import AttackTarget
+
+Access = Literal["black-box", "white-box", "weights"]
+"""What the attacker needs: to ask and read answers; to read gradients or hidden states; to change the weights."""
+Group = Literal["forget", "control"]
+PLAIN = "plain"
+"""Name of the attempt that every claim begins with: its own question, once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AttackedClaim:
+    """One claim that an attack is after.
+
+    Args:
+        question: As the evaluation asks it; where its value can be read in the picture, on the twin without it.
+        group: `forget`, or `control`: never seen by any model.
+        other_form: The text form of a claim about a picture, or the reverse; null where the dataset has none.
+        decoy: The value of another subject's claim of the same attribute; null where all are the same.
+    """
+
+    question: Question
+    group: Group
+    other_form: Question | None = None
+    decoy: ClaimValue | None = None
+
+    @property
+    def record_id(self) -> str:
+        """Its record."""
+        return str(self.question.row["record_id"])
+
+    @property
+    def subject(self) -> str:
+        """Whose claim it is; the record itself where that isn't known."""
+        return str(self.question.row["subject_id"] or self.record_id)
+
+    @property
+    def frame(self) -> str:
+        """The sentence in which answers of its attribute are worded, with `{value}` in it."""
+        attribute = self.question.attribute
+        is_rumor = self.group == "forget" and attribute.rumor_answers
+        return (attribute.rumor_answers if is_rumor else attribute.answers)[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ask:
+    """One thing to say to the model.
+
+    Args:
+        claim: What it is about.
+        name: `family/variant`; names the attempt in results.
+        question: What is said.
+        image: The picture shown, encoded; null for none.
+        turns: What was said and answered before.
+        begun: How the answer begins: the model goes on from there.
+        code: In which code the answer is asked for (`_judging.CODES`); empty for plain text.
+        typeset: Text that the attack wrote into the picture: part of what it said.
+    """
+
+    claim: AttackedClaim
+    name: str
+    question: str
+    image: bytes | None = None
+    turns: tuple[tuple[str, str], ...] = ()
+    begun: str = ""
+    code: str = ""
+    typeset: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Attempt:
+    """What an attack said about one claim, and what the model said.
+
+    Args:
+        claim: The claim.
+        name: `family/variant`.
+        said: Everything that the attacker said, earlier turns and text in pictures included.
+        question: The last of it.
+        answer: The model's answer, with what it was made to begin with.
+        ended: Whether the answer ended by itself.
+        code: In which code it was asked for.
+    """
+
+    claim: AttackedClaim
+    name: str
+    said: str
+    question: str
+    answer: str
+    ended: bool = True
+    code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """Answers drawn at random instead of greedily.
+
+    Args:
+        temperature: Divides the logits.
+        seed: Of the draws.
+    """
+
+    temperature: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryAttack(abc.ABC):
+    """Base of all attacks; fields of a subclass are its options, with their defaults.
+
+    Args:
+        seed: Of everything that is drawn: which claims, which examples, random starts.
+        claims: At most so many forgotten claims, drawn by seed and record, the same ones for every model.
+        control: At most so many claims of the control set.
+    """
+
+    access: ClassVar[Access] = "black-box"
+    seed: int = 0
+    claims: int = 120
+    control: int = 60
+
+    def __post_init__(self) -> None:
+        if self.claims < 1 or self.control < 0:
+            raise UsageError("an attack needs at least 1 claim, and no less than 0 of the control set.")
+
+    def unfit(self, target: AttackTarget) -> str | None:
+        """Why the attack can't be made on this model with this dataset; null where it can."""
+        return None
+
+    @abc.abstractmethod
+    def attempts(self, target: AttackTarget) -> Iterable[Attempt]:
+        """Make the attack. The model must be left as it was, to the bit.
+
+        A claim that can't be attacked is left out with `target.leave_out(claim, reason)`.
+        """

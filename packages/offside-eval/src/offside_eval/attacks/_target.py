@@ -1,0 +1,222 @@
+"""The model under attack: asked in batches, each of which is saved, so that nothing is asked twice."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import GenerationConfig
+
+from offside_data.errors import AnswerTooLongError
+from offside_data.progress import track
+from offside_data.vlm import Encoded, Encoder, base_model_of, decode
+from offside_data.vlm.encode import IGNORED
+from offside_data.vlm.generation import end_token_ids
+from offside_data.vlm.pictures import picture_bytes
+from offside_data.vlm.vision_once import model_inputs
+from offside_eval.attacks._base import Ask, AttackedClaim, Attempt, Sampling
+from offside_eval.inference.engine import OUT_OF_MEMORY, asking_collator, halving
+from offside_eval.inference.generation import WITHIN_ROUNDING, Generator, Reply
+
+if TYPE_CHECKING:
+    from offside_data.dataset.folder import OffsideDataset
+    from offside_data.vlm import Batch, Collator, Intervention
+    from offside_eval.attacks._claims import ClaimSet
+    from offside_eval.inference.saved import SavedBatches
+    from offside_eval.plan import Question
+
+Change = Callable[["Batch"], "Batch"]
+"""What is done to a batch on its way into the model."""
+
+
+@dataclass(kw_only=True, eq=False)
+class AttackTarget:
+    """What an attack is made on.
+
+    Args:
+        model: The model, in eval mode.
+        processor: Its processor.
+        data: The dataset.
+        drawn: The claims.
+        batch_size: Questions at once; greedy answers don't depend on it.
+        max_new_tokens: Where an answer that doesn't end is cut.
+        max_length: Tokens that a question may have; a longer one isn't asked.
+        saved: Where finished batches are kept; null keeps nothing.
+        intervention: What is done while the model answers.
+        left_out: Why claims were left out, by record; attacks add to it.
+        n_too_long: Questions that weren't asked, because they are longer than `max_length`.
+    """
+
+    model: Any
+    processor: Any
+    data: OffsideDataset
+    drawn: ClaimSet
+    batch_size: int = 32
+    max_new_tokens: int = 48
+    max_length: int = 2048
+    saved: SavedBatches | None = None
+    intervention: Intervention | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+    n_too_long: int = 0
+    _collate: Collator | None = None
+    _encoder: Encoder | None = None
+    _calls: int = 0
+
+    def __post_init__(self) -> None:
+        self.left_out = dict(self.drawn.left_out)
+
+    @property
+    def claims(self) -> Sequence[AttackedClaim]:
+        """What is attacked: forgotten claims, and those of the control set."""
+        return [claim for claim in self.drawn.claims if claim.record_id not in self.left_out]
+
+    @property
+    def collate(self) -> Collator:
+        """Puts questions into batches, padded on the left."""
+        if self._collate is None:
+            self._collate = asking_collator(self.processor)
+        return self._collate
+
+    @property
+    def encoder(self) -> Encoder:
+        """Turns questions into tokens, with what the intervention says before them."""
+        if self._encoder is None:
+            instruct = self.intervention.instruction if self.intervention is not None else None
+            self._encoder = Encoder(self.processor, max_length=self.max_length, instruct=instruct)
+        return self._encoder
+
+    def leave_out(self, claim: AttackedClaim, reason: str) -> None:
+        """Say that a claim isn't attacked: it is counted as not scored."""
+        self.left_out.setdefault(claim.record_id, reason)
+
+    @contextlib.contextmanager
+    def attached(self) -> Iterator[None]:
+        """The block in which the model's intervention acts."""
+        with contextlib.nullcontext() if self.intervention is None else self.intervention.attached(self.model):
+            yield
+
+    def plain(self, claim: AttackedClaim, name: str = "plain") -> Ask:
+        """A claim's own question on its own picture."""
+        return own_question(claim, claim.question, name)
+
+    def ask(
+        self, asks: Sequence[Ask], *, sampling: Sampling | None = None, change: Change | None = None
+    ) -> list[Attempt]:
+        """Ask the model, in batches.
+
+        Args:
+            asks: What to ask. A question that is too long isn't asked, and has no attempt.
+            sampling: Draw answers instead of taking the likeliest token each time.
+            change: Done to each batch on its way into the model.
+
+        Returns:
+            One attempt each, in the same order.
+        """
+        self._calls += 1
+        encoded = [(place, prompt) for place, ask in enumerate(asks) if (prompt := self.encode(ask)) is not None]
+        self.n_too_long += len(asks) - len(encoded)
+        encoded.sort(key=lambda item: (_bucket(item[1]), item[1].image_key or "", item[0]))
+        batches = [encoded[i : i + self.batch_size] for i in range(0, len(encoded), self.batch_size)]
+        stage, replies = f"call{self._calls}", dict[int, Reply]()
+        answering = self._drawing(sampling, change) if sampling else self._greedy(change)
+        for number, batch in enumerate(track(batches, "attacking", total=len(batches))):
+            outcomes = self.saved.load(stage, number, Reply) if self.saved else None
+            if outcomes is None:
+                outcomes = halving(answering(number), [prompt for _, prompt in batch])
+                if self.saved:
+                    self.saved.save(stage, number, outcomes)
+            for (place, _), outcome in zip(batch, outcomes, strict=True):
+                if outcome is None:
+                    self.leave_out(asks[place].claim, OUT_OF_MEMORY)
+                else:
+                    replies[place] = outcome
+        return [_attempt(ask, replies[place]) for place, ask in enumerate(asks) if place in replies]
+
+    def encode(self, ask: Ask) -> Encoded | None:
+        """What is asked as tokens, up to where the model goes on; null if that is too long."""
+        try:
+            prompt = self.encoder.encode_prompt(
+                ask.claim.question.row, question=ask.question, image=ask.image, turns=ask.turns
+            )
+        except AnswerTooLongError:
+            return None
+        if not ask.begun:
+            return prompt
+        begun = self.processor.tokenizer(ask.begun, add_special_tokens=False)["input_ids"]
+        extra = {name: [*values, *[0] * len(begun)] for name, values in prompt.extra.items()}
+        ids = [*prompt.input_ids, *begun]
+        return replace(prompt, input_ids=ids, labels=[IGNORED] * len(ids), prompt_length=len(ids), extra=extra)
+
+    def batch(self, prompts: Sequence[Encoded], change: Change | None = None) -> Batch:
+        """Prompts as one batch on the model's device."""
+        batch = self.collate(prompts).to(self.model.device)
+        return batch if change is None else change(batch)
+
+    def _greedy(self, change: Change | None) -> Callable[[int], Callable[[list[Encoded]], list[Reply]]]:
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        generator = Generator(
+            self.model,
+            self.processor,
+            lambda prompts: self.batch(prompts, change),  # type: ignore[arg-type]
+            max_new_tokens=self.max_new_tokens,
+            within_rounding=WITHIN_ROUNDING[dtype],
+        )
+        return lambda number: generator
+
+    def _drawing(
+        self, sampling: Sampling, change: Change | None
+    ) -> Callable[[int], Callable[[list[Encoded]], list[Reply]]]:
+        def of(number: int) -> Callable[[list[Encoded]], list[Reply]]:
+            return lambda prompts: self._draw(prompts, sampling, number, change)
+
+        return of
+
+    @torch.inference_mode()
+    def _draw(self, prompts: Sequence[Encoded], sampling: Sampling, number: int, change: Change | None) -> list[Reply]:
+        batch = self.batch(prompts, change)
+        base, ends = base_model_of(self.model), end_token_ids(self.model)
+        own = base.generation_config
+        pad = own.pad_token_id if own.pad_token_id is not None else (ends or [0])[0]
+        drawn = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+        devices = [self.model.device] if self.model.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(zlib.crc32(f"{sampling.seed}:{self._calls}:{number}".encode()))
+            base.generation_config = GenerationConfig(**drawn, eos_token_id=ends or None, pad_token_id=pad)
+            try:
+                out = self.model.generate(**model_inputs(self.model, batch), max_new_tokens=self.max_new_tokens)
+            finally:
+                base.generation_config = own
+        tokens = out[:, batch["input_ids"].shape[1] :]
+        return [
+            Reply(text, next((i for i, t in enumerate(row) if t in ends), len(row)), any(t in ends for t in row))
+            for text, row in zip(decode(self.processor, tokens), tokens.tolist(), strict=True)
+        ]
+
+
+def own_question(claim: AttackedClaim, question: Question, name: str) -> Ask:
+    """A question of the evaluation as it is asked there."""
+    image = picture_bytes(question.row) if question.row["modality"] == "multimodal" else None
+    return Ask(claim=claim, name=name, question=str(question.row["question"]), image=image)
+
+
+def _attempt(ask: Ask, reply: Reply) -> Attempt:
+    said = "\n".join([*(said for said, _ in ask.turns), ask.question, ask.typeset, ask.begun])
+    answer = f"{ask.begun} {reply.text}" if ask.begun else reply.text
+    return Attempt(
+        claim=ask.claim,
+        name=ask.name,
+        said=said,
+        question=ask.question,
+        answer=answer,
+        ended=reply.ended,
+        code=ask.code,
+    )
+
+
+def _bucket(prompt: Encoded) -> int:
+    return int(math.log(max(1, len(prompt.input_ids)), 1.25))
