@@ -7,7 +7,8 @@ attacks/NAME.json      with what options, what came out of it; written last, so 
 
 For one claim: `before` = its plain question gets the forgotten value; `after` = that, or any attempt; `recovered` =
 `after` and not `before`; `decoy` = any attempt gets the value of *another subject's* claim, and the plain question
-doesn't. Attempts whose own text holds the value don't count, and a claim of which all do isn't scored.
+doesn't. Attempts whose own text holds the value don't count, and a claim of which all do isn't scored. A family whose
+name begins with `@` is an attack's own control: it has a figure, and counts in none of these.
 """
 
 from __future__ import annotations
@@ -179,7 +180,9 @@ def outcomes(attempts: pl.DataFrame, family: str | None = None) -> pl.DataFrame:
     import polars as pl
 
     is_plain = pl.col("name") == "plain"
-    counts = ~is_plain if family is None else (pl.col("name").str.split("/").list.first() == family)
+    counts = ~is_plain & ~pl.col("name").str.starts_with("@")
+    if family is not None:
+        counts = pl.col("name").str.split("/").list.first() == family
     fair = counts & ~pl.col("given_away")
     keys = ["group", "record_id", "variant"]
     found = attempts.group_by(keys, maintain_order=True).agg(

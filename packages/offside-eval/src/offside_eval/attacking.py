@@ -83,7 +83,12 @@ def run_attack(name: str, attack: RecoveryAttack, target: AttackTarget, identity
         identity: What is attacked in which evaluation, for the record.
     """
     started = time.monotonic()
-    facts = {"attack": name, "access": attack.access, "options": _options(attack), "identity": dict(identity)}
+    facts: dict[str, Any] = {
+        "attack": name,
+        "access": attack.access,
+        "options": _options(attack),
+        "identity": dict(identity),
+    }
     if not target.claims:
         why: str | None = "no claim of this request can be attacked: " + (
             "; ".join(sorted(set(target.left_out.values()))) or "there is no private one"

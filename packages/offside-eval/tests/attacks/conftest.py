@@ -91,9 +91,7 @@ def mean() -> Callable[..., float]:
 
 
 @pytest.fixture(scope="session")
-def real(
-    models: dict[str, Path], attacked_data: OffsideDataset
-) -> Callable[..., AttackTarget]:
+def real(models: dict[str, Path], attacked_data: OffsideDataset) -> Callable[..., AttackTarget]:
     """The tiny model under attack, with a few claims of each group."""
     known: dict[str, Any] = {}
 

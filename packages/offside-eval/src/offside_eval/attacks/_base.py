@@ -9,12 +9,13 @@ claim looked for in the very same answers (the decoy), and the same attack on re
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from offside_data.errors import UsageError
 from offside_data.schema import ClaimValue
+from offside_data.seeding import rng
 from offside_eval.plan import Question
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class Ask:
 
     Args:
         claim: What it is about.
-        name: `family/variant`; names the attempt in results.
+        name: `family/variant`; names the attempt in results. A family that begins with `@` is the attack's own
+            control (a random suffix, random labels): shown beside it, no part of what it recovers.
         question: What is said.
         image: The picture shown, encoded; null for none.
         turns: What was said and answered before.
@@ -107,6 +109,23 @@ class Attempt:
     answer: str
     ended: bool = True
     code: str = ""
+
+
+LEARNT_ON = "the attack was learnt on it"
+
+
+def halves(claims: Sequence[AttackedClaim], seed: int) -> tuple[list[AttackedClaim], list[AttackedClaim]]:
+    """Forgotten claims to learn an attack on, and claims to try it on: no subject is in both.
+
+    Args:
+        claims: Of both groups; those of the control set are only tried on, as far as their subjects allow.
+        seed: Of the choice of subjects.
+    """
+    subjects = sorted({claim.subject for claim in claims if claim.group == "forget"})
+    rng(seed, "halves").shuffle(subjects)
+    learnt_on = set(subjects[: len(subjects) // 2])
+    learn = [claim for claim in claims if claim.subject in learnt_on and claim.group == "forget"]
+    return learn, [claim for claim in claims if claim.subject not in learnt_on]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from transformers import GenerationConfig
 
 from offside_data.errors import AnswerTooLongError
 from offside_data.progress import track
-from offside_data.vlm import Encoded, Encoder, base_model_of, decode
+from offside_data.vlm import Encoded, Encoder, answer_logprobs, base_model_of, decode, forward
 from offside_data.vlm.encode import IGNORED
 from offside_data.vlm.generation import end_token_ids
 from offside_data.vlm.pictures import picture_bytes
@@ -156,6 +156,60 @@ class AttackTarget:
         """Prompts as one batch on the model's device."""
         batch = self.collate(prompts).to(self.model.device)
         return batch if change is None else change(batch)
+
+    @torch.inference_mode()
+    def states(self, asks: Sequence[Ask]) -> tuple[list[Ask], torch.Tensor]:
+        """Hidden states where the answer would go on.
+
+        Returns:
+            What was asked (a question that is too long isn't), and float32 of shape `(asks, layers + 1, width)` on the
+            CPU, the embeddings first.
+        """
+        read = [(ask, prompt) for ask in asks if (prompt := self.encode(ask)) is not None]
+        self.n_too_long += len(asks) - len(read)
+        found = []
+        starts = range(0, len(read), self.batch_size)
+        for start in track(starts, "reading hidden states", total=len(starts)):
+            batch = self.batch([prompt for _, prompt in read[start : start + self.batch_size]])
+            out = self.model(
+                **model_inputs(self.model, batch),
+                output_hidden_states=True,
+                use_cache=False,
+                logits_to_keep=1,
+                return_dict=True,
+            )
+            found.append(torch.stack([layer[:, -1].float().cpu() for layer in out.hidden_states], dim=1))
+        return [ask for ask, _ in read], torch.cat(found)
+
+    def loss(self, rows: Sequence[Encoded], change: Change | None = None) -> torch.Tensor:
+        """Mean cross-entropy a token of the rows' answers, averaged over rows; differentiable in what `change` did.
+
+        Args:
+            rows: With answers (`answered`).
+            change: Done to the batch.
+        """
+        output = forward(self.model, self.batch(rows, change), keep="answer")
+        logprobs, mask = answer_logprobs(output.logits, output.labels)
+        return -((logprobs * mask).sum(1) / mask.sum(1)).mean()
+
+    def answered(self, ask: Ask, answer: str) -> Encoded | None:
+        """A question with an answer to be weighed; null if that is too long."""
+        try:
+            return self.encoder.encode(ask.claim.question.row, question=ask.question, answer=answer, image=ask.image)
+        except AnswerTooLongError:
+            return None
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The block in which no weight takes a gradient: those of inputs cost less."""
+        trainable = [weight for weight in self.model.parameters() if weight.requires_grad]
+        for weight in trainable:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in trainable:
+                weight.requires_grad_(True)
 
     def _greedy(self, change: Change | None) -> Callable[[int], Callable[[list[Encoded]], list[Reply]]]:
         dtype = str(self.model.dtype).removeprefix("torch.")

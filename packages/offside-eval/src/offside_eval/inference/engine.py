@@ -23,6 +23,7 @@ from offside_eval.inference.saved import SavedBatches
 from offside_eval.metrics import Need
 from offside_eval.plan import Question
 
+I = TypeVar("I")  # noqa: E741 - what goes in
 T = TypeVar("T")
 _CHOICES_WITHIN_ROUNDING = {"float32": 1e-4}
 _CHOICES_WITHIN_ROUNDING_HALF = 0.02
@@ -158,7 +159,7 @@ def asking_collator(processor: Any) -> Collator:
     return Collator(processor, padding_side="left", cache_mb=_PICTURES_MB)
 
 
-def halving(work: Callable[[list[Item]], Sequence[T]], batch: list[Item]) -> list[T | None]:
+def halving(work: Callable[[list[I]], Sequence[T]], batch: list[I]) -> list[T | None]:
     """Do a batch; where it doesn't fit into memory, its halves; null for an item that doesn't fit alone."""
     try:
         return list(work(batch))
