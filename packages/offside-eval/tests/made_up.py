@@ -15,6 +15,7 @@ from typing import Any
 from offside_data.settings import SETTINGS, Slice
 from offside_data.taxonomy import load_taxonomy
 from offside_eval.aggregate import aggregate
+from offside_eval.attack_results import AttackMeta, AttackResults, attempts_frame, figures
 from offside_eval.meta import EvaluationMeta
 from offside_eval.results import Results, samples_frame
 
@@ -156,7 +157,8 @@ class MadeUpModel:
 
     `rates` says how often it is right, by `config/split/scope`, `split/scope`, `split`, `scope` or variant;
     `degenerate` is the share of degenerate answers among its wrong ones; `parent` names the model a
-    relearned one was made from, `steps` how long it was trained.
+    relearned one was made from, `steps` how long it was trained. `prompted` is the share of the forgotten claims that
+    sly prompts get out; null where nobody tried.
     """
 
     name: str
@@ -168,6 +170,7 @@ class MadeUpModel:
     parent: str | None = None
     steps: int | None = None
     says: str | None = None
+    prompted: float | None = None
 
 
 def chance(*key: object) -> float:
@@ -324,7 +327,29 @@ def evaluate(model: MadeUpModel, setting: str, *, subjects: int = 12, seed: int 
         run |= {"forget": {"digest": digest, "record_ids": ids}}
     meta = meta_of(model.name, model.role, setting, run=run, forget={"digest": digest, "n": len(ids)})
     frame = samples_frame(rows, METRICS)
-    return Results(frame, aggregate(frame, METRICS[:2], setting=setting), meta)
+    attacks = {} if model.prompted is None else {"prompt": _prompted(model, rows, seed)}
+    return Results(frame, aggregate(frame, METRICS[:2], setting=setting), meta, None, attacks)
+
+
+def _prompted(model: MadeUpModel, rows: list[dict[str, Any]], seed: int) -> AttackResults:
+    """What prompts got out of the private claims to be forgotten, each asked plainly and in one other way."""
+    claims = {
+        r["record_id"]: r
+        for r in rows
+        if r["slice"] == "forget" and r["variant"] == "plain" and r["scope"] == "private"
+    }
+    attempts = []
+    for key, row in claims.items():
+        common = {"group": "forget", "variant": "plain", "given_away": False, "decoy": False}
+        common |= {name: row[name] for name in ("record_id", "subject_id", "image_id", "config", "attribute")}
+        attempts.append(common | {"name": "plain", "states": row["value_match"] == 1})
+        hit = chance(model.name, key, "prompted", seed) < (model.prompted or 0)
+        attempts.append(common | {"name": "role_play/1", "states": hit})
+    frame = attempts_frame(attempts)
+    meta = AttackMeta(
+        attack="prompt", access="black-box", options={}, identity={}, no_control="made up", figures=figures(frame, 0)
+    )
+    return AttackResults(meta, frame)
 
 
 VANILLA = MadeUpModel(

@@ -23,7 +23,12 @@ Models = Sequence[tuple[str, Any]]
 
 def findings_of(made_up: ModuleType, chosen: Models, subjects: int, *, reads: float = 0.8) -> dict[str, Finding]:
     """Findings in the results of vanilla, retain-only (which `reads`) and `chosen` (setting, model)."""
-    retain_only = replace(made_up.RETAIN_ONLY, rates=made_up.RETAIN_ONLY.rates | {"swapped": reads})
+    is_prompted = any(model.prompted is not None for _, model in chosen)
+    retain_only = replace(
+        made_up.RETAIN_ONLY,
+        rates=made_up.RETAIN_ONLY.rates | {"swapped": reads},
+        prompted=0.2 if is_prompted else None,
+    )
     results = [
         made_up.evaluate(model, setting, subjects=subjects)
         for setting in dict.fromkeys(setting for setting, _ in chosen)
@@ -73,7 +78,12 @@ def visual(made_up: ModuleType, seen: bool) -> Models:
     return [("complete", unlearned(made_up, "npo", rates))]
 
 
+def prompted(made_up: ModuleType, seen: bool) -> Models:
+    return [("complete", replace(unlearned(made_up, "npo", GONE), prompted=0.5 if seen else 0.04))]
+
+
 CASES = {
+    "sly_prompts_recover": prompted,
     "ascent_wrecks": ascent,
     "selective_collateral": selective,
     "rumor_bounces_back": bounce,
@@ -250,6 +260,20 @@ def test_nothing_to_look_at_can_not_tell(made_up: ModuleType) -> None:
     assert len(findings) == len(FINDINGS.names())
     assert {f.verdict for f in findings} == {"can't tell"}
     assert all("is among the results" in f.why for f in findings)
+
+
+def test_prompts_that_nobody_tried_on_retain_only_can_not_tell(made_up: ModuleType) -> None:
+    (setting, model), *_ = prompted(made_up, True)
+    results = [made_up.evaluate(m, setting, subjects=20) for m in (made_up.VANILLA, made_up.RETAIN_ONLY, model)]
+    finding = {f.name: f for f in look_for(compare(results))}["sly_prompts_recover"]
+    assert (finding.verdict, finding.why) == ("can't tell", "retain-only wasn't attacked in this way")
+
+
+def test_what_was_not_gone_is_no_recovery_by_prompts(made_up: ModuleType) -> None:
+    half = replace(unlearned(made_up, "npo", {"forget/private": 0.5, "visual": 0.5}), prompted=0.9)
+    finding = findings_of(made_up, [("complete", half)], 50)["sly_prompts_recover"]
+    assert finding.verdict == "can't tell"
+    assert "precondition unmet: forgetting of npo is" in finding.why
 
 
 def test_damage_by_collapsed_models_shows_no_other_finding(made_up: ModuleType) -> None:

@@ -23,7 +23,7 @@ def command(as_json: bool, **options: Any) -> None:
     levels that all of them reached.
     """
     from offside_eval.compare.kinds import kind_rows
-    from offside_eval.compare.show import attack_rows, level_rows, terminal_rows, text, view_lines
+    from offside_eval.compare.show import attack_rows, level_rows, recovery_rows, terminal_rows, text, view_lines
     from offside_eval.findings import look_for
 
     comparison = comparison_of(**options)
@@ -46,6 +46,9 @@ def command(as_json: bool, **options: Any) -> None:
             click.echo()
         if setting.attacks:
             print_cards(f"{setting.name}: relearning attacks, at their peak", *attack_rows(setting))
+            click.echo()
+        if setting.recoveries:
+            print_cards(f"{setting.name}: attacks, what came out besides plain answers", *recovery_rows(setting))
             click.echo()
     print_cards(
         "published findings",

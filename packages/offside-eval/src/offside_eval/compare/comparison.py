@@ -9,6 +9,7 @@ from typing import Any
 from offside_eval.compare.attacks import AttackOutcome
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import ModelSet
+from offside_eval.compare.recoveries import Recovery
 from offside_eval.compare.trajectories import Candidate
 
 
@@ -25,6 +26,7 @@ class SettingComparison:
         levels: Forgetting at which they are compared.
         level: The one at which they are ranked; null without trajectories, or if none got to any.
         attacks: What relearning attacks brought back; the models after them stand nowhere else.
+        recoveries: What attacks without training got out of the models.
     """
 
     name: str
@@ -35,6 +37,7 @@ class SettingComparison:
     levels: Sequence[float] = ()
     level: float | None = None
     attacks: Sequence[AttackOutcome] = ()
+    recoveries: Sequence[Recovery] = ()
 
     @property
     def ranked(self) -> list[ModelRow]:
@@ -61,6 +64,7 @@ class SettingComparison:
             "models": [r.to_dict() for r in self.rows],
             "controls": [r.to_dict() for r in self.controls],
             "attacks": [outcome.to_dict() for outcome in self.attacks],
+            "recoveries": [recovery.to_dict() for recovery in self.recoveries],
         }
 
 

@@ -15,6 +15,7 @@ from offside_eval.compare.measures import collapse, forgotten, measure_all
 from offside_eval.compare.model_row import ModelRow
 from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, on_curve, told_apart
 from offside_eval.compare.quantities import Quantity, unscored
+from offside_eval.compare.recoveries import attacked_models, recoveries
 from offside_eval.compare.relearning import bounce_back, corrections
 from offside_eval.compare.scores import ScoreTable
 from offside_eval.compare.seeds import recipe, seed_of, starts_of, together
@@ -58,10 +59,14 @@ def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[floa
     controls = [_control_row(role, models, asked, metric) for role in CONTROLS if role in models.controls]
     # Relearned retain-only is a control as well: nothing was unlearned, so nothing of it is damage.
     attacked = [replace(r, collapsed=(), wrecks=()) for r in sorted(rows, key=_order) if r.parent == "retain_only"]
+    named = [(label, *each) for label, group in zip(labels, groups, strict=True) for each in group]
+    asked_of = [(m.role, m, r) for m, r in asked if m.role in CONTROLS]
+    recovered = recoveries(name, attacked_models(named, asked_of), models, metric)
     summary = SETTINGS[name].summary if name in SETTINGS else ""
     own = sorted((r for r in rows if r.parent != "retain_only"), key=_order)
     chosen = levels if candidates else ()
-    return SettingComparison(name, summary, own, [*controls, *attacked], candidates, chosen, level, attacks)
+    shown = [*controls, *attacked]
+    return SettingComparison(name, summary, own, shown, candidates, chosen, level, attacks, recovered)
 
 
 _Group = list[tuple[Model, Results]]

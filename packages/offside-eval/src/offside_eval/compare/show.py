@@ -107,6 +107,10 @@ VISUAL: Sequence[Column] = (
 )
 
 
+RECOVERY: Sequence[str] = ("known before", "recovered", "retain-only's", "excess", "never-known claims", "decoys")
+"""Headings of what an attack got out, in the order of `recoveries.SHOWN`."""
+
+
 def interval(figure: Figure, digits: int = 2) -> str:
     """`[0.62, 0.87]`; `no interval` beside a number that has none, and nothing where there is no number."""
     i = figure.interval
@@ -213,6 +217,20 @@ def attack_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]]]
         label = ROLE_NAMES.get(outcome.label, outcome.label)
         cells.append([f"{label}\n{said}".strip(), f"{outcome.attack}\n(peak: {where_peak(outcome)})", *texts])
     return ["model", "attack", "known before", "at the peak", "rise", "retain-only's rise", "excess"], cells
+
+
+def recovery_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]]]:
+    """Heading and cells of what attacks without training got out; what wasn't made says why."""
+    cells = []
+    for recovery in setting.recoveries:
+        label = f"{name(recovery.row)}\n{how_collapsed(recovery.row)}".strip()
+        if recovery.unfit is not None:
+            cells.append([f"{recovery.attack}\nnot made: {recovery.unfit}", label, *[NONE] * len(RECOVERY)])
+            continue
+        figures = [quantity.figure() for quantity in recovery.quantities.values()]
+        texts = [f"{number(f.value)}\n{interval(f)}".strip() for f in figures]
+        cells.append([recovery.attack, label, *texts])
+    return ["attack", "model", *RECOVERY], cells
 
 
 def shown_columns(rows: Sequence[ModelRow], columns: Sequence[Column]) -> list[Column]:

@@ -25,6 +25,7 @@ from offside_eval.compare.show import (
     interval,
     level_rows,
     name,
+    recovery_rows,
     remark,
     shown_columns,
     view_lines,
@@ -166,6 +167,7 @@ class SettingView:
         self.levels = [(level, *level_rows(setting, level)) for level in setting.levels]
         self.attacks = attack_rows(setting) if setting.attacks else None
         self.breakdowns = [b for by in ("attribute", "subject_id") if (b := breakdown(setting, metric, by))]
+        self.recoveries = recovery_rows(setting) if setting.recoveries else None
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
 

@@ -8,7 +8,7 @@ from html import escape
 from offside_data.figures import number
 from offside_eval.compare import Comparison
 from offside_eval.compare.kinds import kind_rows
-from offside_eval.compare.show import attack_rows, columns_of, level_rows, name, remark, text, view_lines
+from offside_eval.compare.show import attack_rows, columns_of, level_rows, name, recovery_rows, remark, text, view_lines
 from offside_eval.findings import Finding
 from offside_eval.report.headline import Headline
 
@@ -50,6 +50,9 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
             lines += ["", f"### {setting.name} at forgetting {level:g}", "", *_table(*level_rows(setting, level))]
         if setting.attacks:
             lines += ["", f"### {setting.name}: relearning attacks, at their peak", "", *_table(*attack_rows(setting))]
+        if setting.recoveries:
+            lines += ["", f"### {setting.name}: attacks, what came out besides plain answers", ""]
+            lines += _table(*recovery_rows(setting))
         lines += ["", *(f"* {_cell(line)}" for line in view_lines(setting))]
         kinds, shares = kind_rows(all_rows, setting, comparison.metric)
         if shares:

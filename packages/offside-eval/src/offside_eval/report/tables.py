@@ -22,11 +22,12 @@ FIGURE = ("value", "low", "high", "n_scored", "n_skipped", "n_subjects", "n_seed
 
 
 def write_tables(folder: Path, comparison: Comparison, findings: Sequence[Finding], cases: Sequence[Case]) -> None:
-    """Write the tables, each a CSV file: comparison, trajectories, attacks, findings, aggregates, models, gallery."""
+    """Write the tables, each a CSV file: what models did, what attacks brought back, findings, aggregates, cases."""
     _write(folder / "comparison.csv", _comparison(comparison))
     _write(folder / "trajectories.csv", _trajectories(comparison))
     _write(folder / "attacks.csv", _attacks(comparison))
     _write(folder / "breakdown.csv", _breakdowns(comparison))
+    _write(folder / "recoveries.csv", _recoveries(comparison))
     _write(folder / "findings.csv", _findings(findings))
     _write(folder / "aggregates.csv", _aggregates(comparison))
     _write(folder / "models.csv", _models(comparison))
@@ -107,6 +108,22 @@ def _breakdowns(comparison: Comparison) -> Iterable[dict[str, Any]]:
                 for column, cell in zip(found.columns if found else (), line.cells, strict=True):
                     common = {"setting": setting.name, "model": line.model, "by": by, "what": column}
                     yield common | {"knows": cell and cell.value, "n": cell.n if cell else 0}
+
+
+def _recoveries(comparison: Comparison) -> Iterable[dict[str, Any]]:
+    """What attacks without training got out of each model, whole and by family of attempts."""
+    for setting in comparison.settings.values():
+        for recovery in setting.recoveries:
+            row = recovery.row
+            common = {"setting": setting.name, "model": row.label, "role": row.role, "attack": recovery.attack}
+            common |= {"collapsed": "; ".join(row.collapsed), "unfit": recovery.unfit}
+            for key, quantity in recovery.quantities.items():
+                yield common | {"family": None, "quantity": key} | _figure(quantity.figure())
+            for family, told in (recovery.families or {}).items():
+                for key, quantity in told.items():
+                    yield common | {"family": family, "quantity": key} | _figure(quantity.figure())
+            if recovery.unfit is not None:
+                yield common
 
 
 def _findings(findings: Sequence[Finding]) -> Iterable[dict[str, Any]]:
