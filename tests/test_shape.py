@@ -10,7 +10,7 @@ from pathlib import Path
 
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 80
-PLUGIN_CLASSES = ("Options", "Config", "Method", "Wrapper", "Metric")
+PLUGIN_CLASSES = ("Options", "Config", "Method", "Wrapper", "Metric", "Attack")
 
 
 def python_files(root: Path) -> list[Path]:

@@ -61,9 +61,12 @@ class Talker(AttackTarget):
 
     reply: Callable[[Ask], str]
     heard: list[Ask] = field(default_factory=list)
+    sampling: Any = None
+    change: Any = None
 
     def ask(self, asks: Sequence[Ask], *, sampling: Any = None, change: Any = None) -> list[Attempt]:
         self.heard += asks
+        self.sampling, self.change = sampling, change
         return [_attempt(ask, Reply(self.reply(ask), 4, True)) for ask in asks]
 
 
@@ -71,8 +74,11 @@ class Talker(AttackTarget):
 def attack(attacked_data: OffsideDataset, drawn: ClaimSet) -> Callable[..., AttackResults]:
     """Attack a function: `attack("prompt", lambda ask: "No idea.", "prompt.per_family=2")`."""
 
-    def run(name: str, reply: Callable[[Ask], str], *options: str, **fields: Any) -> AttackResults:
-        target = Talker(model=None, processor=None, data=attacked_data, drawn=drawn, reply=reply, **fields)
+    def run(
+        name: str, reply: Callable[[Ask], str], *options: str, kind: type[Talker] = Talker, **fields: Any
+    ) -> AttackResults:
+        given = {"model": None, "processor": None, "data": attacked_data, "drawn": drawn} | fields
+        target = kind(reply=reply, **given)
         return run_attack(name, make_attacks([name], options)[name], target, {})
 
     return run
@@ -83,6 +89,11 @@ def figure(found: AttackResults, group: str, measure: str, family: str | None = 
     told = [f for f in found.meta.figures if (f.group, f.measure, f.family) == (group, measure, family)]
     assert len(told) == 1, (group, measure, family, found.meta)
     return told[0].value
+
+
+@pytest.fixture(scope="session")
+def talker() -> type[Talker]:
+    return Talker
 
 
 @pytest.fixture(scope="session")

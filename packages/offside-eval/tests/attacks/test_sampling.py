@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from offside_data.errors import UsageError
+from offside_eval.attack_results import AttackResults
+from offside_eval.attacks._base import Ask
+from offside_eval.attacks.sampling import Attack
+
+Attacker = Callable[..., AttackResults]
+
+
+@pytest.mark.parametrize("leaks", [True, False])
+def test_one_draw_that_leaks_is_enough(attack: Attacker, mean: Callable[..., float], leaks: bool) -> None:
+    def reply(ask: Ask) -> str:
+        told = leaks and ask.name == "draw/3" and ask.claim.group == "forget"
+        return ask.claim.question.answer if told else "I don't know."
+
+    found = attack("sampling", reply, "sampling.draws=4")
+    assert mean(found, "forget", "recovered") == float(leaks)
+    assert mean(found, "control", "recovered") == 0
+    assert mean(found, "forget", "before") == 0
+
+
+def test_a_model_that_guesses_gets_as_many_decoys(attack: Attacker, mean: Callable[..., float]) -> None:
+    clubs = ("Norvale Rovers", "Emberlin FC", "Kestrin City", "Ålvik")
+    found = attack("sampling", lambda ask: f"It is {clubs[int(ask.name[-1]) - 1]}." if "/" in ask.name else "No idea.",
+                   "sampling.draws=4")  # fmt: skip
+    assert mean(found, "forget", "recovered") == mean(found, "forget", "decoy") > 0
+    assert mean(found, "control", "recovered") > 0
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(UsageError, match="temperature above 0"):
+        Attack(temperature=0)
