@@ -46,9 +46,14 @@ def test_a_model_that_remembers_once_it_is_rounded_is_caught(
 def test_the_weights_are_put_back_even_after_an_error() -> None:
     model = torch.nn.Linear(3, 3)
     before = model.weight.detach().clone()
-    with pytest.raises(KeyboardInterrupt), rounded(model, 2):
-        assert not torch.equal(model.weight, before)
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with rounded(model, 2):
+            assert not torch.equal(model.weight, before)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert torch.equal(model.weight, before)
 
 

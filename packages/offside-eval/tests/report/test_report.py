@@ -36,6 +36,7 @@ def test_the_folder_holds_page_plots_tables_and_summary(report: Path) -> None:
         "summary.md",
         "tables/comparison.csv",
         "tables/attacks.csv",
+        "tables/recoveries.csv",
         "tables/findings.csv",
         "tables/gallery.csv",
     } <= names

@@ -1,0 +1,147 @@
+"""Attacks in an evaluation: asked for, kept, gone on with, reused, replaced."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offside_data.dataset.folder import open_dataset
+from offside_data.errors import OutputExistsError, UsageError
+from offside_eval import EvaluationConfig, Results, evaluate
+from offside_eval.attack_results import attempts_frame, figures, outcomes
+from offside_eval.attacking import attack_names, make_attacks
+from offside_eval.attacks import ATTACKS
+from offside_eval.attacks._claims import HELD_OUT, UNREAD, claims_of
+from offside_eval.attacks._target import AttackTarget
+from offside_eval.inference.generation import Generator
+from offside_eval.meta import ResultsError
+from offside_eval.plan import make_plan
+
+CONFIG = EvaluationConfig(
+    limit=8, max_new_tokens=4, batch_size=4, device="cpu", role="vanilla", metrics=("value_match",),
+    attacks=("cross_modal", "relearn", "sampling"), attack_options=("sampling.draws=2",),
+)  # fmt: skip
+
+
+def test_attacks_are_kept_gone_on_with_reused_and_replaced(
+    models: dict[str, Path], small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def run(config: EvaluationConfig) -> Results:
+        return evaluate(models["half"], None, small_data, "complete", config=config, out=out)
+
+    plain = run(dataclasses.replace(CONFIG, attacks=(), attack_options=()))
+    assert plain.attacks == {}
+    bare = {path.name: path.read_bytes() for path in out.iterdir()}
+    # Killed at the second batch of the draws: the first one isn't asked again.
+    draw, asked = AttackTarget._draw, []
+
+    def killed(self: AttackTarget, prompts: Any, *rest: Any) -> Any:
+        asked.append(len(prompts))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return draw(self, prompts, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AttackTarget, "_draw", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(CONFIG)
+    with monkeypatch.context() as patch:
+        patch.setattr(AttackTarget, "_draw", lambda self, *rest: asked.append(0) or draw(self, *rest))
+        whole = run(CONFIG)
+    n = len(whole.attacks["sampling"].attempts.filter(whole.attacks["sampling"].attempts["name"] != "plain"))
+    assert len(asked) - 1 == -(-n // CONFIG.batch_size)
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == bare
+    files = {f"{name}.{end}" for name in CONFIG.attacks for end in ("json", "parquet")}
+    assert {path.name for path in (out / "attacks").iterdir()} == files
+    undisturbed = evaluate(models["half"], None, small_data, "complete", config=CONFIG)
+    for name, found in Results.load(out).attacks.items():
+        assert found.attempts.equals(undisturbed.attacks[name].attempts)
+        assert found.meta.figures == list(undisturbed.attacks[name].meta.figures)
+    with monkeypatch.context() as patch:
+        patch.setattr(AttackTarget, "ask", None)
+        patch.setattr(Generator, "__call__", None)
+        assert set(run(CONFIG).attacks) == set(CONFIG.attacks)
+    other = dataclasses.replace(CONFIG, attack_options=("sampling.draws=3",))
+    with pytest.raises(OutputExistsError, match="holds this attack with something else"):
+        run(other)
+    (out / "attacks" / "sampling.json").write_text("{}")
+    with pytest.raises(ResultsError, match="Evaluate the model again"):
+        Results.load(out)
+    (out / "attacks" / "sampling.json").unlink()
+    fresh = dataclasses.replace(CONFIG, attacks=("cross_modal",), attack_options=(), force=True)
+    assert set(run(fresh).attacks) == {"cross_modal"}
+    assert {path.name for path in (out / "attacks").iterdir()} >= {"cross_modal.json", "cross_modal.parquet"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "options", "message"),
+    [
+        (["prompts"], [], "unknown attack 'prompts'. Did you mean 'prompt'"),
+        (["prompt"], ["draws=3"], "--set takes ATTACK.OPTION=VALUE"),
+        (["prompt"], ["sampling.draws=3"], "isn't asked for with --attacks"),
+        (["prompt"], ["smapling.draws=3"], "Did you mean 'sampling'"),
+        (["sampling"], ["sampling.drawz=3"], "Did you mean 'draws'"),
+        (["sampling"], ["sampling.draws=many"], "draws"),
+        (["sampling"], ["sampling.draws=0"], "at least 1 draw"),
+    ],
+)
+def test_wrong_attacks_and_options_are_named(asked: list[str], options: list[str], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        make_attacks(asked, options)
+    assert message in str(error.value)
+
+
+def test_all_means_all_and_the_seed_is_the_evaluations() -> None:
+    assert attack_names(["all"]) == ATTACKS.names()
+    assert {attack.seed for attack in make_attacks(["all"], ["probe.seed=4"], 3).values()} == {3, 4}
+
+
+def test_every_model_faces_the_same_claims_and_none_that_can_be_read(small_data: Path) -> None:
+    data = open_dataset(small_data)
+    plan = make_plan(data, "complete")
+    drawn = claims_of(plan, data, claims=6, control=3, seed=0)
+    again = claims_of(plan, data, claims=6, control=3, seed=0, unfair={drawn.claims[0].record_id: HELD_OUT})
+    assert [c.record_id for c in again.claims] == [c.record_id for c in drawn.claims][1:]
+    assert again.left_out == {drawn.claims[0].record_id: HELD_OUT}
+    visual = [c for c in drawn.claims if c.question.row["rumor_channel"] == "both"]
+    assert visual
+    assert {c.question.variant for c in visual} == {"blank"}
+    assert all(c.question.row["split"] == "forget" and c.question.row["scope"] == "private" for c in drawn.claims)
+    assert drawn.no_control == "the dataset has no private claims of these attributes in multimodal/holdout"
+    without = {key: q for key, q in plan.questions.items() if q.variant == "plain"}
+    bare = claims_of(dataclasses.replace(plan, questions=without), data, claims=99, control=0, seed=0)
+    assert set(bare.left_out.values()) == {UNREAD}
+
+
+def attempt(record: str, name: str, states: bool, *, given_away: bool = False, decoy: bool | None = False) -> Any:
+    return {
+        "group": "forget", "record_id": record, "subject_id": record[0], "variant": "plain", "name": name,
+        "states": states, "given_away": given_away, "decoy": decoy,
+    }  # fmt: skip
+
+
+def test_outcomes_by_hand() -> None:
+    frame = attempts_frame(
+        [
+            *(attempt("a1", "plain", True), attempt("a1", "x/1", True)),  # known before: nothing to recover
+            *(attempt("a2", "plain", False), attempt("a2", "x/1", False), attempt("a2", "y/1", True)),
+            *(attempt("b1", "plain", False), attempt("b1", "x/1", True, given_away=True)),  # not scored
+            *(attempt("b2", "plain", False, decoy=True), attempt("b2", "x/1", False, decoy=True)),
+            *(attempt("c1", "plain", False), attempt("c1", "x/1", False, decoy=True), attempt("c1", "@z/1", True)),
+        ]
+    )
+    told = {row["record_id"]: row for row in outcomes(frame).iter_rows(named=True)}
+    assert {key: row["recovered"] for key, row in told.items()} == {"a1": 0, "a2": 1, "b1": None, "b2": 0, "c1": 0}
+    assert {key: row["after"] for key, row in told.items()} == {"a1": 1, "a2": 1, "b1": None, "b2": 0, "c1": 0}
+    assert {key: row["decoy"] for key, row in told.items()} == {"a1": 0, "a2": 0, "b1": None, "b2": 0, "c1": 1}
+    assert told["a2"]["best"] == "y/1"
+    means = {(f.measure, f.family): f for f in figures(frame, n_left_out=2)}
+    assert means["recovered", None].value == 0.25
+    assert (means["recovered", None].n_scored, means["recovered", None].n_skipped) == (4, 3)
+    assert means["recovered", "y"].value == 1
+    assert means["recovered", "@z"].value == 1
