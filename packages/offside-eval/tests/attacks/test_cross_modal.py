@@ -15,7 +15,7 @@ def test_what_the_text_form_still_gets_is_caught(attack: Attacker, mean: Callabl
     found = attack("cross_modal", reply)
     assert mean(found, "forget", "recovered") == 1
     asked = found.attempts.filter(found.attempts["name"] == "text")
-    assert all("In the photo from" in said or "the photo of" in said for said in asked["said"])
+    assert all("the photo" in said and " of " in said for said in asked["said"])
     assert set(found.meta.left_out.values()) == {"the dataset doesn't ask about it in the other form"}  # of holdout
 
 

@@ -15,7 +15,7 @@ from offside_data.paper import Paper
 from offside_data.plugins import Registry
 
 if TYPE_CHECKING:
-    from offside_eval.attacks._base import Access, Ask, AttackedClaim, Attempt, RecoveryAttack, Sampling, halves
+    from offside_eval.attacks._base import Access, Ask, AttackedClaim, Attempt, RecoveryAttack, Sampling
     from offside_eval.attacks._target import AttackTarget
 
 __all__ = [
@@ -28,13 +28,12 @@ __all__ = [
     "Paper",
     "RecoveryAttack",
     "Sampling",
-    "halves",
 ]
 
 ATTACKS = Registry("offside_eval.attacks", "attack", needs={"Attack": type, "PAPER": Paper})
 
 _HOMES = {
-    "_base": ("Access", "Ask", "AttackedClaim", "Attempt", "RecoveryAttack", "Sampling", "halves"),
+    "_base": ("Access", "Ask", "AttackedClaim", "Attempt", "RecoveryAttack", "Sampling"),
     "_target": ("AttackTarget",),
 }
 

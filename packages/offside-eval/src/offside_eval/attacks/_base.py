@@ -111,7 +111,7 @@ class Attempt:
     code: str = ""
 
 
-LEARNT_ON = "the attack was learnt on it"
+LEARNT_ON = "the attack was learnt on it, or on its subject"
 
 
 def halves(claims: Sequence[AttackedClaim], seed: int) -> tuple[list[AttackedClaim], list[AttackedClaim]]:

@@ -19,7 +19,7 @@ from offside_data.vlm.encode import IGNORED
 from offside_data.vlm.generation import end_token_ids
 from offside_data.vlm.pictures import picture_bytes
 from offside_data.vlm.vision_once import model_inputs
-from offside_eval.attacks._base import Ask, AttackedClaim, Attempt, Sampling
+from offside_eval.attacks._base import LEARNT_ON, Ask, AttackedClaim, Attempt, Sampling, halves
 from offside_eval.inference.engine import OUT_OF_MEMORY, asking_collator, halving
 from offside_eval.inference.generation import WITHIN_ROUNDING, Generator, Reply
 
@@ -93,6 +93,15 @@ class AttackTarget:
     def leave_out(self, claim: AttackedClaim, reason: str) -> None:
         """Say that a claim isn't attacked: it is counted as not scored."""
         self.left_out.setdefault(claim.record_id, reason)
+
+    def halved(self, seed: int) -> tuple[list[AttackedClaim], list[AttackedClaim]]:
+        """Claims to learn an attack on and claims to try it on; what isn't tried is left out."""
+        learn, tried = halves(self.claims, seed)
+        kept = {claim.record_id for claim in tried}
+        for claim in self.claims:
+            if claim.record_id not in kept:
+                self.leave_out(claim, LEARNT_ON)
+        return learn, tried
 
     @contextlib.contextmanager
     def attached(self) -> Iterator[None]:

@@ -28,9 +28,7 @@ from offside_eval.attacks import (
     Attempt,
     Paper,
     RecoveryAttack,
-    halves,
 )
-from offside_eval.attacks._base import LEARNT_ON
 from offside_eval.attacks._target import own_question
 from offside_eval.plan import ask_besides
 
@@ -69,9 +67,7 @@ class Attack(RecoveryAttack):
 
     def attempts(self, target: AttackTarget) -> Iterator[Attempt]:
         """One reading a claim, and one with shuffled labels."""
-        learn, tried = halves(target.claims, self.seed)
-        for claim in learn:
-            target.leave_out(claim, LEARNT_ON)
+        learn, tried = target.halved(self.seed)
         learn += self._kept(target, {claim.subject for claim in tried})
         begun = [_begun(claim) for claim in [*learn, *tried]]
         asks, states = target.states(begun)

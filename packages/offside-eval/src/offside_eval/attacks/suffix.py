@@ -18,8 +18,7 @@ from offside_data.errors import UsageError
 from offside_data.seeding import rng
 from offside_data.vlm import Encoded, base_model_of
 from offside_data.vlm.encode import IGNORED
-from offside_eval.attacks import Access, AttackedClaim, AttackTarget, Attempt, Paper, RecoveryAttack, halves
-from offside_eval.attacks._base import LEARNT_ON
+from offside_eval.attacks import Access, AttackedClaim, AttackTarget, Attempt, Paper, RecoveryAttack
 
 PAPER = Paper(
     "Universal and Transferable Adversarial Attacks on Aligned Language Models",
@@ -59,9 +58,7 @@ class Attack(RecoveryAttack):
 
     def attempts(self, target: AttackTarget) -> Iterator[Attempt]:
         """The learnt suffix and a random one, after each question."""
-        learn, tried = halves(target.claims, self.seed)
-        for claim in learn:
-            target.leave_out(claim, LEARNT_ON)
+        learn, tried = target.halved(self.seed)
         text, random_text = self.texts(target, learn[: self.learn])
         plain = [target.plain(claim) for claim in tried]
         yield from target.ask([replace(p, name="suffix/1", question=p.question + text) for p in plain])

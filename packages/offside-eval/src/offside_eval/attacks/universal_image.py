@@ -18,8 +18,7 @@ import torch
 
 from offside_data.errors import UsageError
 from offside_data.seeding import rng
-from offside_eval.attacks import Access, AttackTarget, Attempt, Paper, RecoveryAttack, halves
-from offside_eval.attacks._base import LEARNT_ON
+from offside_eval.attacks import Access, AttackTarget, Attempt, Paper, RecoveryAttack
 
 if TYPE_CHECKING:
     from offside_data.vlm import Batch, Encoded
@@ -78,9 +77,7 @@ class Attack(RecoveryAttack):
         for claim in target.claims:
             if sizes[claim.record_id] != usual:
                 target.leave_out(claim, "its picture is of another size than most")
-        learn, tried = halves(target.claims, self.seed)
-        for claim in learn:
-            target.leave_out(claim, LEARNT_ON)
+        learn, tried = target.halved(self.seed)
         rows = [row for claim in learn if (row := target.answered(target.plain(claim), claim.question.answer))]
         if not rows or not tried:
             return

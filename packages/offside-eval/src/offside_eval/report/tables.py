@@ -115,7 +115,8 @@ def _recoveries(comparison: Comparison) -> Iterable[dict[str, Any]]:
     for setting in comparison.settings.values():
         for recovery in setting.recoveries:
             row = recovery.row
-            common = {"setting": setting.name, "model": row.label, "role": row.role, "attack": recovery.attack}
+            common: dict[str, Any] = {"setting": setting.name, "model": row.label, "role": row.role}
+            common |= {"attack": recovery.attack}
             common |= {"collapsed": "; ".join(row.collapsed), "unfit": recovery.unfit}
             for key, quantity in recovery.quantities.items():
                 yield common | {"family": None, "quantity": key} | _figure(quantity.figure())
