@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import GenerationConfig
 
-from offside_data.errors import AnswerTooLongError
+from offside_data.errors import AnswerTooLongError, ModelError
 from offside_data.progress import track
 from offside_data.vlm import Encoded, Encoder, answer_logprobs, base_model_of, decode, forward
 from offside_data.vlm.encode import IGNORED
@@ -168,26 +168,25 @@ class AttackTarget:
 
     @torch.inference_mode()
     def states(self, asks: Sequence[Ask]) -> tuple[list[Ask], torch.Tensor]:
-        """Hidden states where the answer would go on.
+        """Hidden states behind each layer, where the answer would go on.
 
         Returns:
-            What was asked (a question that is too long isn't), and float32 of shape `(asks, layers + 1, width)` on the
-            CPU, the embeddings first.
+            What was asked (a question that is too long isn't), and float32 of shape `(asks, layers, width)` on the CPU.
+
+        Raises:
+            ModelError: If the model has no list of layers.
         """
         read = [(ask, prompt) for ask in asks if (prompt := self.encode(ask)) is not None]
         self.n_too_long += len(asks) - len(read)
-        found = []
+        found, layers = [], decoder_layers(self.model)
         starts = range(0, len(read), self.batch_size)
         for start in track(starts, "reading hidden states", total=len(starts)):
             batch = self.batch([prompt for _, prompt in read[start : start + self.batch_size]])
-            out = self.model(
-                **model_inputs(self.model, batch),
-                output_hidden_states=True,
-                use_cache=False,
-                logits_to_keep=1,
-                return_dict=True,
-            )
-            found.append(torch.stack([layer[:, -1].float().cpu() for layer in out.hidden_states], dim=1))
+            inputs, seen = model_inputs(self.model, batch), list[torch.Tensor]()
+            # Hooks of our own: what `output_hidden_states` hooks to a model stays there.
+            with _watched(layers, seen):
+                self.model(**inputs, use_cache=False, logits_to_keep=1, return_dict=True)
+            found.append(torch.stack(seen, dim=1))
         return [ask for ask, _ in read], torch.cat(found)
 
     def loss(self, rows: Sequence[Encoded], change: Change | None = None) -> torch.Tensor:
@@ -259,6 +258,35 @@ class AttackTarget:
             Reply(text, next((i for i, t in enumerate(row) if t in ends), len(row)), any(t in ends for t in row))
             for text, row in zip(decode(self.processor, tokens), tokens.tolist(), strict=True)
         ]
+
+
+def decoder_layers(model: Any) -> list[torch.nn.Module]:
+    """The layers of the language model, in their order.
+
+    Raises:
+        ModelError: If there is no list of them.
+    """
+    decoder = base_model_of(model).get_decoder()
+    lists = [module for module in decoder.modules() if isinstance(module, torch.nn.ModuleList) and len(module)]
+    if not lists:
+        raise ModelError(f"{type(decoder).__name__} keeps no list of layers, so its hidden states can't be read.")
+    return list(lists[0])
+
+
+@contextlib.contextmanager
+def _watched(layers: Sequence[torch.nn.Module], seen: list[torch.Tensor]) -> Iterator[None]:
+    """The block in which each layer's state at the last position is noted, in float32."""
+
+    def note(module: torch.nn.Module, args: object, output: Any) -> None:
+        state = output[0] if isinstance(output, tuple) else output
+        seen.append(state[:, -1].float().cpu())
+
+    hooks = [layer.register_forward_hook(note) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def own_question(claim: AttackedClaim, question: Question, name: str) -> Ask:

@@ -96,7 +96,7 @@ class Attack(RecoveryAttack):
         wanted = read[[places[id(claim)] for claim in tried]]
         layer = self._layer(fitted_on, labels, len(classes), [claim.subject for claim in learn])
         shuffled = np.array(rng(self.seed, "labels", attribute).sample(labels.tolist(), len(labels)))
-        for name, taught in ((f"probe/layer{layer}", labels), (f"@random_labels/layer{layer}", shuffled)):
+        for name, taught in ((f"probe/layer{layer + 1}", labels), (f"@random_labels/layer{layer + 1}", shuffled)):
             weights = fit(fitted_on[:, layer], taught, len(classes), self.ridge)
             for claim, place in zip(tried, predict(weights, wanted[:, layer]), strict=True):
                 gold = claim.question.value
@@ -114,8 +114,8 @@ class Attack(RecoveryAttack):
             name: place % self.folds for place, name in enumerate(rng(self.seed, "folds").sample(names, len(names)))
         }
         of = np.array([fold[subject] for subject in subjects])
-        depth = states.shape[1] - 1
-        choices = sorted({max(1, round(depth * k / self.layers)) for k in range(1, self.layers + 1)})
+        depth = states.shape[1]
+        choices = sorted({max(1, round(depth * k / self.layers)) - 1 for k in range(1, self.layers + 1)})
         scores: dict[int, int] = {}
         for layer in choices:
             right = 0
