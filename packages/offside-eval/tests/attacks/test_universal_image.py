@@ -8,7 +8,7 @@ import torch
 from offside_data.errors import UsageError
 from offside_data.vlm import Batch
 from offside_eval.attacks import AttackTarget
-from offside_eval.attacks.universal_image import Attack, Pixels
+from offside_eval.attacks.universal_image import Attack, PixelLayout
 
 
 class Scaler:
@@ -32,7 +32,7 @@ def test_pixels_move_by_eps_and_stay_pixels(layout: str) -> None:
         raw, where = torch.rand(1, 3, 8, 8, generator=dice), (1, 3, 1, 1)
         values = (raw - mean.view(where)) / std.view(where)
         batch = Batch(pixel_values=values)
-    pixels = Pixels.of(Shower(), batch)
+    pixels = PixelLayout.of(Shower(), batch)
     assert pixels is not None
     eps = 8 / 255
     by = (torch.rand(pixels.shape, generator=dice) - 0.5).sign() * eps
@@ -53,7 +53,7 @@ def test_pixels_move_by_eps_and_stay_pixels(layout: str) -> None:
 def test_the_descent_lowers_the_loss_within_eps(real: Callable[..., AttackTarget]) -> None:
     target = real(claims=4)
     rows = [target.answered(target.plain(c), c.question.answer) for c in target.claims[:4]]
-    pixels = Pixels.of(target.processor, target.batch(rows[:1]))
+    pixels = PixelLayout.of(target.processor, target.batch(rows[:1]))
     assert pixels is not None
     learnt = Attack(eps=16, steps=4, step=8, learn=4)._learnt(target, rows, pixels)
     assert 0 < float(learnt.abs().max()) <= 16 / 255 + 1e-7

@@ -15,7 +15,8 @@ from offside_data.paper import Paper
 from offside_data.plugins import Registry
 
 if TYPE_CHECKING:
-    from offside_eval.attacks._base import Access, Ask, AttackedClaim, Attempt, RecoveryAttack, Sampling
+    from offside_eval.attacks._attack import RecoveryAttack
+    from offside_eval.attacks._base import Access, Ask, AttackedClaim, Attempt, Sampling
     from offside_eval.attacks._target import AttackTarget
 
 __all__ = [
@@ -33,7 +34,8 @@ __all__ = [
 ATTACKS = Registry("offside_eval.attacks", "attack", needs={"Attack": type, "PAPER": Paper})
 
 _HOMES = {
-    "_base": ("Access", "Ask", "AttackedClaim", "Attempt", "RecoveryAttack", "Sampling"),
+    "_base": ("Access", "Ask", "AttackedClaim", "Attempt", "Sampling"),
+    "_attack": ("RecoveryAttack",),
     "_target": ("AttackTarget",),
 }
 

@@ -1,4 +1,4 @@
-"""What every attack is: options, an access level, and a way of asking; and what it asks about.
+"""What an attack asks about, what it says, and what comes of it.
 
 An attack yields attempts: what was said to the model about one claim, and what it said. It doesn't decide whether that
 is a recovery. Every claim is also asked plainly first, so that a recovery is what came out *besides*; and three things
@@ -8,18 +8,13 @@ claim looked for in the very same answers (the decoy), and the same attack on re
 
 from __future__ import annotations
 
-import abc
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Literal
 
-from offside_data.errors import UsageError
 from offside_data.schema import ClaimValue
 from offside_data.seeding import rng
 from offside_eval.plan import Question
-
-if TYPE_CHECKING:
-    from offside_eval.attacks._target import AttackTarget
 
 Access = Literal["black-box", "white-box", "weights"]
 """What the attacker needs: to ask and read answers; to read gradients or hidden states; to change the weights."""
@@ -139,34 +134,3 @@ class Sampling:
 
     temperature: float
     seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecoveryAttack(abc.ABC):
-    """Base of all attacks; fields of a subclass are its options, with their defaults.
-
-    Args:
-        seed: Of everything that is drawn: which claims, which examples, random starts.
-        claims: At most so many forgotten claims, drawn by seed and record, the same ones for every model.
-        control: At most so many claims of the control set.
-    """
-
-    access: ClassVar[Access] = "black-box"
-    seed: int = 0
-    claims: int = 120
-    control: int = 60
-
-    def __post_init__(self) -> None:
-        if self.claims < 1 or self.control < 0:
-            raise UsageError("an attack needs at least 1 claim, and no less than 0 of the control set.")
-
-    def unfit(self, target: AttackTarget) -> str | None:
-        """Why the attack can't be made on this model with this dataset; null where it can."""
-        return None
-
-    @abc.abstractmethod
-    def attempts(self, target: AttackTarget) -> Iterable[Attempt]:
-        """Make the attack. The model must be left as it was, to the bit.
-
-        A claim that can't be attacked is left out with `target.leave_out(claim, reason)`.
-        """

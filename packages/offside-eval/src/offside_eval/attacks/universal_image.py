@@ -59,7 +59,7 @@ class Attack(RecoveryAttack):
         if len({claim.subject for claim in shown if claim.group == "forget"}) < 2:
             return "there is one subject, and the perturbation is tried on others than it is learnt on"
         prompt = target.encode(target.plain(shown[0]))
-        if prompt is not None and Pixels.of(target.processor, target.batch([prompt])) is None:
+        if prompt is not None and PixelLayout.of(target.processor, target.batch([prompt])) is None:
             return "it isn't known how this processor lays out pixels"
         return None
 
@@ -81,7 +81,7 @@ class Attack(RecoveryAttack):
         rows = [row for claim in learn if (row := target.answered(target.plain(claim), claim.question.answer))]
         if not rows or not tried:
             return
-        pixels = Pixels.of(target.processor, target.batch(rows[:1]))
+        pixels = PixelLayout.of(target.processor, target.batch(rows[:1]))
         assert pixels is not None, "`unfit` looked"
         with target.frozen():
             learnt = self._learnt(target, rows, pixels)
@@ -90,7 +90,7 @@ class Attack(RecoveryAttack):
             asks = [replace(target.plain(claim), name=name) for claim in tried]
             yield from target.ask(asks, change=partial(pixels.moved, by=moved))
 
-    def _learnt(self, target: AttackTarget, rows: Sequence[Encoded], pixels: Pixels) -> torch.Tensor:
+    def _learnt(self, target: AttackTarget, rows: Sequence[Encoded], pixels: PixelLayout) -> torch.Tensor:
         dice = rng(self.seed, "universal_image")
         moved = torch.zeros(pixels.shape, device=target.model.device)
         for _ in range(self.steps):
@@ -104,7 +104,7 @@ class Attack(RecoveryAttack):
 
 
 @dataclass(frozen=True, eq=False)
-class Pixels:
+class PixelLayout:
     """How one picture's pixels lie in `pixel_values`, and how they are normalised.
 
     Args:
@@ -122,7 +122,7 @@ class Pixels:
     n: int
 
     @classmethod
-    def of(cls, processor: Any, batch: Batch) -> Pixels | None:
+    def of(cls, processor: Any, batch: Batch) -> PixelLayout | None:
         """From a batch with a single picture; null where its layout isn't known."""
         values, scaler = batch["pixel_values"], getattr(processor, "image_processor", None)
         mean, std = (getattr(scaler, name, None) for name in ("image_mean", "image_std"))
