@@ -1,0 +1,205 @@
+"""The tables of `docs/leaderboard.md`, from finished cells of the studies beside this file.
+
+python tools/leaderboard/table.py gather OUT.json STUDY…    # STUDY: a folder that `offside-unlearn study` wrote
+python tools/leaderboard/table.py show OUT.json
+
+`gather` compares all cells that are finished, of all studies together, and keeps what the tables need; `show` prints
+them as Markdown. Vanilla and retain-only are taken from the first study that has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+LEVELS = (0.5, 0.8, 0.95)
+SHOWN = (0.8, 0.95)
+COLLAPSED = "collapsed"
+SETS = {
+    "keeping": "worst set",
+    "keeping/multimodal/forget/shared": "shared facts, same pictures",
+    "keeping/multimodal/retain/shared": "other pictures, shared",
+    "keeping/multimodal/retain/private": "other pictures, private",
+    "keeping/text/retain/private": "text, private",
+    "keeping/multimodal/test": "new pictures",
+    "keeping/multimodal/utility": "general",
+    "selectivity": "selectivity",
+}
+"""Columns: numbers of `offside-eval compare`, and their headings."""
+OF_ENDS = ("knows", "forgetting", "forgetting_least", "knows/multimodal/private", "knows/text/private", *SETS)
+Figures = Mapping[str, Mapping[str, Any]]
+
+
+def finished(studies: Sequence[Path]) -> list[str]:
+    """The results folders of all studies that are whole; of each control one."""
+    found: dict[str, str] = {}
+    for study in studies:
+        for folder in sorted((study / "results").iterdir()):
+            if folder.name.startswith(".") or not any((folder / f).exists() for f in ("results.json", "curve.json")):
+                continue
+            control = folder.name.split(".")[0] in ("vanilla", "retain_only") and folder.name.count(".") == 1
+            found.setdefault(folder.name if control else str(folder), str(folder))
+    return list(found.values())
+
+
+def compared(results: Sequence[str]) -> dict[str, Any]:
+    """What `offside-eval compare --json` prints of them."""
+    at = "forgetting=" + ",".join(map(str, LEVELS))
+    command = ["offside-eval", "compare", *results, "--at", at, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def manifests(studies: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """The manifests of all runs, by the run's folder as results name it."""
+    found = {}
+    for study in studies:
+        for path in sorted((study / "runs").glob("*/offside_run.json")):
+            found[str(path.parent.resolve())] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def kept(told: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What the tables need, by setting."""
+    settings = {}
+    for name, setting in told["settings"].items():
+        rows = {row["label"]: row for row in setting["models"] if row["role"] == "unlearned"}
+        levels = {
+            str(level["level"]): {
+                found["label"]: found["figures"] and {key: found["figures"].get(key) for key in SETS}
+                for found in level["models"]
+            }
+            for level in setting["at_forgetting"]
+        }
+        settings[name] = {
+            "models": {
+                label: {
+                    "reached": row["reached"],
+                    "seeds": row["seeds"],
+                    "collapsed": bool(row["collapsed"]),
+                    "run": _run(row, runs),
+                }
+                for label, row in rows.items()
+            },
+            "levels": levels,
+            "attacks": [{key: value for key, value in one.items() if key != "curve"} for one in setting["attacks"]],
+        }
+    return {"notes": told["notes"], "settings": settings}
+
+
+def _run(row: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Time, memory and what the validation part said of the run that a row's model is of."""
+    path = Path(row["model"]["path"])
+    folder = path.parent.parent if path.parent.name == "curve" else path
+    found = [run for place, run in runs.items() if place.endswith("/" + folder.name) and run["method"] == row["method"]]
+    if len(found) != 1:
+        return None
+    wanted = ("method", "steps", "wall_time_s", "peak_memory_mb", "stopped", "checks")
+    return {key: found[0].get(key) for key in wanted}
+
+
+def number(figure: Mapping[str, Any] | None) -> str:
+    """`0.62 [0.40, 0.80]`."""
+    if not figure or figure["value"] is None:
+        return "–"
+    if figure["low"] is None or figure["high"] is None:
+        return f"{figure['value']:.2f}"
+    return f"{figure['value']:.2f} [{figure['low']:.2f}, {figure['high']:.2f}]".replace("-", "−")
+
+
+def lines(rows: Sequence[Sequence[str]], head: Sequence[str]) -> Iterator[str]:
+    """A table."""
+    yield "| " + " | ".join(head) + " |"
+    yield "| --- |" + " ---: |" * (len(head) - 1)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def level_table(setting: Mapping[str, Any], level: float) -> Iterator[str]:
+    """What each method keeps at a level, best first; how far those got that don't reach it."""
+    found: Mapping[str, Figures | None] = setting["levels"][str(level)]
+
+    def rank(label: str) -> float:
+        figures = found[label]
+        value = figures["keeping"]["value"] if figures and figures["keeping"] else None
+        return -1.0 if value is None else value
+
+    rows = []
+    for label in sorted(found, key=rank, reverse=True):
+        figures = found[label]
+        model = setting["models"][label]
+        if figures is None:
+            reached = "–" if model["reached"] is None else f"{model['reached']:.2f}"
+            rows.append([label, f"reached {reached}", *["–"] * (len(SETS) - 1)])
+        else:
+            rows.append([label, *(number(figures[key]) for key in SETS)])
+    return lines(rows, ["method", *SETS.values()])
+
+
+def cost_table(setting: Mapping[str, Any]) -> Iterator[str]:
+    """How far each method got, and what that took."""
+    rows = []
+    for label, model in sorted(setting["models"].items()):
+        run = model["run"] or {}
+        reached = "–" if model["reached"] is None else f"{model['reached']:.2f}"
+        seconds = f"{run['wall_time_s']:.0f}" if run else "–"
+        rows.append(
+            [label, reached, str(run.get("stopped") or "–"), str(run.get("steps", "–")), seconds]
+            + [str(run.get("peak_memory_mb", "–"))]
+        )
+    return lines(rows, ["method", "most forgetting", "ended by", "steps", "seconds", "peak MiB"])
+
+
+def attack_table(setting: Mapping[str, Any]) -> Iterator[str]:
+    """What came back at the peak, beside retain-only."""
+    keys = ("before", "peak", "rise", "control_rise", "excess")
+    rows = [
+        [one["label"].replace("retain_only", "retain-only"), one["attack"], one["at"]]
+        + [number(one["figures"].get(key)) for key in keys]
+        for one in setting["attacks"]
+    ]
+    return lines(rows, ["model", "attack", "peak at", "known before", "at the peak", "rise", "control", "excess"])
+
+
+def show(content: Mapping[str, Any]) -> None:
+    """All tables."""
+    for name, setting in content["settings"].items():
+        if not setting["models"]:
+            continue
+        for level in SHOWN:
+            if setting["levels"]:
+                print(f"\n{name}, at forgetting {level:g}\n")
+                print("\n".join(level_table(setting, level)))
+        print(f"\n{name}, how far and at what cost\n")
+        print("\n".join(cost_table(setting)))
+        if setting["attacks"]:
+            print(f"\n{name}, relearning attacks\n")
+            print("\n".join(attack_table(setting)))
+
+
+def main() -> None:
+    """Gather or show."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    gather = commands.add_parser("gather", help="compare all finished cells, and keep what the tables need")
+    gather.add_argument("out", type=Path)
+    gather.add_argument("studies", type=Path, nargs="+")
+    commands.add_parser("show", help="print the tables").add_argument("file", type=Path)
+    options = parser.parse_args()
+    if options.command == "gather":
+        content = kept(compared(finished(options.studies)), manifests(options.studies))
+        options.out.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    else:
+        show(json.loads(options.file.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()
