@@ -19,7 +19,6 @@ from typing import Any
 
 LEVELS = (0.5, 0.8, 0.95)
 SHOWN = (0.8, 0.95)
-COLLAPSED = "collapsed"
 SETS = {
     "keeping": "worst set",
     "keeping/multimodal/forget/shared": "shared facts, same pictures",
@@ -45,6 +44,32 @@ def finished(studies: Sequence[Path]) -> list[str]:
             control = folder.name.split(".")[0] in ("vanilla", "retain_only") and folder.name.count(".") == 1
             found.setdefault(folder.name if control else str(folder), str(folder))
     return list(found.values())
+
+
+def ends(results: Sequence[str]) -> list[str]:
+    """The same with the last point of each curve in place of the curve; attacks left out."""
+    found = []
+    for place in map(Path, results):
+        points = sorted(place.glob("step-*"))
+        if not points or "rate-" not in place.name:
+            found.append(str(points[-1] if points else place))
+    return found
+
+
+def answers(folder: str, base: Path) -> dict[str, Any]:
+    """Of the answers to the forgotten private claims the share of each kind; refusals of what must stay, by set."""
+    import polars as pl
+
+    rows = pl.read_parquet(base / folder / "samples.parquet").filter(pl.col("variant") == "plain")
+    private = (pl.col("split") == "forget") & (pl.col("scope") == "private")
+    kind = pl.col("value_match.kind")
+    if "states_donor" in rows.columns:
+        lent = (kind == "wrong_value") & (pl.col("states_donor") == 1)
+        kind = pl.when(lent).then(pl.lit("donor_value")).otherwise(kind)
+    kinds = rows.filter(private).group_by("config", kind.alias("kind")).len().sort("config", "kind")
+    kept = rows.filter(pl.col("slice").str.starts_with("keep:")).group_by("slice")
+    refused = kept.agg(pl.col("refusal").sum(), pl.col("refusal").count().alias("n")).sort("slice")
+    return {"kinds": kinds.rows(), "refused": refused.rows()}
 
 
 def compared(results: Sequence[str]) -> dict[str, Any]:
@@ -90,9 +115,29 @@ def kept(told: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> dict
                 for label, row in rows.items()
             },
             "levels": levels,
+            "controls": {row["label"]: _chosen(row, OF_ENDS) for row in setting["controls"]},
             "attacks": [{key: value for key, value in one.items() if key != "curve"} for one in setting["attacks"]],
         }
     return {"notes": told["notes"], "settings": settings}
+
+
+def _chosen(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: row["figures"].get(key) for key in keys}
+
+
+def at_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The last model of each run: its numbers, and what it answers."""
+    return {
+        name: {
+            row["label"]: {
+                "collapsed": bool(row["collapsed"]),
+                "figures": _chosen(row, OF_ENDS),
+                "answers": answers(row["results"], Path()) if row["results"] else None,
+            }
+            for row in (*setting["models"], *setting["controls"])
+        }
+        for name, setting in told["settings"].items()
+    }
 
 
 def _run(row: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -169,6 +214,33 @@ def attack_table(setting: Mapping[str, Any]) -> Iterator[str]:
     return lines(rows, ["model", "attack", "peak at", "known before", "at the peak", "rise", "control", "excess"])
 
 
+def end_table(models: Mapping[str, Any]) -> Iterator[str]:
+    """The last model of each run, and the controls."""
+    rows = []
+    for label, model in sorted(models.items()):
+        name = f"{label.replace('retain_only', 'retain-only')}{' *' if model['collapsed'] else ''}"
+        rows.append([name, *(number(model["figures"].get(key)) for key in OF_ENDS)])
+    heads = ["still known", "forgetting", "least of the views", "known, picture", "known, text", *SETS.values()]
+    return lines(rows, ["model", *heads])
+
+
+def answer_table(models: Mapping[str, Any]) -> Iterator[str]:
+    """What the last model of each run answers: kinds on the forgotten private claims, refusals on what must stay."""
+    rows = []
+    for label, model in sorted(models.items()):
+        if model["answers"] is None:
+            continue
+        for config in ("multimodal", "text"):
+            kinds = {kind: n for c, kind, n in model["answers"]["kinds"] if c == config}
+            n = sum(kinds.values())
+            told = ", ".join(f"{kind} {count / n:.0%}" for kind, count in sorted(kinds.items(), key=lambda k: -k[1]))
+            refused = ", ".join(
+                f"{name.removeprefix('keep:')} {int(count)} of {n}" for name, count, n in model["answers"]["refused"]
+            )
+            rows.append([label, config, told, refused])
+    return lines(rows, ["model", "form", "answers to the private claims to be forgotten", "refusals of what must stay"])
+
+
 def show(content: Mapping[str, Any]) -> None:
     """All tables."""
     for name, setting in content["settings"].items():
@@ -183,6 +255,11 @@ def show(content: Mapping[str, Any]) -> None:
         if setting["attacks"]:
             print(f"\n{name}, relearning attacks\n")
             print("\n".join(attack_table(setting)))
+        ended = content["ends"].get(name, {})
+        print(f"\n{name}, at the end of each run (*: collapsed)\n")
+        print("\n".join(end_table(ended)))
+        print(f"\n{name}, answers at the end of each run\n")
+        print("\n".join(answer_table(ended)))
 
 
 def main() -> None:
@@ -195,7 +272,9 @@ def main() -> None:
     commands.add_parser("show", help="print the tables").add_argument("file", type=Path)
     options = parser.parse_args()
     if options.command == "gather":
-        content = kept(compared(finished(options.studies)), manifests(options.studies))
+        results = finished(options.studies)
+        content = kept(compared(results), manifests(options.studies))
+        content["ends"] = at_the_end(compared(ends(results)))
         options.out.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     else:
         show(json.loads(options.file.read_text(encoding="utf-8")))
