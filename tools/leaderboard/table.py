@@ -51,7 +51,7 @@ def ends(results: Sequence[str]) -> list[str]:
     found = []
     for place in map(Path, results):
         points = sorted(place.glob("step-*"))
-        if not points or "rate-" not in place.name:
+        if "rate-" not in place.name and not place.name.endswith(".attacked"):
             found.append(str(points[-1] if points else place))
     return found
 
@@ -197,8 +197,10 @@ def cost_table(setting: Mapping[str, Any]) -> Iterator[str]:
         reached = "–" if model["reached"] is None else f"{model['reached']:.2f}"
         seconds = f"{run['wall_time_s']:.0f}" if run else "–"
         rows.append(
-            [label, reached, str(run.get("stopped") or "–"), str(run.get("steps", "–")), seconds]
-            + [str(run.get("peak_memory_mb", "–"))]
+            [
+                *(label, reached, str(run.get("stopped") or "–"), str(run.get("steps", "–"))),
+                *(seconds, str(run.get("peak_memory_mb", "–"))),
+            ]
         )
     return lines(rows, ["method", "most forgetting", "ended by", "steps", "seconds", "peak MiB"])
 
