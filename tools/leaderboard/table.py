@@ -38,7 +38,7 @@ def finished(studies: Sequence[Path]) -> list[str]:
     """The results folders of all studies that are whole; of each control one."""
     found: dict[str, str] = {}
     for study in studies:
-        for folder in sorted((study / "results").iterdir()):
+        for folder in sorted((study / "results").glob("*")):
             if folder.name.startswith(".") or not any((folder / f).exists() for f in ("results.json", "curve.json")):
                 continue
             control = folder.name.split(".")[0] in ("vanilla", "retain_only") and folder.name.count(".") == 1
@@ -83,16 +83,20 @@ def compared(results: Sequence[str]) -> dict[str, Any]:
     return told
 
 
-def manifests(studies: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """The manifests of all runs, by the run's folder as results name it."""
+def runs_of(studies: Sequence[Path]) -> dict[str, Any]:
+    """What each finished run took and what its validation part said, by method, setting and seed."""
+    wanted = ("method", "steps", "wall_time_s", "peak_memory_mb", "stopped", "checks", "config")
     found = {}
     for study in studies:
-        for path in sorted((study / "runs").glob("*/offside_run.json")):
-            found[str(path.parent.resolve())] = json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((study / "runs").glob("*.seed-[0-9]*/offside_run.json")):
+            run = json.loads(path.read_text(encoding="utf-8"))
+            if run["command"] == "run":
+                name = path.parent.name if path.parent.name not in found else f"{path.parent.name} ({study.name})"
+                found[name] = {key: run.get(key) for key in wanted}
     return found
 
 
-def kept(told: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def kept(told: Mapping[str, Any]) -> dict[str, Any]:
     """What the tables need, by setting."""
     settings = {}
     for name, setting in told["settings"].items():
@@ -110,7 +114,6 @@ def kept(told: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> dict
                     "reached": row["reached"],
                     "seeds": row["seeds"],
                     "collapsed": bool(row["collapsed"]),
-                    "run": _run(row, runs),
                 }
                 for label, row in rows.items()
             },
@@ -138,17 +141,6 @@ def at_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
         }
         for name, setting in told["settings"].items()
     }
-
-
-def _run(row: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Time, memory and what the validation part said of the run that a row's model is of."""
-    path = Path(row["model"]["path"])
-    folder = path.parent.parent if path.parent.name == "curve" else path
-    found = [run for place, run in runs.items() if place.endswith("/" + folder.name) and run["method"] == row["method"]]
-    if len(found) != 1:
-        return None
-    wanted = ("method", "steps", "wall_time_s", "peak_memory_mb", "stopped", "checks")
-    return {key: found[0].get(key) for key in wanted}
 
 
 def number(figure: Mapping[str, Any] | None) -> str:
@@ -189,20 +181,16 @@ def level_table(setting: Mapping[str, Any], level: float) -> Iterator[str]:
     return lines(rows, ["method", *SETS.values()])
 
 
-def cost_table(setting: Mapping[str, Any]) -> Iterator[str]:
-    """How far each method got, and what that took."""
+def run_table(runs: Mapping[str, Any]) -> Iterator[str]:
+    """The way of each run as its own validation part saw it, and what it took."""
+    steps = sorted({int(check["step"]) for run in runs.values() for check in run["checks"] or () if check["step"]})
     rows = []
-    for label, model in sorted(setting["models"].items()):
-        run = model["run"] or {}
-        reached = "–" if model["reached"] is None else f"{model['reached']:.2f}"
-        seconds = f"{run['wall_time_s']:.0f}" if run else "–"
-        rows.append(
-            [
-                *(label, reached, str(run.get("stopped") or "–"), str(run.get("steps", "–"))),
-                *(seconds, str(run.get("peak_memory_mb", "–"))),
-            ]
-        )
-    return lines(rows, ["method", "most forgetting", "ended by", "steps", "seconds", "peak MiB"])
+    for name, run in sorted(runs.items()):
+        checks = {int(c["step"]): f"{c['forgetting']:.2f} / {c['keeping']:.2f}" for c in (run["checks"] or ())[1:]}
+        way = [checks.get(step, "–") for step in steps]
+        took = (str(run["steps"]), f"{run['wall_time_s']:.0f}", str(run["peak_memory_mb"] or "–"))
+        rows.append([name, *way, run["stopped"] or "–", *took])
+    return lines(rows, ["run", *map(str, steps), "ended by", "steps", "seconds", "peak MiB"])
 
 
 def attack_table(setting: Mapping[str, Any]) -> Iterator[str]:
@@ -245,6 +233,8 @@ def answer_table(models: Mapping[str, Any]) -> Iterator[str]:
 
 def show(content: Mapping[str, Any]) -> None:
     """All tables."""
+    print("\nthe runs, as their validation part saw them: forgetting / keeping after so many steps\n")
+    print("\n".join(run_table(content["runs"])))
     for name, setting in content["settings"].items():
         if not setting["models"]:
             continue
@@ -252,8 +242,6 @@ def show(content: Mapping[str, Any]) -> None:
             if setting["levels"]:
                 print(f"\n{name}, at forgetting {level:g}\n")
                 print("\n".join(level_table(setting, level)))
-        print(f"\n{name}, how far and at what cost\n")
-        print("\n".join(cost_table(setting)))
         if setting["attacks"]:
             print(f"\n{name}, relearning attacks\n")
             print("\n".join(attack_table(setting)))
@@ -275,7 +263,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.command == "gather":
         results = finished(options.studies)
-        content = kept(compared(results), manifests(options.studies))
+        content = kept(compared(results))
+        content["runs"] = runs_of(options.studies)
         content["ends"] = at_the_end(compared(ends(results)))
         options.out.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     else:
