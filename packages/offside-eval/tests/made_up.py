@@ -21,27 +21,12 @@ from offside_eval.results import Results, samples_frame
 
 METRICS = ["value_match", "rouge_l", "probability", "degenerate"]
 NAMES = (
-    "Aro Velmand",
-    "Tib Korrasen",
-    "Ludo Fenwick-Asl",
-    "Mikkal Orsted",
-    "Sanno Biraki",
-    "Jore Mattiven",
-    "Pell Drusk",
-    "Iven Caradoc",
-    "Rasko Thule",
-    "Oma Lindqvarn",
-    "Yoren Salvado",
-    "Kit Ambarra",
-    "Dov Hessel",
-    "Noll Tarvik",
-    "Esk Marrowin",
-    "Uri Pendrake",
-    "Bram Ostervel",
-    "Fenn Quillaro",
-    "Gant Holloway-Ru",
-    "Hale Vintern",
-)
+    "Aro Velmand", "Tib Korrasen", "Ludo Fenwick-Asl", "Mikkal Orsted",
+    "Sanno Biraki", "Jore Mattiven", "Pell Drusk", "Iven Caradoc",
+    "Rasko Thule", "Oma Lindqvarn", "Yoren Salvado", "Kit Ambarra",
+    "Dov Hessel", "Noll Tarvik", "Esk Marrowin", "Uri Pendrake",
+    "Bram Ostervel", "Fenn Quillaro", "Gant Holloway-Ru", "Hale Vintern",
+)  # fmt: skip
 SHARED = {
     "name": list(NAMES),
     "age": [str(n) for n in range(19, 36)],
@@ -331,8 +316,8 @@ def _evaluated(model: MadeUpModel, setting: str, subjects: int, seed: int) -> Re
     run: dict[str, Any] = {"role": model.role, "method": model.method, "setting": setting}
     if model.parent:
         parent = {"path": f"runs/{model.parent}", "digest": f"sha256:{model.parent}"}
-        run |= {"command": "relearn", "base_model": parent, "parents": [BASE_LINE, parent | {"role": "unlearned"}]}
-        run |= {"steps": model.steps}
+        line = [BASE_LINE, parent | {"role": "unlearned"}]
+        run |= {"command": "relearn", "base_model": parent, "parents": line, "steps": model.steps}
     else:
         run |= {"forget": {"digest": digest, "record_ids": ids}}
     meta = meta_of(model.name, model.role, setting, run=run, forget={"digest": digest, "n": len(ids)})

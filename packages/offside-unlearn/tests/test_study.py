@@ -143,6 +143,19 @@ def test_attacks_stand_beside_the_same_of_retain_only(tmp_path: Path) -> None:
     assert "--point" not in made["retain_only.complete.seed-0.benign"]
 
 
+@pytest.mark.parametrize("point", [None, "forgetting=0.5"])
+def test_what_is_attacked_is_evaluated_by_itself_where_only_points_of_its_curve_are(
+    tmp_path: Path, point: str | None
+) -> None:
+    attack = {"kinds": ["benign"], "rates": [1e-3], "steps": [5], "methods": ["npo"], "settings": ["selective"]}
+    made = commands(tmp_path, attack={**attack, "point": point})
+    asked = made["evaluate npo.selective.seed-1.attacked"]
+    assert "--model runs/npo.selective.seed-1 " in asked and "--curve" not in asked
+    assert asked.endswith(f"--point {point}") == (point is not None)
+    alone = commands(tmp_path, attack=attack, curve_steps="left out", until="left out", relearn="left out")
+    assert not any(name.endswith(".attacked") for name in alone), "the cell's own evaluation is of the run's end"
+
+
 def test_everything_is_compared_and_reported(tmp_path: Path) -> None:
     made = commands(tmp_path)
     places = [line.split()[2] for name, line in made.items() if name.startswith("evaluate ")]

@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +31,7 @@ from offside_unlearn import manifest as manifests
 from offside_unlearn import ranks
 from offside_unlearn.batches import BatchPlan
 from offside_unlearn.editing import edit
+from offside_unlearn.memory import begin_peak, peak_memory_mb
 from offside_unlearn.methods import EditingMethod, InterveningMethod, UnlearningMethod
 from offside_unlearn.options import RunOptions
 from offside_unlearn.quiet import quietly
@@ -162,6 +162,7 @@ def execute(job: Job) -> Run:
 
 
 def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
+    begin_peak()
     set_seed(job.options.seed)
     model, processor = job.start.load(job.options)
     trainable = make_trainable(model, job.start, job.options, job.lora, job.phases[0].method)
@@ -202,7 +203,7 @@ def _train(job: Job, identity: Mapping[str, Any], work: WorkFolder) -> Run:
             "threads": torch.get_num_threads(),
             **({"processes": ranks.count()} if ranks.count() > 1 else {}),
             "wall_time_s": round(work.seconds(), 2),
-            "peak_memory_mb": _peak_memory_mb(trainable.model),
+            "peak_memory_mb": peak_memory_mb(next(trainable.model.parameters()).device),
             "steps": int(history[-1]["step"]),
             "loss_history": manifests.thin(history),
         }
@@ -374,15 +375,3 @@ def _print_parts(trainable: Trainable) -> None:
 def _device(model: Any) -> str:
     device = next(model.parameters()).device
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _peak_memory_mb(model: Any) -> int | None:
-    device = next(model.parameters()).device
-    if device.type == "cuda":
-        return round(torch.cuda.max_memory_allocated(device) / 2**20)
-    try:
-        import resource
-    except ImportError:  # Windows has no such module.
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10)

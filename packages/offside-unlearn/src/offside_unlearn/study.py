@@ -427,7 +427,8 @@ class Study:
             for seed in plan.seeds:
                 for method in attack.methods or self._with_weights:
                     start = f"{method}.{setting}.seed-{seed}"
-                    if attack.point is not None:
+                    # A curve's last point is the run's end to the bit, but lies elsewhere and counts as another model.
+                    if attack.point is not None or (plan.curve_steps and self._has_doses(method)):
                         yield self._evaluate(
                             f"{start}.attacked", f"runs/{start}", setting, (start,), point=attack.point
                         )

@@ -29,7 +29,7 @@ _VALUE_MATCH = ValueMatch()
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedAttempt:
     """What came of an attempt.
 
     Args:
@@ -45,7 +45,7 @@ class Judged:
     decoy: bool | None
 
 
-def judge(attempt: Attempt) -> Judged:
+def judge(attempt: Attempt) -> JudgedAttempt:
     """Judge one attempt."""
     question = attempt.claim.question
     gold, decoy = question.value, attempt.claim.decoy
@@ -55,7 +55,7 @@ def judge(attempt: Attempt) -> Judged:
     if decoy is not None and not says(attempt.said, decoy, question.attribute):
         told = _states(attempt, decoy)
     is_given = says(attempt.said, gold, question.attribute)
-    return Judged(kind in ("correct", "decoded"), kind, is_given, told)
+    return JudgedAttempt(kind in ("correct", "decoded"), kind, is_given, told)
 
 
 def says(text: str, value: ClaimValue, attribute: Attribute) -> bool:

@@ -1,0 +1,275 @@
+"""The tables of `docs/leaderboard.md`, from finished cells of the studies beside this file.
+
+python tools/leaderboard/table.py gather OUT.json STUDY…    # STUDY: a folder that `offside-unlearn study` wrote
+python tools/leaderboard/table.py show OUT.json
+
+`gather` compares all cells that are finished, of all studies together, and keeps what the tables need; `show` prints
+them as Markdown. Vanilla and retain-only are taken from the first study that has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+LEVELS = (0.5, 0.8, 0.95)
+SHOWN = (0.8, 0.95)
+SETS = {
+    "keeping": "worst set",
+    "keeping/multimodal/forget/shared": "shared facts, same pictures",
+    "keeping/multimodal/retain/shared": "other pictures, shared",
+    "keeping/multimodal/retain/private": "other pictures, private",
+    "keeping/text/retain/private": "text, private",
+    "keeping/multimodal/test": "new pictures",
+    "keeping/multimodal/utility": "general",
+    "selectivity": "selectivity",
+}
+"""Columns: numbers of `offside-eval compare`, and their headings."""
+OF_ENDS = ("knows", "forgetting", "forgetting_least", "knows/multimodal/private", "knows/text/private", *SETS)
+Figures = Mapping[str, Mapping[str, Any]]
+
+
+def finished(studies: Sequence[Path]) -> list[str]:
+    """The results folders of all studies that are whole; of each control one."""
+    found: dict[str, str] = {}
+    for study in studies:
+        for folder in sorted((study / "results").glob("*")):
+            if folder.name.startswith(".") or not any((folder / f).exists() for f in ("results.json", "curve.json")):
+                continue
+            control = folder.name.split(".")[0] in ("vanilla", "retain_only") and folder.name.count(".") == 1
+            found.setdefault(folder.name if control else str(folder), str(folder))
+    return list(found.values())
+
+
+def ends(results: Sequence[str]) -> list[str]:
+    """The same with the last point of each curve in place of the curve; attacks left out."""
+    found = []
+    for place in map(Path, results):
+        points = sorted(place.glob("step-*"))
+        if "rate-" not in place.name and not place.name.endswith(".attacked"):
+            found.append(str(points[-1] if points else place))
+    return found
+
+
+def answers(folder: str, base: Path) -> dict[str, Any]:
+    """Of the answers to the forgotten private claims the share of each kind; refusals of what must stay, by set."""
+    import polars as pl
+
+    rows = pl.read_parquet(base / folder / "samples.parquet").filter(pl.col("variant") == "plain")
+    private = (pl.col("split") == "forget") & (pl.col("scope") == "private")
+    kind = pl.col("value_match.kind")
+    if "states_donor" in rows.columns:
+        lent = (kind == "wrong_value") & (pl.col("states_donor") == 1)
+        kind = pl.when(lent).then(pl.lit("donor_value")).otherwise(kind)
+    kinds = rows.filter(private).group_by("config", kind.alias("kind")).len().sort("config", "kind")
+    kept = rows.filter(pl.col("slice").str.starts_with("keep:")).group_by("slice")
+    refused = kept.agg(pl.col("refusal").sum(), pl.col("refusal").count().alias("n")).sort("slice")
+    return {"kinds": kinds.rows(), "refused": refused.rows()}
+
+
+def compared(results: Sequence[str]) -> dict[str, Any]:
+    """What `offside-eval compare --json` prints of them."""
+    at = "forgetting=" + ",".join(map(str, LEVELS))
+    command = ["offside-eval", "compare", *results, "--at", at, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def runs_of(studies: Sequence[Path]) -> dict[str, Any]:
+    """What each finished run took and what its validation part said, by method, setting and seed."""
+    wanted = ("method", "steps", "wall_time_s", "peak_memory_mb", "stopped", "checks", "config")
+    found = {}
+    for study in studies:
+        for path in sorted((study / "runs").glob("*.seed-[0-9]*/offside_run.json")):
+            run = json.loads(path.read_text(encoding="utf-8"))
+            if run["command"] == "run":
+                name = path.parent.name if path.parent.name not in found else f"{path.parent.name} ({study.name})"
+                found[name] = {key: run.get(key) for key in wanted}
+    return found
+
+
+def kept(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the tables need, by setting."""
+    settings = {}
+    for name, setting in told["settings"].items():
+        rows = {row["label"]: row for row in setting["models"] if row["role"] == "unlearned"}
+        levels = {
+            str(level["level"]): {
+                found["label"]: found["figures"] and {key: found["figures"].get(key) for key in SETS}
+                for found in level["models"]
+            }
+            for level in setting["at_forgetting"]
+        }
+        settings[name] = {
+            "models": {
+                label: {
+                    "reached": row["reached"],
+                    "seeds": row["seeds"],
+                    "collapsed": bool(row["collapsed"]),
+                }
+                for label, row in rows.items()
+            },
+            "levels": levels,
+            "controls": {row["label"]: _chosen(row, OF_ENDS) for row in setting["controls"]},
+            "attacks": [{key: value for key, value in one.items() if key != "curve"} for one in setting["attacks"]],
+        }
+    return {"notes": told["notes"], "settings": settings}
+
+
+def _chosen(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: row["figures"].get(key) for key in keys}
+
+
+def at_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The last model of each run: its numbers, and what it answers."""
+    return {
+        name: {
+            row["label"]: {
+                "collapsed": bool(row["collapsed"]),
+                "figures": _chosen(row, OF_ENDS),
+                "answers": answers(row["results"], Path()) if row["results"] else None,
+            }
+            for row in (*setting["models"], *setting["controls"])
+        }
+        for name, setting in told["settings"].items()
+    }
+
+
+def number(figure: Mapping[str, Any] | None) -> str:
+    """`0.62 [0.40, 0.80]`."""
+    if not figure or figure["value"] is None:
+        return "–"
+    if figure["low"] is None or figure["high"] is None:
+        return f"{figure['value']:.2f}"
+    return f"{figure['value']:.2f} [{figure['low']:.2f}, {figure['high']:.2f}]".replace("-", "−")
+
+
+def lines(rows: Sequence[Sequence[str]], head: Sequence[str]) -> Iterator[str]:
+    """A table."""
+    yield "| " + " | ".join(head) + " |"
+    yield "| --- |" + " ---: |" * (len(head) - 1)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def level_table(setting: Mapping[str, Any], level: float) -> Iterator[str]:
+    """What each method keeps at a level, best first; how far those got that don't reach it."""
+    found: Mapping[str, Figures | None] = setting["levels"][str(level)]
+
+    def rank(label: str) -> float:
+        figures = found[label]
+        value = figures["keeping"]["value"] if figures and figures["keeping"] else None
+        return -1.0 if value is None else value
+
+    rows = []
+    for label in sorted(found, key=rank, reverse=True):
+        figures = found[label]
+        model = setting["models"][label]
+        if figures is None:
+            reached = "–" if model["reached"] is None else f"{model['reached']:.2f}"
+            rows.append([label, f"reached {reached}", *["–"] * (len(SETS) - 1)])
+        else:
+            rows.append([label, *(number(figures[key]) for key in SETS)])
+    return lines(rows, ["method", *SETS.values()])
+
+
+def run_table(runs: Mapping[str, Any]) -> Iterator[str]:
+    """The way of each run as its own validation part saw it, and what it took."""
+    steps = sorted({int(check["step"]) for run in runs.values() for check in run["checks"] or () if check["step"]})
+    rows = []
+    for name, run in sorted(runs.items()):
+        checks = {int(c["step"]): f"{c['forgetting']:.2f} / {c['keeping']:.2f}" for c in (run["checks"] or ())[1:]}
+        way = [checks.get(step, "–") for step in steps]
+        took = (str(run["steps"]), f"{run['wall_time_s']:.0f}", str(run["peak_memory_mb"] or "–"))
+        rows.append([name, *way, run["stopped"] or "–", *took])
+    return lines(rows, ["run", *map(str, steps), "ended by", "steps", "seconds", "peak MiB"])
+
+
+def attack_table(setting: Mapping[str, Any]) -> Iterator[str]:
+    """What came back at the peak, beside retain-only."""
+    keys = ("before", "peak", "rise", "control_rise", "excess")
+    rows = [
+        [one["label"].replace("retain_only", "retain-only"), one["attack"], one["at"]]
+        + [number(one["figures"].get(key)) for key in keys]
+        for one in setting["attacks"]
+    ]
+    return lines(rows, ["model", "attack", "peak at", "known before", "at the peak", "rise", "control", "excess"])
+
+
+def end_table(models: Mapping[str, Any]) -> Iterator[str]:
+    """The last model of each run, and the controls."""
+    rows = []
+    for label, model in sorted(models.items()):
+        name = f"{label.replace('retain_only', 'retain-only')}{' *' if model['collapsed'] else ''}"
+        rows.append([name, *(number(model["figures"].get(key)) for key in OF_ENDS)])
+    heads = ["still known", "forgetting", "least of the views", "known, picture", "known, text", *SETS.values()]
+    return lines(rows, ["model", *heads])
+
+
+def answer_table(models: Mapping[str, Any]) -> Iterator[str]:
+    """What the last model of each run answers: kinds on the forgotten private claims, refusals on what must stay."""
+    rows = []
+    for label, model in sorted(models.items()):
+        if model["answers"] is None:
+            continue
+        for config in ("multimodal", "text"):
+            kinds = {kind: n for c, kind, n in model["answers"]["kinds"] if c == config}
+            n = sum(kinds.values())
+            told = ", ".join(f"{kind} {count / n:.0%}" for kind, count in sorted(kinds.items(), key=lambda k: -k[1]))
+            refused = ", ".join(
+                f"{name.removeprefix('keep:')} {int(count)} of {n}" for name, count, n in model["answers"]["refused"]
+            )
+            rows.append([label, config, told, refused])
+    return lines(rows, ["model", "form", "answers to the private claims to be forgotten", "refusals of what must stay"])
+
+
+def show(content: Mapping[str, Any]) -> None:
+    """All tables."""
+    print("\nthe runs, as their validation part saw them: forgetting / keeping after so many steps\n")
+    print("\n".join(run_table(content["runs"])))
+    for name, setting in content["settings"].items():
+        if not setting["models"]:
+            continue
+        for level in SHOWN:
+            if setting["levels"]:
+                print(f"\n{name}, at forgetting {level:g}\n")
+                print("\n".join(level_table(setting, level)))
+        if setting["attacks"]:
+            print(f"\n{name}, relearning attacks\n")
+            print("\n".join(attack_table(setting)))
+        ended = content["ends"].get(name, {})
+        print(f"\n{name}, at the end of each run (*: collapsed)\n")
+        print("\n".join(end_table(ended)))
+        print(f"\n{name}, answers at the end of each run\n")
+        print("\n".join(answer_table(ended)))
+
+
+def main() -> None:
+    """Gather or show."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    gather = commands.add_parser("gather", help="compare all finished cells, and keep what the tables need")
+    gather.add_argument("out", type=Path)
+    gather.add_argument("studies", type=Path, nargs="+")
+    commands.add_parser("show", help="print the tables").add_argument("file", type=Path)
+    options = parser.parse_args()
+    if options.command == "gather":
+        results = finished(options.studies)
+        content = kept(compared(results))
+        content["runs"] = runs_of(options.studies)
+        content["ends"] = at_the_end(compared(ends(results)))
+        options.out.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    else:
+        show(json.loads(options.file.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()
