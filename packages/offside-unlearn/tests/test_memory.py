@@ -19,9 +19,11 @@ def test_what_was_given_back_before_does_not_count() -> None:
     del filled
     begin_peak()
     after = peak_memory_mb(CPU)
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     assert after <= before - 150
     filled = bytearray(300 << 20)
     again = peak_memory_mb(CPU)
-    assert again is not None and again >= after + 250
+    assert again is not None
+    assert again >= after + 250
     del filled

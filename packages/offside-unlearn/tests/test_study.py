@@ -150,7 +150,8 @@ def test_what_is_attacked_is_evaluated_by_itself_where_only_points_of_its_curve_
     attack = {"kinds": ["benign"], "rates": [1e-3], "steps": [5], "methods": ["npo"], "settings": ["selective"]}
     made = commands(tmp_path, attack={**attack, "point": point})
     asked = made["evaluate npo.selective.seed-1.attacked"]
-    assert "--model runs/npo.selective.seed-1 " in asked and "--curve" not in asked
+    assert "--model runs/npo.selective.seed-1 " in asked
+    assert "--curve" not in asked
     assert asked.endswith(f"--point {point}") == (point is not None)
     alone = commands(tmp_path, attack=attack, curve_steps="left out", until="left out", relearn="left out")
     assert not any(name.endswith(".attacked") for name in alone), "the cell's own evaluation is of the run's end"

@@ -13,7 +13,7 @@ _MARKS = Path("/proc/self/clear_refs")
 
 
 def begin_peak() -> None:
-    """Begin to measure. What earlier runs of this process took at most doesn't count any more, what it still holds does.
+    """Begin to measure: what earlier runs of this process took doesn't count any more, what it still holds does.
 
     Where the system can't do that, `peak_memory_mb` is that of the process since it began.
     """
