@@ -17,7 +17,7 @@ def begin_peak() -> None:
 
     Where the system can't do that, `peak_memory_mb` is that of the process since it began.
     """
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.reset_peak_memory_stats()
     with contextlib.suppress(OSError):
         if _MARKS.exists():
