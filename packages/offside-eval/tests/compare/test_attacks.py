@@ -12,6 +12,7 @@ import pytest
 from offside_eval.compare import Comparison, compare
 from offside_eval.compare.show import attack_rows
 from offside_eval.report import write_report
+from offside_eval.report.heat import attack_heat
 from offside_eval.results import Results
 
 RATES = {"forget": 1.0, "retain": 1.0, "test": 1.0, "utility": 1.0}
@@ -230,3 +231,21 @@ def test_the_report_shows_them(comparison: Comparison, tmp_path: Path) -> None:
     excess = [row for row in rows if row["quantity"] == "excess"]
     assert [row["value"] for row in excess] == ["0.0", "", ""]
     assert excess[1]["reason"] == "retain-only after the same attack is missing"
+
+
+def test_a_heat_map_shows_what_is_beyond_retain_only_and_marks_what_has_no_control(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    heat = attack_heat(comparison.settings["selective"])
+    assert heat is not None
+    assert heat.columns == ["relearning: benign", "relearning: direct subject"]
+    [(label, cells)] = heat.lines
+    benign, direct = cells
+    assert label == "npo"
+    assert benign is not None
+    assert direct is not None
+    # Both came back whole under benign training, npo and retain-only: nothing beyond. The other has no control.
+    assert (benign.figure.value, benign.beyond, benign.shade) == (0.0, True, 0.0)
+    assert (direct.figure.value, direct.beyond, direct.shade) == (1.0, False, 1.0)
+    page = write_report(tmp_path / "out", comparison).read_text(encoding="utf-8")
+    assert "1.00†" in page

@@ -36,6 +36,7 @@ from offside_eval.report import charts, interactive
 from offside_eval.report.breakdown import breakdown
 from offside_eval.report.cases import KINDS, Case, for_page
 from offside_eval.report.headline import Headline
+from offside_eval.report.heat import attack_heat
 from offside_eval.report.palette import CONTROL, Palette
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ class SettingView:
         self.attacks = attack_rows(setting) if setting.attacks else None
         self.breakdowns = [b for by in ("attribute", "subject_id") if (b := breakdown(setting, metric, by))]
         self.recoveries = recovery_rows(setting) if setting.recoveries else None
+        self.heat = attack_heat(setting)
         self.earlier = earlier_rows(setting.earlier) if setting.earlier else None
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
 
