@@ -17,8 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-LEVELS = (0.5, 0.8, 0.95)
-SHOWN = (0.8, 0.95)
+LEVELS = (0.8, 0.95)
 SETS = {
     "keeping": "worst set",
     "keeping/multimodal/forget/shared": "shared facts, same pictures",
@@ -46,13 +45,17 @@ def finished(studies: Sequence[Path]) -> list[str]:
     return list(found.values())
 
 
+def of_attacks(place: str) -> bool:
+    """Whether results are of an attacked model, or of the one that an attack started from."""
+    return "rate-" in Path(place).name or place.endswith(".attacked")
+
+
 def ends(results: Sequence[str]) -> list[str]:
     """The same with the last point of each curve in place of the curve; attacks left out."""
     found = []
-    for place in map(Path, results):
+    for place in (Path(name) for name in results if not of_attacks(name)):
         points = sorted(place.glob("step-*"))
-        if "rate-" not in place.name and not place.name.endswith(".attacked"):
-            found.append(str(points[-1] if points else place))
+        found.append(str(points[-1] if points else place))
     return found
 
 
@@ -85,7 +88,7 @@ def compared(results: Sequence[str]) -> dict[str, Any]:
 
 def runs_of(studies: Sequence[Path]) -> dict[str, Any]:
     """What each finished run took and what its validation part said, by method, setting and seed."""
-    wanted = ("method", "steps", "wall_time_s", "peak_memory_mb", "stopped", "checks", "config")
+    wanted = ("method", "steps", "wall_time_s", "peak_memory_mb", "stopped", "checks")
     found = {}
     for study in studies:
         for path in sorted((study / "runs").glob("*.seed-[0-9]*/offside_run.json")):
@@ -119,7 +122,6 @@ def kept(told: Mapping[str, Any]) -> dict[str, Any]:
             },
             "levels": levels,
             "controls": {row["label"]: _chosen(row, OF_ENDS) for row in setting["controls"]},
-            "attacks": [{key: value for key, value in one.items() if key != "curve"} for one in setting["attacks"]],
         }
     return {"notes": told["notes"], "settings": settings}
 
@@ -141,6 +143,15 @@ def at_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
         }
         for name, setting in told["settings"].items()
     }
+
+
+def rounded(value: Any) -> Any:
+    """The same with numbers of four decimals: more than the tables show, less than machines differ in."""
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    return [rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def number(figure: Mapping[str, Any] | None) -> str:
@@ -224,10 +235,8 @@ def answer_table(models: Mapping[str, Any]) -> Iterator[str]:
             kinds = {kind: n for c, kind, n in model["answers"]["kinds"] if c == config}
             n = sum(kinds.values())
             told = ", ".join(f"{kind} {count / n:.0%}" for kind, count in sorted(kinds.items(), key=lambda k: -k[1]))
-            refused = ", ".join(
-                f"{name.removeprefix('keep:')} {int(count)} of {n}" for name, count, n in model["answers"]["refused"]
-            )
-            rows.append([label, config, told, refused])
+            refused = [(int(count), n) for _, count, n in model["answers"]["refused"]]
+            rows.append([label, config, told, f"{sum(c for c, _ in refused)} of {sum(n for _, n in refused)}"])
     return lines(rows, ["model", "form", "answers to the private claims to be forgotten", "refusals of what must stay"])
 
 
@@ -238,7 +247,7 @@ def show(content: Mapping[str, Any]) -> None:
     for name, setting in content["settings"].items():
         if not setting["models"]:
             continue
-        for level in SHOWN:
+        for level in LEVELS:
             if setting["levels"]:
                 print(f"\n{name}, at forgetting {level:g}\n")
                 print("\n".join(level_table(setting, level)))
@@ -263,10 +272,14 @@ def main() -> None:
     options = parser.parse_args()
     if options.command == "gather":
         results = finished(options.studies)
-        content = kept(compared(results))
+        # The model that an attack started from would stand beside the trajectory that it is the end of.
+        content = kept(compared([name for name in results if not of_attacks(name)]))
+        for name, setting in compared(results)["settings"].items():
+            attacks = [{key: value for key, value in one.items() if key != "curve"} for one in setting["attacks"]]
+            content["settings"].setdefault(name, {"models": {}, "levels": {}})["attacks"] = attacks
         content["runs"] = runs_of(options.studies)
         content["ends"] = at_the_end(compared(ends(results)))
-        options.out.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        options.out.write_text(json.dumps(rounded(content), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     else:
         show(json.loads(options.file.read_text(encoding="utf-8")))
 
