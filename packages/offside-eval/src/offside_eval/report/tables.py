@@ -97,8 +97,8 @@ def _attacks(comparison: Comparison) -> Iterable[dict[str, Any]]:
     """What came back at the peak of each attack, what was known, and its rank, at every rate and number of steps."""
     for setting in comparison.settings.values():
         for outcome in setting.attacks:
-            common = {"setting": setting.name, "model": outcome.label, "role": outcome.role, "attack": outcome.attack}
-            common |= {"retain_only_models": len(outcome.alike)}
+            common: dict[str, Any] = {"setting": setting.name, "model": outcome.label, "role": outcome.role}
+            common |= {"attack": outcome.attack, "retain_only_models": len(outcome.alike)}
             for key, quantity in outcome.quantities.items():
                 yield common | {"quantity": key, "steps": None, "lr": None} | _figure(quantity.figure())
             for row in outcome.rows:
