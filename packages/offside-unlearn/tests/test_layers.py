@@ -26,7 +26,9 @@ def test_layers_and_their_neurons_are_found_in_every_family(family: str) -> None
     expected = {
         name: "vision" if tower_of(name) == "vision" else "language"
         for name in modules
+        # LLaVA reads the last layer but one of its tower's three.
         if re.fullmatch(r".*\.(layers|blocks)\.\d+", name)
+        and not (family.startswith("llava") and re.search(r"vision_tower.*\.2$", name))
     }
     found: dict[str, str] = {}
     for tower in ("language", "vision"):

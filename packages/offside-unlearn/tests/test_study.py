@@ -13,7 +13,8 @@ from offside_data.errors import UsageError
 from offside_data.settings import SETTINGS as SETTINGS_THERE_ARE
 from offside_unlearn import METHODS
 from offside_unlearn.stages import check_command
-from offside_unlearn.study import Study, check_options, read_plan
+from offside_unlearn.study import Study, read_plan
+from offside_unlearn.study_options import check_options
 
 SETTINGS = ["complete", "selective", "corrective", "unimodal"]
 PLAN: dict[str, Any] = {
@@ -141,6 +142,48 @@ def test_attacks_stand_beside_the_same_of_retain_only(tmp_path: Path) -> None:
     for name in ("npo.complete.seed-0.benign", "evaluate npo.complete.seed-0.attacked"):
         assert "--point forgetting=0.8" in made[name]
     assert "--point" not in made["retain_only.complete.seed-0.benign"]
+
+
+def test_further_controls_are_attacked_alike(tmp_path: Path) -> None:
+    for name in ("a/retain", "b/retain"):
+        (tmp_path / name).mkdir(parents=True)
+    attack: dict[str, Any] = {"kinds": ["benign"], "rates": [1e-3], "steps": [5], "methods": ["npo"]}
+    attack |= {"settings": ["selective"], "retain_only": ["a/retain", "b/retain"], "never_saw": True}
+    made = commands(tmp_path, attack={**attack, "point": "forgetting=0.8"})
+    how = "--rates 0.001 --steps 5 --setting selective --device cpu"
+    for name, model in (
+        ("retain_only.selective.seed-1", "../models/retain-only"),
+        ("retain_only-2.selective.seed-1", "../a/retain"),
+        ("retain_only-3.selective.seed-1", "../b/retain"),
+        ("npo.selective.seed-1.never_saw", "runs/npo.selective.seed-1.never_saw"),
+    ):
+        assert made[f"{name}.benign"] == (
+            f"offside-unlearn relearn runs/{name}.benign --model {model} --data ../league --seed 1 "
+            f"--attack benign {how}"
+        )
+        assert f"evaluate {name}.benign.rate-0.001" in made
+    assert "--model ../b/retain " in made["evaluate retain_only-3.selective"]
+    of_vanilla, of_retain = (made[f"npo.selective.seed-1{end}"] for end in ("", ".never_saw"))
+    assert of_retain == (
+        of_vanilla.replace("npo.selective.seed-1", "npo.selective.seed-1.never_saw")
+        .replace("models/vanilla", "../models/retain-only")
+        .replace("--until forgetting=0.9 ", "")
+    )
+    asked = made["evaluate npo.selective.seed-1.never_saw"]
+    assert "--point" not in asked, "retain-only has nothing to forget by which a point could be found"
+    for end in ("report", "compare"):
+        assert "--retain-only results/retain_only.corrective" in made[end]
+        assert "results/retain_only-3.selective " in made[end]
+    made = commands(tmp_path, attack={**attack, "retain_only": [], "point": "5"})
+    assert "--point 5" in made["npo.selective.seed-1.never_saw.benign"]
+    assert "--point 5" in made["evaluate npo.selective.seed-1.never_saw"]
+    assert "--retain-only" not in made["compare"]
+    controls = {name: made for name, made in PLAN["controls"].items() if name != "retain_only"}
+    for extra in ({"never_saw": True}, {"retain_only": ["a/retain"]}):
+        alone = {"kinds": ["benign"], "rates": [1e-3], "steps": [5], **extra}
+        plan = read_plan(written(tmp_path, controls=controls, attack=alone), ["grad_ascent", "npo"])
+        with pytest.raises(UsageError, match="attack: retain_only and never_saw stand beside controls: retain_only"):
+            check_options(plan)
 
 
 @pytest.mark.parametrize("point", [None, "forgetting=0.5"])

@@ -132,7 +132,7 @@ class Training(Strict):
         max_pixels: Larger pictures were scaled down; null = the processor's own limit.
         curve: Steps after which the model was kept besides.
         base_commit: Commit of the base model on the Hub, if it came from there.
-        trained_parts: For each tower its modules, parameters and trained weights.
+        trained_parts: For each tower its modules, parameters and trained weights; layers that nothing reads (`unread`).
         device: Name of the processor it ran on.
         threads: Of torch on the CPU.
         processes: How many trained it together; null = one.

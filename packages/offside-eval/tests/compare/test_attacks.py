@@ -69,6 +69,7 @@ def test_the_peak_is_the_most_at_any_rate_and_after_any_number_of_steps(comparis
     assert peak.run is not None
     assert (peak.steps, peak.run.config["lr"]) == (5, 3e-3)
     values = {name: quantity.value for name, quantity in npo.quantities.items()}
+    assert 0 < (values.pop("end") or 0) < 0.5, "at the rate of the peak, after 40 steps"
     assert values == {"before": 0.0, "peak": 1.0, "rise": 1.0, "control_rise": 1.0, "excess": 0.0}
     assert len(npo.to_dict()["curve"]) == 4
     assert npo.to_dict()["at"] == "5 steps at 0.003"

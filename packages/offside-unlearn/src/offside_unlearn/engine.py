@@ -369,7 +369,8 @@ def _describe_curve(
 def _print_parts(trainable: Trainable) -> None:
     for tower, row in trainable.parts.items():
         share = f"{counted(row['trained'], 'weight')} in {counted(row['modules'], 'module')}"
-        log(f"{tower}: {share} are trained, beside {row['parameters']:,} of the model's own")
+        unread = f"; at its end {counted(row['unread'], 'layer')} nothing reads: no target" if "unread" in row else ""
+        log(f"{tower}: {share} are trained, beside {row['parameters']:,} of the model's own{unread}")
 
 
 def _device(model: Any) -> str:

@@ -7,18 +7,16 @@ and a study that was killed goes on from the commands that were finished.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from offside_data.config import parse_assignments, read_yaml
-from offside_data.errors import PluginError, UsageError
+from offside_data.config import read_yaml
+from offside_data.errors import UsageError
 from offside_data.plugins import require_known
 from offside_data.run_curve import parse_point
-from offside_data.schema import SPLITS
 from offside_data.strict import Strict
 from offside_data.strict import read as read_strictly
 from offside_unlearn.options import rate_folder
@@ -79,6 +77,10 @@ class PlannedAttacks(Strict):
         methods: Whose models; empty = all of the study.
         settings: In which they were unlearned; empty = all of the study.
         point: Of which point of a run's curve, as in `relearn`.
+        retain_only: Folders of further retain-only models, which are attacked alike: what a rise is measured against is
+            their mean.
+        never_saw: Whether the same method is run on retain-only as well, and what it makes attacked alike: for as many
+            steps, as retain-only has nothing to forget that could end it (`until`).
         options: As `--set`.
         arguments: Further options of `offside-unlearn relearn`.
     """
@@ -89,6 +91,8 @@ class PlannedAttacks(Strict):
     methods: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     point: str | None = None
+    retain_only: tuple[str, ...] = ()
+    never_saw: bool = False
     options: Values = field(default_factory=dict)
     arguments: Values = field(default_factory=dict)
 
@@ -198,97 +202,11 @@ def _lists(plan: StudyPlan) -> Iterator[tuple[str, Sequence[Any]]]:
         yield name, getattr(plan, name)
     for name in ("methods", "settings", "curve_steps"):
         yield f"relearn: {name}", getattr(plan.relearn, name) if plan.relearn else ()
-    for name in ("kinds", "rates", "steps", "methods", "settings"):
+    for name in ("kinds", "rates", "steps", "methods", "settings", "retain_only"):
         yield f"attack: {name}", getattr(plan.attack, name) if plan.attack else ()
     for cells in plan.further:
         yield f"further: {cells.method}: settings", cells.settings
         yield f"further: {cells.method}: seeds", cells.seeds
-
-
-def check_options(plan: StudyPlan) -> None:
-    """Read the options of all training as the commands will: one that is wrong is found now, not hours later.
-
-    Raises:
-        UsageError: If one is unknown or doesn't fit, naming where it stands.
-    """
-    from offside_unlearn.finetuning import FinetuneConfig
-    from offside_unlearn.options import build_configs
-    from offside_unlearn.relearning import RelearnConfig
-    from offside_unlearn.tune import LoraOptions
-    from offside_unlearn.unlearning import has_doses, read_options
-
-    curve = sorted(plan.curve_steps)
-    for method, own in plan.methods.items():
-        with _told_where(f"methods: {method}"):
-            doses = (curve, plan.until) if has_doses(method) else ((), None)
-            read_options(method, _typed({**plan.options, **(own or {})}), *doses)
-    for name, made in plan.controls.items():
-        if isinstance(made, PlannedModel):
-            with _told_where(f"controls: {name}"):
-                build_configs(_typed(made.options), FinetuneConfig, LoraOptions)
-                require_known("split", made.splits, SPLITS)
-                if not made.splits:
-                    raise UsageError("splits is empty: there is nothing to learn.")
-    if plan.relearn is not None:
-        with _told_where("relearn"):
-            build_configs(_typed(plan.relearn.options), RelearnConfig, LoraOptions)
-            _check_point(plan, plan.relearn.point)
-            _require_weights(plan.relearn.methods)
-            if any(step < 1 for step in plan.relearn.curve_steps):
-                raise UsageError("curve_steps start at 1; the model before is evaluated besides.")
-    if plan.attack is not None:
-        with _told_where("attack"):
-            _check_attack(plan, plan.attack)
-
-
-def _check_attack(plan: StudyPlan, attack: PlannedAttacks) -> None:
-    from offside_unlearn.options import build_configs
-    from offside_unlearn.relearning import ATTACKS, RelearnConfig, attack_steps
-    from offside_unlearn.tune import LoraOptions
-
-    _require_weights(attack.methods)
-    options = _typed(attack.options)
-    build_configs(options, RelearnConfig, LoraOptions)
-    attack_steps(options, attack.rates, attack.steps)
-    if not attack.kinds:
-        raise UsageError("kinds is empty: there is nothing to do.")
-    for kind in attack.kinds:
-        ATTACKS.load(kind.replace("-", "_"))
-    if "limit" in plan.arguments:  # The attack on retain-only couldn't be told of which records.
-        raise UsageError(
-            "an attack must know what was to be forgotten, and arguments: limit draws it. Use only: there."
-        )
-    _check_point(plan, attack.point)
-
-
-def _require_weights(methods: Sequence[str]) -> None:
-    from offside_unlearn.unlearning import changes_weights
-
-    for method in methods:
-        if not changes_weights(method):
-            raise UsageError(f"methods: {method} changes no weights, so there is nothing to train on.")
-
-
-def _check_point(plan: StudyPlan, point: str | None) -> None:
-    if point is None:
-        return
-    wanted = parse_point(point)
-    if isinstance(wanted, int) and wanted not in plan.curve_steps:
-        raise UsageError(f"point: {wanted} is none of the study's curve_steps.")
-    if isinstance(wanted, float) and plan.until is None:
-        raise UsageError(f"point: {point}: what a point had forgotten is looked at where the study says until.")
-
-
-def _typed(options: Values) -> dict[str, str]:
-    return parse_assignments(word for word in _sets(options) if word != "--set")
-
-
-@contextlib.contextmanager
-def _told_where(place: str) -> Iterator[None]:
-    try:
-        yield
-    except (UsageError, PluginError) as error:
-        raise UsageError(f"{place}: {error}") from error
 
 
 class Study:
@@ -322,9 +240,11 @@ class Study:
         made = [*self._controls(), *self._cells(), *self._relearned(), *self._attacked()]
         results = tuple(stage.out for stage in made if stage.group == "evaluate" and stage.out)
         after = tuple(stage.name for stage in made)
+        several = self._plan.attack is not None and bool(self._plan.attack.retain_only)
+        main = ("--retain-only", f"results/retain_only.{self._asked_of_controls[0]}") if several else ()
         at = ("--at", "forgetting=" + ",".join(f"{level:g}" for level in self._plan.at)) if self._plan.at else ()
-        report = ("offside-eval", "report", "report", *results, "--dataset", self._data, *at)
-        compare = ("offside-eval", "compare", *results, *at)
+        report = ("offside-eval", "report", "report", *results, "--dataset", self._data, *main, *at)
+        compare = ("offside-eval", "compare", *results, *main, *at)
         return [
             *made,
             Stage("report", "report", report, "report", after),
@@ -365,7 +285,7 @@ class Study:
         start = self._control(made.start) if named else self._place(made.start)
         command = ("offside-unlearn", "finetune", out, "--model", start, "--data", self._data)
         splits = ("--splits", ",".join(made.splits), "--role", name)
-        options = (*_sets(made.options), *_flags({**self._plan.device, **made.arguments}))
+        options = (*sets(made.options), *_flags({**self._plan.device, **made.arguments}))
         needs = self._needs(made.start) if named else ()
         return Stage(name, "learn", (*command, *splits, *options), out, needs, resumes=True)
 
@@ -379,15 +299,19 @@ class Study:
             yield from self._cell(*cell)
 
     def _cell(self, method: str, setting: str, seed: int) -> Iterator[Stage]:
-        plan, name = self._plan, f"{method}.{setting}.seed-{seed}"
-        out = f"runs/{name}"
-        model = ("--model", self._control("vanilla"), "--data", self._data, "--setting", setting)
+        name, curve = f"{method}.{setting}.seed-{seed}", self._plan.curve_steps if self._has_doses(method) else ()
+        yield self._unlearn(name, method, setting, seed, "vanilla", until=self._plan.until)
+        yield self._evaluate(name, f"runs/{name}", setting, (name,), curve=bool(curve))
+
+    def _unlearn(self, name: str, method: str, setting: str, seed: int, of: str, *, until: str | None) -> Stage:
+        """Run a method on a control."""
+        plan, out = self._plan, f"runs/{name}"
+        model = ("--model", self._control(of), "--data", self._data, "--setting", setting)
         curve = plan.curve_steps if self._has_doses(method) else ()
-        doses = _curve(curve) + (("--until", plan.until) if plan.until and curve else ())
-        options = (*_sets({**plan.options, **(plan.methods[method] or {})}), *_flags({**plan.device, **plan.arguments}))
+        doses = _curve(curve) + (("--until", until) if until and curve else ())
+        options = (*sets({**plan.options, **(plan.methods[method] or {})}), *_flags({**plan.device, **plan.arguments}))
         command = ("offside-unlearn", "run", method, out, *model, "--seed", str(seed), *doses, *options)
-        yield Stage(name, "unlearn", command, out, self._needs("vanilla"), resumes=True)
-        yield self._evaluate(name, out, setting, (name,), curve=bool(curve))
+        return Stage(name, "unlearn", command, out, self._needs(of), resumes=True)
 
     def _relearned(self) -> Iterator[Stage]:
         plan, again = self._plan, self._plan.relearn
@@ -415,7 +339,7 @@ class Study:
         again, out = self._plan.relearn, f"runs/{name}"
         assert again is not None  # as in `_relearned`
         command = ("offside-unlearn", "relearn", out, "--model", start, "--data", self._data, "--seed", seed)
-        options = (*_sets(again.options), *_flags({"point": point, **self._plan.device, **again.arguments}))
+        options = (*sets(again.options), *_flags({"point": point, **self._plan.device, **again.arguments}))
         yield Stage(name, "relearn", (*command, *_curve(again.curve_steps), *options), out, needs, resumes=True)
         yield self._evaluate(name, out, "corrective", (name,), curve=bool(again.curve_steps))
 
@@ -424,6 +348,8 @@ class Study:
         if attack is None:
             return
         for setting in attack.settings or plan.settings:
+            for place in attack.retain_only:
+                yield self._evaluate(f"{_further(attack, place)}.{setting}", self._place(place), setting, ())
             for seed in plan.seeds:
                 for method in attack.methods or self._with_weights:
                     start = f"{method}.{setting}.seed-{seed}"
@@ -438,6 +364,23 @@ class Study:
                     name, needs = f"retain_only.{setting}.seed-{seed}", self._needs("retain_only")
                     for kind in attack.kinds:
                         yield from self._attack(kind, name, self._control("retain_only"), setting, seed, needs)
+                for place in attack.retain_only:
+                    name = f"{_further(attack, place)}.{setting}.seed-{seed}"
+                    for kind in attack.kinds:
+                        yield from self._attack(kind, name, self._place(place), setting, seed, ())
+                if attack.never_saw:
+                    yield from self._never_saw(attack, setting, seed)
+
+    def _never_saw(self, attack: PlannedAttacks, setting: str, seed: int) -> Iterator[Stage]:
+        """What each method makes of retain-only, and what attacks make of that."""
+        # There is no forgetting by which a point of its curve could be found.
+        point = attack.point if attack.point and isinstance(parse_point(attack.point), int) else None
+        for method in attack.methods or self._with_weights:
+            name = f"{method}.{setting}.seed-{seed}.never_saw"
+            yield self._unlearn(name, method, setting, seed, "retain_only", until=None)
+            yield self._evaluate(name, f"runs/{name}", setting, (name,), point=point)
+            for kind in attack.kinds:
+                yield from self._attack(kind, name, f"runs/{name}", setting, seed, (name,), point)
 
     def _attack(
         self,
@@ -455,7 +398,7 @@ class Study:
         command = ("offside-unlearn", "relearn", out, "--model", model, "--data", self._data, "--seed", str(seed))
         how = ("--attack", kind, "--rates", _word(attack.rates), "--steps", _word(attack.steps), "--setting", setting)
         further = {"only": self._plan.arguments.get("only"), "point": point, **self._plan.device}
-        options = (*_sets(attack.options), *_flags({**further, **attack.arguments}))
+        options = (*sets(attack.options), *_flags({**further, **attack.arguments}))
         yield Stage(name, "attack", (*command, *how, *options), out, needs, resumes=True)
         for rate in attack.rates:
             folder = rate_folder(rate)
@@ -474,11 +417,17 @@ def _start(plan: StudyPlan, name: str) -> str:
     return made if isinstance(made, str) else made.start
 
 
+def _further(attack: PlannedAttacks, place: str) -> str:
+    """Name of a further retain-only model in a study: folders of the same name may lie in different places."""
+    return f"retain_only-{attack.retain_only.index(place) + 2}"
+
+
 def _curve(steps: Sequence[int]) -> tuple[str, ...]:
     return ("--curve-steps", ",".join(map(str, steps))) if steps else ()
 
 
-def _sets(options: Values) -> tuple[str, ...]:
+def sets(options: Values) -> tuple[str, ...]:
+    """Options as `--set` takes them."""
     return tuple(word for key, value in options.items() for word in ("--set", f"{key}={_word(value)}"))
 
 

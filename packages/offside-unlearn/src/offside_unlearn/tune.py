@@ -1,7 +1,8 @@
 """What is trained: language tower, vision tower, projector, all of them, or what a regex matches.
 
 Bare suffixes such as `q_proj` also hit the vision tower in several model families, so presets are
-full-match regexes by family, and a table of what was hit is printed and kept in the run's manifest.
+full-match regexes by family, and a table of what was hit is printed and kept in the run's manifest. Layers of the
+vision tower that nothing reads, as the last one in LLaVA, are no target of a preset: no gradient gets there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from offside_data.errors import UsageError
 from offside_data.plugins import unknown_name_message
 from offside_data.vlm.models import base_model_of
+from offside_unlearn.layers import unread_layers
 
 PRESETS = ("language", "vision", "projector")
 TOWERS = (*PRESETS, "other")
@@ -123,11 +125,13 @@ def unfreeze(model: Any, tune: str) -> Any:
     Raises:
         UsageError: If `tune` matches no weight.
     """
+    unread = tuple(f"{layer}." for layer in unread_layers(model))
     for name, parameter in model.named_parameters():
         module = name.rpartition(".")[0]
-        parameter.requires_grad_(
-            tune == "all" or (tower_of(name) == tune if tune in PRESETS else bool(re.fullmatch(_regex(tune), module)))
-        )
+        if tune in (*PRESETS, "all"):
+            parameter.requires_grad_(tune in ("all", tower_of(name)) and not name.startswith(unread))
+        else:
+            parameter.requires_grad_(bool(re.fullmatch(_regex(tune), module)))
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UsageError(f"--tune {tune}: matches no module of this {model.config.model_type} model.")
     return model
@@ -151,8 +155,14 @@ def narrow_adapter(model: Any, tune: str) -> Any:
 
 
 def trained_parts(model: Any) -> dict[str, dict[str, int]]:
-    """For each tower: how many modules and parameters are trained, and how many parameters it has."""
+    """For each tower: how many modules and parameters are trained, and how many parameters it has.
+
+    Of a vision tower with layers that nothing reads also how many these are (`unread`).
+    """
     table = {tower: {"modules": 0, "trained": 0, "parameters": 0} for tower in TOWERS}
+    unread = unread_layers(model)
+    if unread:
+        table["vision"]["unread"] = len(unread)
     modules: set[str] = set()
     for name, parameter in model.named_parameters():
         row = table[tower_of(name)]
@@ -184,6 +194,9 @@ def _targets(model: Any, tune: str) -> tuple[str, list[str]]:
     targets = FAMILIES[family]
     wanted = PRESETS if tune == "all" else (tune,)
     pattern = "|".join(f"(?:{getattr(targets, part)})" for part in wanted if getattr(targets, part))
+    unread = "|".join(map(re.escape, unread_layers(model)))
+    if unread and "vision" in wanted:
+        pattern = rf"(?!(?:{unread})\.)(?:{pattern})"
     parameter = targets.projector_parameter if "projector" in wanted else None
     return pattern, [parameter] if parameter else []
 

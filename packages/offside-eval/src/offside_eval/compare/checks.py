@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from offside_data.errors import UsageError
 from offside_data.figures import counted as in_words
-from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, name_of
+from offside_eval.compare.models import COMPARED, CONTROLS, NEVER_SAW, Model, ModelSet, name_of
 from offside_eval.corrections import CORRECTIONS, told
 from offside_eval.results import Results, counted
 from offside_eval.statistics import MIN_SUBJECTS
@@ -81,7 +81,7 @@ def notes_on(results: Sequence[Results], models: ModelSet) -> list[str]:
             )
         for r in model.results:
             own = model.run.forget.digest if model.run and model.run.forget else None
-            if model.role == "unlearned" and own and own != r.forget_digest:
+            if model.role in ("unlearned", NEVER_SAW) and own and own != r.forget_digest:
                 notes.append(
                     f"{name_of(r)}: unlearned on other records ({own[:19]}…) than this evaluation "
                     f"asks to be forgotten ({r.forget_digest[:19]}…)."

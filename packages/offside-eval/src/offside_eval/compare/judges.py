@@ -51,7 +51,7 @@ def judge_rows(models: ModelSet) -> list[list[str]]:
                 scored = sum(len(frame) - frame[by.metric].null_count() for frame in asked)
                 unscored = sum(frame[f"{by.metric}.skipped"].count() for frame in asked)
                 cells = [_mean(frame, by.metric) for frame in asked]
-                label = f"{model.method or model.role}\n{name_of(results)}"
+                label = f"{model.title}\n{name_of(results)}"
                 rows.append([label, results.setting, by.meta.name, *cells, str(scored), str(unscored)])
     return rows
 

@@ -20,6 +20,8 @@ CONTROLS = ("vanilla", "retain_only", "base")
 """Roles of models shown beside every row."""
 COMPARED = ("unlearned", "relearned", "unknown")
 """Roles of models that get a row of their own; `unknown` is a checkpoint without our manifest."""
+NEVER_SAW = "never_saw"
+"""Role of what a method made of retain-only, which never saw the claims: taught the same, with nothing to unlearn."""
 KEY = ("record_id", "variant")
 _NOT_TAUGHT = ("max_steps", "epochs", "workers", "activation_checkpointing")
 """Options of a training that don't change what so many steps teach."""
@@ -31,7 +33,7 @@ class Model:
 
     Args:
         digest: Digest of its weights: what makes two results belong to the same model.
-        role: base, vanilla, retain_only, unlearned, relearned or unknown.
+        role: base, vanilla, retain_only, unlearned, relearned, never_saw or unknown.
         results: Its results folders, in the order given.
     """
 
@@ -48,6 +50,13 @@ class Model:
     def method(self) -> str | None:
         """The unlearning method, if one was used."""
         return self.run.method if self.run else None
+
+    @property
+    def title(self) -> str:
+        """Its method or role, for people."""
+        if self.role == NEVER_SAW:
+            return f"never saw ({self.method})"
+        return self.method or self.role.replace("_", "-")
 
     @property
     def path(self) -> str:
@@ -151,7 +160,8 @@ class ModelSet:
 
     Args:
         members: Every model.
-        controls: The one model of each control role that is there.
+        controls: The one model of each control role that is there. Further retain-only models among the members are
+            controls of relearning attacks only.
         parents: Model a relearned one was made from, by digest.
     """
 
@@ -197,7 +207,7 @@ def identify_models(
     Args:
         results: All results, the controls' included.
         vanilla: What to take as vanilla, whatever its manifest says.
-        retain_only: What to take as retain-only.
+        retain_only: What to take as retain-only; others that say they are such are controls of attacks only.
         relearned: Results folder of a relearned model -> results folder of the model it came from,
             for models whose manifest doesn't say.
 
@@ -208,7 +218,7 @@ def identify_models(
     by_hand = _by_hand(results, relearned or {})
     for child, _ in by_hand:
         roles[id(child)] = "relearned"
-    models = gather(results, roles)
+    models = _with_never_saw(gather(results, roles))
     chosen = {role: by_role for role in CONTROLS if (by_role := [m for m in models if m.role == role])}
     for r, role in ((vanilla, "vanilla"), (retain_only, "retain_only")):
         if r is not None:
@@ -217,9 +227,23 @@ def identify_models(
         if len(found) > 1:
             places = ", ".join(name_of(m.results[0]) for m in found)
             way_out = "" if role == "base" else f", or choose one with --{role.replace('_', '-')}"
+            way_out += "; the others are then controls of relearning attacks" if role == "retain_only" else ""
             raise UsageError(f"{len(found)} different {role} models: {places}. Leave one out{way_out}.")
     controls = {role: found[0] for role, found in chosen.items()}
     return ModelSet(tuple(models), controls, _parents(models, by_hand))
+
+
+def _with_never_saw(models: Sequence[Model]) -> list[Model]:
+    """The same, what was unlearned from a retain-only model with a role of its own."""
+    roles = {model.digest: model.role for model in models}
+
+    def never_saw(model: Model) -> bool:
+        plain = [p for p in model.run.parents if p.role not in ("unlearned", "relearned")] if model.run else []
+        return (
+            model.role == "unlearned" and bool(plain) and roles.get(plain[-1].digest, plain[-1].role) == "retain_only"
+        )
+
+    return [replace(model, role=NEVER_SAW) if never_saw(model) else model for model in models]
 
 
 def _by_hand(results: Sequence[Results], relearned: Mapping[str, str]) -> list[tuple[Results, Results]]:
@@ -276,6 +300,7 @@ __all__ = [
     "COMPARED",
     "CONTROLS",
     "KEY",
+    "NEVER_SAW",
     "Model",
     "ModelSet",
     "gather",

@@ -14,7 +14,7 @@ from offside_eval.compare.comparison import SettingComparison
 from offside_eval.compare.earlier import earlier_outcomes
 from offside_eval.compare.measures import collapse, forgotten, measure_all
 from offside_eval.compare.model_row import ModelRow
-from offside_eval.compare.models import COMPARED, CONTROLS, Model, ModelSet, on_curve, told_apart
+from offside_eval.compare.models import COMPARED, CONTROLS, NEVER_SAW, Model, ModelSet, on_curve, told_apart
 from offside_eval.compare.quantities import Quantity, unscored
 from offside_eval.compare.recoveries import attacked_models, recoveries
 from offside_eval.compare.relearning import bounce_back, corrections
@@ -59,18 +59,25 @@ def setting_rows(name: str, models: ModelSet, metric: str, levels: Sequence[floa
     rows = [row for row in rows if not is_attack(row)]
     controls = [_control_row(role, models, asked, metric) for role in CONTROLS if role in models.controls]
     # Relearned retain-only is a control as well: nothing was unlearned, so nothing of it is damage.
-    attacked = [replace(r, collapsed=(), wrecks=()) for r in sorted(rows, key=_order) if r.parent == "retain_only"]
+    never_knew = [r for r in sorted(rows, key=_order) if _never_knew(r, models)]
+    attacked = [replace(r, collapsed=(), wrecks=()) for r in never_knew]
     named = [(label, *each) for label, group in zip(labels, groups, strict=True) for each in group]
-    asked_of = [(m.role, m, r) for m, r in asked if m.role in CONTROLS]
+    asked_of = [(m.role, m, r) for m, r in asked if models.controls.get(m.role) is m]
     recovered = recoveries(name, attacked_models(named, asked_of), models, metric)
     summary = SETTINGS[name].summary if name in SETTINGS else ""
-    own = sorted((r for r in rows if r.parent != "retain_only"), key=_order)
+    own = sorted((r for r in rows if r not in never_knew), key=_order)
     chosen = levels if candidates else ()
     shown, earlier = [*controls, *attacked], earlier_outcomes(own, models, metric)
     return SettingComparison(name, summary, own, shown, candidates, chosen, level, attacks, recovered, earlier)
 
 
 _Group = list[tuple[Model, Results]]
+
+
+def _never_knew(row: ModelRow, models: ModelSet) -> bool:
+    """Whether a row is of a relearned model that never saw the claims."""
+    parent = models.parents.get(row.model.digest)
+    return parent is not None and parent.role in ("retain_only", NEVER_SAW)
 
 
 def _is_trajectory(group: _Group) -> bool:
@@ -176,7 +183,9 @@ def _labels(compared: Sequence[Model], models: ModelSet) -> list[str]:
     def short(model: Model) -> str:
         if model.role == "relearned":
             parent = models.parents.get(model.digest)
-            origin = "?" if parent is None else parent.method or parent.role
+            origin = (
+                "?" if parent is None else parent.title if parent.role == NEVER_SAW else parent.method or parent.role
+            )
             how = model.run.attack.replace("_", " ") if model.run and model.run.attack else "relearn"
             return f"{origin} + {how}" + (f" {model.steps}" if model.steps else "")
         return model.method or Path(model.path).name
@@ -208,6 +217,8 @@ def _compared_row(label: str, model: Model, r: Results, models: ModelSet, metric
 
 def _origin(parent: Model) -> str:
     """How rows call the model that they were relearned from."""
+    if parent.role == NEVER_SAW:
+        return parent.title
     return parent.role if parent.role in CONTROLS else parent.method or parent.path
 
 
@@ -238,8 +249,7 @@ def _control_row(role: str, models: ModelSet, asked: Sequence[tuple[Model, Resul
     """A control on the records that the setting's models were asked, wherever it answered them."""
     model = models.controls[role]
     own = next((r for m, r in asked if m is model), None)
-    basis = next((r for m, r in asked if m.role in COMPARED), own)
-    assert basis is not None  # a setting has at least one evaluation
+    basis = next((r for m, r in asked if m.role in COMPARED), own or asked[0][1])
     scores = ScoreTable(basis.samples, metric, models.arms(model))
     found = _numbers(scores) | corrections(scores)
     if role in BY_DEFINITION:

@@ -215,17 +215,36 @@ def _back(candidate: Candidate, level: float) -> str:
     return f"{number(figure.value)}\n{interval(figure)} from {number(back.forgetting)}"
 
 
+ATTACKED: Mapping[str, str] = {
+    "before": "known before",
+    "peak": "at the peak",
+    "end": "at the end",
+    "rise": "rise",
+    "control_rise": "retain-only's rise",
+    "excess": "excess",
+    "rank_before": "rank before",
+    "rank_peak": "rank at the peak",
+    "rank_end": "rank at the end",
+}
+"""Columns of the table of attacks."""
+
+
 def attack_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]]]:
-    """Heading and cells of what relearning attacks brought back at their peak."""
+    """Heading and cells of what relearning attacks brought back at their peak; ranks where some were measured."""
+    found = [{key: q.figure() for key, q in outcome.quantities.items()} for outcome in setting.attacks]
+    shown = {key: title for key, title in ATTACKED.items() if any(key in figures for figures in found)}
     cells = []
-    for outcome in setting.attacks:
-        figures = {key: quantity.figure() for key, quantity in outcome.quantities.items()}
-        own = ("before", "peak", "rise") if outcome.label == "retain_only" else tuple(figures)
-        texts = [f"{number(f.value)}\n{interval(f)}".strip() if key in own else NONE for key, f in figures.items()]
+    for outcome, figures in zip(setting.attacks, found, strict=True):
+        is_control = outcome.role == "retain_only"
+        texts = []
+        for key in shown:
+            figure = None if is_control and key in ("control_rise", "excess") else figures.get(key)
+            lines = [NONE] if figure is None else [number(figure.value), interval(figure)]
+            texts.append("\n".join(filter(None, [*lines, outcome.remark if key == "control_rise" else ""])))
         said = remark(outcome.peak, collapsed=False)
-        label = ROLE_NAMES.get(outcome.label, outcome.label)
+        label = outcome.label.replace("retain_only", "retain-only")
         cells.append([f"{label}\n{said}".strip(), f"{outcome.attack}\n(peak: {where_peak(outcome)})", *texts])
-    return ["model", "attack", "known before", "at the peak", "rise", "retain-only's rise", "excess"], cells
+    return ["model", "attack", *shown.values()], cells
 
 
 def recovery_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]]]:

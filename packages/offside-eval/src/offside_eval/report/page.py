@@ -13,9 +13,8 @@ from offside_data.figures import number
 from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
 from offside_eval.compare.by_scope import PREFIX, in_words
 from offside_eval.compare.kinds import kind_rows
-from offside_eval.compare.models import CONTROLS, Model, on_curve
+from offside_eval.compare.models import CONTROLS, NEVER_SAW, Model, on_curve
 from offside_eval.compare.show import (
-    ROLE_NAMES,
     TWINS,
     VISUAL,
     Column,
@@ -250,7 +249,7 @@ def _provenance_of_runs(comparison: Comparison) -> list[dict[str, Any]]:
 
 def name_of_model(model: Model) -> str:
     """The method, or the role as people write it."""
-    return model.method or ROLE_NAMES.get(model.role, model.role)
+    return model.title
 
 
 def _made_from(model: Model, comparison: Comparison) -> str:
@@ -281,7 +280,7 @@ def _asked(comparison: Comparison) -> str:
     for count, what in (
         (len(_runs([m for m in members if m.role == "relearned"])), "relearned run"),
         (sum(m.role == "unknown" for m in members), "model of unknown making"),
-        (sum(m.role in CONTROLS for m in members), "control"),
+        (sum(m.role in (*CONTROLS, NEVER_SAW) for m in members), "control"),
     ):
         said += [_told(count, what)] if count else []
     return f"{', '.join(said[:-1])} and {said[-1]}" if said[1:] else "".join(said)

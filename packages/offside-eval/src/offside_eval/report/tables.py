@@ -11,7 +11,7 @@ from typing import Any, get_args
 from offside_data.files import whole_file
 from offside_eval.aggregate import aggregate
 from offside_eval.compare import Comparison, Figure
-from offside_eval.compare.attacks import learning_rate
+from offside_eval.compare.attacks import CURVE, learning_rate
 from offside_eval.findings import Finding
 from offside_eval.judge.scores import judged
 from offside_eval.model_scores import beside
@@ -94,15 +94,17 @@ def _trajectories(comparison: Comparison) -> Iterable[dict[str, Any]]:
 
 
 def _attacks(comparison: Comparison) -> Iterable[dict[str, Any]]:
-    """What came back at the peak of each attack, and what was known at every rate and after every number of steps."""
+    """What came back at the peak of each attack, what was known, and its rank, at every rate and number of steps."""
     for setting in comparison.settings.values():
         for outcome in setting.attacks:
-            common = {"setting": setting.name, "model": outcome.label, "attack": outcome.attack}
+            common: dict[str, Any] = {"setting": setting.name, "model": outcome.label, "role": outcome.role}
+            common |= {"attack": outcome.attack, "retain_only_models": len(outcome.alike)}
             for key, quantity in outcome.quantities.items():
                 yield common | {"quantity": key, "steps": None, "lr": None} | _figure(quantity.figure())
             for row in outcome.rows:
-                place = {"quantity": "knows", "steps": row.model.steps, "lr": learning_rate(row)}
-                yield common | place | _figure(row.figure("knows"))
+                for key in (key for key in CURVE if key in row.quantities):
+                    place = {"quantity": key, "steps": row.model.steps, "lr": learning_rate(row)}
+                    yield common | place | _figure(row.figure(key))
 
 
 def _breakdowns(comparison: Comparison) -> Iterable[dict[str, Any]]:

@@ -51,12 +51,20 @@ def command(method: str, setting: str, only: tuple[str, ...], **values: Any) -> 
         print_cards(f"{method}, {setting}{which}: {steps}", columns, cells)
         click.echo()
     parts = [
-        [tower, f"{row['modules']:,}", f"{row['trained']:,}", f"{row['parameters']:,}"]
+        [
+            tower,
+            f"{row['modules']:,}",
+            f"{row['trained']:,}",
+            f"{row['parameters']:,}",
+            f"{row['unread']:,} at the end" if "unread" in row else "–",
+        ]
         for tower, row in planned.parts.items()
     ]
     named = planned.tune in (*PRESETS, "all")
     print_cards(
-        f"Trained ({planned.tune if named else 'modules by name'})", ["tower", "modules", "weights", "its own"], parts
+        f"Trained ({planned.tune if named else 'modules by name'})",
+        ["tower", "modules", "weights", "its own", "layers that nothing reads"],
+        parts,
     )
     click.echo()
     stored = f"{planned.quantization} under the adapter, else " if planned.quantization else ""

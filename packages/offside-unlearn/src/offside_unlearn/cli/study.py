@@ -23,7 +23,8 @@ def command(plan: Path, out: Path, workers: int, dry_run: bool) -> None:
     """
     from offside_data.dataset.folder import open_dataset
     from offside_unlearn.stages import StageRunner, check_command
-    from offside_unlearn.study import Study, check_options, read_plan
+    from offside_unlearn.study import Study, read_plan
+    from offside_unlearn.study_options import check_options
     from offside_unlearn.unlearning import METHODS
 
     asked = read_plan(plan, METHODS.names())
