@@ -41,7 +41,7 @@ def sound(models: dict[str, Path]) -> tuple[Any, Any]:
 
 @pytest.fixture
 def run(sound: tuple[Any, Any], small_data: Path) -> Run:
-    def checks(n: int = 4) -> dict[str, Check]:
+    def checks(n: int = 6) -> dict[str, Check]:
         return {check.name: check for check in selfcheck(*sound, small_data, n=n, config=CONFIG).checks}
 
     return checks
@@ -133,7 +133,7 @@ def test_a_prompt_that_is_not_the_processors_is_seen(run: Run, monkeypatch: pyte
         return turns(self, dataclasses.replace(asked, question=f"Well, {asked.question}"), picture)
 
     monkeypatch.setattr(Encoder, "_turns", longer)
-    monkeypatch.setattr("offside_eval.inference.generation.decode", lambda *_: ["Nobody."] * 4)
+    monkeypatch.setattr("offside_eval.inference.generation.decode", lambda _, tokens: ["Nobody."] * len(tokens))
     found = run()
     assert found[TOKENS].outcome == found[ONE_PASS].outcome == found[GENERATE].outcome == "failed"
     assert found[GENERATE].values is not None
@@ -164,7 +164,7 @@ def test_the_command_exits_1_where_a_check_fails(
     models: dict[str, Path], small_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["selfcheck", "--model", str(models["trained"]), "--data", str(small_data)]
-    command += ["--device", "cpu", "--max-new-tokens", "3", "--n", "4"]
+    command += ["--device", "cpu", "--max-new-tokens", "3", "--n", "6"]
     done = CliRunner().invoke(main, [*command, "--json"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
