@@ -305,8 +305,10 @@ def _cache(model: Any, target: TargetModel, meta: EvaluationMeta, config: Evalua
         return None
     from offside_eval.inference.cache import AnswerCache, identity_of
 
-    decides = {"digest": target.digest, "versions": meta.versions, "backend": meta.image_backend}
-    return AnswerCache(Path(config.cache), identity_of(model, target.processor, **decides))
+    identity = identity_of(
+        model, target.processor, digest=target.digest, versions=meta.versions, backend=str(meta.image_backend)
+    )
+    return AnswerCache(Path(config.cache), identity)
 
 
 def _attacked_identity(meta: EvaluationMeta) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class AnswerCache:
         write_text(self._path(stage, settings, item), json.dumps(told, ensure_ascii=False, allow_nan=False))
 
     def _path(self, stage: str, settings: Mapping[str, Any], item: Item) -> Path:
-        asked = {
+        asked: dict[str, Any] = {
             "model": self._identity,
             "stage": stage,
             "settings": settings,
