@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import platform
 import statistics
@@ -132,7 +133,8 @@ class Tasks:
 
     def plain(self, task: str) -> dict[str, Any]:
         """One question at a time."""
-        plain, found = PlainPath(self._model, self._processor), {}
+        plain = PlainPath(self._model, self._processor)
+        found: dict[str, Any] = {}
         for question in self._questions:
             if task == "generation":
                 found[question.key] = plain.answer(question.row, max_new_tokens=self._options.new_tokens)
@@ -151,7 +153,7 @@ class Tasks:
                 counts[name] = (counter, way(task))
         for number in range(self._options.repeats):
             ways = [("ours", self.ours), ("plain", self.plain)][:: -1 if number % 2 else 1]
-            spent.append({name: timed(self._options.device, lambda way=way: way(task))[:2] for name, way in ways})
+            spent.append({name: timed(self._options.device, functools.partial(way, task))[:2] for name, way in ways})
         ours, theirs = counts["ours"][1], counts["plain"][1]
         seconds = {name: statistics.median(one[name][0] for one in spent) for name in counts}
         limit = {name: counter.flops / rate for name, (counter, _) in counts.items()}
