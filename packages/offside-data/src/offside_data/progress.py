@@ -17,6 +17,11 @@ def process_number() -> int:
     return int(os.environ.get("RANK", "0")) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else 0
 
 
+def process_count() -> int:
+    """How many processes were started together (`accelerate launch`, `torchrun`); 1 for one that was started alone."""
+    return max(1, int(os.environ.get("WORLD_SIZE", "1")))
+
+
 def track(items: Iterable[T], description: str, *, total: int | None = None) -> Iterator[T]:
     """Yield `items` while showing a progress bar on stderr (a plain pass-through when it is no terminal)."""
     from rich.console import Console

@@ -44,6 +44,8 @@ class EvaluationConfig:
         role: What the model is, where no manifest says so.
         attacks: Names of the attacks to make, or `all`; they change no score.
         attack_options: Their options, as `ATTACK.OPTION=VALUE`.
+        cache: Folder of answers that evaluations share; null shares none. What was asked of the very same model before
+            isn't asked again.
     """
 
     batch_size: int = 32
@@ -61,6 +63,7 @@ class EvaluationConfig:
     role: Role | None = None
     attacks: tuple[str, ...] = ()
     attack_options: tuple[str, ...] = ()
+    cache: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "limit", "limit_kept", "max_new_tokens", "max_length"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from offside_data.errors import OutputExistsError
 from offside_data.figures import counted
 from offside_data.files import write_json
-from offside_data.progress import log
+from offside_data.progress import log, process_number
 from offside_data.run_curve import point_name, points_of
 from offside_eval.config import CURVE_SUITE, EvaluationConfig, Suite
 from offside_eval.evaluation import Session
@@ -63,9 +63,11 @@ def evaluate_curve(
         target = TargetModel.of(folder, processor, config, shelf=shelf)
         processor = target.processor
         results[step] = session.evaluate(target, out / point_name(step))
-        session.measure(results[step], {})
+        if process_number() == 0:
+            session.measure(results[step], {})
     listed = [{"steps": step, "results": point_name(step)} for step in points]
-    write_json(out / CURVE, {"schema": SCHEMA, "setting": setting, "points": listed})
+    if process_number() == 0:
+        write_json(out / CURVE, {"schema": SCHEMA, "setting": setting, "points": listed})
     return results
 
 

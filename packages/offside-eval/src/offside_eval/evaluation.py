@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offside_data.progress import log
+from offside_data.errors import UsageError
+from offside_data.progress import log, process_count, process_number
 from offside_data.run_manifest import DatasetReference
 from offside_eval import model_scores, provenance
 from offside_eval.aggregate import aggregate
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from offside_eval.attacks import AttackTarget, RecoveryAttack
     from offside_eval.compare import Comparison
     from offside_eval.inference.asking import Item
+    from offside_eval.inference.cache import AnswerCache
     from offside_eval.inference.engine import Answers
 
 ALWAYS = "degenerate"
@@ -93,7 +96,8 @@ def evaluate(
         for line in model_scores.said_of_lacking(session.model_metrics, beside, out):
             log(f"note: {line}")
     results = session.evaluate(target, out)
-    session.measure(results, beside)
+    if process_number() == 0:
+        session.measure(results, beside)
     return _compared(results, beside)
 
 
@@ -159,8 +163,10 @@ class Session:
         """Evaluate one model and attack it; all those of a session must have the same processor."""
         meta = _meta(target, self.data, self.plan, self.suite, list(self.metrics), self.model_metrics, self.config)
         output = OutputFolder(Path(out), meta, force=self.config.force) if out is not None else None
+        if process_count() > 1:
+            _prepare_sharing(output, self.config)
         results = self._evaluated(target, meta, output)
-        return self._attacked(results, target, output) if self.attacks else results
+        return self._attacked(results, target, output) if self.attacks and process_number() == 0 else results
 
     def _evaluated(self, target: TargetModel, meta: EvaluationMeta, output: OutputFolder | None) -> Results:
         started, config, names = time.monotonic(), self.config, list(self.metrics)
@@ -173,8 +179,9 @@ class Session:
 
         if self._collate is None:
             self._collate = asking_collator(target.processor)
+        model = target.load()
         engine = Engine(
-            model=target.load(),
+            model=model,
             processor=target.processor,
             batch_size=config.batch_size,
             max_new_tokens=config.max_new_tokens,
@@ -183,6 +190,8 @@ class Session:
             collate=self._collate,
             intervention=target.intervention,
             seed=config.seed,
+            cache=_cache(model, target, meta, config),
+            share=(process_number(), process_count()),
         )
         needs = self._needs()
         # What one model is asked, the next one is asked, too, unless something is said before its questions.
@@ -191,6 +200,11 @@ class Session:
             self._items, self._instructed = engine.encode(self.plan.questions.values(), needs), instructed
             _warn_of_long_answers(self._items, config.max_new_tokens)
         prepared = time.monotonic()
+        if output and process_number() > 0:
+            finished = output.begun()
+            if finished is None:
+                engine.ask(self._items, needs)
+            return finished or output.awaited()
         with output.alone() if output else contextlib.nullcontext():
             finished = output.finished() if output else None  # By another process meanwhile.
             if finished is not None:
@@ -262,6 +276,39 @@ class Session:
             saved=SavedBatches(saved) if saved else None,
             intervention=target.intervention,
         )
+
+
+def _prepare_sharing(output: OutputFolder | None, config: EvaluationConfig) -> None:
+    """Of several processes each has a GPU of its own, and all must find each other's batches.
+
+    Raises:
+        UsageError: If they couldn't.
+    """
+    if output is None:
+        raise UsageError(
+            "several processes evaluate one model through its output folder: name one, or start one process."
+        )
+    if config.force:
+        raise UsageError(
+            "--force with several processes: one could still read what another one deletes. Delete the output folder, "
+            "or choose another one."
+        )
+    import torch
+
+    if torch.cuda.is_available() and config.device in (None, "cuda"):
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _cache(model: Any, target: TargetModel, meta: EvaluationMeta, config: EvaluationConfig) -> AnswerCache | None:
+    """Where answers of this model are shared with other evaluations."""
+    if config.cache is None:
+        return None
+    from offside_eval.inference.cache import AnswerCache, identity_of
+
+    identity = identity_of(
+        model, target.processor, digest=target.digest, versions=meta.versions, backend=str(meta.image_backend)
+    )
+    return AnswerCache(Path(config.cache), identity)
 
 
 def _attacked_identity(meta: EvaluationMeta) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 PROGRESS = ".progress"
 MODEL_INDEX, HUB_RESULTS = "model_index.yaml", "eval_results.yaml"
 _IDENTITY = "evaluation.json"
+EVERY = 0.2
+"""Seconds between two looks at what another process does."""
 _OURS = (SAMPLES, WEIGHINGS, AGGREGATES, META, TIMING, MODEL_INDEX, HUB_RESULTS, MODEL_METRICS)
 """All files of a finished evaluation."""
 _TELLING = {"model", "dataset", "setting", "metrics"}
@@ -88,6 +91,22 @@ class OutputFolder:
         if self._progress.is_dir():  # Killed between its last two steps, unless somebody is just taking them.
             with contextlib.suppress(FolderInUseError), held(self.folder, self._progress):
                 self._drop_progress()
+        return Results.load(self.folder)
+
+    def begun(self) -> Results | None:
+        """Wait until another process has begun this evaluation; its results, if they are finished by then.
+
+        Raises:
+            OutputExistsError: If the folder holds something else.
+        """
+        while (state := self._look()) == "free":
+            time.sleep(EVERY)
+        return Results.load(self.folder) if state == "finished" else None
+
+    def awaited(self) -> Results:
+        """Wait until another process has finished this evaluation."""
+        while _read(self.folder / META) is None:
+            time.sleep(EVERY)
         return Results.load(self.folder)
 
     def saved(self) -> SavedBatches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from offside_data.progress import track
 from offside_data.vlm import Collator, Encoder, Intervention
 from offside_data.vlm.generation import end_token_ids
 from offside_eval.inference.asking import Item, encode_items
+from offside_eval.inference.cache import AnswerCache
 from offside_eval.inference.choices import Weigher, Weights
 from offside_eval.inference.generation import WITHIN_ROUNDING, Generator, Reply
 from offside_eval.inference.likelihood import TOP, Likelihood
@@ -66,6 +67,9 @@ class Engine:
         collate: From `asking_collator`, where several models are asked: pictures that it has processed stay with it.
         intervention: What is done while it answers: before the questions, to its hidden states, or both.
         seed: Of the order of lettered choices.
+        cache: Answers of earlier evaluations; what is there isn't asked.
+        share: Number of this process and how many ask the same items: each asks its share of the batches and saves them
+            where all do, the first one waits for the others' and has all answers. Needs `saved`.
     """
 
     model: Any
@@ -77,6 +81,8 @@ class Engine:
     collate: Collator | None = None
     intervention: Intervention | None = None
     seed: int = 0
+    cache: AnswerCache | None = None
+    share: tuple[int, int] = (0, 1)
 
     def encode(self, questions: Iterable[Question], needs: frozenset[Need]) -> list[Item]:
         """Encode all questions; see `encode_items`.
@@ -126,7 +132,8 @@ class Engine:
             top = TOP if "distributions" in needs else 0
             likelihood = Likelihood(self.model, collate, leads="hits" in needs, top=top)
             weigher = Weigher(likelihood, within_rounding=close)
-            answers.weights = self._stage("weighing", batches, weigher, Weights, answers)
+            settings = {"leads": "hits" in needs, "top": top}
+            answers.weights = self._stage("weighing", batches, weigher, Weights, answers, settings)
             answers.asked_again["weighing"] = weigher.asked_again
         return answers
 
@@ -140,7 +147,8 @@ class Engine:
             max_new_tokens=self.max_new_tokens,
             within_rounding=WITHIN_ROUNDING[str(self.model.dtype).removeprefix("torch.")],
         )
-        found = self._stage(stage, batches, lambda b: generator([i.prompt for i in b]), Reply, answers)
+        settings = {"max_new_tokens": self.max_new_tokens}
+        found = self._stage(stage, batches, lambda b: generator([i.prompt for i in b]), Reply, answers, settings)
         answers.asked_again[stage] = generator.asked_again
         return found
 
@@ -151,24 +159,59 @@ class Engine:
         work: Callable[[list[Item]], Sequence[T]],
         kind: type[T],
         answers: Answers,
+        settings: Mapping[str, Any],
     ) -> dict[str, T]:
         started = time.monotonic()
         answers.asked[stage] = 0
+        own, count = self.share
         found: dict[str, T] = {}
+        awaited = []
         for number, batch in enumerate(track(batches, stage, total=len(batches))):
             outcomes = self.saved.load(stage, number, kind) if self.saved else None
+            if outcomes is None and number % count != own:
+                awaited.append(number)
+                continue
             if outcomes is None:
-                outcomes = halving(work, batch)
-                answers.asked[stage] += len(batch)
+                outcomes = self._asked(stage, batch, work, kind, answers, settings)
                 if self.saved:
                     self.saved.save(stage, number, outcomes)
-            for item, outcome in zip(batch, outcomes, strict=True):
-                if outcome is None:
-                    answers.failures[item.key] = OUT_OF_MEMORY
-                else:
-                    found[item.key] = outcome
+            _note(batch, outcomes, found, answers)
+        for number in awaited if own == 0 else ():
+            assert self.saved is not None  # Where there are several processes.
+            _note(batches[number], self.saved.wait(stage, number, kind), found, answers)
+            answers.asked[stage] += len(batches[number])
         answers.seconds[stage] = time.monotonic() - started
         return found
+
+    def _asked(
+        self,
+        stage: str,
+        batch: list[Item],
+        work: Callable[[list[Item]], Sequence[T]],
+        kind: type[T],
+        answers: Answers,
+        settings: Mapping[str, Any],
+    ) -> list[T | None]:
+        """The outcomes of a batch: those that the cache has, and the others asked together."""
+        cache = self.cache
+        outcomes: list[T | None] = [cache.load(stage, settings, i, kind) if cache else None for i in batch]
+        missing = [place for place, outcome in enumerate(outcomes) if outcome is None]
+        if not missing:
+            return outcomes
+        answers.asked[stage] += len(missing)
+        for place, outcome in zip(missing, halving(work, [batch[place] for place in missing]), strict=True):
+            outcomes[place] = outcome
+            if cache and outcome is not None:
+                cache.save(stage, settings, batch[place], outcome)
+        return outcomes
+
+
+def _note(batch: Sequence[Item], outcomes: Sequence[T | None], found: dict[str, T], answers: Answers) -> None:
+    for item, outcome in zip(batch, outcomes, strict=True):
+        if outcome is None:
+            answers.failures[item.key] = OUT_OF_MEMORY
+        else:
+            found[item.key] = outcome
 
 
 def asking_collator(processor: Any) -> Collator:

@@ -67,6 +67,11 @@ class Likelihood:
         dtype = str(model.dtype).removeprefix("torch.")
         self._agreement = _AGREEMENT.get(dtype, _AGREEMENT_HALF)
 
+    @property
+    def shares(self) -> bool:
+        """Whether each prompt is run once for all its answers; false once a batch showed that it can't be."""
+        return self._share
+
     @torch.inference_mode()
     def __call__(self, items: Sequence[Item]) -> list[list[Weighed]]:
         """Weigh each answer of each item."""
