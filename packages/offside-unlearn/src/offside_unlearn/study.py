@@ -8,6 +8,7 @@ and a study that was killed goes on from the commands that were finished.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -25,6 +26,9 @@ from offside_unlearn.stages import Stage
 CONTROLS = ("vanilla", "retain_only", "base")
 Scalar = str | int | float | bool | None
 Values = Mapping[str, Scalar | tuple[Scalar, ...]]
+
+
+_EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +167,8 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
         UsageError: If it can't be read, a key or value doesn't fit, or it names what isn't there.
     """
     known = [f.name for f in fields(StudyPlan)]
-    plan = read_strictly(StudyPlan, read_yaml(path), path, UsageError, remedy="See docs/unlearning.md.", known=known)
+    content = _numbers(read_yaml(path))
+    plan = read_strictly(StudyPlan, content, path, UsageError, remedy="See docs/unlearning.md.", known=known)
     for name in ("methods", "settings", "seeds"):
         if not getattr(plan, name):
             raise UsageError(f"{path}: {name} is empty: there is nothing to do.")
@@ -194,6 +199,15 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
     if not all(0 < level <= 1 for level in plan.at):
         raise UsageError(f"{path}: at takes shares of forgetting above 0 and at most 1, got {list(plan.at)}.")
     return plan
+
+
+def _numbers(value: Any) -> Any:
+    """A YAML value with its `1e-3` as numbers: YAML 1.1 takes what has no point for text."""
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
 
 
 def _lists(plan: StudyPlan) -> Iterator[tuple[str, Sequence[Any]]]:
