@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from offside_eval.compare import Comparison
     from offside_eval.inference.asking import Item
     from offside_eval.inference.engine import Answers, Engine
-    from offside_eval.membership import Candidate
+    from offside_eval.membership import MembershipClaim
 
 ALWAYS = "degenerate"
 """The metric that belongs to every evaluation in which answers are generated: it marks a collapse."""
@@ -129,7 +129,7 @@ class Session:
     _items: list[Item] | None = None
     _instructed: str = ""
     _collate: Collator | None = None
-    _candidates: list[Candidate] | None = None
+    _candidates: list[MembershipClaim] | None = None
     _member_items: tuple[str, list[Item]] | None = None
     attacks: Mapping[str, RecoveryAttack] = field(default_factory=dict)
 

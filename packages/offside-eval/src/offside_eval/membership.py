@@ -37,7 +37,7 @@ _LISTS = ("logprobs", "means", "deviations")
 
 
 @dataclass(frozen=True)
-class Candidate:
+class MembershipClaim:
     """A claim of which is to be told whether the model saw it.
 
     Args:
@@ -49,7 +49,7 @@ class Candidate:
     group: Group
 
 
-def candidates_of(plan: Plan, data: OffsideDataset, *, seed: int) -> list[Candidate]:
+def candidates_of(plan: Plan, data: OffsideDataset, *, seed: int) -> list[MembershipClaim]:
     """Members, and non-members of the same attributes and configs; drawn from the dataset alone.
 
     Args:
@@ -81,11 +81,11 @@ def candidates_of(plan: Plan, data: OffsideDataset, *, seed: int) -> list[Candid
     for cell, questions in cells.items():
         drawn = draw_records([q.row["record_id"] for q in questions], PER_MEMBER * wanted[cell], seed=seed)
         unseen += [questions[i] for i in drawn]
-    return [*(Candidate(q, MEMBER) for q in members.values()), *(Candidate(q, NON_MEMBER) for q in unseen)]
+    return [*(MembershipClaim(q, MEMBER) for q in members.values()), *(MembershipClaim(q, NON_MEMBER) for q in unseen)]
 
 
 def members_frame(
-    candidates: Sequence[Candidate], items: Sequence[Item], answers: Answers, held_out: Collection[str] = ()
+    candidates: Sequence[MembershipClaim], items: Sequence[Item], answers: Answers, held_out: Collection[str] = ()
 ) -> pl.DataFrame:
     """What `membership.parquet` holds.
 
