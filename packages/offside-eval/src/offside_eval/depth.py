@@ -136,7 +136,8 @@ def _patched(
         item.key: value_places(tokenizer, item.answers[0][: item.n_content], q.value.text if q.value else "")
         for item, q in zip(items, members, strict=True)
     }
-    patching = Patching(engine.model, *(other.load() for other in others), collate, places, target.intervention)
+    retain_only, vanilla = (other.load() for other in others)
+    patching = Patching(engine.model, retain_only, vanilla, collate, places, target.intervention)
     found = engine.patch([item for item in items if places[item.key]], patching)
     if keep is not None:
         shutil.rmtree(keep, ignore_errors=True)

@@ -181,7 +181,8 @@ class _Pairs:
         """From pairs and scores."""
         import numpy as np
 
-        sides = [[p[side]["subject_id"] or p[side]["record_id"] for p in scored] for side in (0, 1)]
+        columns = [m for m, _, _, _ in scored], [other for _, other, _, _ in scored]
+        sides = [[row["subject_id"] or row["record_id"] for row in rows] for rows in columns]
         names, where = np.unique(np.asarray(sides), return_inverse=True)
         of_member, of_other = where.reshape(2, -1)
         members, others = (np.asarray([p[side] for p in scored], float) for side in (2, 3))
