@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from offside_data.errors import UsageError
 from offside_data.progress import log, process_count, process_number
 from offside_data.run_manifest import DatasetReference
-from offside_eval import model_scores, provenance
+from offside_eval import depth, model_scores, provenance
 from offside_eval.aggregate import aggregate
 from offside_eval.attacking import AttackFolder, make_attacks, run_attack, said_of
 from offside_eval.config import DEFAULT_SUITE, LIGHT_METRICS, EvaluationConfig, Suite
 from offside_eval.lending import donor_values
+from offside_eval.membership import candidates_of, members_frame
 from offside_eval.meta import EarlierRequest, EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
 from offside_eval.metrics import Need, SampleMetric, load_metrics, metric_names
 from offside_eval.model import TargetModel, run_of
@@ -29,6 +30,8 @@ from offside_eval.scoring import sample_rows
 from offside_eval.weighings import weighings_frame
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from offside_data.dataset.folder import OffsideDataset
     from offside_data.earlier import EarlierRecords
     from offside_data.run_manifest import RunManifest
@@ -37,7 +40,8 @@ if TYPE_CHECKING:
     from offside_eval.compare import Comparison
     from offside_eval.inference.asking import Item
     from offside_eval.inference.cache import AnswerCache
-    from offside_eval.inference.engine import Answers
+    from offside_eval.inference.engine import Answers, Engine
+    from offside_eval.membership import MembershipClaim
 
 ALWAYS = "degenerate"
 """The metric that belongs to every evaluation in which answers are generated: it marks a collapse."""
@@ -95,8 +99,14 @@ def evaluate(
     if target.role not in _WITHOUT_CONTROLS:
         for line in model_scores.said_of_lacking(session.model_metrics, beside, out):
             log(f"note: {line}")
+    wanted = "depth" in session.needs() and target.role not in depth.ROLES
+    lacks = depth.why_not(beside) if wanted else None
+    if lacks is not None:
+        log(f"note: {lacks}")
     results = session.evaluate(target, out)
     if process_number() == 0:
+        if wanted and lacks is None:
+            results = depth.deepen(results, target, beside, plan=session.plan, data=session.data, config=config)
         session.measure(results, beside)
     return _compared(results, beside)
 
@@ -123,6 +133,8 @@ class Session:
     _items: list[Item] | None = None
     _instructed: str = ""
     _collate: Collator | None = None
+    _candidates: list[MembershipClaim] | None = None
+    _member_items: tuple[str, list[Item]] | None = None
     attacks: Mapping[str, RecoveryAttack] = field(default_factory=dict)
 
     @classmethod
@@ -193,7 +205,7 @@ class Session:
             cache=_cache(model, target, meta, config),
             share=(process_number(), process_count()),
         )
-        needs = self._needs()
+        needs = self.needs()
         # What one model is asked, the next one is asked, too, unless something is said before its questions.
         instructed = target.digest if target.intervention is not None and target.intervention.instructs else ""
         if self._items is None or instructed != self._instructed:
@@ -212,19 +224,39 @@ class Session:
             if output:
                 output.begin()
             answers = engine.ask(self._items, needs)
-            asked = time.monotonic()
             held_out = target.run.not_counted if target.run else ()
+            tested = self._tested(engine, answers, instructed, held_out)
+            asked = time.monotonic()
             donors = donor_values(target, self.data)
             rows = sample_rows(self.plan, answers, self.metrics, held_out, donors, config.seed)
             samples = samples_frame(rows, names)
             aggregates = aggregate(counted(samples), names, setting=self.plan.request.setting.name)
-            results = Results(samples, aggregates, meta, weighed=weighings_frame(self.plan, answers))
+            results = Results(samples, aggregates, meta, weighed=weighings_frame(self.plan, answers), tested=tested)
             if output:
                 seconds = {"prepare": prepared - started, **answers.seconds, "score": time.monotonic() - asked}
                 results = output.finish(results, _timing(seconds, answers))
         return results
 
-    def _needs(self) -> frozenset[Need]:
+    def _tested(
+        self, engine: Engine, answers: Answers, instructed: str, held_out: Collection[str]
+    ) -> pl.DataFrame | None:
+        """Weigh claims to be forgotten and ones that no model saw, where a metric of membership was asked for."""
+        needs = self.needs()
+        if not needs & {"membership", "gradients"}:
+            return None
+        if self._candidates is None:
+            self._candidates = candidates_of(self.plan, self.data, seed=self.config.seed)
+        if self._member_items is None or self._member_items[0] != instructed:
+            questions = [c.question for c in self._candidates]
+            self._member_items = instructed, engine.encode(questions, frozenset({"likelihood"}))
+        items = self._member_items[1]
+        found = engine.ask_members(items, needs)
+        answers.seconds |= found.seconds
+        answers.asked |= found.asked
+        return members_frame(self._candidates, items, found, held_out)
+
+    def needs(self) -> frozenset[Need]:
+        """What the model must do for the metrics."""
         of_models = (metric.needs for metric in load_model_metrics(self.model_metrics).values())
         return frozenset[Need]().union(*(metric.asks for metric in self.metrics.values()), *of_models)
 
@@ -436,6 +468,8 @@ def _compared(results: Results, controls: Mapping[str, Results]) -> Evaluation:
         results.meta,
         results.path,
         weighed=results.weighed,
+        tested=results.tested,
+        patched=results.patched,
         attacks=results.attacks,
         corrections=results.corrections,
         comparison=comparison,

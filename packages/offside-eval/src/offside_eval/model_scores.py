@@ -70,11 +70,12 @@ def lacking(names: Iterable[str], given: Iterable[str]) -> dict[Control, list[st
 def said_of_lacking(names: Iterable[str], given: Iterable[str], out: str | Path | None) -> list[str]:
     """A sentence a control that is missing: what needs it, and how to add it now or later."""
     where = "RESULTS" if out is None else str(out)
+    later = [name for name in names if not load_model_metric(name).asks_controls]
     return [
         f"{', '.join(metrics)} need{'s' if len(metrics) == 1 else ''} the results of {_NAMES[control]}: give "
         f"{OPTIONS[control]}, or add {'it' if len(metrics) == 1 else 'them'} later with `offside-eval add-metrics "
         f"{where} {OPTIONS[control]}`."
-        for control, metrics in lacking(names, given).items()
+        for control, metrics in lacking(later, given).items()
     ]
 
 

@@ -21,7 +21,7 @@ from offside_eval.hub_results import eval_results_yaml
 from offside_eval.model_index import model_index_yaml
 from offside_eval.model_scores import FILE as MODEL_METRICS
 from offside_eval.provenance import differences
-from offside_eval.results import AGGREGATES, META, SAMPLES, TIMING, WEIGHINGS, Results
+from offside_eval.results import AGGREGATES, DEPTH, MEMBERSHIP, META, SAMPLES, TIMING, WEIGHINGS, Results
 
 if TYPE_CHECKING:
     from offside_eval.inference.saved import SavedBatches
@@ -32,7 +32,7 @@ MODEL_INDEX, HUB_RESULTS = "model_index.yaml", "eval_results.yaml"
 _IDENTITY = "evaluation.json"
 EVERY = 0.2
 """Seconds between two looks at what another process does."""
-_OURS = (SAMPLES, WEIGHINGS, AGGREGATES, META, TIMING, MODEL_INDEX, HUB_RESULTS, MODEL_METRICS)
+_OURS = (SAMPLES, WEIGHINGS, MEMBERSHIP, DEPTH, AGGREGATES, META, TIMING, MODEL_INDEX, HUB_RESULTS, MODEL_METRICS)
 """All files of a finished evaluation."""
 _TELLING = {"model", "dataset", "setting", "metrics"}
 """Keys by which our `results.json` is told from other people's."""

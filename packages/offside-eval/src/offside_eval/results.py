@@ -3,6 +3,8 @@
 ```
 samples.parquet    one row a record, slice and variant: what was asked, answered, and every score
 weighings.parquet  one row a question: how likely its answers are, for metrics that are added later
+membership.parquet likelihoods of claims to be forgotten and of ones never seen, if membership was asked for
+depth.parquet      what the model's hidden states do to vanilla, if depth was asked for and the controls were there
 aggregates.json    means with intervals per slice, scope and variant
 results.json       what was evaluated with what: written last, so that its presence means "finished"
 timing.json        seconds and answers a second; apart, so that everything else is byte-identical
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 
 SAMPLES, AGGREGATES, META, TIMING = "samples.parquet", "aggregates.json", "results.json", "timing.json"
 WEIGHINGS = "weighings.parquet"
+MEMBERSHIP = "membership.parquet"
+DEPTH = "depth.parquet"
 CURVE = "curve.json"
 """Lists the results folders beside it, which are of the points of one run."""
 SAMPLE_COLUMNS: dict[str, str] = {
@@ -103,6 +107,8 @@ class Results:
         meta: What was evaluated with what.
         path: The folder it was read from or written to; null when it exists in memory only.
         weighed: What `weighings` gives, where it isn't on disk yet.
+        tested: What `members` gives, likewise.
+        patched: What `depths` gives, likewise.
         attacks: What attacks on the model got out, by their names.
         corrections: Scores that somebody corrected, oldest first; `samples` and `aggregates` hold the corrected ones.
     """
@@ -112,6 +118,8 @@ class Results:
     meta: EvaluationMeta
     path: Path | None = None
     weighed: pl.DataFrame | None = None
+    tested: pl.DataFrame | None = None
+    patched: pl.DataFrame | None = None
     attacks: Mapping[str, AttackResults] = field(default_factory=dict)
     corrections: tuple[Correction, ...] = ()
 
@@ -122,14 +130,35 @@ class Results:
         Raises:
             ResultsError: If the file is damaged.
         """
+        return self.weighed if self.weighed is not None else self._table(WEIGHINGS)
+
+    @property
+    def members(self) -> pl.DataFrame | None:
+        """Claims to be forgotten and ones never seen (see `offside_eval.membership`); null where none were asked.
+
+        Raises:
+            ResultsError: If the file is damaged.
+        """
+        return self.tested if self.tested is not None else self._table(MEMBERSHIP)
+
+    @property
+    def depths(self) -> pl.DataFrame | None:
+        """What its hidden states do to vanilla (see `offside_eval.depth`); null where none were patched.
+
+        Raises:
+            ResultsError: If the file is damaged.
+        """
+        return self.patched if self.patched is not None else self._table(DEPTH)
+
+    def _table(self, name: str) -> pl.DataFrame | None:
         import polars as pl
 
-        if self.weighed is not None or self.path is None or not (self.path / WEIGHINGS).is_file():
-            return self.weighed
+        if self.path is None or not (self.path / name).is_file():
+            return None
         try:
-            return pl.read_parquet(self.path / WEIGHINGS)
+            return pl.read_parquet(self.path / name)
         except pl.exceptions.PolarsError as error:
-            raise ResultsError(f"{self.path / WEIGHINGS}: damaged: {error}. Evaluate the model again.") from error
+            raise ResultsError(f"{self.path / name}: damaged: {error}. Evaluate the model again.") from error
 
     @property
     def role(self) -> str:
@@ -198,13 +227,15 @@ class Results:
         with whole_file(path / SAMPLES) as partial:
             samples.write_parquet(partial, compression="zstd")
         write_json(path / AGGREGATES, [dataclasses.asdict(entry) for entry in aggregates])
-        if self.weighed is not None:
-            with whole_file(path / WEIGHINGS) as partial:
-                self.weighed.write_parquet(partial, compression="zstd")
+        for name, table in ((WEIGHINGS, self.weighed), (MEMBERSHIP, self.tested), (DEPTH, self.patched)):
+            if table is not None:
+                with whole_file(path / name) as partial:
+                    table.write_parquet(partial, compression="zstd")
         if self.corrections:
             write_corrections(path, self.corrections)
         write_json(path / META, self.meta.to_json())
-        return Results(self.samples, self.aggregates, self.meta, path, self.weighed, corrections=self.corrections)
+        tables = (self.weighed, self.tested, self.patched)
+        return Results(self.samples, self.aggregates, self.meta, path, *tables, corrections=self.corrections)
 
     def to_polars(self) -> pl.DataFrame:
         """One row a record, slice and variant, with every score: `samples`, which is a polars frame already."""

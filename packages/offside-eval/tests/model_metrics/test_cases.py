@@ -13,8 +13,10 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy.spatial.distance import jensenshannon
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from offside_eval.model_metrics import MODEL_METRICS, ComparedMetric, Measured, load_model_metric, model_metric_names
+from offside_eval.model_metrics._membership import _Pairs, matched
 from offside_eval.model_metrics.forget_quality import ks_interval, verdict
 from offside_eval.model_metrics.js_distance import distance
 from offside_eval.model_scores import measure
@@ -44,8 +46,14 @@ def small(content: dict[str, Any], rows: list[dict[str, Any]]) -> Any:
     ]
     schema = {"record_id": pl.String, "variant": pl.String, **{name: pl.List(kind) for name, kind in LISTS.items()}}
     frame = pl.DataFrame(weighed, schema=schema) if weighed else None
-    meta = SimpleNamespace(dataset=SimpleNamespace(digest="same"))
-    return SimpleNamespace(samples=pl.DataFrame([row | given for given in rows]), weighings=frame, meta=meta)
+    told = content.get("members")
+    members = None if told is None else pl.DataFrame(told, schema_overrides={"grad_norm": pl.Float64})
+    lists = {"retain_only": pl.List(pl.Float64), "own": pl.List(pl.Float64)}
+    depths = pl.DataFrame(content["depths"], schema_overrides=lists) if "depths" in content else None
+    model = SimpleNamespace(digest=content.get("digest"))
+    meta = SimpleNamespace(dataset=SimpleNamespace(digest="same"), model=model)
+    samples = pl.DataFrame([row | given for given in rows])
+    return SimpleNamespace(samples=samples, weighings=frame, members=members, depths=depths, meta=meta)
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)
@@ -129,3 +137,34 @@ def test_a_high_p_value_alone_is_no_likeness() -> None:
     assert verdict(0.9, 0.35, 40) == "can't tell"
     assert verdict(0.01, 0.1, 40) == "differs"
     assert verdict(1e-9, 1.0, 5) == "can't tell"
+
+
+def test_auc_and_tpr_are_sklearns_and_the_interval_draws_subjects() -> None:
+    rng = np.random.default_rng(2)
+    for n, digits in ((150, 1), (300, 6)):
+        members, others = np.round(rng.normal(0.5, 1, n), digits), np.round(rng.normal(0, 1, n), digits)
+        rows = [({"subject_id": f"s{i % 11}"}, {"subject_id": f"s{(i + 3) % 17}"}) for i in range(n)]
+        pairs = _Pairs.of([(*pair, a, b) for pair, a, b in zip(rows, members, others, strict=True)])
+        truth, scores = np.repeat([1, 0], n), np.concatenate([members, others])
+        assert pairs.auc() == pytest.approx(roc_auc_score(truth, scores), abs=1e-6)
+        fpr, tpr, _ = roc_curve(truth, scores, drop_intermediate=False)
+        assert pairs.tpr() == pytest.approx(tpr[fpr <= 0.01].max(), abs=1e-6)
+    found = []
+    for _ in range(250):
+        often = dict(zip(*np.unique(rng.integers(0, 17, 17), return_counts=True), strict=True))
+        weights = [often.get(int(row["subject_id"][1:]), 0) for side in (0, 1) for row in [p[side] for p in rows]]
+        found.append(roc_auc_score(truth, scores, sample_weight=weights))
+    assert pairs.n_subjects == 17
+    assert pairs.interval() == pytest.approx(np.quantile(found, [0.025, 0.975]).tolist(), abs=0.03)
+
+
+def test_partners_are_of_one_attribute_and_as_long() -> None:
+    def row(name: str, group: str, length: int, attribute: str = "fee") -> dict[str, Any]:
+        return {"record_id": name, "group": group, "config": "text", "attribute": attribute, "logprobs": [0.0] * length}
+
+    rows = [row("m1", "member", 10), row("m2", "member", 12), row("m3", "member", 12, "club")]
+    rows += [row("n1", "non_member", 12), row("n2", "non_member", 9), row("n3", "non_member", 30)]
+    pairs, alone = matched(rows)
+    assert {(a["record_id"], b["record_id"]) for a, b in pairs} == {("m1", "n2"), ("m2", "n1")}
+    assert alone == 2
+    assert matched(rows[::-1])[0] != []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import GenerationConfig
 
-from offside_data.errors import AnswerTooLongError, ModelError
+from offside_data.errors import AnswerTooLongError
 from offside_data.progress import track
 from offside_data.vlm import Encoded, Encoder, answer_logprobs, base_model_of, decode, forward
 from offside_data.vlm.encode import IGNORED
@@ -22,6 +22,7 @@ from offside_data.vlm.vision_once import model_inputs
 from offside_eval.attacks._base import LEARNT_ON, Ask, AttackedClaim, Attempt, Sampling, halves
 from offside_eval.inference.engine import OUT_OF_MEMORY, asking_collator, halving
 from offside_eval.inference.generation import WITHIN_ROUNDING, Generator, Reply
+from offside_eval.inference.layers import decoder_layers
 
 if TYPE_CHECKING:
     from offside_data.dataset.folder import OffsideDataset
@@ -258,19 +259,6 @@ class AttackTarget:
             Reply(text, next((i for i, t in enumerate(row) if t in ends), len(row)), any(t in ends for t in row))
             for text, row in zip(decode(self.processor, tokens), tokens.tolist(), strict=True)
         ]
-
-
-def decoder_layers(model: Any) -> list[torch.nn.Module]:
-    """The layers of the language model, in their order.
-
-    Raises:
-        ModelError: If there is no list of them.
-    """
-    decoder = base_model_of(model).get_decoder()
-    lists = [module for module in decoder.modules() if isinstance(module, torch.nn.ModuleList) and len(module)]
-    if not lists:
-        raise ModelError(f"{type(decoder).__name__} keeps no list of layers, so its hidden states can't be read.")
-    return list(lists[0])
 
 
 @contextlib.contextmanager

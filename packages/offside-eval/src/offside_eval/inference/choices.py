@@ -30,6 +30,8 @@ class Weights:
         hits: For each token of the gold answer's text 1 where it is the likeliest, else 0.
         top_tokens: The likeliest tokens at each place of the gold answer, one place after the other.
         top_logprobs: Their log-probabilities.
+        means: At each place of the gold answer the mean log-probability under the model's own distribution there.
+        deviations: Its standard deviation.
     """
 
     answer: tuple[float, ...]
@@ -40,6 +42,8 @@ class Weights:
     hits: tuple[int, ...] = ()
     top_tokens: tuple[int, ...] = ()
     top_logprobs: tuple[float, ...] = ()
+    means: tuple[float, ...] = ()
+    deviations: tuple[float, ...] = ()
 
 
 class Weigher:
@@ -97,6 +101,8 @@ def _weights(item: Item, weighed: Sequence[Weighed]) -> Weights:
         hits=tuple(int(ahead > 0) for ahead in gold.leads[: item.n_content]),
         top_tokens=gold.top_tokens,
         top_logprobs=gold.top_logprobs,
+        means=gold.means,
+        deviations=gold.deviations,
     )
 
 

@@ -19,8 +19,10 @@ from offside_eval.inference.asking import Item, encode_items
 from offside_eval.inference.cache import AnswerCache
 from offside_eval.inference.choices import Weigher, Weights
 from offside_eval.inference.generation import WITHIN_ROUNDING, Generator, Reply
+from offside_eval.inference.gradients import GradientNorm, Gradients
 from offside_eval.inference.likelihood import TOP, Likelihood
 from offside_eval.inference.ordering import in_batches
+from offside_eval.inference.patching import Drops, Patching
 from offside_eval.inference.saved import SavedBatches
 from offside_eval.metrics import Need
 from offside_eval.plan import Question
@@ -41,12 +43,14 @@ class Answers:
     """What a model did with every question, by the question's key, and what that took, by stage.
 
     A question that it couldn't be asked stands in `failures`; `asked` doesn't count what had been
-    saved by an earlier attempt. `forms` has the replies to questions put otherwise, by the need that asked for them.
+    saved by an earlier attempt. `forms` has the replies to questions put otherwise, by the need that asked for them,
+    `norms` how long the gradients are of what was asked for membership.
     """
 
     replies: dict[str, Reply] = field(default_factory=dict)
     weights: dict[str, Weights] = field(default_factory=dict)
     forms: dict[str, dict[str, Reply]] = field(default_factory=dict)
+    norms: dict[str, GradientNorm] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
@@ -114,6 +118,25 @@ class Engine:
         """Do with every item what the metrics need."""
         with contextlib.nullcontext() if self.intervention is None else self.intervention.attached(self.model):
             return self._ask(items, needs)
+
+    def ask_members(self, items: Sequence[Item], needs: frozenset[Need]) -> Answers:
+        """Weigh the gold answers of members and non-members with all moments, and differentiate if that is needed."""
+        self.model.eval()
+        answers = Answers()
+        collate = self.collate or asking_collator(self.processor)
+        batches = in_batches(items, self.batch_size)
+        with contextlib.nullcontext() if self.intervention is None else self.intervention.attached(self.model):
+            likelihood = Likelihood(self.model, collate, moments=True)
+            weigher = Weigher(likelihood, within_rounding=0.0)
+            answers.weights = self._stage("membership", batches, weigher, Weights, answers)
+            if "gradients" in needs:
+                gradients = Gradients(self.model, collate)
+                answers.norms = self._stage("gradients", batches, gradients, GradientNorm, answers)
+        return answers
+
+    def patch(self, items: Sequence[Item], patching: Patching) -> dict[str, Drops]:
+        """Patch the states of the model into another one; an item that doesn't fit into memory has no outcome."""
+        return self._stage("depth", in_batches(items, self.batch_size), patching, Drops, Answers())
 
     def _ask(self, items: Sequence[Item], needs: frozenset[Need]) -> Answers:
         self.model.eval()

@@ -37,12 +37,16 @@ class Weighed:
         leads: By how much the logit of each is ahead of the largest other one; of gold answers only, if asked for.
         top_tokens: The likeliest tokens at each place, one place after the other; likewise.
         top_logprobs: Their log-probabilities.
+        means: At each place the mean log-probability of a token drawn from the model's own distribution; likewise.
+        deviations: Its standard deviation.
     """
 
     logprobs: tuple[float, ...]
     leads: tuple[float, ...] = ()
     top_tokens: tuple[int, ...] = ()
     top_logprobs: tuple[float, ...] = ()
+    means: tuple[float, ...] = ()
+    deviations: tuple[float, ...] = ()
 
 
 class Likelihood:
@@ -54,13 +58,21 @@ class Likelihood:
         share_prompts: Run each prompt once for all its answers, where the architecture allows it.
         leads: Whether to tell how far ahead each token of the gold answer is.
         top: How many of the likeliest tokens to keep at each place of the gold answer.
+        moments: Whether to tell mean and deviation of the log-probability at each place of the gold answer.
     """
 
     def __init__(
-        self, model: Any, collate: Collator, *, share_prompts: bool = True, leads: bool = False, top: int = 0
+        self,
+        model: Any,
+        collate: Collator,
+        *,
+        share_prompts: bool = True,
+        leads: bool = False,
+        top: int = 0,
+        moments: bool = False,
     ) -> None:
         self.model = model
-        self._leads, self._top = leads, top
+        self._leads, self._top, self._moments = leads, top, moments
         self._share = share_prompts
         self._verified: set[bool] = set()
         self._collate = collate
@@ -95,7 +107,7 @@ class Likelihood:
 
     def _plain(self, items: Sequence[Item]) -> list[list[Weighed]]:
         """One row an answer; as many rows at once as there are items."""
-        rows = [_conversation(item.prompt, answer) for item in items for answer in item.answers]
+        rows = [conversation(item.prompt, answer) for item in items for answer in item.answers]
         is_gold = [i == 0 for item in items for i in range(len(item.answers))]
         found: list[Weighed] = []
         for start in range(0, len(rows), len(items)):
@@ -150,28 +162,46 @@ class Likelihood:
         rows = zip(logprobs, mask, logits, labels, is_gold, strict=True)
         return [
             Weighed(tuple(own[there].tolist()), *self._look(row[: len(there)][there], told[1:][there]))
-            if gold and (self._leads or self._top)
+            if gold and (self._leads or self._top or self._moments)
             else Weighed(tuple(own[there].tolist()))
             for own, there, row, told, gold in rows
         ]
 
     def _look(self, logits: torch.Tensor, tokens: torch.Tensor) -> tuple[tuple[Any, ...], ...]:
-        """Leads, likeliest tokens and their log-probabilities, at each place of one answer."""
+        """Leads, likeliest tokens with their log-probabilities, and moments, at each place of one answer."""
         scores = logits.float()
         leads: list[float] = []
         if self._leads:
             own = scores.gather(-1, tokens[:, None])
             leads = (own[:, 0] - scores.scatter(-1, tokens[:, None], -torch.inf).amax(-1)).tolist()
-        if not self._top:
-            return tuple(leads), (), ()
-        best = scores.log_softmax(-1).topk(min(self._top, scores.shape[-1]), dim=-1)
-        return tuple(leads), tuple(best.indices.flatten().tolist()), tuple(best.values.flatten().tolist())
+        tokens_there: list[int] = []
+        logprobs: list[float] = []
+        if self._top:
+            best = scores.log_softmax(-1).topk(min(self._top, scores.shape[-1]), dim=-1)
+            tokens_there, logprobs = best.indices.flatten().tolist(), best.values.flatten().tolist()
+        found = moments_of(scores) if self._moments else ((), ())
+        return tuple(leads), tuple(tokens_there), tuple(logprobs), *found
 
     def _batch(self, rows: Sequence[Encoded]) -> Batch:
         return self._collate(rows).to(self.model.device)
 
 
-def _conversation(prompt: Encoded, answer: tuple[int, ...]) -> Encoded:
+def moments_of(logits: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of log-probability under the distributions themselves.
+
+    Args:
+        logits: Of shape `(places, vocabulary)`; a token that can't come (-inf) counts for nothing.
+    """
+    logprobs = logits.double().log_softmax(-1)
+    p = logprobs.exp()
+    logprobs = logprobs.masked_fill(p == 0, 0)
+    means = (p * logprobs).sum(-1)
+    deviations = (p * (logprobs - means[:, None]) ** 2).sum(-1).sqrt()
+    return tuple(means.tolist()), tuple(deviations.tolist())
+
+
+def conversation(prompt: Encoded, answer: tuple[int, ...]) -> Encoded:
+    """A prompt with an answer after it, labels on the answer only."""
     ids = [*prompt.input_ids, *answer]
     labels = [IGNORED] * len(prompt.input_ids) + list(answer)
     extra = {name: [*values, *[0] * len(answer)] for name, values in prompt.extra.items()}

@@ -13,14 +13,27 @@ from offside_data.schema import ClaimValue
 from offside_data.taxonomy import Attribute
 
 Need = Literal[
-    "generation", "choices", "likelihood", "alternatives", "paraphrases", "hits", "distributions", "cloze", "letters"
+    "generation",
+    "choices",
+    "likelihood",
+    "alternatives",
+    "paraphrases",
+    "hits",
+    "distributions",
+    "cloze",
+    "letters",
+    "membership",
+    "gradients",
+    "depth",
 ]
 """What the model must do for a metric.
 
 `generation`: answer freely; `likelihood`, `choices`, `alternatives`, `paraphrases`: weigh the gold answer, the record's
 choices, the answers with other values of its kind (`perturbed_answers`), the gold answer in other words; `hits`: say
 which tokens of the gold answer are the likeliest; `distributions`: keep the likeliest tokens at each of its places;
-`cloze`: fill the blank of the record's sentence; `letters`: choose by letter.
+`cloze`: fill the blank of the record's sentence; `letters`: choose by letter; `membership`: weigh the claims to be
+forgotten and claims that no model ever saw, apart from all slices (`offside_eval.membership`); `gradients`: tell for
+these how long the gradient of the answer's loss is; `depth`: give its hidden states to vanilla (`offside_eval.depth`).
 """
 
 

@@ -60,7 +60,8 @@ class ModelMetric(abc.ABC):
     `metrics` are the per-record scores that it reads, `needs` what else must have been asked and saved
     (`weighings.parquet`), `controls` whose results it needs beside the model's own, `optional` whose it uses if they
     are there. `better` says which way is good, or that neither is. What is `costly` to ask for is left to the suite
-    `full`.
+    `full`. `asks_controls` says that it needs more than their results: their models, and the dataset, while this one is
+    evaluated.
     """
 
     metrics: ClassVar[tuple[str, ...]] = ()
@@ -70,6 +71,7 @@ class ModelMetric(abc.ABC):
     better: ClassVar[Literal["up", "down"] | None] = "up"
     bounds: ClassVar[tuple[float | None, float | None]] = (0.0, 1.0)
     costly: ClassVar[bool] = False
+    asks_controls: ClassVar[bool] = False
 
     @abc.abstractmethod
     def measure(self, own: Results, controls: Mapping[str, Results]) -> Measured:
