@@ -232,7 +232,7 @@ def test_the_headline_names_none_of_them(compared: Callable[[str], Comparison]) 
     (leader,) = first.leaders
     assert leader.row is not None
     assert leader.row.label == "good"
-    # One that lists everything is ranked, last: its numbers are in the test above.
+    # One that lists everything is not marked as collapsed here; its numbers are in the test above.
     assert set(BAD) - {"lists"} <= {name.partition(" ")[0] for name in leader.collapsed}
     assert leader.keeps_most is leader.row
 
@@ -268,7 +268,7 @@ def test_no_metric_of_a_model_grades_them_well(
     assert name == "bounce_back" or good.value is not None, good.reason
 
 
-@pytest.mark.xfail(strict=True, reason="`right` is also read as a word of agreement, so that this list states `left`")
+@pytest.mark.xfail(strict=True, reason="this list is read as stating its first value, `left`")
 def test_a_list_of_feet_states_none(made_up: ModuleType) -> None:
     foot = made_up.TAXONOMY["foot"]
     left = parse_value(made_up.say("foot", "left"), foot)
