@@ -112,3 +112,13 @@ def test_corrections_of_other_scores_or_damaged_ones_are_refused(made: Path) -> 
     file.write_text(json.dumps(line)[:40])
     with pytest.raises(ResultsError, match="line 1: not valid JSON"):
         Results.load(made)
+
+
+def test_a_text_with_other_ends_of_line_stays_one_line(made: Path) -> None:
+    odd = "a\u2028b\x85c\x0bd"
+    correct(made, RECORD, "rouge_l", 0.5, by="a", reason="Read again.", kind=odd)
+    (kept,) = Results.load(made).corrections
+    assert kept.kind == odd
+    with pytest.raises(UsageError, match="by"):
+        correct(made, RECORD, "rouge_l", 0.25, by="\udcff", reason="Not UTF-8.")
+    assert Results.load(made).corrections == (kept,)

@@ -96,7 +96,6 @@ def run_attack(name: str, attack: RecoveryAttack, target: AttackTarget, identity
     else:
         why = attack.unfit(target)
     if why is not None:
-        log(f"attack {name}: not made: {why}.")
         return AttackResults(AttackMeta(**facts, unfit=why), attempts_frame([]))
     with target.attached():
         plain = target.ask([target.plain(claim) for claim in target.claims])

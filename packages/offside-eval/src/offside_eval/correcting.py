@@ -51,6 +51,7 @@ def correct(
     """
     results = Path(results)
     by, reason = _told("by", by), _told("reason", reason)
+    _require_text("kind", kind or "")
     Results.load(results)
     with held(results, results / ".progress"):
         loaded = Results.load(results)
@@ -97,7 +98,16 @@ def _told(what: str, text: str) -> str:
     text = " ".join(text.split())
     if not text or len(text) > _LONGEST:
         raise UsageError(f"--{what} must say something, in at most {_LONGEST:,} characters.")
+    _require_text(what, text)
     return text
+
+
+def _require_text(what: str, text: str) -> None:
+    """Raise a `UsageError` for bytes of the command line that are no text: no file could hold them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"--{what} must be UTF-8 text, got {text!r}.") from None
 
 
 def _require_score(metric: str, value: float | None, kind: str | None) -> None:

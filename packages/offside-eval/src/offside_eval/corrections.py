@@ -75,13 +75,14 @@ def read_corrections(results: Path) -> tuple[Correction, ...]:
     """
     file = results / CORRECTIONS
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        # Not `splitlines`: a text in it may hold other characters that end lines.
+        lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except FileNotFoundError:
         return ()
     except UnicodeDecodeError as error:
         raise ResultsError(f"{file}: not UTF-8 text: {error}. Take it back from a copy.") from error
     found = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines if lines != [""] else (), 1):
         where, remedy = f"{file}, line {number}", "Take the file back from a copy, or delete the line."
         try:
             content = parse_json(line)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offside_data.figures import number
 from offside_data.files import write_json
 from offside_data.plugins import require_known
 from offside_eval.meta import ResultsError, checked
@@ -33,6 +34,7 @@ OPTIONS: Mapping[Control, str] = {
     "before": "--before RESULTS",
 }
 """How a control is given on the command line."""
+_OUTDATED = "a score was corrected since: add it again with `offside-eval add-metrics`"
 _NAMES: Mapping[Control, str] = {
     "vanilla": "vanilla",
     "retain_only": "retain-only",
@@ -115,7 +117,8 @@ def measure(own: Results, names: Sequence[str], controls: Mapping[str, Results])
 def beside(comparison: Comparison) -> list[tuple[str, str, dict[str, Measured]]]:
     """The metrics of the models of a comparison that have any: setting, label, numbers by name.
 
-    What stands in a results folder is taken as it is; what doesn't is computed where the comparison has the controls.
+    What stands in a results folder is taken as it is; what doesn't, or is of scores that were corrected since, is
+    computed where the comparison has the controls.
     """
     found = []
     names = names_of_suite("full")
@@ -128,12 +131,24 @@ def beside(comparison: Comparison) -> list[tuple[str, str, dict[str, Measured]]]
             own = row.results
             if own is None or is_control:
                 continue
-            numbers = read(own.path) if own.path is not None else {}
+            numbers, outdated = _standing(own)
             prepared = [name for name in names if name in own.meta.model_metrics and name not in numbers]
-            numbers |= measure(own, prepared, controls)
+            again = {n: all(c in controls for c in load_model_metric(n).controls) for n in outdated}
+            numbers |= measure(own, list(dict.fromkeys([*prepared, *(n for n in outdated if again[n])])), controls)
+            numbers |= {n: cannot(_OUTDATED) for n in outdated if not again[n]}
             if numbers:
                 found.append((setting.name, row.label, dict(sorted(numbers.items()))))
     return found
+
+
+def _standing(own: Results) -> tuple[dict[str, Measured], list[str]]:
+    """What stands beside results, and the names of what is of other scores than those that count now."""
+    if own.path is None:
+        return {}, []
+    known = model_metric_names()
+    entries = read_entries(own.path)
+    outdated = [name for name, e in entries.items() if e.get("corrected", 0) != len(own.corrections) and name in known]
+    return {name: m for name, m in read(own.path).items() if name not in outdated}, outdated
 
 
 def save(own: Results, found: Mapping[str, Measured], controls: Mapping[str, Results]) -> Path:
@@ -151,7 +166,10 @@ def save(own: Results, found: Mapping[str, Measured], controls: Mapping[str, Res
         used = load_model_metric(name)
         roles = {*used.controls, *used.optional} & of.keys()
         entry = {**dataclasses.asdict(measured), "controls": {role: of[role] for role in sorted(roles)}}
-        if measured.value is not None or name not in before:
+        if own.corrections:
+            entry["corrected"] = len(own.corrections)
+        is_of_now = before.get(name, {}).get("corrected", 0) == len(own.corrections)
+        if measured.value is not None or name not in before or not is_of_now:
             before[name] = entry
     write_json(path, {"schema": SCHEMA, "metrics": dict(sorted(before.items()))})
     return path
@@ -173,6 +191,9 @@ def read_entries(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("metrics"), dict):
         raise ResultsError(f"{path}: nothing that this version wrote. Delete it and add the metrics again.")
     entries: dict[str, Any] = content["metrics"]
+    odd = [name for name, entry in entries.items() if not isinstance(entry, dict)]
+    if odd:
+        raise ResultsError(f"{path}: {', '.join(odd)}: no number of ours. Delete the file and add the metrics again.")
     return entries
 
 
@@ -184,6 +205,14 @@ def read(folder: Path) -> dict[str, Measured]:
     """
     found = {}
     for name, entry in read_entries(folder).items():
-        number = {key: value for key, value in entry.items() if key != "controls"}
-        found[name] = checked(Measured, number, folder / FILE)
+        measured = {key: value for key, value in entry.items() if key not in ("controls", "corrected")}
+        found[name] = checked(Measured, measured, folder / FILE)
     return found
+
+
+def number_cells(measured: Measured) -> list[str]:
+    """Value with interval, records, subjects, and what is said of it."""
+    details = ", ".join(f"{name} {number(value, 3)}" for name, value in measured.details.items())
+    interval = "" if measured.low is None else f" [{number(measured.low, 3)}, {number(measured.high, 3)}]"
+    said = "; ".join(filter(None, (measured.verdict, measured.reason, details)))
+    return [f"{number(measured.value, 3)}{interval}", str(measured.n), str(measured.n_subjects), said]

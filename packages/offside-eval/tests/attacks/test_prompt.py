@@ -114,6 +114,8 @@ def test_an_answer_in_the_code_that_was_asked_for_counts_if_it_is_the_value(
     assert mean(found, "forget", "recovered") > 0
     wrong = attack("prompt", lambda ask: "N-o-r-v-a-n-n-o" if ask.code == code else shy(ask))
     assert mean(wrong, "forget", "recovered") == 0
+    denied = attack("prompt", lambda ask: f"It isn't {reply(ask)}." if ask.code == code else shy(ask))
+    assert mean(denied, "forget", "recovered") == 0
 
 
 def test_examples_are_of_others_and_never_say_the_value(attack: Attacker, small: ModuleType) -> None:

@@ -19,6 +19,7 @@ from offside_data.taxonomy import shipped_taxonomy_text
 from offside_eval import EvaluationConfig, Results, evaluate
 from offside_eval.cli import main
 from offside_eval.compare import compare
+from offside_eval.correcting import correct
 from offside_eval.model_scores import beside, read
 
 WANTED = "forget_quality,js_distance"
@@ -142,3 +143,35 @@ def test_numbers_of_compare_can_be_added(make_results: Callable[..., Any]) -> No
     assert kept["controls"].keys() == {"vanilla", "retain_only"}
     run("add-metrics", own.path, "--metrics", "forgetting", "--vanilla", controls["vanilla"].path)
     assert read(own.path)["forgetting"].value == 0.5  # what can't be computed without a control takes nothing back
+
+
+def test_a_number_of_scores_that_were_corrected_since_is_made_anew_or_left_out(
+    make_results: Callable[..., Any],
+) -> None:
+    own = make_results("npo", role="unlearned", method="npo", rates={"forget/private": 0.5}).path
+    vanilla = make_results("vanilla", rates={"forget/private": 1.0}).path
+    retain = make_results("retain", role="retain_only", rates={"forget/private": 0.0}).path
+    given = ("--metrics", "forgetting", "--vanilla", vanilla, "--retain-only", retain)
+    assert run("add-metrics", own, *given)[0] == 0
+    samples = Results.load(own).samples.filter(slice="forget", variant="plain", scope="private", value_match=0.0)
+    correct(own, samples["record_id"][0], "value_match", 1.0, by="a", reason="It says so.")
+
+    def shown(*paths: Path) -> Any:
+        return beside(compare(paths))[0][2]["forgetting"]
+
+    now = shown(own, vanilla, retain)
+    assert now.value == pytest.approx(0.5 - 1 / 24)
+    assert "corrected since" in (shown(own, vanilla).reason or "")
+    assert run("add-metrics", own, *given)[0] == 0
+    assert read(own)["forgetting"].value == shown(own, vanilla).value == now.value
+    assert run("correct", own, samples["record_id"][0], "--metric", "value_match", "--undo", "--by", "a",
+               "--reason", "No.")[0] == 0  # fmt: skip
+    assert shown(own, vanilla, retain).value == 0.5
+
+
+def test_what_is_no_number_of_ours_is_said(make_results: Callable[..., Any]) -> None:
+    own = make_results("npo", role="unlearned", method="npo").path
+    (own / "model_metrics.json").write_text('{"schema": 1, "metrics": {"forgetting": 3}}')
+    code, _, err = run("add-metrics", own)
+    assert code == 1
+    assert "forgetting: no number of ours" in err

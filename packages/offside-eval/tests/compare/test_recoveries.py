@@ -82,3 +82,16 @@ def test_records_by_which_a_run_was_stopped_count_nowhere(made_up: ModuleType) -
     figure = compare([own, other]).settings["complete"].recoveries[0].quantities["excess"].figure()
     assert figure.interval is not None
     assert figure.interval.n == n - 1
+
+
+def test_retain_only_is_taken_in_the_same_setting_first(made_up: ModuleType) -> None:
+    """Another one asks about other claims."""
+    own, other = both(made_up)
+    made = other.attacks["prompt"]
+    elsewhere = made_up.evaluate(replace(made_up.RETAIN_ONLY, prompted=0.1), "unimodal", subjects=8)
+    few = replace(made, attempts=made.attempts.head(2))
+    elsewhere = replace(elsewhere, attacks={"prompt": few})
+    recovery = compare([elsewhere, own, other]).settings["complete"].recoveries[0]
+    figure = recovery.quantities["excess"].figure()
+    assert figure.interval is not None
+    assert figure.interval.n == made.attempts["record_id"].n_unique()

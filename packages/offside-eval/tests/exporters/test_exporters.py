@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,3 +101,12 @@ def test_eval_results_hold_corrected_numbers(made: Path, tmp_path: Path) -> None
                  == ("keep:multimodal/retain", None, "rouge_l"))  # fmt: skip
     assert told.value == pytest.approx(found.value, abs=1e-6)
     assert yaml.safe_load((tmp_path / "out" / "npo.model-index.yaml").read_text())["model-index"]
+
+
+def test_two_folders_that_inspect_would_call_the_same_are_two_logs(made: Path, tmp_path: Path) -> None:
+    places = [tmp_path / "of" / name for name in ("a_b", "a-b")]
+    for place in places:
+        shutil.copytree(made, place)
+        os.utime(place / "results.json", (1e9, 1e9))
+    assert run(*places, tmp_path / "out", "--format", "inspect")[0] == 0
+    assert len(list((tmp_path / "out").glob("*.json"))) == 2

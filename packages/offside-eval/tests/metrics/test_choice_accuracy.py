@@ -40,3 +40,22 @@ def test_a_broken_model_is_wrong(sample: Callable[..., Sample]) -> None:
 def test_without_choices_there_is_a_reason(sample: Callable[..., Sample]) -> None:
     assert METRIC.score(sample()).reason == "the record has no choices"
     assert METRIC.score(sample(choices=("a", "b"))).reason == "no choice is right"
+
+
+@pytest.mark.parametrize(
+    ("reply", "right"),
+    [
+        ("It isn't B.", 0.0),
+        ("(B) is wrong.", 0.0),
+        ("It is not true that the fee was €35.00m.", 0.0),
+        ("None of them, not even €35.00m", 0.0),
+        ("B, not A", 1.0),
+        ("The fee was €35.00m", 1.0),
+    ],
+)
+def test_a_choice_that_is_denied_is_not_chosen(sample: Callable[..., Sample], reply: str, right: float) -> None:
+    asked = sample(
+        choices=("€1m", "€35.00m"), correct_choice=1, letter_options=("€1m", "€35.00m"), letter_correct=1,
+        letter_reply=reply,
+    )  # fmt: skip
+    assert load_metric("choice_accuracy:letter").score(asked).value == right

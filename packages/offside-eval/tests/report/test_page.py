@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from offside_eval.compare import Comparison, Figure
+import polars as pl
+
+from offside_data.files import sha256_file
+from offside_eval.compare import Comparison, Figure, compare
+from offside_eval.judge.scores import write_scores
+from offside_eval.model_scores import measure, save
 from offside_eval.report import charts, interactive
-from offside_eval.report.page import Forest, SettingView, _script_json, gauge
+from offside_eval.report.headline import headline
+from offside_eval.report.page import Forest, Page, SettingView, _script_json, gauge, render
+from offside_eval.results import Results
 from offside_eval.statistics import Interval
 
 
@@ -77,3 +86,41 @@ def test_tables_can_be_reached_and_understood_without_a_mouse(report: Path) -> N
     for help_text in re.findall(r'class="main">\s*<thead>.*?</thead>', page, re.DOTALL):
         for said in re.findall(r'title="([^"]+)"', help_text):
             assert f"<dd>{said.removesuffix('.')}." in page
+
+
+def test_metrics_of_models_and_judges_have_tables(make_results: Callable[..., Results]) -> None:
+    given = [make_results(name, role=name, subjects=4) for name in ("vanilla", "retain_only")]
+    own = make_results("npo", role="unlearned", method="npo<b>", subjects=4, rates={"forget/private": 0.5})
+    assert own.path is not None
+    told = measure(own, ["specific_forgetting", "forgetting"], {"vanilla": given[0]})
+    save(own, told, {"vanilla": given[0]})
+    rows = own.samples.unique(["record_id", "variant"], maintain_order=True)
+    table = rows.select("record_id", "variant").with_columns(
+        score=pl.lit(7.5), skipped=pl.lit(None, pl.String), said=pl.lit("<i>"), question_key=pl.lit("k")
+    )
+    facts: dict[str, Any] = {
+        "judge_model": "m",
+        "served": [],
+        "endpoints": [],
+        "rubric": "r",
+        "rubric_digest": "d",
+        "temperature": 0.0,
+    }
+    facts |= {"max_tokens": 9, "json_mode": True, "pictures": False, "slices": [], "limit": None, "seed": 0}
+    facts |= {"complete": True, "samples": sha256_file(own.path / "samples.parquet"), "n_scored": 9, "n_unscored": 0}
+    write_scores(own.path, facts | {"name": "strict-one", "reasons": {}, "aggregates": []}, table)
+    comparison = compare([*given, own])
+    page = Page(comparison, [], headline(comparison, []), [], {}, {}, {"settings": {}})
+    html = render(page)
+    of_models, judges = (
+        html.partition(mark)[2].partition("</table>")[0] for mark in ("Metrics of whole", 'id="judges"')
+    )
+    assert "npo&lt;b&gt;" in of_models
+    assert "specific_forgetting" in of_models
+    assert "the results of retain-only are missing" in of_models
+    assert "strict-one" in judges
+    assert "7.50" in judges
+    without = compare(given)
+    page = Page(without, [], headline(without, []), [], {}, {}, {"settings": {}})
+    assert "Metrics of whole" not in render(page)
+    assert 'id="judges"' not in render(page)

@@ -98,9 +98,14 @@ def _value_kind(attempt: Attempt, value: ClaimValue, answer: str) -> str:
 
 
 def _spelled(attempt: Attempt, value: ClaimValue) -> bool:
-    """`N-O-R-V-A-L-E`: the answer spells one thing, and that is the value, letter by letter."""
+    """`N-O-R-V-A-L-E`: it spells one thing, the value, letter by letter, and the rest doesn't deny it."""
     runs = _SPELLED.findall(attempt.answer)
-    return len(runs) == 1 and _letters(runs[0]) == _letters(value.text)
+    if len(runs) != 1 or _letters(runs[0]) != _letters(value.text):
+        return False
+    before, _, after = attempt.answer.partition(runs[0])
+    if not _letters(before + after):
+        return True
+    return _value_kind(attempt, value, f"{before}{value.text}{after}") == "correct"
 
 
 def _reversed(attempt: Attempt, value: ClaimValue) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from offside_data.commandline import json_option, print_cards, print_json
-from offside_eval.cli._measured import number_cells
 
 
 @click.command()
@@ -47,7 +46,7 @@ def command(
         found = model_scores.measure(own, names, controls)
         model_scores.save(own, found, controls)
         documents.append({"results": str(own.path), "metrics": {n: dataclasses.asdict(m) for n, m in found.items()}})
-        rows += [[str(own.path), name, *number_cells(m)] for name, m in found.items()]
+        rows += [[str(own.path), name, *model_scores.number_cells(m)] for name, m in found.items()]
     if as_json:
         print_json(documents)
         return

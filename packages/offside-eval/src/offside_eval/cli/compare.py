@@ -9,7 +9,6 @@ import click
 
 from offside_data.commandline import json_option, print_cards, print_json
 from offside_data.progress import log
-from offside_eval.cli._measured import number_cells
 from offside_eval.cli._options import comparison_of, comparison_options
 
 
@@ -36,7 +35,7 @@ def command(as_json: bool, **options: Any) -> None:
         view_lines,
     )
     from offside_eval.findings import look_for
-    from offside_eval.model_scores import beside
+    from offside_eval.model_scores import beside, number_cells
 
     comparison = comparison_of(**options)
     findings = look_for(comparison)

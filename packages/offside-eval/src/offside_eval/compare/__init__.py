@@ -22,6 +22,7 @@ from offside_eval.compare.rows import setting_rows
 from offside_eval.compare.trajectories import LEVELS, Candidate, Trajectory
 from offside_eval.config import HEADLINE_METRIC
 from offside_eval.judge.scores import PREFIX
+from offside_eval.metrics import load_metric, metric_names
 from offside_eval.results import Results
 
 __all__ = [
@@ -83,6 +84,11 @@ def compare(
     if held_out:
         notes.append(
             f"Left out, whatever was asked: {counted(held_out, 'record')} by which runs were stopped or chosen."
+        )
+    if metric.partition(":")[0] in metric_names() and load_metric(metric.partition(":")[0]).words_only:
+        notes.append(
+            f"{metric} looks for words, not what is said: a model that denies or lists the values has most of them. "
+            "value_match tells these apart."
         )
     notes += correction_notes(loaded) + judge_notes(loaded)
     names = {r.setting for r in loaded}

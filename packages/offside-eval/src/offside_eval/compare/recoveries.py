@@ -91,7 +91,7 @@ def recoveries(
             if made.meta.unfit is not None:
                 own.append(Recovery(row, name, made.meta.unfit))
                 continue
-            control = None if model is retain_only else _same_attack(retain_only, made)
+            control = None if model is retain_only else _same_attack(retain_only, made, setting)
             told = _quantities(made, model, r, control, is_control=model is retain_only)
             numbers |= {f"attack/{name}/{key}": quantity for key, quantity in told.items()}
             families = {
@@ -115,11 +115,12 @@ def _asked(model: Model, r: Results) -> pl.DataFrame:
     return r.samples.filter(~r.samples["record_id"].is_in(taught))
 
 
-def _same_attack(retain_only: Model | None, made: AttackResults) -> AttackResults | str:
-    """The same attack on retain-only, or why there is none."""
+def _same_attack(retain_only: Model | None, made: AttackResults, setting: str) -> AttackResults | str:
+    """The same attack on retain-only, in the same setting if there is one; or why there is none."""
     if retain_only is None:
         return "the retain-only model is missing"
-    others = [r.attacks[made.meta.attack] for r in retain_only.results if made.meta.attack in r.attacks]
+    there = sorted(retain_only.results, key=lambda r: r.setting != setting)
+    others = [r.attacks[made.meta.attack] for r in there if made.meta.attack in r.attacks]
     fitting = [other for other in others if other.meta.unfit is None]
     if not fitting:
         return "retain-only wasn't attacked in this way"

@@ -45,7 +45,12 @@ _FACTS = (
 def write(results: Sequence[Results], out: Path, *, force: bool) -> Path:
     """Write a JSON log of each results folder."""
     ensure_free(out, force=force)
-    logs = {_file_name(name, found): _log(found) for name, found in named(results).items()}
+    logs: dict[str, dict[str, Any]] = {}
+    for name, found in named(results).items():
+        file, number = _file_name(name, found), 2
+        while file in logs:  # `a_b` and `a-b` are called the same there.
+            file, number = _file_name(f"{name}-{number}", found), number + 1
+        logs[file] = _log(found)
     with whole_folder(out, force=force) as folder:
         for name, log in logs.items():
             write_text(folder / name, json.dumps(log, indent=1, ensure_ascii=False) + "\n")

@@ -127,7 +127,8 @@ class SampleMetric(abc.ABC):
 
     `needs` says what the model must do, `higher_is_better` which way is good by role (`forget`,
     `keep`), `bounds` which values can occur, `variants` which named variants there are, `variant_needs` what those of
-    them need that need something else. What is `costly` to ask is left to the suite `full`.
+    them need that need something else. What is `costly` to ask is left to the suite `full`. `words_only` says that it
+    looks for words and not for what is said: a denial of the gold answer has most of them.
     """
 
     needs: ClassVar[frozenset[Need]]
@@ -136,6 +137,7 @@ class SampleMetric(abc.ABC):
     variants: ClassVar[tuple[str, ...]] = ()
     variant_needs: ClassVar[Mapping[str, frozenset[Need]]] = {}
     costly: ClassVar[bool] = False
+    words_only: ClassVar[bool] = False
 
     @property
     def asks(self) -> frozenset[Need]:

@@ -59,6 +59,7 @@ class RougeMetric(SampleMetric):
     """F1 of one `kind` of ROUGE (in the variant `recall` its recall), from 0 to 1."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"generation"})
+    words_only: ClassVar[bool] = True
     variants: ClassVar[tuple[str, ...]] = ("paper", "recall")
     kind: ClassVar[str]
     too_short: ClassVar[str] = "the gold answer has no word"

@@ -38,6 +38,7 @@ class Metric(SampleMetric):
     """Sentence BLEU from 0 to 1."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"generation"})
+    words_only: ClassVar[bool] = True
     variants: ClassVar[tuple[str, ...]] = ("paper",)
     variant: Literal["", "paper"] = ""
 

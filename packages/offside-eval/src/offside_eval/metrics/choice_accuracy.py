@@ -8,8 +8,8 @@ equally likely scores just that.
 
 Variants `letter` and `paper` list the choices after the question, lettered in an order drawn by seed and record, and
 ask for a letter; they take an answer of their own for each record. `letter` reads the first letter that stands alone
-("B", "(B)", "B: right", "The answer is B."), or else the only choice that is named; `paper` reads as the OFFSIDE
-scripts do: "the answer is B", or "B" and nothing else; "B." is wrong.
+("B", "(B)", "B: right", "The answer is B."), or else the only choice that is named; what is denied ("not B") isn't
+read. `paper` reads as the OFFSIDE scripts do: "the answer is B", or "B" and nothing else; "B." is wrong.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ PAPER = Paper("Language Models are Few-Shot Learners, section 2.4", "https://arx
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ALONE = re.compile(r"""^["'(]?([A-Z])["').:,]*(?=\s*$|(?<=[).:,])\s|\s[-–])|\(([A-Z])\)|(?<![\w'’])([A-Z])["').!]*$""")
 _SAID = re.compile(r"(?i:\b(?:answer|option|choice)(?: is)?:? )\(?([A-Z])(?![\w'’])")
+_DENIED = re.compile(r"(?i)\b(?:not|never|no|none|neither|nor|cannot|wrong|false|incorrect)\b|n['’]t\b")
+_DENIED_AFTER = re.compile(r"(?i)[^\w]*(?:is|was)(?:n['’]t| not| wrong| false| incorrect)\b")
 _STRICT = re.compile(r"(?i:the answer is )([A-D])\b")
 
 
@@ -83,7 +85,8 @@ def _leniently(reply: str, options: Sequence[str]) -> int | None:
     if len(reply) == 1 and reply.upper() in letters:
         return letters.index(reply.upper())
     for pattern in (_SAID, _ALONE):
-        found = [letter for match in pattern.finditer(reply) for letter in match.groups() if letter]
+        matches = [m for m in pattern.finditer(reply) if not _is_denied(reply, m)]
+        found = [letter for match in matches for letter in match.groups() if letter]
         known = [letter.upper() for letter in found if letter.upper() in letters]
         if known:
             return letters.index(known[0])
@@ -92,4 +95,16 @@ def _leniently(reply: str, options: Sequence[str]) -> int | None:
         for place, option in enumerate(options)
         if re.search(rf"(?<!\w){re.escape(option)}(?!\w)", reply, re.IGNORECASE)
     ]
-    return named[0] if len(named) == 1 else None
+    return named[0] if len(named) == 1 and not _DENIED.search(_without(reply, options)) else None
+
+
+def _is_denied(reply: str, match: re.Match[str]) -> bool:
+    """Whether the words before a letter, or right behind it, say that it isn't the answer."""
+    return bool(_DENIED.search(reply[: match.start()]) or _DENIED_AFTER.match(reply, match.end()))
+
+
+def _without(reply: str, options: Sequence[str]) -> str:
+    """What is said around the options: one of them may be called "None"."""
+    for option in options:
+        reply = re.sub(re.escape(option), " ", reply, flags=re.IGNORECASE)
+    return reply

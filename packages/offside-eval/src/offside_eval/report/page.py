@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from offside_data.figures import number
 from offside_eval.compare import Comparison, Figure, ModelRow, SettingComparison
 from offside_eval.compare.by_scope import PREFIX, in_words
+from offside_eval.compare.judges import COLUMNS as JUDGE_COLUMNS
+from offside_eval.compare.judges import judge_rows
 from offside_eval.compare.kinds import kind_rows
 from offside_eval.compare.models import CONTROLS, NEVER_SAW, Model, on_curve
 from offside_eval.compare.show import (
@@ -31,6 +33,7 @@ from offside_eval.compare.show import (
     view_lines,
 )
 from offside_eval.findings import Finding
+from offside_eval.model_scores import beside, number_cells
 from offside_eval.report import charts, interactive
 from offside_eval.report.breakdown import breakdown
 from offside_eval.report.cases import KINDS, Case, for_page
@@ -98,6 +101,8 @@ def render(page: Page) -> str:
             findings=page.findings,
             trades={k: list(v) for k, v in groupby(trades, key=lambda trade: trade.setting)},
             settings=[SettingView(s, page.comparison.metric) for s in page.comparison.settings.values()],
+            model_metrics=_of_models(page.comparison),
+            judges=(JUDGE_COLUMNS, judge_rows(page.comparison.models)),
             scatters=scatters,
             curves=curves,
             twins=twins,
@@ -172,6 +177,17 @@ class SettingView:
         self.heat = attack_heat(setting)
         self.earlier = earlier_rows(setting.earlier) if setting.earlier else None
         self.cells = [c for c in _details(all_rows, "forgetting/") if "visual" not in c.key]
+
+
+def _of_models(comparison: Comparison) -> dict[str, tuple[Sequence[str], list[list[str]]]]:
+    """Columns and rows of the metrics of whole models, by setting; settings without any aren't in it."""
+    found: dict[str, tuple[Sequence[str], list[list[str]]]] = {}
+    for setting, label, numbers in beside(comparison):
+        rows = found.setdefault(setting, (("model", "metric", "value", "records", "subjects", "said"), []))[1]
+        for metric, measured in numbers.items():
+            value, *cells = number_cells(measured)
+            rows.append([label, metric, value.replace(" [", "\n["), *cells])
+    return found
 
 
 def _details(rows: Sequence[ModelRow], prefix: str) -> list[Column]:
