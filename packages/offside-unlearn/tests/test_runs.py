@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from offside_data.errors import ModelError, OutputExistsError, UsageError
+from offside_data.errors import ModelError, OffsideError, OutputExistsError, UsageError
 from offside_data.run_manifest import RunManifest
 from offside_unlearn import manifest as manifests
 from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder, work_folder
@@ -79,6 +79,21 @@ def test_an_impossible_request_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         fail(tmp_path / "run", IDENTITY, UsageError)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [UsageError, ModelError])
+def test_who_starts_a_run_again_wrongly_loses_nothing_of_it(tmp_path: Path, error: type[Exception]) -> None:
+    """A device that isn't there, a number of processes that doesn't fit."""
+    out = tmp_path / "run"
+    with pytest.raises(RuntimeError):
+        fail(out, IDENTITY, RuntimeError)
+    with pytest.raises(error), open_work_folder(out, IDENTITY, force=False):
+        raise error
+    with open_work_folder(out, IDENTITY, force=False) as work:
+        assert (work.folder / "checkpoint").read_text() == "half"
+    with pytest.raises(OffsideError):
+        fail(out, IDENTITY, OffsideError)
+    assert list(tmp_path.iterdir()) == [], "what can't be trained begins anew"
 
 
 def test_what_another_request_left_is_not_taken_up(tmp_path: Path) -> None:

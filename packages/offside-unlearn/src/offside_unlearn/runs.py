@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from offside_data.dataset.lock import waiting
-from offside_data.errors import FolderInUseError, OffsideError, OutputExistsError, UsageError
+from offside_data.errors import FolderInUseError, ModelError, OffsideError, OutputExistsError, UsageError
 from offside_data.files import write_json
 from offside_data.notebook import html_form, short
 from offside_data.outputs import ensure_free, whole_folder
@@ -119,7 +119,8 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
     """Give the work folder of a run, with what an earlier attempt at the same run left in it.
 
     It stays if the block is interrupted or killed, or the output folder is taken. It goes when `WorkFolder.finish`
-    has been called, or when an `OffsideError` says that the request itself is at fault.
+    has been called, or when an `OffsideError` says that the request itself is at fault: not where an earlier attempt
+    at it got somewhere, and this one was refused for how it was started.
 
     Raises:
         UsageError: If another process is at work on the same output folder.
@@ -134,6 +135,7 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
             log(f"{folder}: an unfinished run of something else; starting over.")
             _discard(folder)
         folder.mkdir(exist_ok=True)
+        got_somewhere = any(not path.name.startswith((_REQUEST, f".{_REQUEST}")) for path in folder.iterdir())
         if not state.is_file():
             write_json(state, request)
         noted = folder / SECONDS
@@ -142,8 +144,10 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
             yield WorkFolder(out, folder, force, before, time.monotonic())
         except (FolderInUseError, OutputExistsError):
             raise  # What was done so far is good once the output folder is free.
-        except OffsideError:
-            _discard(folder)  # What was asked for can't be done; going on later wouldn't help.
+        except OffsideError as error:
+            # A device that isn't there or a number of processes that doesn't fit is no part of the request.
+            if not (got_somewhere and isinstance(error, UsageError | ModelError)):
+                _discard(folder)  # What was asked for can't be done; going on later wouldn't help.
             raise
 
 

@@ -169,7 +169,12 @@ def plan_run(
     watched = _watched(forget, retain, dataset, watching, until, options) if watching else None
     tasks = [UnlearnTask(dataset, request, forget, retain, built, train_config, options, watched)]
     for wrapper, wrapper_config in zip(wrappers, wrapping, strict=True):
-        tasks = wrapper.Wrapper(wrapper_config).wrap(tasks)
+        try:
+            tasks = wrapper.Wrapper(wrapper_config).wrap(tasks)
+        except UsageError:
+            raise
+        except ValueError as error:  # What it makes of the options can't be trained with.
+            raise UsageError(f"{method}: {error}") from error
     resolved = configs_of(method_config, train_config, *([watching] if watching else []), *wrapping)
     if isinstance(built, EditingMethod):
         resolved = _without_training(method, resolved, config or {})
