@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from offside_data.errors import ModelError, OffsideError, OutputExistsError, UsageError
 from offside_data.run_manifest import RunManifest
 from offside_unlearn import manifest as manifests
+from offside_unlearn import ranks
 from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder, work_folder
 
 IDENTITY = {"role": "vanilla", "config": {"lr": 1e-3}, "base_model": {"path": "./a", "digest": "sha256:1"}}
@@ -79,6 +81,24 @@ def test_an_impossible_request_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         fail(tmp_path / "run", IDENTITY, UsageError)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_is_lost_costs_no_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*args: Any) -> None:
+        raise RuntimeError("Connection closed by peer\nand more")
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.distributed, "all_gather_object", lost)
+
+    def meet(out: Path) -> None:
+        with open_work_folder(out, IDENTITY, force=False) as work:
+            (work.folder / "checkpoint").write_text("half")
+            ranks.wait()
+
+    with pytest.raises(ranks.LostProcessError, match=r"\(Connection closed by peer\)\. .* last checkpoint\.$"):
+        meet(tmp_path / "run")
+    with open_work_folder(tmp_path / "run", IDENTITY, force=False) as work:
+        assert (work.folder / "checkpoint").read_text() == "half"
 
 
 @pytest.mark.parametrize("error", [UsageError, ModelError])

@@ -142,8 +142,8 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
         before = float(json.loads(noted.read_text("utf-8"))) if noted.is_file() else 0.0
         try:
             yield WorkFolder(out, folder, force, before, time.monotonic())
-        except (FolderInUseError, OutputExistsError):
-            raise  # What was done so far is good once the output folder is free.
+        except (FolderInUseError, OutputExistsError, ranks.LostProcessError):
+            raise  # What was done so far is good once the output folder is free, or all processes are there.
         except OffsideError as error:
             # A device that isn't there or a number of processes that doesn't fit is no part of the request.
             if not (got_somewhere and isinstance(error, UsageError | ModelError)):
