@@ -169,6 +169,8 @@ class Session:
             log(f"{finished.path}: this evaluation is finished; nothing to do.")
             return finished
 
+        donors = donor_values(target, self.data)  # Before anything is asked: its table may be another one.
+
         from offside_eval.inference.engine import Engine, asking_collator
 
         if self._collate is None:
@@ -200,7 +202,6 @@ class Session:
             answers = engine.ask(self._items, needs)
             asked = time.monotonic()
             held_out = target.run.not_counted if target.run else ()
-            donors = donor_values(target, self.data)
             rows = sample_rows(self.plan, answers, self.metrics, held_out, donors, config.seed)
             samples = samples_frame(rows, names)
             aggregates = aggregate(counted(samples), names, setting=self.plan.request.setting.name)
