@@ -188,8 +188,9 @@ def test_a_folder_that_is_taken_meanwhile_costs_no_work(tmp_path: Path) -> None:
 def test_a_kill_after_the_run_was_written_is_tidied_up(tmp_path: Path) -> None:
     out = make(tmp_path / "run", IDENTITY).path
     work_folder(out).mkdir()
+    (tmp_path / ".run.lock").touch()
     assert finished(out, IDENTITY, force=False) is not None
-    assert not work_folder(out).exists()
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_forcing_keeps_the_old_run_until_the_new_one_is_whole(tmp_path: Path) -> None:

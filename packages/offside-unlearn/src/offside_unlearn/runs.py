@@ -83,13 +83,20 @@ def finished(out: Path, identity: Mapping[str, Any], *, force: bool) -> Run | No
     if manifest is not None and not force:
         if manifest.request == manifests.request_digest(identity):
             log(f"{out}: this run is finished already; nothing to do.")
-            _discard(work_folder(out))
+            _tidy(out)
             return Run(out, manifest, reused=True)
         raise OutputExistsError(
             f"{out} holds another run ({_describe(manifest)}). Choose another output folder, or pass --force."
         )
     ensure_free(out, force=force)
     return None
+
+
+def _tidy(out: Path) -> None:
+    """Delete what a kill after the run was written has left beside it, unless somebody is at it."""
+    if os.path.lexists(_lock_of(out)) or os.path.lexists(work_folder(out)):
+        with contextlib.suppress(OSError, UsageError, OutputExistsError), exclusive(out):
+            _discard(work_folder(out))
 
 
 def require_folder_of_runs(out: Path) -> None:
@@ -199,6 +206,10 @@ def _is_ours(folder: Path) -> bool:
     return not names or any(name == _REQUEST or name.startswith(f".{_REQUEST}.") for name in names)
 
 
+def _lock_of(out: Path) -> Path:
+    return out.parent / f".{out.name}.lock"
+
+
 @contextlib.contextmanager
 def exclusive(out: Path) -> Iterator[None]:
     """Hold a lock that the system takes back when the process ends, however it ends. Its file stays empty."""
@@ -207,7 +218,7 @@ def exclusive(out: Path) -> Iterator[None]:
     except ImportError:  # Windows has no such module: there, two at once are the user's affair.
         yield
         return
-    path = out.parent / f".{out.name}.lock"
+    path = _lock_of(out)
     busy = UsageError(f"{out}: another process is making this run. Wait for it, or choose another output folder.")
     with _opened(path) as stream:
         try:
