@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from offside_data.errors import ModelError, OutputExistsError, UsageError
+from offside_data.errors import ModelError, OffsideError, OutputExistsError, UsageError
 from offside_data.run_manifest import RunManifest
 from offside_unlearn import manifest as manifests
+from offside_unlearn import ranks
 from offside_unlearn.runs import Run, WorkFolder, finished, open_work_folder, work_folder
 
 IDENTITY = {"role": "vanilla", "config": {"lr": 1e-3}, "base_model": {"path": "./a", "digest": "sha256:1"}}
@@ -79,6 +81,39 @@ def test_an_impossible_request_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         fail(tmp_path / "run", IDENTITY, UsageError)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_is_lost_costs_no_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*args: Any) -> None:
+        raise RuntimeError("Connection closed by peer\nand more")
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.distributed, "all_gather_object", lost)
+
+    def meet(out: Path) -> None:
+        with open_work_folder(out, IDENTITY, force=False) as work:
+            (work.folder / "checkpoint").write_text("half")
+            ranks.wait()
+
+    with pytest.raises(ranks.LostProcessError, match=r"\(Connection closed by peer\)\. .* last checkpoint\.$"):
+        meet(tmp_path / "run")
+    with open_work_folder(tmp_path / "run", IDENTITY, force=False) as work:
+        assert (work.folder / "checkpoint").read_text() == "half"
+
+
+@pytest.mark.parametrize("error", [UsageError, ModelError])
+def test_who_starts_a_run_again_wrongly_loses_nothing_of_it(tmp_path: Path, error: type[Exception]) -> None:
+    """A device that isn't there, a number of processes that doesn't fit."""
+    out = tmp_path / "run"
+    with pytest.raises(RuntimeError):
+        fail(out, IDENTITY, RuntimeError)
+    with pytest.raises(error), open_work_folder(out, IDENTITY, force=False):
+        raise error
+    with open_work_folder(out, IDENTITY, force=False) as work:
+        assert (work.folder / "checkpoint").read_text() == "half"
+    with pytest.raises(OffsideError):
+        fail(out, IDENTITY, OffsideError)
+    assert list(tmp_path.iterdir()) == [], "what can't be trained begins anew"
 
 
 def test_what_another_request_left_is_not_taken_up(tmp_path: Path) -> None:
@@ -153,8 +188,9 @@ def test_a_folder_that_is_taken_meanwhile_costs_no_work(tmp_path: Path) -> None:
 def test_a_kill_after_the_run_was_written_is_tidied_up(tmp_path: Path) -> None:
     out = make(tmp_path / "run", IDENTITY).path
     work_folder(out).mkdir()
+    (tmp_path / ".run.lock").touch()
     assert finished(out, IDENTITY, force=False) is not None
-    assert not work_folder(out).exists()
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_forcing_keeps_the_old_run_until_the_new_one_is_whole(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -21,6 +22,7 @@ from offside_data.vlm import Encoder, load_model
 from offside_data.vlm.digest import weights_digest
 from offside_unlearn import Run, RunOptions, Sweep, sweep, sweeping
 from offside_unlearn.cli import main
+from offside_unlearn.cli.sweep import command_for as sweep_command
 from offside_unlearn.space import SearchChoices, SearchRange
 from offside_unlearn.trials import Trial, TrialStudy
 
@@ -84,6 +86,17 @@ def test_it_asks_nothing_that_a_report_counts(undisturbed: tuple[Sweep, set], le
     assert asked == run.manifest.not_counted == found.held_out.record_ids
     counted = {r for part in ("forget", "retain") for r in league.records("multimodal", part)["record_id"]} - asked
     assert len(counted) > len(asked)
+
+
+def test_what_changes_a_trial_tells_sweeps_apart(undisturbed: tuple[Sweep, set]) -> None:
+    found, _ = undisturbed
+    asked = json.loads((found.path / "sweep.json").read_text(encoding="utf-8"))["asked"]
+    names = {field.name for field in dataclasses.fields(RunOptions)}
+    assert names - asked.keys() == {"force", "device", "checkpoint_seconds", "report_to"}
+    options = RunOptions(quantization="nf4", dtype="bfloat16", max_pixels=9, limit=3, tune="all", seed=2)
+    command = sweep_command(found, "complete", options, {"model": "M", "data": "D"})
+    typed = {"--quantization nf4", "--dtype bfloat16", "--max-pixels 9", "--limit 3", "--tune all", "--seed 2"}
+    assert all(words in command for words in typed)
 
 
 def test_a_run_with_what_was_found_is_the_chosen_one(
@@ -293,6 +306,14 @@ def test_mistakes_are_named(
     (out / "mine.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match="nothing in it is ours"):
         swept(vanilla, league, out, options=RunOptions(device="cpu", force=True))
+    (done.path / "study.db").rename(tmp_path / "study.db")
+    (done.path / "study.db").write_text("no database, but long enough to be looked at as one " * 20)
+    with pytest.raises(UsageError, match=r"study\.db: the sweep's trials can't be read: .*not a database"):
+        swept(vanilla, league, done.path)
+    (tmp_path / "study.db").rename(done.path / "study.db")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="made by one process"):
+        swept(vanilla, league, out)
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(UsageError, match=r"pip install 'offside-unlearn\[sweep\]'"):
         swept(vanilla, league, out)

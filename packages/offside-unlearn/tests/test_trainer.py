@@ -309,7 +309,14 @@ def test_micro_batches_that_cannot_be_shared_out_are_refused(
         train(model, make_plan(processor), learn, config, 0, Schedule(tmp_path))
 
 
-@pytest.mark.parametrize("wrong", [{"lr": 0}, {"epochs": -1}, {"batch_size": 0}, {"max_steps": 0}, {"warmup": 1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lr": 0}, {"lr": 1e40}, {"epochs": -1}, {"batch_size": 0}, {"max_steps": 0}, {"warmup": 1.0}, {"beta2": 1.0},
+        {"beta2": -0.1}, {"weight_decay": -0.1}, {"weight_decay": 1e40}, {"max_grad_norm": -1}, {"per_picture": -1},
+        {"workers": -1},
+    ],
+)  # fmt: skip
 def test_impossible_configs_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TrainConfig(**wrong)

@@ -122,6 +122,12 @@ def test_a_regex_matches_whole_names() -> None:
         add_adapter(build("qwen2_5_vl"), "[", LoraOptions())
 
 
+@pytest.mark.parametrize("wrong", [{"r": 0}, {"lora_alpha": 0}, {"lora_dropout": 1.0}, {"lora_dropout": -0.1}])
+def test_what_is_no_adapter_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LoraOptions(**wrong)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("tune", [*PRESETS, "all", r".*visual\.blocks\.0\..*"])
 def test_full_fine_tuning_unfreezes_what_it_names(tune: str) -> None:
     parts = trained_parts(unfreeze(build("qwen2_5_vl"), tune))

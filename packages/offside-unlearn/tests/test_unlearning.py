@@ -131,6 +131,9 @@ def test_requests_follow_one_another(
     assert [parent.forget for parent in again.manifest.earlier] == [again.manifest.forget]
     with pytest.raises(UsageError, match="rest: nothing is left that must stay"):
         run(merged.path, "s3", "none")
+    last = RunOptions(device="cpu", only=("subject=s3",))
+    whole = plan_run("prior_match", league, "complete", {}, last, before=merged.manifest).tasks[0].retain
+    assert set(whole) == {"multimodal/retain", "text/retain"}, "a slice that nobody named, and is used up, is left out"
     text = plan_run("grad_diff", league, "unimodal", {"retain_slices": "multimodal/forget,text/retain"}, OPTIONS)
     after = plan_run(
         "grad_diff",

@@ -187,6 +187,8 @@ class Session:
             log(f"{finished.path}: this evaluation is finished; nothing to do.")
             return finished
 
+        donors = donor_values(target, self.data)  # Before anything is asked: its table may be another one.
+
         from offside_eval.inference.engine import Engine, asking_collator
 
         if self._collate is None:
@@ -227,7 +229,6 @@ class Session:
             held_out = target.run.not_counted if target.run else ()
             tested = self._tested(engine, answers, instructed, held_out)
             asked = time.monotonic()
-            donors = donor_values(target, self.data)
             rows = sample_rows(self.plan, answers, self.metrics, held_out, donors, config.seed)
             samples = samples_frame(rows, names)
             aggregates = aggregate(counted(samples), names, setting=self.plan.request.setting.name)
@@ -250,7 +251,8 @@ class Session:
             questions = [c.question for c in self._candidates]
             self._member_items = instructed, engine.encode(questions, frozenset({"likelihood"}))
         items = self._member_items[1]
-        found = engine.ask_members(items, needs)
+        # The first of several processes asks these alone: the others are done when the plan's questions are.
+        found = replace(engine, share=(0, 1)).ask_members(items, needs)
         answers.seconds |= found.seconds
         answers.asked |= found.asked
         return members_frame(self._candidates, items, found, held_out)

@@ -38,7 +38,7 @@ from offside_unlearn.quiet import quietly
 from offside_unlearn.reporting import require_reporter
 from offside_unlearn.runs import Run, WorkFolder, finished, shared_work_folder
 from offside_unlearn.start import NOTHING, Start, Trainable, check_tune, make_trainable
-from offside_unlearn.trainer import Objective, Schedule, TrainConfig, TrainingError, train
+from offside_unlearn.trainer import Objective, Schedule, TrainConfig, TrainingError, require_shares, train
 from offside_unlearn.tune import LoraOptions
 from offside_unlearn.validation import Watch
 
@@ -135,6 +135,8 @@ def execute(job: Job) -> Run:
             "this method isn't trained, so there is nothing that several processes could share: run it in one, without "
             "accelerate launch or torchrun."
         )
+    for phase in job.phases:
+        require_shares(phase.config)  # Before anything takes time.
     intervenes = isinstance(job.phases[0].method, InterveningMethod)
     adapter = None if options.full or intervenes else job.start.adapter or dataclasses.asdict(job.lora)
     whole = adapter is None or _gives_whole(job)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 
-from offside_data.errors import UsageError
+from offside_data.errors import OffsideError, UsageError
 from offside_data.progress import process_number
 from offside_data.vlm.models import default_device
 
@@ -27,6 +27,27 @@ T = TypeVar("T")
 
 _PATIENCE = timedelta(days=2)
 """How long one process waits for another, e.g. for the frozen model's answers; if one ends, the others do at once."""
+
+
+class LostProcessError(OffsideError):
+    """Another of the processes ended, e.g. was killed; what the run has so far is good."""
+
+
+@contextlib.contextmanager
+def _together() -> Iterator[None]:
+    """Inside, the processes meet.
+
+    Raises:
+        LostProcessError: If one isn't there any more.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise LostProcessError(
+            f"process {process_number()} has lost the others ({str(error).splitlines()[0]}). If one of them said why, "
+            "see there; else it was killed, or memory was short. Start all of them again with the same command: the "
+            "run goes on from its last checkpoint."
+        ) from error
 
 
 def count() -> int:
@@ -85,7 +106,8 @@ def agreed(value: T) -> T:
     if count() == 1:
         return value
     told = [value]
-    dist.broadcast_object_list(told, src=0)
+    with _together():
+        dist.broadcast_object_list(told, src=0)
     return told[0]
 
 
@@ -94,7 +116,8 @@ def gathered(value: T) -> list[T]:
     if count() == 1:
         return [value]
     told: list[Any] = [None] * count()
-    dist.all_gather_object(told, value)
+    with _together():
+        dist.all_gather_object(told, value)
     return told
 
 
@@ -137,7 +160,8 @@ def average(tensors: Sequence[torch.Tensor]) -> None:
     if count() == 1:
         return
     for tensor in tensors:
-        dist.all_reduce(tensor)
+        with _together():
+            dist.all_reduce(tensor)
         tensor.div_(count())
 
 
@@ -146,7 +170,8 @@ def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
     if count() == 1 or not parameters:
         return
     found = torch.tensor([float(p.grad is not None) for p in parameters], device=parameters[0].device)
-    dist.all_reduce(found)
+    with _together():
+        dist.all_reduce(found)
     for parameter, processes in zip(parameters, found.tolist(), strict=True):
         if processes:
             if parameter.grad is None:
@@ -160,7 +185,8 @@ def copy_from_main(tensors: Sequence[torch.Tensor]) -> None:
         for tensor in tensors:
             here = tensor.detach()
             moved = here.to(torch.device("cuda", local_number())) if _needs_gpu(here) else here
-            dist.broadcast(moved, src=0)
+            with _together():
+                dist.broadcast(moved, src=0)
             if moved is not here:
                 here.copy_(moved)
 

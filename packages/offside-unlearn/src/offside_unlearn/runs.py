@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from offside_data.dataset.lock import waiting
-from offside_data.errors import FolderInUseError, OffsideError, OutputExistsError, UsageError
+from offside_data.errors import FolderInUseError, ModelError, OffsideError, OutputExistsError, UsageError
 from offside_data.files import write_json
 from offside_data.notebook import html_form, short
 from offside_data.outputs import ensure_free, whole_folder
@@ -83,13 +83,20 @@ def finished(out: Path, identity: Mapping[str, Any], *, force: bool) -> Run | No
     if manifest is not None and not force:
         if manifest.request == manifests.request_digest(identity):
             log(f"{out}: this run is finished already; nothing to do.")
-            _discard(work_folder(out))
+            _tidy(out)
             return Run(out, manifest, reused=True)
         raise OutputExistsError(
             f"{out} holds another run ({_describe(manifest)}). Choose another output folder, or pass --force."
         )
     ensure_free(out, force=force)
     return None
+
+
+def _tidy(out: Path) -> None:
+    """Delete what a kill after the run was written has left beside it, unless somebody is at it."""
+    if os.path.lexists(_lock_of(out)) or os.path.lexists(work_folder(out)):
+        with contextlib.suppress(OSError, UsageError, OutputExistsError), exclusive(out):
+            _discard(work_folder(out))
 
 
 def require_folder_of_runs(out: Path) -> None:
@@ -119,7 +126,8 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
     """Give the work folder of a run, with what an earlier attempt at the same run left in it.
 
     It stays if the block is interrupted or killed, or the output folder is taken. It goes when `WorkFolder.finish`
-    has been called, or when an `OffsideError` says that the request itself is at fault.
+    has been called, or when an `OffsideError` says that the request itself is at fault: not where an earlier attempt
+    at it got somewhere, and this one was refused for how it was started.
 
     Raises:
         UsageError: If another process is at work on the same output folder.
@@ -134,16 +142,19 @@ def open_work_folder(out: Path, identity: Mapping[str, Any], *, force: bool) -> 
             log(f"{folder}: an unfinished run of something else; starting over.")
             _discard(folder)
         folder.mkdir(exist_ok=True)
+        got_somewhere = any(not path.name.startswith((_REQUEST, f".{_REQUEST}")) for path in folder.iterdir())
         if not state.is_file():
             write_json(state, request)
         noted = folder / SECONDS
         before = float(json.loads(noted.read_text("utf-8"))) if noted.is_file() else 0.0
         try:
             yield WorkFolder(out, folder, force, before, time.monotonic())
-        except (FolderInUseError, OutputExistsError):
-            raise  # What was done so far is good once the output folder is free.
-        except OffsideError:
-            _discard(folder)  # What was asked for can't be done; going on later wouldn't help.
+        except (FolderInUseError, OutputExistsError, ranks.LostProcessError):
+            raise  # What was done so far is good once the output folder is free, or all processes are there.
+        except OffsideError as error:
+            # A device that isn't there or a number of processes that doesn't fit is no part of the request.
+            if not (got_somewhere and isinstance(error, UsageError | ModelError)):
+                _discard(folder)  # What was asked for can't be done; going on later wouldn't help.
             raise
 
 
@@ -195,6 +206,10 @@ def _is_ours(folder: Path) -> bool:
     return not names or any(name == _REQUEST or name.startswith(f".{_REQUEST}.") for name in names)
 
 
+def _lock_of(out: Path) -> Path:
+    return out.parent / f".{out.name}.lock"
+
+
 @contextlib.contextmanager
 def exclusive(out: Path) -> Iterator[None]:
     """Hold a lock that the system takes back when the process ends, however it ends. Its file stays empty."""
@@ -203,7 +218,7 @@ def exclusive(out: Path) -> Iterator[None]:
     except ImportError:  # Windows has no such module: there, two at once are the user's affair.
         yield
         return
-    path = out.parent / f".{out.name}.lock"
+    path = _lock_of(out)
     busy = UsageError(f"{out}: another process is making this run. Wait for it, or choose another output folder.")
     with _opened(path) as stream:
         try:

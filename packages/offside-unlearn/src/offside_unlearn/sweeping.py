@@ -22,6 +22,7 @@ from offside_data.figures import counted
 from offside_data.progress import log
 from offside_data.run_manifest import HeldOut
 from offside_data.vlm import Encoder, load_model, load_processor
+from offside_unlearn import ranks
 from offside_unlearn.engine import dataset_facts
 from offside_unlearn.finetuning import opened
 from offside_unlearn.options import RunOptions, SweepOptions
@@ -60,6 +61,8 @@ from offside_unlearn.validation import (
 )
 
 _VALIDATION = frozenset(f.name for f in dataclasses.fields(ValidationConfig))
+_IDLE = frozenset({"force", "device", "checkpoint_seconds", "report_to"})
+"""Of the options of a run those that don't change what a trial comes to."""
 _DRAW = ("validation", "validation_seed")
 """The options that decide which records the validation part holds."""
 
@@ -169,6 +172,10 @@ def sweep(
         OutputExistsError: If `out` holds something else.
     """
     require_optuna()
+    if ranks.count() > 1:
+        raise UsageError(
+            "a sweep is made by one process, not by several together: start it without accelerate launch or torchrun."
+        )
     options, level = options or RunOptions(), parse_until(at, "--at")
     if trials < 1:
         raise UsageError(f"--trials must be at least 1, got {trials}.")
@@ -348,18 +355,12 @@ class _Asked:
             "model": self.digest,
             "dataset": dataset_facts(self.plan.dataset),
             "setting": self.setting,
-            "only": list(own.only),
             "forget": self.plan.forget["digest"],
             "fixed": dict(self.fixed),
             "defaults": dict(self.defaults),
             "space": as_document(self.space),
             "at": level,
-            "seed": own.seed,
-            "full": own.full,
-            "tune": own.tune,
-            "limit": own.limit,
-            "dtype": own.dtype,
-            "max_pixels": own.max_pixels,
+            **{name: value for name, value in dataclasses.asdict(own).items() if name not in _IDLE},
         }
 
     def ask_start(self) -> dict[str, float]:

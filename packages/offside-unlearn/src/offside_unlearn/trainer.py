@@ -30,7 +30,16 @@ from offside_unlearn.methods._base import LossOutput, UnlearningMethod
 from offside_unlearn.reporting import reporting
 from offside_unlearn.sharpness import SharpnessAware
 
-__all__ = ["COMPLETE", "Objective", "Schedule", "TrainConfig", "TrainingError", "last_checkpoint", "train"]
+__all__ = [
+    "COMPLETE",
+    "Objective",
+    "Schedule",
+    "TrainConfig",
+    "TrainingError",
+    "last_checkpoint",
+    "require_shares",
+    "train",
+]
 
 Objective = Callable[[Any, PairedBatch], LossOutput]
 """What is minimised: a function of the model and a batch."""
@@ -40,6 +49,9 @@ WEIGHTS = "trained.safetensors"
 
 STATE = "method.safetensors"
 """Name of the method's state in a checkpoint, where it has one."""
+
+_LARGEST = 1e30
+"""What is larger becomes infinite in the 32 bits that AdamW calculates in, or can't be given to it at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +108,14 @@ class TrainConfig:
             raise ValueError(f"max_steps must be positive, got {self.max_steps}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup is a share of the steps, at least 0 and below 1, got {self.warmup}")
+        for name in ("weight_decay", "max_grad_norm", "per_picture", "workers"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if not 0 <= self.beta2 < 1:
+            raise ValueError(f"beta2 must be at least 0 and below 1, got {self.beta2}")
+        for name in ("lr", "weight_decay"):
+            if getattr(self, name) > _LARGEST:
+                raise ValueError(f"{name} must be at most {_LARGEST:g}, got {getattr(self, name)}")
 
 
 def train(
@@ -182,7 +202,12 @@ def _start_alike(model: Any, method: UnlearningMethod[Any] | None) -> None:
         ranks.copy_from_main([*(p for _, p in trained_weights(model)), *(state[name] for name in sorted(state))])
 
 
-def _refuse_what_we_dont_support(model: Any, config: TrainConfig) -> None:
+def require_shares(config: TrainConfig) -> None:
+    """Refuse micro-batches that can't be shared out to the processes.
+
+    Raises:
+        UsageError: If one would take more of a step than another.
+    """
     processes = ranks.count()
     if config.accumulation % processes:
         records = config.batch_size * config.accumulation
@@ -192,6 +217,11 @@ def _refuse_what_we_dont_support(model: Any, config: TrainConfig) -> None:
             f"step's micro-batches as the others. Use a multiple of {processes}, e.g. --set accumulation={processes}"
             f"{fitting}."
         )
+
+
+def _refuse_what_we_dont_support(model: Any, config: TrainConfig) -> None:
+    require_shares(config)
+    processes = ranks.count()
     device = next(model.parameters()).device
     own = ranks.local_number()
     if device.type == "cuda" and device.index not in (None, own):

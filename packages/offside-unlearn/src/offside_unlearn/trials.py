@@ -99,24 +99,44 @@ class TrialStudy:
         space: What is searched.
         level: Of forgetting.
         seed: Of the search.
+
+    Raises:
+        UsageError: If something else has the place of the file, or it was damaged.
     """
 
     def __init__(self, path: Path, space: Space, level: float, seed: int) -> None:
         import optuna
         from sqlalchemy import URL
+        from sqlalchemy.exc import SQLAlchemyError
 
         self._distributions = {name: distribution(dimension) for name, dimension in space.items()}
         self._space, self._level, self._seed = space, level, seed
         url = URL.create("sqlite", database=str(path)).render_as_string()
-        self._study = optuna.create_study(
-            storage=optuna.storages.RDBStorage(url), study_name="sweep", direction="maximize", load_if_exists=True
+        self._path = path
+        try:
+            self._study = optuna.create_study(
+                storage=optuna.storages.RDBStorage(url), study_name="sweep", direction="maximize", load_if_exists=True
+            )
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError) as error:
+            raise self._unreadable(str(error).splitlines()[0]) from error
+
+    def _unreadable(self, why: str) -> UsageError:
+        return UsageError(
+            f"{self._path}: the sweep's trials can't be read: {why}. Put the file back as it was, or delete it: then "
+            "the trials are made again, but for those whose runs are there."
         )
 
     def trials(self) -> list[Trial]:
-        """Those that are finished."""
+        """Those that are finished.
+
+        Raises:
+            UsageError: If one is of somebody else.
+        """
         found = []
         for stored in self._study.get_trials(deepcopy=False):
             told = stored.user_attrs
+            if not {"outcome", "found", "why"} <= told.keys():
+                raise self._unreadable(f"trial {stored.number} wasn't made by this command")
             found.append(Trial(stored.number, _ordered(stored.params), told["outcome"], told["found"], told["why"]))
         return found
 

@@ -82,6 +82,14 @@ class LoraOptions:
     lora_alpha: int = 32
     lora_dropout: float = 0.05
 
+    def __post_init__(self) -> None:
+        """Refuse what is no adapter."""
+        for name in ("r", "lora_alpha"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.lora_dropout < 1:
+            raise ValueError(f"lora_dropout is a share, at least 0 and below 1, got {self.lora_dropout}")
+
 
 def tower_of(name: str) -> str:
     """Which part of a model a module or parameter belongs to: one of `TOWERS`."""

@@ -165,11 +165,16 @@ def plan_run(
     ids = sorted(forget["record_id"])
     built = module.Method(method_config)
     retain = _retain_rows(dataset, request, train_config, built.needs())
-    retain = _still_retained(retain, dataset, set(ids), before)
+    retain = _still_retained(retain, dataset, set(ids), before, named=train_config.retain_slices)
     watched = _watched(forget, retain, dataset, watching, until, options) if watching else None
     tasks = [UnlearnTask(dataset, request, forget, retain, built, train_config, options, watched)]
     for wrapper, wrapper_config in zip(wrappers, wrapping, strict=True):
-        tasks = wrapper.Wrapper(wrapper_config).wrap(tasks)
+        try:
+            tasks = wrapper.Wrapper(wrapper_config).wrap(tasks)
+        except UsageError:
+            raise
+        except ValueError as error:  # What it makes of the options can't be trained with.
+            raise UsageError(f"{method}: {error}") from error
     resolved = configs_of(method_config, train_config, *([watching] if watching else []), *wrapping)
     if isinstance(built, EditingMethod):
         resolved = _without_training(method, resolved, config or {})
@@ -311,12 +316,17 @@ def _retain_rows(dataset: OffsideDataset, request: Request, config: UnlearnConfi
 
 
 def _still_retained(
-    retain: Mapping[str, Any], dataset: OffsideDataset, asked: set[str], before: RunManifest | None
+    retain: Mapping[str, Any],
+    dataset: OffsideDataset,
+    asked: set[str],
+    before: RunManifest | None,
+    *,
+    named: Sequence[str],
 ) -> dict[str, Any]:
     """What stays without what was to be forgotten before; says what the requests have in common.
 
     Raises:
-        UsageError: If nothing is left of a slice.
+        UsageError: If nothing is left of a slice that was `named`, or of all.
     """
     earlier = find_earlier(dataset, before.requests if before else ())
     for found in earlier:
@@ -325,12 +335,12 @@ def _still_retained(
         log(f"{told}; {again} of them are to be forgotten again." if again else f"{told}; they aren't held.")
     left = {name: without_earlier(rows, earlier) for name, rows in retain.items()}
     gone = sorted(name for name, rows in left.items() if len(rows) == 0 < len(retain[name]))
-    if gone:
+    if set(gone) & set(named) or (gone and len(gone) == len(left)):
         raise UsageError(
             f"{', '.join(gone)}: nothing is left that must stay, for earlier requests of the model were about all of "
             "it. Name other slices with retain_slices."
         )
-    return left
+    return {name: rows for name, rows in left.items() if name not in gone}
 
 
 def _all_that_stays(dataset: OffsideDataset, request: Request) -> dict[str, Any]:

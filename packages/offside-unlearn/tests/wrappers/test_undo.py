@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 import torch
 
+from offside_data.dataset.folder import OffsideDataset
 from offside_data.errors import UsageError
 from offside_data.vlm import Collator, forward
 from offside_unlearn import reference as references
 from offside_unlearn.batches import BatchPlan
+from offside_unlearn.options import RunOptions
 from offside_unlearn.reference import Preparation
 from offside_unlearn.task import UnlearnTask
 from offside_unlearn.tune import unfreeze
+from offside_unlearn.unlearning import plan_run
 from offside_unlearn.wrappers.undo import Config, Distillation, Wrapper
 
 Fresh = Callable[[], tuple[Any, Any]]
@@ -30,6 +33,11 @@ def test_a_distillation_follows_all_else(task: UnlearnTask) -> None:
     assert distillation.config.lr == task.config.lr
     given = Wrapper(Config(distil_steps=5, distil_lr=1e-2)).wrap([task])[-1]
     assert (given.steps(), given.config.lr) == (5, 1e-2)
+
+
+def test_a_rate_that_no_training_takes_is_the_users_mistake(league: OffsideDataset) -> None:
+    with pytest.raises(UsageError, match=r"npo\+undo: lr must be at most"):
+        plan_run("npo+undo", league, "complete", {"distil_lr": 1e40}, RunOptions(full=True))
 
 
 def test_weights_are_shrunk_and_noised_as_fresh_ones_are(fresh: Fresh, make_plan: Plans) -> None:

@@ -128,15 +128,17 @@ class Engine:
         with contextlib.nullcontext() if self.intervention is None else self.intervention.attached(self.model):
             likelihood = Likelihood(self.model, collate, moments=True)
             weigher = Weigher(likelihood, within_rounding=0.0)
-            answers.weights = self._stage("membership", batches, weigher, Weights, answers)
+            settings = {"moments": True}
+            answers.weights = self._stage("membership", batches, weigher, Weights, answers, settings)
             if "gradients" in needs:
                 gradients = Gradients(self.model, collate)
-                answers.norms = self._stage("gradients", batches, gradients, GradientNorm, answers)
+                answers.norms = self._stage("gradients", batches, gradients, GradientNorm, answers, {})
         return answers
 
     def patch(self, items: Sequence[Item], patching: Patching) -> dict[str, Drops]:
         """Patch the states of the model into another one; an item that doesn't fit into memory has no outcome."""
-        return self._stage("depth", in_batches(items, self.batch_size), patching, Drops, Answers())
+        alone = dataclasses.replace(self, cache=None)  # Other models decide these outcomes, too.
+        return alone._stage("depth", in_batches(items, self.batch_size), patching, Drops, Answers(), {})
 
     def _ask(self, items: Sequence[Item], needs: frozenset[Need]) -> Answers:
         self.model.eval()

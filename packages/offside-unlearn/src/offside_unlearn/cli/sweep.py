@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from offside_unlearn.options import RunOptions, SweepOptions
 
 if TYPE_CHECKING:
     from offside_unlearn.sweeping import Sweep
+
+_SAID_OTHERWISE = frozenset({"only", "full", "force", "checkpoint_seconds", "report_to"})
+"""Options of a run that the printed command has in another way, or that don't change what it makes."""
 
 
 @defaults_from(SweepOptions)
@@ -73,7 +77,7 @@ def command(
         timeout=timeout,
         keep=keep,
     )
-    again = _command(found, setting, options, values) if found.best else None
+    again = command_for(found, setting, options, values) if found.best else None
     if values["as_json"]:
         print_json({**found.to_dict(), "command": again})
     else:
@@ -82,14 +86,14 @@ def command(
         raise SweepError.of(found)
 
 
-def _command(found: Sweep, setting: str, options: RunOptions, values: dict[str, Any]) -> str:
+def command_for(found: Sweep, setting: str, options: RunOptions, values: dict[str, Any]) -> str:
     """What makes a run with the options found."""
     words = ["offside-unlearn", "run", found.method, "OUT", "--model", values["model"], "--data", values["data"]]
     words += ["--setting", setting, *(word for narrowed in options.only for word in ("--only", narrowed))]
     words += ["--config", str(found.config), *(["--full"] if options.full else [])]
-    for name in ("tune", "limit", "device", "dtype", "max_pixels", "seed"):
-        if getattr(options, name) != getattr(RunOptions, name):
-            words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    for name, value in dataclasses.asdict(options).items():
+        if name not in _SAID_OTHERWISE and value != getattr(RunOptions, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)
 
 
