@@ -117,6 +117,15 @@ def test_relearning_starts_at_a_point_and_the_model_before_is_the_same(tmp_path:
     assert "--point" not in made["retain_only.seed-0.relearned"]
 
 
+def test_rates_may_be_written_without_a_point(tmp_path: Path) -> None:
+    """YAML 1.1 reads `1e-3` as text."""
+    plan = {**PLAN, "attack": {"kinds": ["benign"], "rates": ["3e-4", "1e-3"], "steps": [5]}}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan).replace("'", ""), encoding="utf-8")
+    attack = read_plan(tmp_path / "plan.yaml", METHODS.names()).attack
+    assert attack is not None
+    assert attack.rates == (3e-4, 1e-3)
+
+
 def test_attacks_stand_beside_the_same_of_retain_only(tmp_path: Path) -> None:
     attack = {"kinds": ["benign", "direct-subject"], "rates": [3e-4, 1e-3], "steps": [5, 15]}
     attack |= {"options": {"batch_size": 8}}

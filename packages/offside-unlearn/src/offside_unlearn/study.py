@@ -202,12 +202,15 @@ def read_plan(path: Path, methods: Sequence[str]) -> StudyPlan:
 
 
 def _numbers(value: Any) -> Any:
-    """A YAML value with its `1e-3` as numbers: YAML 1.1 takes what has no point for text."""
+    """A YAML value with the `1e-3` of its lists as numbers: YAML 1.1 takes what has no point for text.
+
+    What is an option's is read as `--set` reads it, and stays as it is written.
+    """
     if isinstance(value, dict):
         return {key: _numbers(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
+        return [float(v) if isinstance(v, str) and _EXPONENT.fullmatch(v) else _numbers(v) for v in value]
+    return value
 
 
 def _lists(plan: StudyPlan) -> Iterator[tuple[str, Sequence[Any]]]:
