@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from offside_data.tagging.answering import Asked, how_answered
 from offside_data.tagging.values import parse_value
 from offside_eval.compare import Comparison, compare
 from offside_eval.findings import look_for
@@ -34,7 +33,7 @@ from offside_eval.weighings import weighings_frame
 BAD = ("wrecked", "dont_know", "denies", "lists")
 METRICS = metric_names(variants=True)
 SUBJECTS, SETTING = 6, "selective"
-ATTRIBUTES = ("name", "nationality", "birth_place", "club", "fee", None)
+ATTRIBUTES = ("name", "foot", "birth_place", "club", "fee", None)
 WORDS_ONLY = {"rouge1", "rouge2", "rouge_l", "bleu", "text_overlap", "cloze_accuracy:paper"}
 """What looks for words and not for what is said: who repeats the gold answer in a denial or a list has most of them, by
 the published definition. Whoever compares by one is told so."""
@@ -232,8 +231,7 @@ def test_the_headline_names_none_of_them(compared: Callable[[str], Comparison]) 
     (leader,) = first.leaders
     assert leader.row is not None
     assert leader.row.label == "good"
-    # One that lists everything is not marked as collapsed here; its numbers are in the test above.
-    assert set(BAD) - {"lists"} <= {name.partition(" ")[0] for name in leader.collapsed}
+    assert set(BAD) <= {name.partition(" ")[0] for name in leader.collapsed}
     assert leader.keeps_most is leader.row
 
 
@@ -265,12 +263,6 @@ def test_no_metric_of_a_model_grades_them_well(
         elif metric.better == "down":
             assert good.value is not None
             assert found.value > good.value, model
-    assert name == "bounce_back" or good.value is not None, good.reason
-
-
-@pytest.mark.xfail(strict=True, reason="this list is read as stating its first value, `left`")
-def test_a_list_of_feet_states_none(made_up: ModuleType) -> None:
-    foot = made_up.TAXONOMY["foot"]
-    left = parse_value(made_up.say("foot", "left"), foot)
-    assert left is not None
-    assert how_answered("It is left, right or both.", left, foot, Asked(question="Which foot?")) != "stated"
+    # What asks weights for more than answers has nothing to grade here: these models are made of answers.
+    asks_weights = bool({"membership", "gradients", "depth"} & metric.needs)
+    assert (good.value is None) == (name == "bounce_back" or asks_weights), good.reason

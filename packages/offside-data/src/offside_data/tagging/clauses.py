@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 from offside_data.tagging.dates import MONTHS
@@ -37,6 +37,8 @@ _LAST_LETTERS = re.compile(r"[^\W_]+$")
 _LAST_WORD = re.compile(r"[^\W\d_]+(?=\W*$)")
 _WHO = re.compile("who", re.I)
 _BLANKS = re.compile(r"\s*")
+_LISTED = re.compile(r"\s*(?:,|(?:or|and|nor)\b|[.!?;…]|$)", re.I)
+"""What follows a value that is one of a list: `left, right or both`."""
 _SHORT = frozenset(month[:3] for month in MONTHS) | {"sept", "mio", "mrd", "tsd", "mln", "mill", "no", "nr", "approx"}
 
 
@@ -55,9 +57,12 @@ def _cut(text: str, values: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
     """The clauses; the same in all texts that differ in their digits alone."""
     found: list[Stretch] = []
     start, goes_on = 0, False
-    places = Stretches(values)
+    places, ends = Stretches(values), dict(values)
+    ended = frozenset(ends.values())
     for match in [*_CUT.finditer(text), None]:
-        if match is not None and (places.meet(match.span()) or not _cuts(text, match, start)):
+        if match is not None and (
+            places.meet(match.span()) or _is_in_a_list(text, match, ends, ended) or not _cuts(text, match, start)
+        ):
             continue
         # A conjunction belongs to neither clause.
         end = len(text) if match is None else match.start() if match["conjunction"] else match.end()
@@ -74,6 +79,21 @@ def _takes_back(text: str, clause: Stretch, values: Stretches) -> bool:
     """Whether a clause has no value of its own and says that what was said before isn't so."""
     said = text[slice(*clause)]
     return not values.lie_in(clause) and _BACK.search(said) is not None and takes_back(said)
+
+
+def _is_in_a_list(text: str, match: re.Match[str], ends: Mapping[int, int], ended: Collection[int]) -> bool:
+    """Whether a comma stands between two values of a list, rather than before another clause.
+
+    Args:
+        text: The answer.
+        match: Where it might be cut.
+        ends: Where each value ends, by where it begins.
+        ended: These ends.
+    """
+    after = ends.get(match.end())
+    if not match["comma"] or after is None or match.start() not in ended:
+        return False
+    return _LISTED.match(text, after) is not None
 
 
 def _cuts(text: str, match: re.Match[str], start: int) -> bool:
