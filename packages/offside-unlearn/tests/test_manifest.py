@@ -77,7 +77,8 @@ def test_lineage_grows_by_the_model_that_is_started_from() -> None:
     parents = manifests.lineage(made(), "runs/npo", "sha256:9")
     assert [parent["digest"] for parent in parents] == ["sha256:0", "sha256:9"]
     kept = ("role", "method", "setting", "only", "forget", "dataset", "trained_on")
-    assert parents[-1] == {"path": "runs/npo", "digest": "sha256:9", **{name: IDENTITY[name] for name in kept}}
+    told = {name: IDENTITY[name] for name in kept}
+    assert parents[-1] == {"path": "runs/npo", "digest": "sha256:9", "request": made().request, **told}
     assert manifests.lineage(None, "org/model", "hub:org/model") == [
         {"path": "org/model", "digest": "hub:org/model", "role": None}
     ]

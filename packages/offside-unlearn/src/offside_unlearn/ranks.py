@@ -78,6 +78,13 @@ def join(device: str | None) -> None:
 
 
 def _require_supported() -> None:
+    # On the CPU accelerate asks for several processes by naming where they meet, and leaves starting them to mpirun.
+    is_meant_for_several = "MASTER_ADDR" in os.environ and "WORLD_SIZE" not in os.environ
+    if is_meant_for_several and os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true":
+        raise UsageError(
+            "accelerate launch --cpu starts one process however many are asked for. Say accelerate launch --multi_gpu "
+            "--num_processes N, or torchrun --nproc_per_node N, and --device cpu behind the command."
+        )
     if os.environ.get("ACCELERATE_MIXED_PRECISION", "no") != "no":
         raise UsageError(
             f"--mixed_precision {os.environ['ACCELERATE_MIXED_PRECISION']} of accelerate: the receipt wouldn't tell. "
