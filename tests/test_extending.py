@@ -103,7 +103,7 @@ def registries(root: Path) -> list[Registry]:
 
 def test_a_third_party_can_add_to_every_registry(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = registries(root)
-    assert len(known) == 16
+    assert len(known) == 20
     entries = "".join(f"[{registry.group}]\nadded = added.module\n" for registry in known)
     distribution(tmp_path, entries)
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from offside_unlearn.study import check_options, read_plan
+from offside_unlearn.study import read_plan
+from offside_unlearn.study_options import check_options
 from offside_unlearn.unlearning import METHODS
 
 ROOT = Path(__file__).parent.parent

@@ -26,7 +26,7 @@ from offside_eval.curve import evaluate_curve
 from offside_eval.evaluation import Session
 from offside_eval.inference.asking import Item
 from offside_eval.inference.engine import Engine, asking_collator
-from offside_eval.inference.likelihood import Likelihood
+from offside_eval.inference.likelihood import Likelihood, Weighed
 from offside_eval.model import TargetModel
 from offside_eval.plan import Question
 
@@ -67,8 +67,8 @@ def halfway(model: Any, processor: Any, items: list[Item]) -> Steering:
     return steering(model, threshold=sum(sorted(found)[middle - 1 : middle + 1]) / 2)
 
 
-def flat(found: list[list[tuple[float, ...]]]) -> list[float]:
-    return [x for answers in found for tokens in answers for x in tokens]
+def flat(found: list[list[Weighed]]) -> list[float]:
+    return [x for answers in found for answer in answers for x in answer.logprobs]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -161,7 +161,7 @@ def test_what_was_not_gone_can_not_come_back(made_up: ModuleType) -> None:
 def test_without_a_control_that_reads_remembered_and_read_are_not_told_apart(made_up: ModuleType) -> None:
     finding = findings_of(made_up, visual(made_up, True), 50, reads=0.05)["visual_rumors_harder"]
     assert finding.verdict == "can't tell"
-    assert "reading the swapped twins of retain_only is 0.0" in finding.why
+    assert "reading the swapped twins of retain-only is 0.0" in finding.why
 
 
 def test_models_that_forgot_are_judged_without_those_that_did_not(made_up: ModuleType) -> None:
@@ -223,7 +223,7 @@ def test_of_a_wreck_on_a_curve_nothing_can_come_back_wherever_tables_read_the_cu
 
 
 def test_a_precondition_on_the_number_itself_and_on_its_interval() -> None:
-    row: Any = type("Row", (), {"label": "npo", "figure": lambda _, name: figure(0.9, 0.7, 1.0)})()
+    row: Any = type("Row", (), {"label": "npo", "before": False, "figure": lambda _, name: figure(0.9, 0.7, 1.0)})()
     on_value = Precondition(quantity="x", what="forgetting", at_least=0.8, bound="value")
     assert on_value.unmet(row) is None
     on_bound = Precondition(quantity="x", what="forgetting", at_least=0.8)
@@ -291,7 +291,7 @@ def test_a_bounce_without_its_control_can_not_tell(made_up: ModuleType) -> None:
 
 def test_remembered_and_read_stand_beside_the_verdict_for_controls_too(made_up: ModuleType) -> None:
     details = dict(findings_of(made_up, visual(made_up, True), 8)["visual_rumors_harder"].details)
-    for label in ("npo", "vanilla", "retain_only"):
+    for label in ("npo", "vanilla", "retain-only"):
         assert details[f"{label}: remembered"].interval is not None
         assert details[f"{label}: read"].interval is not None
 
