@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ def test_an_adapter_covers_its_base(tmp_path: Path) -> None:
     (base / "config.json").unlink()
     with pytest.raises(ModelError, match="base"):
         model_digest(run)
+
+
+def test_where_the_base_lies_is_no_part_of_an_adapter(tmp_path: Path) -> None:
+    base = folder(tmp_path / "base", config__json="{}", model__safetensors="w")
+    whole, point = tmp_path / "run", tmp_path / "run" / "points" / "step-10"
+    for place, rank in ((whole, 8), (point, 8), (tmp_path / "other", 4)):
+        place.mkdir(parents=True)
+        told = {"r": rank, "base_model_name_or_path": os.path.relpath(base, place)}
+        (place / "adapter_config.json").write_text(json.dumps(told))
+        (place / "adapter_model.safetensors").write_text("a")
+    assert model_digest(whole) == model_digest(point) != model_digest(tmp_path / "other")
 
 
 def test_a_hub_name_stands_for_itself() -> None:

@@ -11,6 +11,7 @@ import torch
 
 from offside_data.dataset.digest import PREFIX
 from offside_data.files import sha256_file
+from offside_data.parsing import parse_json
 from offside_data.vlm.models import ADAPTER_CONFIG, INTERVENTION, base_of_adapter, base_of_intervention
 
 _SUFFIXES = (".safetensors", ".jinja", ".model", ".txt")
@@ -34,8 +35,8 @@ def model_digest(path: str | Path) -> str:
     """`sha256:…` of everything in a model's folder that decides what it answers.
 
     Weights, configs, tokenizer, processor and chat template count; manifest, model card and training
-    state don't. The digest of an adapter or an intervention covers its base model too. A name on the Hub stands for
-    itself.
+    state don't. The digest of an adapter or an intervention covers its base model too, by what it holds and not by
+    where it lies: a run's end and a copy of it elsewhere are the same model. A name on the Hub stands for itself.
 
     Raises:
         ModelError: If the base model of an adapter or an intervention is nowhere to be found.
@@ -44,12 +45,25 @@ def model_digest(path: str | Path) -> str:
     if not folder.is_dir():
         return f"hub:{path}"
     files = sorted(p for p in folder.iterdir() if p.is_file() and (p.suffix in _SUFFIXES or p.name in _JSON))
-    parts = [[file.name, sha256_file(file)] for file in files]
+    parts = [[file.name, _digest_of(file)] for file in files]
     if (folder / ADAPTER_CONFIG).is_file():
         parts.append(["base model", model_digest(base_of_adapter(folder))])
     if (folder / INTERVENTION).is_file():
         parts.append(["base model", model_digest(base_of_intervention(folder))])
     return PREFIX + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _digest_of(file: Path) -> str:
+    if file.name not in (ADAPTER_CONFIG, INTERVENTION):
+        return sha256_file(file)
+    try:
+        told = parse_json(file.read_text(encoding="utf-8"))
+    except ValueError:  # Who loads the model says what is wrong with it.
+        return sha256_file(file)
+    if not isinstance(told, dict):
+        return sha256_file(file)
+    told.pop("base_model_name_or_path", None)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def weights_digest(model: Any) -> str:
