@@ -19,9 +19,9 @@ from offside_data.vlm.encode import IGNORED
 if TYPE_CHECKING:
     from offside_eval.inference.asking import Item
 
-ROOM = 512
-"""Tokens of a row behind its picture. More would share no more than that picture, and attention to what isn't seen costs
-the square of it."""
+ROOM = 192
+"""About so many tokens stand in a row behind its picture. More would share no more than that picture, and attention to
+what isn't seen costs the square of it."""
 
 Leaf = tuple[int, ...]
 """Where in its row each token of an answer stands, the prompt's last token before them."""
@@ -100,19 +100,36 @@ def in_rows(items: Sequence[Item], picture_token: int | None) -> tuple[list[Row]
     Returns:
         The rows, and for each question the number of its row and where its answers stand.
     """
-    rows: list[Row] = []
-    open_rows: dict[tuple[str | None, tuple[int, ...]], int] = {}
-    found = []
-    for item in items:
+    about: dict[tuple[str | None, tuple[int, ...]], list[int]] = {}
+    for place, item in enumerate(items):
         ids = item.prompt.input_ids
         head = 0 if item.prompt.image_key is None else _head(ids, picture_token)
-        key = item.prompt.image_key, tuple(ids[:head])
-        number = open_rows.get(key)
-        if number is None or len(rows[number].tokens) - head >= ROOM:
-            number = open_rows[key] = len(rows)
-            rows.append(Row(item.prompt, head))
-        found.append((number, rows[number].add_item(item)))
-    return rows, found
+        about.setdefault((item.prompt.image_key, tuple(ids[:head])), []).append(place)
+    rows: list[Row] = []
+    found: dict[int, tuple[int, list[Leaf]]] = {}
+    for (_, begun), places in about.items():
+        for part in _parts([_size(items[place]) - len(begun) for place in places]):
+            row = Row(items[places[0]].prompt, len(begun))
+            found |= {places[nth]: (len(rows), row.add_item(items[places[nth]])) for nth in part}
+            rows.append(row)
+    return rows, [found[place] for place in range(len(items))]
+
+
+def _size(item: Item) -> int:
+    """Most tokens that a question takes with its answers."""
+    return len(item.prompt.input_ids) + sum(map(len, item.answers))
+
+
+def _parts(sizes: Sequence[int]) -> list[list[int]]:
+    """Places in order, cut into rows of about the same size: what is shorter than the longest row is padding."""
+    total = sum(sizes)
+    n = max(1, round(total / ROOM))
+    parts: list[list[int]] = [[] for _ in range(n)]
+    before = 0
+    for place, size in enumerate(sizes):
+        parts[min(n - 1, (2 * before + size) * n // (2 * total or 1))].append(place)
+        before += size
+    return [part for part in parts if part]
 
 
 def _head(ids: list[int], picture_token: int | None) -> int:
