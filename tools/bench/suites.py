@@ -110,7 +110,7 @@ def main() -> None:
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     results: dict[str, object] = {"machine": machine, "at_once": options.at_once, "rows": []}
     print(f"{machine}; {options.at_once} evaluations at once\n")
-    print("| suite | model | samples | wall, s | CPU, s | peak, MB |\n| --- | --- | ---: | ---: | ---: | ---: |")
+    print("| suite | model | samples | wall, s | CPU, s | peak, MB |\n| --- | --- | ---: | ---: | ---: | ---: |", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         place = options.keep or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def main() -> None:
             rows += found
             for cost in found:
                 name = Path(cost.model).name
-                print(f"| {suite} | {name} | {cost.questions:,} | {cost.wall:.0f} | {cost.cpu:.0f} | {cost.peak_mb:.0f} |")
+                print(f"| {suite} | {name} | {cost.questions:,} | {cost.wall:.0f} | {cost.cpu:.0f} | {cost.peak_mb:.0f} |", flush=True)
             most = max(sum(c.cpu for c in found) / options.at_once, *(c.cpu for c in found))
             lines.append(f"{suite}: {wall:.0f} s by the clock, {most:.0f} s on free cores, goal {GOALS[suite]:.0f} s")
             lines += [f"  {n}: {s:.0f} s" for c in found[:1] for n, s in c.attacks.items()]
