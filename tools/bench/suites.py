@@ -27,6 +27,8 @@ from offside_data.files import write_json
 GOALS = {"core": 60.0, "full": 480.0}
 """Seconds by the clock on two cores: the core suite of one model; the full one with attacks, controls included."""
 
+HEAD = "| suite | model | samples | wall, s | CPU, s | peak, MB |\n| --- | --- | ---: | ---: | ---: | ---: |"
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -86,7 +88,9 @@ def _told(out: Path) -> tuple[int, dict[str, float]]:
     import polars as pl
 
     n = pl.scan_parquet(out / "samples.parquet").select("record_id").collect().height
-    metas = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted((out / "attacks").glob("*.json"))}
+    metas = {
+        file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted((out / "attacks").glob("*.json"))
+    }
     return n, {name: meta["seconds"] for name, meta in metas.items() if meta.get("seconds")}
 
 
@@ -110,7 +114,7 @@ def main() -> None:
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     results: dict[str, object] = {"machine": machine, "at_once": options.at_once, "rows": []}
     print(f"{machine}; {options.at_once} evaluations at once\n")
-    print("| suite | model | samples | wall, s | CPU, s | peak, MB |\n| --- | --- | ---: | ---: | ---: | ---: |", flush=True)
+    print(HEAD, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         place = options.keep or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
@@ -120,8 +124,8 @@ def main() -> None:
             wall, found = evaluated(suite, models, options, place)
             rows += found
             for cost in found:
-                name = Path(cost.model).name
-                print(f"| {suite} | {name} | {cost.questions:,} | {cost.wall:.0f} | {cost.cpu:.0f} | {cost.peak_mb:.0f} |", flush=True)
+                cells = [suite, Path(cost.model).name, f"{cost.questions:,}", f"{cost.wall:.0f}", f"{cost.cpu:.0f}"]
+                print("| " + " | ".join([*cells, f"{cost.peak_mb:.0f}"]) + " |", flush=True)
             most = max(sum(c.cpu for c in found) / options.at_once, *(c.cpu for c in found))
             lines.append(f"{suite}: {wall:.0f} s by the clock, {most:.0f} s on free cores, goal {GOALS[suite]:.0f} s")
             lines += [f"  {n}: {s:.0f} s" for c in found[:1] for n, s in c.attacks.items()]

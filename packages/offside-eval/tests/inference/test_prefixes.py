@@ -35,7 +35,9 @@ def drawn(n: int, seed: int) -> list[Item]:
 
 
 @pytest.mark.parametrize("room", [1, 12, 10_000])
-def test_each_answers_tokens_see_their_own_conversation_in_its_order(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_answers_tokens_see_their_own_conversation_in_its_order(
+    room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prefixes, "ROOM", room)
     items = drawn(40, seed=1)
     rows, found = in_rows(items, PICTURE)

@@ -306,7 +306,7 @@ def _seen(rows: Sequence[Row], length: int, base: Any) -> torch.Tensor:
 
 @contextmanager
 def _only_at(base: Any, places: Sequence[tuple[int, int]]) -> Iterator[None]:
-    """Have a model compute the logits of these tokens only, given as row and place: of shape (1, places, vocabulary)."""
+    """Have a model compute the logits of these tokens only, given by row and place: shape (1, places, vocabulary)."""
     rows, columns = torch.tensor(list(places)).T
 
     def pick(_: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
