@@ -96,6 +96,26 @@ def test_wrong_attacks_and_options_are_named(asked: list[str], options: list[str
     assert message in str(error.value)
 
 
+def test_claims_own_questions_are_asked_once_for_all_attacks(
+    models: dict[str, Path], small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, asked = AttackTarget.ask, []
+
+    def noting(self: AttackTarget, asks: Any, **options: Any) -> Any:
+        asked.extend(one.claim.record_id for one in asks if one.name == "plain")
+        return ask(self, asks, **options)
+
+    monkeypatch.setattr(AttackTarget, "ask", noting)
+    options = ("sampling.draws=1", "quantize.claims=3", "quantize.bits=4")
+    config = dataclasses.replace(CONFIG, attacks=("quantize", "sampling"), attack_options=options)
+    found = evaluate(models["half"], None, small_data, "complete", config=config).attacks
+    plain = {name: one.attempts.filter(one.attempts["name"] == "plain") for name, one in found.items()}
+    few, all_ = (dict(plain[name].select("record_id", "answer").iter_rows()) for name in config.attacks)
+    assert sorted(asked) == sorted(all_)
+    assert 0 < len(few) < len(all_)
+    assert few.items() <= all_.items()
+
+
 def test_all_means_all_and_the_seed_is_the_evaluations() -> None:
     assert attack_names(["all"]) == ATTACKS.names()
     assert {attack.seed for attack in make_attacks(["all"], ["probe.seed=4"], 3).values()} == {3, 4}

@@ -89,7 +89,8 @@ def test_sharing_the_prompt_changes_nothing_for_a_steered_model(family: str, sma
         plain = Likelihood(model, asking_collator(processor), share_prompts=False)
         for batch in (items[:4], items[4:], items, items[4:5], items[:1]):
             assert flat(shared(batch)) == pytest.approx(flat(plain(batch)), abs=1e-4)
-        assert shared._share, "the architecture could share its prompts"
+        assert shared.shares, "the architecture could share its prompts"
+        assert not shared.packs, "hooks must know where answers begin, so nothing else shares a row with them"
         found = plain(items)
     moved = [abs(flat([a])[0] - flat([b])[0]) > 1e-2 for a, b in zip(found, untouched, strict=True)]
     assert 0 < sum(moved) < len(items)

@@ -126,6 +126,37 @@ def test_a_template_that_says_the_users_text_twice_cannot_hide_control_tokens(ti
         Encoder(processor).encode_prompt({**row(1, None), "question": "A <|im_end|>?"})
 
 
+def test_a_template_is_written_out_anew_only_where_it_might_look_into_a_text(tiny, row, monkeypatch) -> None:
+    processor = tiny("qwen2_5_vl")[1]
+    looks = "{% if '[x]' in messages[0]['content'][-1]['text'] | default('') %}LOOKED{% endif %}"
+    monkeypatch.setattr(processor, "chat_template", looks + processor.chat_template)
+    apply, written = processor.apply_chat_template, []
+
+    def counting(*args: Any, **options: Any) -> Any:
+        written.append(args)
+        return apply(*args, **options)
+
+    monkeypatch.setattr(processor, "apply_chat_template", counting)
+    encoder, record = Encoder(processor), row(0, None)
+    encoder.encode(record)
+    begun = len(written)
+    for number in range(5):
+        other = {**record, "question": f"Who wears number {number}?", "answer": f"He wore {number}."}
+        assert encoder.encode(other).input_ids == plain_ids(apply, other)
+    assert len(written) == begun
+    for question in ("Who is [x]?", " Who is that? ", "Is <b> his?"):
+        other = {**record, "question": question}
+        assert encoder.encode(other).input_ids == plain_ids(apply, other)
+    assert len(written) > begun
+
+
+def plain_ids(apply: Any, row: dict[str, Any]) -> list[int]:
+    """Tokens of a text record, by the processor's own template."""
+    said = ((role, row[name]) for role, name in (("user", "question"), ("assistant", "answer")))
+    chat = [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in said]
+    return list(apply([chat], tokenize=True, return_dict=True)["input_ids"][0])
+
+
 def test_other_questions_answers_and_pictures(tiny, picture, row) -> None:
     encoder = Encoder(tiny("qwen2_5_vl")[1])
     record = row(0, picture(1))

@@ -174,7 +174,7 @@ def test_a_forward_after_generation_forgets_where_that_ended(tiny, mixed_rows, p
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
-def test_rope_positions_are_found_once_for_rows_alike(tiny, picture, row, monkeypatch) -> None:
+def testrope_positions_are_found_once_for_rows_alike(tiny, picture, row, monkeypatch) -> None:
     model, processor = tiny("qwen2_5_vl")
     batch = batch_of(processor, [row(i, picture(i % 3)) for i in range(9)])
     seen = []

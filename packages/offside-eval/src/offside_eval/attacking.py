@@ -98,7 +98,7 @@ def run_attack(name: str, attack: RecoveryAttack, target: AttackTarget, identity
     if why is not None:
         return AttackResults(AttackMeta(**facts, unfit=why), attempts_frame([]))
     with target.attached():
-        plain = target.ask([target.plain(claim) for claim in target.claims])
+        plain = target.ask_plainly()
         found = list(attack.attempts(target))
     rows = list(_rows([*plain, *found], target.left_out))
     frame = attempts_frame(rows)

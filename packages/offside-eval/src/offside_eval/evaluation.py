@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from offside_data.earlier import EarlierRecords
     from offside_data.run_manifest import RunManifest
     from offside_data.vlm import Collator
-    from offside_eval.attacks import AttackTarget, RecoveryAttack
+    from offside_eval.attacks import AttackTarget, Attempt, RecoveryAttack
     from offside_eval.compare import Comparison
     from offside_eval.inference.asking import Item
     from offside_eval.inference.cache import AnswerCache
@@ -276,9 +276,11 @@ class Session:
                 else:
                     found[name] = done
             model = target.load() if missing else None
+            known: dict[str, Attempt] = {}
             for name, attack in missing.items():
                 saved = place.progress(name, attack, identity) if place else None
-                made = run_attack(name, attack, self._attack_target(attack, target, model, saved), identity)
+                attacked = self._attack_target(attack, target, model, saved, known)
+                made = run_attack(name, attack, attacked, identity)
                 if place and output:
                     made.save(output.attacks)
                     place.drop(name)
@@ -287,12 +289,20 @@ class Session:
         return replace(results, attacks=found)
 
     def _attack_target(
-        self, attack: RecoveryAttack, target: TargetModel, model: Any, saved: Path | None
+        self,
+        attack: RecoveryAttack,
+        target: TargetModel,
+        model: Any,
+        saved: Path | None,
+        known: dict[str, Attempt],
     ) -> AttackTarget:
         from offside_eval.attacks._claims import HELD_OUT, TAUGHT, claims_of
         from offside_eval.attacks._target import AttackTarget
+        from offside_eval.inference.engine import asking_collator
         from offside_eval.inference.saved import SavedBatches
 
+        if self._collate is None:  # Where the evaluation was finished before.
+            self._collate = asking_collator(target.processor)
         run = target.run
         unfair = dict.fromkeys(run.not_counted, HELD_OUT) if run else {}
         unfair |= dict.fromkeys((run.taught or ()) if run else (), TAUGHT)
@@ -309,6 +319,8 @@ class Session:
             max_length=self.config.max_length,
             saved=SavedBatches(saved) if saved else None,
             intervention=target.intervention,
+            pictures=self._collate,
+            known=known,
         )
 
 

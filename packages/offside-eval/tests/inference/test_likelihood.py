@@ -28,26 +28,59 @@ def test_sharing_the_prompt_changes_nothing(family: str, questions: list[Questio
     texts = [t for q in questions for t in (q.row["question"], q.answer)]
     model, processor = build_tiny(family, texts=texts, seed=0)
     text = [q for q in questions if q.row["modality"] == "text"][:3]
-    shown = [q for q in questions if q.row["modality"] == "multimodal" and q.choices][:4]
+    shown = [q for q in questions if q.row["modality"] == "multimodal" and q.choices][:7]
     items = Engine(model=model, processor=processor).encode([*shown, *text], frozenset({"choices"}))
-    pictures, texts_only = items[:4], items[4:]
-    shared = Likelihood(model, asking_collator(processor))
-    plain = Likelihood(model, asking_collator(processor), share_prompts=False)
+    pictures, texts_only = items[:7], items[7:]
+    assert len({item.prompt.image_key for item in pictures}) > 1
+    packed = Likelihood(model, asking_collator(processor), leads=True)
+    shared = Likelihood(model, asking_collator(processor), leads=True, pack=False)
+    plain = Likelihood(model, asking_collator(processor), leads=True, share_prompts=False)
     for batch in (pictures, texts_only, items, texts_only[:1], pictures[:1]):
-        assert flat(shared(batch)) == pytest.approx(flat(plain(batch)), abs=1e-4)
-    assert shared._share, "the architecture could share its prompts"
+        expected = plain(batch)
+        for way in (packed, shared):
+            found = way(batch)
+            assert flat(found) == pytest.approx(flat(expected), abs=1e-5)
+            for ours, theirs in zip(found, expected, strict=True):
+                assert ours[0].leads == pytest.approx(theirs[0].leads, abs=1e-4)
+    assert shared.shares, "the architecture could share its prompts"
+    assert packed.packs == (family != "gemma3"), "its picture's tokens see each other, so only its prompts are shared"
 
 
 def test_an_architecture_that_can_not_share_is_noticed(
     loaded: Load, items: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, processor = loaded("trained")
-    likelihood = Likelihood(model, asking_collator(processor))
+    likelihood = Likelihood(model, asking_collator(processor), pack=False)
     positions = likelihood._positions
     monkeypatch.setattr(likelihood, "_positions", lambda *a: positions(*a) + 7)
     found = likelihood(items[:4])
     assert not likelihood._share
     assert flat(found) == flat(Likelihood(model, asking_collator(processor), share_prompts=False)(items[:4]))
+
+
+@pytest.mark.parametrize("wrong", ["_positions_in", "_seen"])
+def test_an_architecture_whose_rows_can_not_be_packed_is_noticed(
+    wrong: str, loaded: Load, items: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Positions that don't begin again, or tokens that see other answers: then prompts are shared as before."""
+    import torch
+
+    model, processor = loaded("trained")
+    some = [i for i in items if i.prompt.image is not None][:6]
+    likelihood = Likelihood(model, asking_collator(processor))
+
+    def positions(rows: Any, own: Any, mask: Any) -> torch.Tensor:
+        return own
+
+    def seen(rows: Any, length: int, base: Any) -> torch.Tensor:
+        return torch.ones(len(rows), 1, length, length, dtype=torch.bool).tril()
+
+    expected = flat(likelihood(some))
+    assert likelihood.packs
+    other = Likelihood(model, asking_collator(processor))
+    monkeypatch.setattr(f"offside_eval.inference.likelihood.{wrong}", positions if wrong == "_positions_in" else seen)
+    assert flat(other(some)) == pytest.approx(expected, abs=1e-5)
+    assert (other.packs, other.shares) == (False, True)
 
 
 def test_each_picture_passes_the_vision_tower_once(loaded: Load, items: list[Item]) -> None:
@@ -56,7 +89,7 @@ def test_each_picture_passes_the_vision_tower_once(loaded: Load, items: list[Ite
     patches: list[int] = []
     hook = model.model.visual.register_forward_hook(lambda _, args, out: patches.append(len(args[0])))
     likelihood = Likelihood(model, asking_collator(processor))
-    likelihood._verified = {True}
+    likelihood._verified = {("packed", True)}
     likelihood(shown)
     hook.remove()
     assert len(patches) == 1

@@ -20,3 +20,12 @@ def test_similar_lengths_stand_together_and_then_the_pictures(items: list[Item])
     alike = [i for i in ordered if len(i.prompt.input_ids) == lengths[-1] and len(i.answers[0]) == 8]
     keys = [i.prompt.image_key or "" for i in alike]
     assert keys == sorted(keys)
+
+
+def test_questions_about_one_picture_stand_together_where_they_are_one_row(items: list[Item]) -> None:
+    batches = in_batches(items, 7, by_picture=True)
+    assert batches == in_batches(items[::-1], 7, by_picture=True)
+    ordered = [item for batch in batches for item in batch]
+    assert sorted(i.key for i in ordered) == sorted(i.key for i in items)
+    keys = [key for key, _ in itertools.groupby(i.prompt.image_key for i in ordered)]
+    assert len(keys) == len(set(keys)) > 2

@@ -33,6 +33,9 @@ IGNORED: Final = -100
 _MARK: Final = "\U0010fffd"
 """Stands for a control token in a user's text: the last character for private use."""
 
+_MARKUP: Final = re.compile(r"[<>{}\[\]]|^\s|\s$|^$")
+"""What a chat template might look for in a text, or cut off."""
+
 
 class _FromRow:
     """Stands for "the row's own picture" where null means "no picture"."""
@@ -127,6 +130,8 @@ class Encoder:
         self._replacements: Recent[tuple[int, int], str | None] = Recent(4096)
         self._type_key = self._find_type_key()
         self._verified: set[tuple[bool, bool, bool]] = set()
+        self._templates: dict[tuple[bool, bool, int], list[str] | None] = {}
+        self._types: dict[int, int] = {}
         self._fast = True
 
     def encode(
@@ -296,11 +301,9 @@ class Encoder:
         instruction = None if asked.instruction is None else self._hide(asked.instruction, hidden)
         earlier = tuple((self._hide(said, hidden), self._hide(told, hidden)) for said, told in asked.turns)
         clean = _Asked(self._hide(asked.question, hidden), instruction, earlier)
-        turns = self._turns(clean, {"type": "image"} if picture else None)
-        texts = [self.processor.apply_chat_template(turns, add_generation_prompt=True)]
+        texts = [self._rendered(clean, None, bool(picture))]
         if answer is not None:
-            whole_turns = [*turns, _turn("assistant", self._hide(answer, hidden))]
-            texts.append(self.processor.apply_chat_template(whole_turns))
+            texts.append(self._rendered(clean, self._hide(answer, hidden), bool(picture)))
         if picture:
             replacement = self._replacement(picture)
             if replacement is None:
@@ -317,8 +320,42 @@ class Encoder:
             prompt = out["input_ids"][0]
             whole = {key: values[-1] for key, values in out.items() if key != "attention_mask"}
         if self._type_key:
-            (whole[self._type_key],) = self.processor.create_mm_token_type_ids([whole["input_ids"]])
+            whole[self._type_key] = self._types_of(whole["input_ids"])
         return prompt, whole
+
+    def _types_of(self, ids: list[int]) -> list[int]:
+        """Each token's type; the processor tells it token by token."""
+        unknown = [*set(ids).difference(self._types)]
+        if unknown:
+            self._types |= zip(unknown, self.processor.create_mm_token_type_ids([unknown])[0], strict=True)
+        return [self._types[token] for token in ids]
+
+    def _rendered(self, asked: _Asked, answer: str | None, has_picture: bool) -> str:
+        """As the chat template writes it: around texts that it has no reason to look into always the same."""
+        said = asked.said() if asked.instruction is None else [asked.instruction, *asked.said()]
+        said += [] if answer is None else [answer]
+        shape = has_picture, answer is None, len(said) if asked.instruction is None else -len(said)
+        if any(_MARKUP.search(text) for text in said):
+            return self._written(asked, answer, has_picture)
+        if shape not in self._templates:
+            marks = iter([f"mark{n}text" for n in range(len(said))])
+            marked = _Asked("", None if asked.instruction is None else next(marks))
+            turns = tuple((next(marks), next(marks)) for _ in asked.turns)
+            marked = _Asked(next(marks), marked.instruction, turns)
+            written = self._written(marked, next(marks, None), has_picture)
+            parts = re.split(r"mark(\d+)text", written)
+            in_order = parts[1::2] == [str(n) for n in range(len(said))]
+            self._templates[shape] = parts[::2] if in_order else None
+        around = self._templates[shape]
+        if around is None:
+            return self._written(asked, answer, has_picture)
+        return around[0] + "".join(text + after for text, after in zip(said, around[1:], strict=True))
+
+    def _written(self, asked: _Asked, answer: str | None, has_picture: bool) -> str:
+        turns = self._turns(asked, {"type": "image"} if has_picture else None)
+        if answer is None:
+            return str(self.processor.apply_chat_template(turns, add_generation_prompt=True))
+        return str(self.processor.apply_chat_template([*turns, _turn("assistant", answer)]))
 
     def _hide(self, text: str, hidden: list[str]) -> str:
         """Put a mark where a user's text holds a control token; the token goes to `hidden`."""

@@ -63,7 +63,7 @@ def forward(model: Any, batch: Batch, *, keep: Keep = "all", keep_features: bool
         options["logits_to_keep"] = positions - 1
         labels = torch.cat([labels.new_full((len(labels), 1), IGNORED), labels[:, positions]], dim=1)
     inputs = model_inputs(model, batch, keep_features=keep_features)
-    positions_of = _rope_positions(base_model_of(model), inputs)
+    positions_of = rope_positions(base_model_of(model), inputs)
     if positions_of is not None:
         options["position_ids"] = positions_of
     result = model(**inputs, use_cache=False, return_dict=True, **options)
@@ -119,6 +119,11 @@ def told_of_batches(model: Any, tell: Callable[[Batch], None]) -> Iterator[None]
         told.remove(tell)
 
 
+def is_told(model: Any) -> bool:
+    """Whether anything must know where the answers of each row begin (`told_of_batches`)."""
+    return bool(_TOLD.get(base_model_of(model)))
+
+
 def _spread(features: Any, shown: torch.Tensor) -> Any:
     """One picture's features for each row that shows it, in the order of the rows."""
     numbers = shown.tolist()
@@ -132,7 +137,7 @@ def _spread(features: Any, shown: torch.Tensor) -> Any:
     return type(features)(**parts)
 
 
-def _rope_positions(base: Any, inputs: dict[str, Any]) -> torch.Tensor | None:
+def rope_positions(base: Any, inputs: dict[str, Any]) -> torch.Tensor | None:
     """Positions in time, height and width, for the families (Qwen-VL) that have them.
 
     The model would find them itself, in Python for each row. They depend only on where a row's

@@ -51,6 +51,8 @@ class AttackTarget:
         intervention: What is done while the model answers.
         left_out: Why claims were left out, by record; attacks add to it.
         n_too_long: Questions that weren't asked, because they are longer than `max_length`.
+        pictures: What puts questions into batches, padded on the left; attacks that share it process each picture once.
+        known: What the model answered to claims' own questions, by record; attacks on one model share it.
     """
 
     model: Any
@@ -64,7 +66,8 @@ class AttackTarget:
     intervention: Intervention | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     n_too_long: int = 0
-    _collate: Collator | None = None
+    pictures: Collator | None = None
+    known: dict[str, Attempt] = field(default_factory=dict)
     _encoder: Encoder | None = None
     _calls: int = 0
 
@@ -79,9 +82,9 @@ class AttackTarget:
     @property
     def collate(self) -> Collator:
         """Puts questions into batches, padded on the left."""
-        if self._collate is None:
-            self._collate = asking_collator(self.processor)
-        return self._collate
+        if self.pictures is None:
+            self.pictures = asking_collator(self.processor)
+        return self.pictures
 
     @property
     def encoder(self) -> Encoder:
@@ -113,6 +116,17 @@ class AttackTarget:
     def plain(self, claim: AttackedClaim, name: str = "plain") -> Ask:
         """A claim's own question on its own picture."""
         return own_question(claim, claim.question, name)
+
+    def ask_plainly(self) -> list[Attempt]:
+        """Every claim's own question, once: what another attack asked isn't asked again."""
+        saved, self.saved = self.saved, None  # What is new depends on which attacks came before.
+        try:
+            new = self.ask([self.plain(claim) for claim in self.claims if claim.record_id not in self.known])
+        finally:
+            self.saved = saved
+        self.known |= {attempt.claim.record_id: attempt for attempt in new}
+        known = ((claim, self.known.get(claim.record_id)) for claim in self.claims)
+        return [replace(attempt, claim=claim) for claim, attempt in known if attempt is not None]
 
     def ask(
         self, asks: Sequence[Ask], *, sampling: Sampling | None = None, change: Change | None = None

@@ -78,8 +78,10 @@ def encode_items(
             for need, offered in weighed.items()
         }
         for text in texts:
-            if text not in known or gold.prompt_length + len(known[text]) > encoder.max_length:
-                known[text] = _answer_tokens(encoder.encode(question.row, answer=text))
+            if text not in known:
+                known[text] = _answer_tokens(encoder.encode(question.row, answer=text, image=None))
+            if gold.prompt_length + len(known[text]) > encoder.max_length:
+                encoder.encode(question.row, answer=text)  # Says which record and by how much.
         answers = tuple(known[text] for text in texts)
         content = len(answers[0])
         while content and answers[0][content - 1] in special:

@@ -124,7 +124,7 @@ class Engine:
         self.model.eval()
         answers = Answers()
         collate = self.collate or asking_collator(self.processor)
-        batches = in_batches(items, self.batch_size)
+        batches = in_batches(items, self.batch_size, by_picture=True)
         with contextlib.nullcontext() if self.intervention is None else self.intervention.attached(self.model):
             likelihood = Likelihood(self.model, collate, moments=True)
             weigher = Weigher(likelihood, within_rounding=0.0)
@@ -158,6 +158,7 @@ class Engine:
             likelihood = Likelihood(self.model, collate, leads="hits" in needs, top=top)
             weigher = Weigher(likelihood, within_rounding=close)
             settings = {"leads": "hits" in needs, "top": top}
+            batches = in_batches(items, self.batch_size, by_picture=True)
             answers.weights = self._stage("weighing", batches, weigher, Weights, answers, settings)
             answers.asked_again["weighing"] = weigher.asked_again
         return answers
