@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -114,10 +114,12 @@ class Likelihood:
         return self._plain(items, len(items))
 
     def _is_right(self, way: str, items: Sequence[Item], found: Sequence[list[Weighed]]) -> bool:
-        """Whether the last item is weighed as the plain way does it; looked at once for each sort of batch."""
+        """Whether the last item is weighed as the plain way does it: two answers, once for each sort of batch."""
         sort = way, any(item.prompt.image is not None for item in items)
         if sort not in self._verified:
-            if not self._agree(found[-1], self._plain(items[-1:], len(items))[0]):
+            last, places = items[-1], sorted({0, len(items[-1].answers) - 1})  # What all else stands before.
+            few = replace(last, answers=tuple(last.answers[place] for place in places))
+            if not self._agree([found[-1][place] for place in places], self._plain([few], len(items))[0]):
                 return False
             self._verified.add(sort)
         return True
