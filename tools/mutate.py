@@ -83,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     targets = {name: Target(**given) for name, given in _read(options.targets).items()}
     explained = {e.key: e for e in (Explained(**given) for given in _read(options.explained))}
+    options.root = options.root.resolve()
     batches = _batches(targets, options)
     if not batches:
         print(f"--only {options.only}: no target and no file of one. Targets: {', '.join(targets)}", file=sys.stderr)
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="each change, also where a function has many")
     parser.add_argument("--json", action="store_true", help="print a JSON document instead of the table")
     parser.add_argument("-j", "--jobs", type=int, default=2, help="processes at a time (default 2)")
+    parser.add_argument("--grace", type=float, default=10.0, help="seconds after which a change hangs (default 10)")
     parser.add_argument("--targets", type=Path, default=HERE / "targets.yaml", help="another table of targets")
     parser.add_argument("--explained", type=Path, default=HERE / "explained.yaml", help="other explanations")
     parser.add_argument("--root", type=Path, default=ROOT, help="below which the targets' globs are")
@@ -147,7 +149,7 @@ def _tried(batches: Sequence[Batch], options: argparse.Namespace) -> tuple[list[
         arguments = ["-p", "no:cacheprovider", "-p", "no:xdist", "--capture=sys", "-m", "not full"]
         arguments += [f"--basetemp={place}/tests", f"--rootdir={options.root}"]
         with contextlib.redirect_stdout(nowhere):
-            return tried(options.root, batches, arguments, options.jobs, tell)
+            return tried(options.root, batches, arguments, jobs=options.jobs, grace=options.grace, tell=tell)
 
 
 def _stale(explained: Mapping[Key, Explained], results: Sequence[Tried], options: argparse.Namespace) -> list[str]:

@@ -8,8 +8,10 @@ the project is written.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
+import itertools
 import json
 import os
 import re
@@ -34,6 +36,8 @@ Fate = Literal["killed", "survived", "uncovered", "hung", "unfit"]
 _POLARS = re.compile(r"polars-\d")
 """Name of a thread of its pool. Merely imported, it has one of another name, which does nothing."""
 _ENDED = 3
+MOST = 6.0
+"""Seconds of a core, as measured without a change, that the tests of one change may take."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +104,14 @@ class MutationRun:
         root: Of the project.
         batches: What to try.
         jobs: Forks at a time.
+        grace: Seconds of a core that a change may take beyond what its tests should.
         tell: Called after each change.
     """
 
     def __init__(
-        self, root: Path, batches: Sequence[Batch], jobs: int, tell: Callable[[Tried], None] = lambda _: None
+        self, root: Path, batches: Sequence[Batch], jobs: int, grace: float, tell: Callable[[Tried], None]
     ) -> None:
-        self.root, self.batches, self.jobs, self.tell = root, batches, jobs, tell
+        self.root, self.batches, self.jobs, self.grace, self.tell = root, batches, jobs, grace, tell
         self.tried: list[Tried] = []
         self.problems: list[str] = []
         self._warming = False
@@ -188,6 +193,7 @@ class MutationRun:
 
         def work(out: int) -> None:
             sys.settrace(self._trace)
+            there = set(sys.modules)
             for item in items:
                 self._forget_cached()
                 self._sink, started = set(), time.process_time()
@@ -198,15 +204,19 @@ class MutationRun:
                     own = own | self._of_fixture.get(name, set())
                 _send(out, [item.nodeid, failed, seconds, sorted(own)])
             sys.settrace(None)
+            _send(out, [name for name in sys.modules if name not in there and not name.startswith("_")])
 
         known = {}
-        for line in _forked(work).read().splitlines():
+        *told, modules = _forked(work).read().splitlines() or ["[]"]
+        for line in told:
             name, failed, seconds, lines = json.loads(line)
             if failed:
                 self.problems.append(f"{name} fails as it is: {failed}")
             known[name] = Known(seconds, {(file, number) for file, number in lines})
         if len(known) < len(items) and not self.problems:
             self.problems.append(f"the run without a change ended after {len(known)} of {len(items)} tests")
+        if not self.problems:
+            _import_all(json.loads(modules))
         return known
 
     def _forget_cached(self) -> None:
@@ -239,7 +249,7 @@ class MutationRun:
                 if not chosen:
                     self._note(Tried(mutation, batch.target, "uncovered"))
                     continue
-                limit = 10 + 3 * sum(self._known[i.nodeid].seconds for i in chosen)
+                limit = self.grace + 3 * sum(self._known[i.nodeid].seconds for i in chosen)
                 busy[_forked(self._attempt(mutation, chosen, kept), limit)] = mutation
             for fork in [fork for fork in busy if fork.ended()]:
                 mutation, told = busy.pop(fork), fork.read()
@@ -252,13 +262,18 @@ class MutationRun:
         self.tell(tried)
 
     def _chosen(self, mutation: Mutation, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-        """Tests that run a line of the change, the quickest first; any of the file's for what runs on import."""
+        """Tests that run a line of the change, the quickest first; any of the file's for what runs on import.
+
+        With so many that they take longer than `MOST` only the quickest have to notice.
+        """
 
         def runs(item: pytest.Item) -> bool:
             lines = {number for file, number in self._known[item.nodeid].lines if file == mutation.file}
             return bool(lines & mutation.lines if mutation.lines else lines)
 
-        return sorted(filter(runs, items), key=lambda item: self._known[item.nodeid].seconds)
+        quickest = sorted(filter(runs, items), key=lambda item: self._known[item.nodeid].seconds)
+        spent = itertools.accumulate(self._known[item.nodeid].seconds for item in quickest)
+        return [item for n, (item, so_far) in enumerate(zip(quickest, spent, strict=True)) if not n or so_far < MOST]
 
     def _attempt(self, mutation: Mutation, items: Sequence[pytest.Item], kept: _Kept) -> Callable[[int], None]:
         def work(out: int) -> None:
@@ -307,6 +322,15 @@ def _as_json(value: Any) -> Any:
 
 def _from_json(value: Any) -> Any:
     return {k: _from_json(v) for k, v in value.items()} if isinstance(value, dict) else Path(value)
+
+
+def _import_all(names: Sequence[str]) -> None:
+    """What tests import as they run: else each fork would import it again."""
+    for name in names:
+        with contextlib.suppress(ImportError, AttributeError, ValueError):
+            importlib.import_module(name)
+    if _has_polars_threads():
+        raise RuntimeError("an import started polars' threads: a fork of this process would hang")
 
 
 def _module_name(file: Path) -> str:
@@ -391,7 +415,13 @@ def _forked(work: Callable[[int], None], limit: float | None = None) -> _Fork:
 
 
 def tried(
-    root: Path, batches: Sequence[Batch], arguments: Sequence[str], jobs: int, tell: Callable[[Tried], None]
+    root: Path,
+    batches: Sequence[Batch],
+    arguments: Sequence[str],
+    *,
+    jobs: int,
+    grace: float,
+    tell: Callable[[Tried], None],
 ) -> tuple[list[Tried], list[str]]:
     """Try all changes: what became of them, and what kept the run from trying.
 
@@ -400,9 +430,10 @@ def tried(
         batches: What to try.
         arguments: Further ones for pytest.
         jobs: Forks at a time.
+        grace: Seconds of a core that a change may take beyond what its tests should.
         tell: Called after each change.
     """
-    run = MutationRun(root, batches, jobs, tell)
+    run = MutationRun(root, batches, jobs, grace, tell)
     places = dict.fromkeys(str(place) for batch in batches for place in batch.tests)
     status = pytest.main([*places, *arguments], plugins=[run])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and not run.problems:

@@ -195,6 +195,11 @@ def _changes(place: _Place) -> Iterator[tuple[str, ast.expr]]:
     yield from _calls(place.node)
     yield from _masks(place)
     yield from _constants(place.node)
+    match place.parent:
+        case ast.AugAssign(op=ast.Add() | ast.Sub()) if place.field == "value" and not isinstance(
+            place.node, (ast.List, ast.ListComp)
+        ):
+            yield "sign", ast.UnaryOp(ast.USub(), place.node)
     if isinstance(place.parent, ast.Return) and not isinstance(place.node, (ast.UnaryOp, ast.Constant)):
         if _NUMBER.fullmatch(place.returns):
             yield "sign", ast.UnaryOp(ast.USub(), place.node)

@@ -49,7 +49,7 @@ def test_it_is_a_frozen_dataclass_that_says_what_it_is(metric: SampleMetric) -> 
 
 
 def test_what_ours_declare() -> None:
-    """Suites, the headline and the self-check go by it; that a direction is right is what the fixtures of models tell."""
+    """Suites, the headline and the self-check go by it."""
     declared = {
         name: load_metric(name) for name in metric_names() if METRICS.load(name).__name__.startswith("offside_")
     }
