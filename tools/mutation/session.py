@@ -262,18 +262,18 @@ class MutationRun:
         self.tell(tried)
 
     def _chosen(self, mutation: Mutation, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-        """Tests that run a line of the change, the quickest first; any of the file's for what runs on import.
+        """Tests that run a line of the change, the quickest first; for what runs on import those of the file, then all.
 
         With so many that they take longer than `MOST` only the quickest have to notice.
         """
 
-        def runs(item: pytest.Item) -> bool:
-            lines = {number for file, number in self._known[item.nodeid].lines if file == mutation.file}
-            return bool(lines & mutation.lines if mutation.lines else lines)
+        def lines(item: pytest.Item) -> set[int]:
+            return {number for file, number in self._known[item.nodeid].lines if file == mutation.file}
 
-        quickest = sorted(filter(runs, items), key=lambda item: self._known[item.nodeid].seconds)
-        spent = itertools.accumulate(self._known[item.nodeid].seconds for item in quickest)
-        return [item for n, (item, so_far) in enumerate(zip(quickest, spent, strict=True)) if not n or so_far < MOST]
+        chosen = [item for item in items if not mutation.lines or lines(item) & mutation.lines]
+        chosen.sort(key=lambda item: (not lines(item), self._known[item.nodeid].seconds))
+        spent = itertools.accumulate(self._known[item.nodeid].seconds for item in chosen)
+        return [item for n, (item, so_far) in enumerate(zip(chosen, spent, strict=True)) if not n or so_far < MOST]
 
     def _attempt(self, mutation: Mutation, items: Sequence[pytest.Item], kept: _Kept) -> Callable[[int], None]:
         def work(out: int) -> None:

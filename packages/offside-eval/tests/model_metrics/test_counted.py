@@ -43,6 +43,7 @@ def test_what_ours_declare() -> None:
 def test_depth_by_hand_and_what_it_leaves_out(saved: Saved) -> None:
     assert depth_of([1.0, 3.0], [0.5, 3.0]) == pytest.approx((0.5 + 3) / 4, abs=1e-6)
     assert depth_of([1.0, 0.05], [0.25, 9.0]) == pytest.approx(0.25, abs=1e-6)  # 0.05 isn't above the threshold
+    assert depth_of([1.0, 0.08], [0.0, 0.08]) == pytest.approx(0.08 / 1.08, abs=1e-6)
     assert depth_of([1.0, math.nan], [1.0, 1.0]) is None
     assert depth_of([1.0], [math.inf]) is None
     assert depth_of([0.01], [1.0]) is None
@@ -62,6 +63,9 @@ def test_depth_by_hand_and_what_it_leaves_out(saved: Saved) -> None:
     assert found.details == {"layers": pytest.approx(1.5)}
     none = load_model_metric("depth").measure(saved({"depths": rows[2:3]}, [{"record_id": "r"}]), controls)
     assert (none.value, none.n_skipped) == (None, 1)
+    assert (
+        "has no depth.parquet" in load_model_metric("depth").measure(saved({}, [{"record_id": "r"}]), controls).reason
+    )
 
 
 def test_forget_quality_is_scipys_over_the_records_of_both(saved: Saved) -> None:
@@ -148,7 +152,7 @@ def test_the_distance_of_lumps_by_hand() -> None:
 
 
 def test_the_lowest_fifth_is_counted_down() -> None:
-    for n, k in ((1, 1), (4, 1), (9, 1), (10, 2), (14, 2), (15, 3)):
+    for n, k in ((1, 1), (4, 1), (9, 1), (10, 2), (14, 2), (15, 3), (24, 4)):
         values = [float(-i) for i in range(n)]
         assert mean_of_lowest(values) == pytest.approx(np.sort(values)[:k].mean(), abs=1e-6)
 
@@ -239,11 +243,15 @@ def test_draws_are_areas_over_the_drawn_subjects() -> None:
                 wins, total = wins + both * ((a > b) + 0.5 * (a == b)), total + both
         assert drawn[at] == pytest.approx(wins / total, abs=1e-6) if total else math.isnan(drawn[at])
     assert often.sum(axis=1).tolist() == [4.0] * len(often)
+    assert often.mean(axis=0) == pytest.approx(np.ones(4), abs=0.1)  # each subject as often as another
     many = [({"subject_id": f"m{i}", "record_id": ""}, {"subject_id": f"o{i}", "record_id": ""}) for i in range(200)]
     above = [2.5 if i == 0 else 1.5 if i < 10 else 0.5 for i in range(200)]
     others = [3.0 if i == 0 else 2.0 if i == 1 else 1.0 if i == 2 else 0.0 for i in range(200)]
     tpr = _Pairs.of([(*p, a, b) for p, a, b in zip(many, above, others, strict=True)]).tpr()
     assert tpr == pytest.approx(10 / 200, abs=1e-6)
+    alone = _Pairs.of([({"subject_id": "m", "record_id": ""}, {"subject_id": "o", "record_id": ""}, 1.0, 0.0)])
+    assert alone._tprs(np.array([[1.0, 1.0]])).tolist() == [1.0]
+    assert np.isnan(alone._tprs(np.array([[2.0, 0.0], [0.0, 2.0]]))).all()  # no member, or no other, was drawn
 
 
 def test_who_is_a_partner_by_length() -> None:
@@ -255,5 +263,65 @@ def test_who_is_a_partner_by_length() -> None:
     rows = [member("m1", "member", [0.0] * 10), member("m2", "member", [0.0] * 12)]
     rows += [member("n1", "non_member", [0.0] * 11), member("n2", "non_member", [0.0] * 14)]
     assert [(a["record_id"], b["record_id"]) for a, b in matched(rows)[0]] == [("m1", "n1"), ("m2", "n2")]
+    nearest = [member("m", "member", [0.0] * 10), member("a", "non_member", [0.0] * 8)]
+    nearest.append(member("b", "non_member", [0.0] * 10))
+    assert [b["record_id"] for _, b in matched(nearest)[0]] == ["b"]
     other = [member("m", "member", [0.0]), member("n", "non_member", [0.0], config="multimodal")]
     assert matched(other) == ([], 2)
+
+
+def test_why_nobody_is_paired_and_who_isnt_scored(saved: Saved) -> None:
+    def found(*rows: Row, name: str = "membership_loss") -> Any:
+        return load_model_metric(name).measure(saved({"members": list(rows)}, [{"record_id": "r"}]), {})
+
+    one, far = member("m", "member", [-1.0] * 9), member("n", "non_member", [-1.0] * 90)
+    assert found(far).reason == "the request has no private claim that its picture doesn't give away"
+    assert "no private claims of these attributes in text/holdout" in found(one).reason
+    assert found(one, far).reason == "no non-member is like a member in attribute and length"
+    rows = [one, member("n", "non_member", [-1.0] * 9, grad_norm=None), far]
+    unscored = found(*rows, name="membership_grad_norm")
+    assert unscored.reason == "no pair of a member and a non-member could be scored"
+    assert unscored.n_skipped == 3
+
+
+def test_retain_only_is_measured_on_the_pairs_that_count(saved: Saved) -> None:
+    """Single tokens are counted apart: they don't count for the control either, and where it lacks one it has none."""
+    rows = [member("m0", "member", [-1.0] * 9), member("n0", "non_member", [-2.0] * 9)]
+    rows += [member("m1", "member", [-5.0]), member("n1", "non_member", [-1.0])]
+    own, control = (saved({"members": rows[:n]}, [{"record_id": "r"}]) for n in (4, 4))
+    found = load_model_metric("membership_min_k").measure(own, {"retain_only": control})
+    assert (found.value, found.details["auc_single_token"], found.details["n_single_token"]) == (1.0, 0.0, 2)
+    assert (found.details["auc_retain_only"], found.details["priv_leak"], found.n) == (1.0, 0.0, 2)
+    lacking = saved({"members": rows[1:]}, [{"record_id": "r"}])
+    assert "auc_retain_only" not in load_model_metric("membership_min_k").measure(own, {"retain_only": lacking}).details
+
+
+def _pairs_of(scores: list[tuple[float, float]]) -> _Pairs:
+    sides = [({"subject_id": f"m{i}", "record_id": ""}, {"subject_id": f"o{i}", "record_id": ""}) for i in range(99)]
+    return _Pairs.of([(*pair, *both) for pair, both in zip(sides, scores, strict=False)])
+
+
+def test_intervals_are_those_of_the_draws() -> None:
+    """Of areas, of true-positive rates drawn at once instead of in parts, and of what is told beside retain-only."""
+    rng = np.random.default_rng(4)
+    own, control = (_pairs_of(list(zip(rng.normal(x, 1, 12), rng.normal(0, 1, 12), strict=True))) for x in (1.0, 0.2))
+    assert own._between(np.append(np.linspace(0, 1, 201), np.nan)) == pytest.approx((0.025, 0.975), abs=1e-6)
+    assert own._between(np.array([np.nan])) == (None, None)
+    few = _pairs_of([(1.0, 0.0), (2.0, 1.5)])
+    assert few.interval() == (None, None)
+    assert few.details() == {"tpr_at_1_fpr": 1 / 2, "n_members": 2}
+    tprs = own._tprs(own._often())
+    told = own.details()
+    expected = np.nanquantile(tprs, [0.025, 0.975])
+    assert (told["tpr_at_1_fpr_low"], told["tpr_at_1_fpr_high"]) == pytest.approx(expected.tolist(), abs=1e-6)
+    ratios = own.draws() / control.draws() - 1
+    expected = np.nanquantile(ratios[control.draws() >= 0.05], [0.025, 0.975])
+    told = own.beside(control)
+    assert told["priv_leak"] == pytest.approx(own.auc() / control.auc() - 1, abs=1e-6)
+    assert (told["priv_leak_low"], told["priv_leak_high"]) == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_a_ratio_is_told_from_a_twentieth_on() -> None:
+    at_the_line = _Pairs(np.array([1.0, -9.0]), np.array([0.0] + [2.0] * 9), np.array([0, 1]), np.arange(10), 10)
+    assert at_the_line.auc() == 0.05
+    assert "priv_leak" in at_the_line.beside(at_the_line)
