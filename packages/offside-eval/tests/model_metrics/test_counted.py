@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -110,6 +111,20 @@ def test_edges_of_the_verdict_and_of_its_interval() -> None:
     assert ks_interval(one, one + 5, ["a"] * 4) == (None, None)
 
 
+def test_the_interval_of_ks_is_that_of_its_draws() -> None:
+    """Beside a plain loop over the same draws, of which the last part is shorter."""
+    dice = np.random.default_rng(7)
+    one, other = np.round(dice.normal(size=15), 1), np.round(dice.normal(0.5, 1, size=15), 1)
+    where = np.arange(15) % 5
+    rng, found = np.random.default_rng(0), []
+    for size in (100, 100, 50):
+        for often in rng.multinomial(5, np.full(5, 1 / 5), size=size):
+            a, b = (np.repeat(side, often[where]) for side in (one, other))
+            found.append(ks_2samp(a, b).statistic)
+    expected = np.quantile(found, [0.025, 0.975]).tolist()
+    assert ks_interval(one, other, [f"s{i}" for i in where], draws=250) == pytest.approx(expected, abs=1e-6)
+
+
 def test_js_distance_counts_records_once_and_places_apart(saved: Saved) -> None:
     """By hand: a place of equal distributions and one of disjoint ones are half apart."""
     half, never = math.log(0.5), -700.0
@@ -118,7 +133,7 @@ def test_js_distance_counts_records_once_and_places_apart(saved: Saved) -> None:
         row = {"record_id": "r0", "answer_logprobs": [-1.0, -1.0], "top_tokens": [0, 1, 0, 1]}
         return row | {"top_logprobs": [half, half, *second]} | fields
 
-    others = [weighed([0.0, never], record_id="r1"), weighed([0.0, never], variant="blank")]
+    others = [weighed([2 * half, 2 * half], record_id="r1"), weighed([0.0, never], variant="blank")]
     rows = [{"record_id": "r0", "subject_id": "s0"}, {"record_id": "r0", "subject_id": "s0"}]
     rows += [{"record_id": "r1", "subject_id": "s1"}, {"record_id": "r2", "subject_id": "s2"}]
     rows += [{"record_id": "r3", "subject_id": "s3", "slice": "keep:multimodal/retain"}]
@@ -128,7 +143,7 @@ def test_js_distance_counts_records_once_and_places_apart(saved: Saved) -> None:
     found = load_model_metric("js_distance").measure(own, {"retain_only": control})
     assert found.value == pytest.approx((0.5 + 0) / 2, abs=1e-6)
     assert (found.n, found.n_skipped, found.n_subjects) == (2, 1, 2)
-    assert found.details["unseen"] == pytest.approx(0, abs=1e-6)
+    assert found.details["unseen"] == pytest.approx((0 + 0.5 / 2) / 2, abs=1e-6)
     bare = load_model_metric("js_distance").measure(own, {"retain_only": saved({}, rows)})
     assert (bare.value, bare.n_skipped) == (None, 3)
 
@@ -325,3 +340,21 @@ def test_a_ratio_is_told_from_a_twentieth_on() -> None:
     at_the_line = _Pairs(np.array([1.0, -9.0]), np.array([0.0] + [2.0] * 9), np.array([0, 1]), np.arange(10), 10)
     assert at_the_line.auc() == 0.05
     assert "priv_leak" in at_the_line.beside(at_the_line)
+
+
+def test_each_attacks_score_by_hand() -> None:
+    row = member("m", "member", [-1.0, -2.0, -4.0, -1.0, -2.0], answer="€35.00m", grad_norm=2.5)
+    row |= {"means": [-2.0, -1.0, -1.5, -1.0, -1.0], "deviations": [0.5, 0.5, 0.5, 2.0, 1.0]}
+    control = row | {"logprobs": [-2.0, -2.0, -5.0, -3.0, -3.0]}
+    size = len(zlib.compress("€35.00m".encode()))
+    expected = {"loss": -2.0, "zlib": -2.0 / size, "min_k": -4.0, "min_k_plus": (-4.0 + 1.5) / 0.5, "grad_norm": -2.5}
+    expected["reference"] = (1 + 0 + 1 + 2 + 1) / 5
+    for name, score in expected.items():
+        attack = load_model_metric(f"membership_{name}")
+        assert attack.membership(row, control) == pytest.approx(score, abs=1e-6), name
+    least = row | {"deviations": [0.0] * 5}
+    assert load_model_metric("membership_min_k_plus").membership(least, None) == pytest.approx(-2.5 / 1e-3, abs=1e-6)
+    reference = load_model_metric("membership_reference")
+    assert reference.membership(row, None) is None
+    assert reference.membership(row, control | {"logprobs": [-2.0]}) is None
+    assert load_model_metric("membership_grad_norm").membership(row | {"grad_norm": None}, None) is None
