@@ -35,7 +35,6 @@ Fate = Literal["killed", "survived", "uncovered", "hung", "unfit"]
 """`hung`: ran out of time, which a test run would have noticed; `unfit`: it couldn't be grafted."""
 _POLARS = re.compile(r"polars-\d")
 """Name of a thread of its pool. Merely imported, it has one of another name, which does nothing."""
-_ENDED = 3
 MOST = 6.0
 """Seconds of a core, as measured without a change, that the tests of one change may take."""
 
@@ -262,7 +261,7 @@ class MutationRun:
         self.tell(tried)
 
     def _chosen(self, mutation: Mutation, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-        """Tests that run a line of the change, the quickest first; for what runs on import those of the file, then all.
+        """Tests that run a line of the change, the quickest first; for what runs on import all.
 
         With so many that they take longer than `MOST` only the quickest have to notice.
         """
@@ -271,12 +270,13 @@ class MutationRun:
             return {number for file, number in self._known[item.nodeid].lines if file == mutation.file}
 
         chosen = [item for item in items if not mutation.lines or lines(item) & mutation.lines]
-        chosen.sort(key=lambda item: (not lines(item), self._known[item.nodeid].seconds))
+        chosen.sort(key=lambda item: self._known[item.nodeid].seconds)
         spent = itertools.accumulate(self._known[item.nodeid].seconds for item in chosen)
         return [item for n, (item, so_far) in enumerate(zip(chosen, spent, strict=True)) if not n or so_far < MOST]
 
     def _attempt(self, mutation: Mutation, items: Sequence[pytest.Item], kept: _Kept) -> Callable[[int], None]:
         def work(out: int) -> None:
+            # What raises here tells nothing, and the fork ends: no test could import such a module either.
             file = self.root / mutation.file
             module = importlib.import_module(_module_name(file))
             try:
@@ -284,10 +284,6 @@ class MutationRun:
             except GraftError as error:
                 _send(out, ["unfit", str(error)])
                 return
-            except BaseException as error:
-                _send(out, ["killed", f"import: {error!r}"])
-                os._exit(_ENDED)
-                raise
             for item in items:
                 if _failure(item, kept):
                     _send(out, ["killed", item.nodeid])
