@@ -293,7 +293,7 @@ def test_why_nobody_is_paired_and_who_isnt_scored(saved: Saved) -> None:
     assert found(far).reason == "the request has no private claim that its picture doesn't give away"
     assert "no private claims of these attributes in text/holdout" in found(one).reason
     assert found(one, far).reason == "no non-member is like a member in attribute and length"
-    rows = [one, member("n", "non_member", [-1.0] * 9, grad_norm=None), far]
+    rows = [one, member("n2", "non_member", [-1.0] * 9, grad_norm=None), far]
     unscored = found(*rows, name="membership_grad_norm")
     assert unscored.reason == "no pair of a member and a non-member could be scored"
     assert unscored.n_skipped == 3
