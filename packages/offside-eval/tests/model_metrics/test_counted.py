@@ -316,7 +316,7 @@ def _pairs_of(scores: list[tuple[float, float]]) -> _Pairs:
     return _Pairs.of([(*pair, *both) for pair, both in zip(sides, scores, strict=False)])
 
 
-def test_intervals_are_those_of_the_draws() -> None:
+def test_intervals_are_those_of_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of areas, of true-positive rates drawn at once instead of in parts, and of what is told beside retain-only."""
     rng = np.random.default_rng(4)
     own, control = (_pairs_of(list(zip(rng.normal(x, 1, 12), rng.normal(0, 1, 12), strict=True))) for x in (1.0, 0.2))
@@ -334,6 +334,11 @@ def test_intervals_are_those_of_the_draws() -> None:
     told = own.beside(control)
     assert told["priv_leak"] == pytest.approx(own.auc() / control.auc() - 1, abs=1e-6)
     assert (told["priv_leak_low"], told["priv_leak_high"]) == pytest.approx(expected.tolist(), abs=1e-6)
+
+    seen: list[Any] = []
+    monkeypatch.setattr(_Pairs, "_between", lambda self, drawn: (seen.append(drawn), (None, None))[1])
+    own.details()
+    assert seen[0].tolist() == pytest.approx(tprs.tolist(), nan_ok=True)  # every draw, each once
 
 
 def test_a_ratio_is_told_from_a_twentieth_on() -> None:
