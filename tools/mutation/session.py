@@ -143,7 +143,7 @@ class MutationRun:
         """Keep apart which lines a fixture runs: they count for each test that has it."""
         outer, self._sink = self._sink, self._of_fixture.setdefault(fixturedef.argname, set())
         try:
-            return (yield)  # type: ignore[return-value]
+            return (yield)
         finally:
             self._sink = outer
 
@@ -252,7 +252,10 @@ class MutationRun:
                 busy[_forked(self._attempt(mutation, chosen, kept), limit)] = mutation
             for fork in [fork for fork in busy if fork.ended()]:
                 mutation, told = busy.pop(fork), fork.read()
-                fate, by = json.loads(told) if told else ("hung" if fork.timed_out else "killed", "the process died")
+                fate: Fate = "hung" if fork.timed_out else "killed"
+                by = "the process died"
+                if told:
+                    fate, by = json.loads(told)
                 self._note(Tried(mutation, batch.target, fate, by, round(fork.seconds, 3)))
             time.sleep(0.002)
 
