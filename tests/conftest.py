@@ -20,3 +20,12 @@ def root() -> Path:
 def bin_dir() -> Path:
     """Where the console scripts of the running environment lie."""
     return Path(sys.executable).parent
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables that tests made, which are part of what `make test-full` tells."""
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, text in report.user_properties:
+            if name == "table":
+                terminalreporter.section(report.nodeid)
+                terminalreporter.write_line(str(text))

@@ -36,7 +36,7 @@ def small(request: pytest.FixtureRequest) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def attacked_data(small: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> OffsideDataset:
+def attacked_folder(small: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small dataset, and for each person a picture that no model ever sees, with two claims."""
     path = tmp_path_factory.mktemp("attacked") / "data"
     with new_dataset(path, name="attacked", taxonomy=shipped_taxonomy_text("football"), license="cc0-1.0") as writer:
@@ -47,7 +47,12 @@ def attacked_data(small: ModuleType, tmp_path_factory: pytest.TempPathFactory) -
                 text = texts[(n + 3) % 4]
                 writer.add_records([small._claim(subject, attribute, text, f"holdout-{subject}", "holdout")])
         writer.add_images(small.twins())
-    return open_dataset(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def attacked_data(attacked_folder: Path) -> OffsideDataset:
+    return open_dataset(attacked_folder)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from offside_eval.attack_results import AttackResults
 from offside_eval.attacks._base import Ask
@@ -29,6 +29,38 @@ def test_changes_keep_the_size_and_change_the_pixels(difficulty: str) -> None:
         assert changed.size == picture.size
         assert changed.mode == "RGB"
         assert changed.tobytes() != picture.tobytes()
+
+
+def test_changes_are_pillows() -> None:
+    """Beside Pillow called anew with the numbers written out."""
+    picture = Image.effect_noise((100, 60), 60).convert("RGB")
+
+    def jpeg(quality: int) -> Image.Image:
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=quality)
+        return Image.open(stream).convert("RGB")
+
+    def crop(left: int, top: int) -> Image.Image:
+        return picture.crop((left, top, 100 - left, 60 - top)).resize((100, 60), Image.Resampling.BICUBIC)
+
+    expected = {
+        "easy": {"crop": crop(5, 3), "light": (1.2,), "blur": 0.3, "jpeg": jpeg(60)},
+        "medium": {"crop": crop(12, 8), "light": (0.6,), "blur": 0.6, "jpeg": jpeg(25), "mirror": picture},
+        "hard": {"crop": crop(22, 13), "light": (0.35,), "blur": 1.2, "jpeg": jpeg(8), "flip": picture},
+    }
+    for difficulty, changes in CHANGES.items():
+        assert changes.keys() == expected[difficulty].keys()
+        for name, change in changes.items():
+            wanted = expected[difficulty][name]
+            if name == "light":
+                wanted = ImageEnhance.Brightness(picture).enhance(wanted[0])
+            elif name == "blur":
+                wanted = picture.filter(ImageFilter.GaussianBlur(wanted))
+            elif name in ("mirror", "flip"):
+                wanted = picture.transpose(
+                    Image.Transpose.FLIP_LEFT_RIGHT if name == "mirror" else Image.Transpose.FLIP_TOP_BOTTOM
+                )
+            assert change(picture).tobytes() == wanted.tobytes(), (difficulty, name)
 
 
 def test_a_model_that_knows_the_mirrored_picture_is_caught_at_that_difficulty(

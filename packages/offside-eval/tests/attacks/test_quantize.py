@@ -45,11 +45,13 @@ def test_a_model_that_remembers_once_it_is_rounded_is_caught(
 
 def test_the_weights_are_put_back_even_after_an_error() -> None:
     model = torch.nn.Linear(3, 3)
-    before = model.weight.detach().clone()
+    before, bias = model.weight.detach().clone(), model.bias.detach().clone()
 
     def interrupted() -> None:
         with rounded(model, 2):
+            torch.testing.assert_close(model.weight, round_to(before, 2))
             assert not torch.equal(model.weight, before)
+            assert torch.equal(model.bias, bias)  # biases and norms stay
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -16,6 +16,21 @@ def test_the_likeliest_choice_counts(sample: Callable[..., Sample]) -> None:
     assert METRIC.score(sample(choice_logprobs=(-0.5, -1.0, -3.0), **OPTIONS)).kind == "wrong"
 
 
+def test_what_rounding_makes_of_equal_choices_is_a_tie(sample: Callable[..., Sample]) -> None:
+    for other, kind in ((-1e-6, "tied"), (-1.5e-6, "correct")):
+        assert METRIC.score(sample(choice_logprobs=(other, 0.0, -3.0), **OPTIONS)).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"), [("", "empty"), ("No idea.", "no_letter"), ("B", "correct"), ("A", "wrong"), ("C", "wrong")]
+)
+def test_kinds_of_letters(reply: str, kind: str, sample: Callable[..., Sample]) -> None:
+    asked = sample(letter_options=OPTIONS["choices"], letter_correct=1, letter_reply=reply, **OPTIONS)
+    for variant in ("letter", "paper"):
+        score = load_metric(f"choice_accuracy:{variant}").score(asked)
+        assert (score.value, score.kind) == (float(kind == "correct"), kind)
+
+
 @pytest.mark.parametrize("correct", [0, 1])
 def test_a_tie_is_no_hit_but_what_guessing_among_the_tied_gives(correct: int, sample: Callable[..., Sample]) -> None:
     tied = OPTIONS | {"correct_choice": correct}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from offside_data.taxonomy import load_taxonomy
 from offside_eval.metrics import METRICS, Need, Paper, Sample, SampleMetric, load_metric, metric_names
 
 ROLES = {"forget", "keep"}
@@ -45,6 +46,23 @@ def test_it_is_a_frozen_dataclass_that_says_what_it_is(metric: SampleMetric) -> 
     assert set(metric.variant_needs) <= set(metric.variants)
     assert set(metric.higher_is_better) >= ROLES
     assert metric.bounds[0] < metric.bounds[1]
+
+
+def test_what_ours_declare() -> None:
+    """Suites, the headline and the self-check go by it."""
+    declared = {
+        name: load_metric(name) for name in metric_names() if METRICS.load(name).__name__.startswith("offside_")
+    }
+    assert {name for name, m in declared.items() if m.words_only} == {
+        *("bleu", "rouge1", "rouge2", "rouge_l", "text_overlap")
+    }
+    assert {name for name, m in declared.items() if m.costly} == {"cloze_accuracy"}
+    directions = {name: (m.higher_is_better["forget"], m.higher_is_better["keep"]) for name, m in declared.items()}
+    others = {"degenerate": (False, False), "refusal": (True, False), "truth_ratio": (True, True)}
+    assert directions == dict.fromkeys(declared, (False, True)) | others
+    defaults = Sample(record_id="r", attribute=load_taxonomy("football")["fee"])
+    assert defaults.ended
+    assert defaults.cloze_ended
 
 
 @pytest.mark.parametrize("name", metric_names())

@@ -15,6 +15,13 @@ from offside_eval.metrics.degenerate import degeneracy
         ("))))", "repetitive"),
         ("ÿ" * 30, "repetitive"),
         ("abab" * 10, "repetitive"),
+        ("a a a b", "repetitive"),  # three times
+        ("a a a b c d", None),  # half of it, no more
+        ("a a a b c d e", None),
+        ("a b c d x a b c d y a b c d z w v u", "repetitive"),  # by four words only
+        ("a b a b a b a v w x y z", None),  # "a b a" occurs twice without overlap
+        ("ab" * 10, "repetitive"),
+        ("a" * 19, None),  # too short to be looked at by characters
         ("The player was born in Malmö.", None),
         ("Sweden", None),
         ("no no", None),

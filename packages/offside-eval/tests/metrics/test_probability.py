@@ -18,3 +18,9 @@ def test_geometric_mean_of_the_tokens(sample: Callable[..., Sample]) -> None:
 def test_a_broken_model_gives_no_probability_and_still_counts(sample: Callable[..., Sample]) -> None:
     assert METRIC.score(sample(answer_logprobs=(math.nan, -1.0))).value == 0.0
     assert METRIC.score(sample(answer_logprobs=(-math.inf, -1.0))).value == 0.0
+
+
+def test_why_there_is_none(sample: Callable[..., Sample]) -> None:
+    choice = load_metric("probability:choice")
+    assert choice.score(sample()).reason == "the record has no choices"
+    assert choice.score(sample(choices=("a", "b"), choice_logprobs=(-1.0, -1.0))).reason == "no choice is right"

@@ -52,3 +52,8 @@ def test_a_broken_model_prefers_nothing(sample: Callable[..., Sample]) -> None:
 
 def test_without_others_there_is_a_reason(sample: Callable[..., Sample]) -> None:
     assert METRIC.score(sample(answer_logprobs=(-1.0,))).reason == "the record has no perturbed answers"
+
+
+def test_where_it_stands_has_a_name(sample: Callable[..., Sample]) -> None:
+    for others, kind in (((-3.0,), "first"), ((-1.0,), "last"), ((-3.0, -1.0), "among"), ((-2.0 + 1.5e-6,), "last")):
+        assert METRIC.score(sample(answer_logprobs=(-2.0,), alternative_logprobs=others)).kind == kind

@@ -63,3 +63,9 @@ def test_it_answers(text: str) -> None:
 )
 def test_a_stated_value_beats_a_hedge(name: str, text: str, declines: bool) -> None:
     assert is_refusal(text, FOOTBALL[name]) == declines
+
+
+def test_a_but_reaches_to_the_end_of_its_sentence_only() -> None:
+    fee = FOOTBALL["fee"]
+    assert is_refusal("I can't say, but others can. About €35m people argue.", fee)
+    assert not is_refusal("I can't say, but about €35m people argue.", fee)

@@ -6,11 +6,9 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import roc_auc_score, roc_curve
@@ -28,48 +26,25 @@ CASES = [
     for file in sorted(FOLDER.glob("*.json"))
     for case in json.loads(file.read_text(encoding="utf-8"))
 ]
-LISTS = {
-    "answer_logprobs": pl.Float32,
-    "alternative_logprobs": pl.Float32,
-    "paraphrase_logprobs": pl.Float32,
-    "top_tokens": pl.Int32,
-    "top_logprobs": pl.Float64,
-}
-
-
-def small(content: dict[str, Any], rows: list[dict[str, Any]]) -> Any:
-    """Just what a metric reads of results."""
-    row = {"slice": "forget", "variant": "plain", "image_id": None, "split": "forget", "truth_ratio": 1.0}
-    row |= {"probability": 1.0}
-    weighed = [
-        {"variant": "plain"} | {name: [] for name in LISTS} | weighing for weighing in content.get("weighings", [])
-    ]
-    schema = {"record_id": pl.String, "variant": pl.String, **{name: pl.List(kind) for name, kind in LISTS.items()}}
-    frame = pl.DataFrame(weighed, schema=schema) if weighed else None
-    told = content.get("members")
-    members = None if told is None else pl.DataFrame(told, schema_overrides={"grad_norm": pl.Float64})
-    lists = {"retain_only": pl.List(pl.Float64), "own": pl.List(pl.Float64)}
-    depths = pl.DataFrame(content["depths"], schema_overrides=lists) if "depths" in content else None
-    model = SimpleNamespace(digest=content.get("digest"))
-    meta = SimpleNamespace(dataset=SimpleNamespace(digest="same"), model=model)
-    samples = pl.DataFrame([row | given for given in rows])
-    return SimpleNamespace(samples=samples, weighings=frame, members=members, depths=depths, meta=meta)
+Saved = Callable[..., Any]
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)
-def test_a_case(name: str, case: dict[str, Any], make_results: Callable[..., Results]) -> None:
+def test_a_case(name: str, case: dict[str, Any], make_results: Callable[..., Results], saved: Saved) -> None:
     content = case["input"]
     if issubclass(MODEL_METRICS.load(name).Metric, ComparedMetric):
         setting = case.get("setting", "complete")
         own = make_results("own", setting=setting, **content["own"])
         controls = {role: make_results(role, setting=setting, **c) for role, c in content["controls"].items()}
     else:
-        own = small(content, content["samples"])
-        controls = {role: small(control, content["samples"]) for role, control in content.get("controls", {}).items()}
+        own = saved(content, content["samples"])
+        controls = {role: saved(control, content["samples"]) for role, control in content.get("controls", {}).items()}
     found = measure(own, [name], controls)[name]
     assert found.value == (None if case["value"] is None else pytest.approx(case["value"], abs=1e-6))
     assert case.get("verdict") in (None, found.verdict)
     assert {key: found.details[key] for key in case.get("details", {})} == pytest.approx(case.get("details", {}))
+    for count in ("n", "n_skipped", "n_subjects"):
+        assert getattr(found, count) == case.get(count, getattr(found, count)), count
     assert (found.low is None) or found.low <= found.value <= found.high
 
 
@@ -79,15 +54,15 @@ def test_every_metric_of_ours_has_cases() -> None:
 
 
 @pytest.mark.parametrize("name", model_metric_names())
-def test_a_missing_control_or_score_is_a_reason_and_no_number(name: str) -> None:
+def test_a_missing_control_or_score_is_a_reason_and_no_number(name: str, saved: Saved) -> None:
     metric = load_model_metric(name)
-    found = measure(small({}, [{"record_id": "r", "subject_id": "s"}]), [name], {})[name]
+    found = measure(saved({}, [{"record_id": "r", "subject_id": "s"}]), [name], {})[name]
     assert found.value is None
     assert ("are missing" if metric.controls else "has no") in found.reason
-    other = small({}, [{"record_id": "r", "subject_id": "s"}])
+    other = saved({}, [{"record_id": "r", "subject_id": "s"}])
     other.meta.dataset.digest = "another"
     if metric.controls:
-        found = measure(other, [name], {role: small({}, [{"record_id": "r"}]) for role in metric.controls})[name]
+        found = measure(other, [name], {role: saved({}, [{"record_id": "r"}]) for role in metric.controls})[name]
         assert "another dataset" in found.reason
 
 
