@@ -1,4 +1,4 @@
-"""What all tests share: laws without a deadline, the longest files first, less for garbage collection to look over."""
+"""What all tests share: laws without a deadline, the longest files first, no waiting for the disk, rare collections."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from hypothesis import settings
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # As OMP_NUM_THREADS: the cores are used side by side.
 gc.set_threshold(20_000, *gc.get_threshold()[1:])  # Python's own number, 700, is for programs with less in memory.
+# What a killed process wrote is still there; only a power cut would need it on the disk, and the tests of one put
+# something else in place of these, as do those of what is synced and when. Programs that tests start do sync.
+os.fsync, os.sync = lambda number: None, lambda: None
 settings.register_profile("offside", deadline=None)
 settings.load_profile("offside")
 

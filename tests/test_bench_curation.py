@@ -65,6 +65,7 @@ def test_the_dataset_is_as_large_as_asked(first: tuple[Path, str]) -> None:
     assert read(work)["sizes"][str(RECORDS)]["pictures"] == 22
 
 
+@pytest.mark.full
 def test_a_second_start_does_only_what_is_missing(root: Path, first: tuple[Path, str]) -> None:
     work, table = first
     before = read(work)

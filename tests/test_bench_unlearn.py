@@ -44,6 +44,7 @@ def run(bench: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     return start
 
 
+@pytest.mark.full
 def test_ours_and_the_plain_loop_are_the_same_training_and_only_one_holds_a_copy(run: Run, bench: ModuleType) -> None:
     results, table = run("--cases", "npo alone,prior_match,grad_diff")
     rows = {row["case"]: row for row in results["rows"]}

@@ -273,7 +273,10 @@ def killed_runs() -> Iterator[KilledRuns]:
 
 
 # Stored numbers, a state of its own, one that is drawn before the first step, sides of its own, weights changed then.
-@pytest.mark.parametrize("method", ["npo", "pdu", "rmu", "prior_match", "mip_editor", "smfa"])
+@pytest.mark.parametrize(
+    "method",
+    ["npo", "pdu", *(pytest.param(m, marks=pytest.mark.full) for m in ("rmu", "prior_match", "mip_editor", "smfa"))],
+)
 def test_a_run_killed_at_any_point_ends_with_the_same_bits(
     method: str, tiny: Path, league: OffsideDataset, tmp_path: Path, killed_runs: KilledRuns
 ) -> None:

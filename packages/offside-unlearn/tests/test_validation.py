@@ -152,6 +152,7 @@ def test_mistakes_are_named(tiny: Path, league: OffsideDataset, tmp_path: Path) 
 PROGRAM = "import sys\nfrom offside_unlearn.cli import main\nmain(sys.argv[1:])"
 
 
+@pytest.mark.full  # `test_unlearning` kills shorter runs.
 def test_a_curve_killed_on_the_way_ends_with_the_same_points(
     vanilla: Path, league: OffsideDataset, tmp_path: Path
 ) -> None:

@@ -63,6 +63,29 @@ def test_two_processes_find_what_one_does(
     assert NO_ID in {issue.where for issue in issues}
 
 
+def test_small_files_together_give_what_each_gives_alone(
+    fresh: OffsideDataset, edit_rows: Callable[..., OffsideDataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(rows: list[dict[str, Any]]) -> None:
+        rows[0].update(cloze="none")
+        rows[1].update(question_paraphrases=[rows[2]["question"]])
+
+    dataset = fresh
+    for part in ("multimodal/retain", "multimodal/test", "text/retain"):
+        dataset = edit_rows(dataset, part, spoil)
+    issues = check_dataset(dataset)
+    for few, groups in ((0, 6), (10, 5)):
+        monkeypatch.setattr(_base, "_FEW", few)
+        with look_at(dataset) as checked:
+            assert len(list(checked.together(_rows_of))) == groups
+        assert check_dataset(dataset) == issues
+    assert {"cloze-blank", "paraphrase-conflict"} <= {issue.code for issue in issues}
+
+
+def _rows_of(dataset: OffsideDataset, files: _base.Files) -> int:
+    return sum(size for *_, size in files)
+
+
 def test_a_row_that_cannot_be_hashed_is_one_issue(fresh: OffsideDataset, edit_rows: Any) -> None:
     def spoil(rows: list[dict[str, Any]]) -> None:
         rows[1]["value"]["number"] = float("nan")

@@ -54,17 +54,15 @@ def test_again_is_nothing_to_do(hub: LoopbackHub, ready: Path) -> None:
     assert not [line for line in hub.log if not line.startswith(("GET", "HEAD"))]
 
 
-def test_the_next_version_goes_on_top(hub: LoopbackHub, ready: Path) -> None:
-    put(ready)
-    go_on(ready, "The player represents ____ now.")
-    report = put(ready)
+def test_the_next_version_goes_on_top(hub: LoopbackHub, ahead: Path) -> None:
+    report = put(ahead)
     repo = hub.dataset(REPO)
     assert set(repo.tags) == {"v1.0.0", "v1.0.1"}
     assert len(repo.history()) == 3
     assert {change.path for change in report.changes} >= {"README.md", "CHANGELOG.md", "croissant.json"}
     assert "tables/subjects.parquet" not in {change.path for change in report.changes}
-    with machine(hub, ready.parent / "other"):
-        assert open_dataset(f"{REPO}@1.0.1").digest == open_dataset(ready).digest
+    with machine(hub, ahead.parent / "other"):
+        assert open_dataset(f"{REPO}@1.0.1").digest == open_dataset(ahead).digest
 
 
 def test_a_commit_without_its_tag_is_tagged_only(hub: LoopbackHub, ready: Path) -> None:
@@ -80,34 +78,28 @@ def test_a_commit_without_its_tag_is_tagged_only(hub: LoopbackHub, ready: Path) 
     assert "others@example.org" in hub.dataset(REPO).text("README.md")
 
 
-def test_other_content_under_a_tag_is_refused(hub: LoopbackHub, ready: Path, tmp_path: Path) -> None:
-    put(ready)
+def test_other_content_under_a_tag_is_refused(hub: LoopbackHub, ahead: Path, tmp_path: Path) -> None:
     repo = hub.dataset(REPO)
     repo.tags["v1.0.1"] = repo.branches["main"]
-    go_on(ready, "The player represents ____ now.")
     with pytest.raises(ReleaseError, match=r"has a tag v1\.0\.1 already, on other content \(1\.0\.0 with"):
-        put(ready)
+        put(ahead)
     assert len(repo.history()) == 2
 
 
-def test_files_that_are_no_longer_ours_go_and_others_stay(hub: LoopbackHub, ready: Path) -> None:
-    put(ready)
+def test_files_that_are_no_longer_ours_go_and_others_stay(hub: LoopbackHub, ahead: Path) -> None:
     repo = hub.dataset(REPO)
     repo.edit("data/text/holdout-00000-of-00001.parquet", b"left over")
     repo.edit("pictures/logo.txt", "somebody's")
-    go_on(ready, "The player represents ____ now.")
-    put(ready)
+    put(ahead)
     assert "data/text/holdout-00000-of-00001.parquet" not in repo.files()
     assert repo.text("pictures/logo.txt") == "somebody's"
 
 
-def test_prose_that_people_edited_stays(hub: LoopbackHub, ready: Path) -> None:
-    put(ready)
+def test_prose_that_people_edited_stays(hub: LoopbackHub, ahead: Path) -> None:
     repo = hub.dataset(REPO)
     edited = repo.text("README.md").replace("Four invented people.", "Four invented people, by the reading club.")
     repo.edit("README.md", edited.replace("license: cc0-1.0", "license: cc-by-4.0") + "\nAsk Orla for more.\n")
-    go_on(ready, "The player represents ____ now.")
-    report = put(ready)
+    report = put(ahead)
     card = repo.text("README.md")
     assert "by the reading club." in card
     assert "Ask Orla for more." in card
@@ -140,23 +132,19 @@ def test_what_both_changed_stays_as_on_the_hub_and_is_told(hub: LoopbackHub, rea
         ("invented", "invent\xe9", r"isn't UTF-8 text"),
     ],
 )
-def test_a_card_that_somebody_broke_is_said(hub: LoopbackHub, ready: Path, old: str, new: str, said: str) -> None:
-    put(ready)
+def test_a_card_that_somebody_broke_is_said(hub: LoopbackHub, ahead: Path, old: str, new: str, said: str) -> None:
     repo = hub.dataset(REPO)
     moved = repo.edit("README.md", repo.text("README.md").encode().replace(old.encode(), new.encode("latin-1"), 1))
-    go_on(ready, "The player represents ____ now.")
     with pytest.raises(UsageError, match=f"(?s){said}.*Mend README.md on the Hub's page"):
-        put(ready)
+        put(ahead)
     assert repo.branches["main"] == moved
 
 
-def test_a_card_of_another_editor_is_merged(hub: LoopbackHub, ready: Path) -> None:
-    put(ready)
+def test_a_card_of_another_editor_is_merged(hub: LoopbackHub, ahead: Path) -> None:
     repo = hub.dataset(REPO)
     edited = f"\ufeff{repo.text('README.md')}\nAsk Orla.\n".replace("\n", "\r\n")
     repo.edit("README.md", edited)
-    go_on(ready, "The player represents ____ now.")
-    put(ready)
+    put(ahead)
     card = repo.text("README.md")
     assert [card.count(part) for part in ("Ask Orla.", "## How to load", "\r", "\ufeff")] == [1, 1, 0, 0]
 
@@ -183,23 +171,21 @@ def test_public_only_when_said(hub: LoopbackHub, ready: Path) -> None:
     put(ready, public=True)
 
 
-def test_a_pull_request_and_its_end(hub: LoopbackHub, ready: Path) -> None:
-    put(ready)
-    go_on(ready, "The player represents ____ now.")
+def test_a_pull_request_and_its_end(hub: LoopbackHub, ahead: Path) -> None:
     with pytest.raises(ReleaseError, match="no pull request with it is open"):
-        put(ready, finish=True)
-    proposed = put(ready, pull=True)
+        put(ahead, finish=True)
+    proposed = put(ahead, pull=True)
     repo = hub.dataset(REPO)
     assert (proposed.outcome, proposed.pull) == ("proposed", 1)
-    assert put(ready, pull=True).pull == 1
+    assert put(ahead, pull=True).pull == 1
     assert list(repo.pulls) == ["refs/pr/1"]
     with pytest.raises(ReleaseError, match=r"pull request 1 isn't merged yet.*Merge it"):
-        put(ready, finish=True)
+        put(ahead, finish=True)
     repo.edit("notes.txt", "Meanwhile.")
     merged = repo.merge(1)
-    assert put(ready, finish=True).outcome == "tagged"
+    assert put(ahead, finish=True).outcome == "tagged"
     assert repo.tags["v1.0.1"] == merged
-    assert put(ready, finish=True).outcome == "unchanged"
+    assert put(ahead, finish=True).outcome == "unchanged"
 
 
 def test_a_pull_request_that_was_closed_is_opened_anew(hub: LoopbackHub, ready: Path) -> None:

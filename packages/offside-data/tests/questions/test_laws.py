@@ -81,9 +81,7 @@ def completed(records: list[Record], context: dict[str, Any], *, seed: int, anew
     return without_ambiguous_paraphrases([forms.fill(record, anew=anew) for record in records], FOOTBALL)
 
 
-@given(claims(), NAMES, OCCASIONS, st.integers(0, 3))
-@settings(max_examples=60)
-def test_law_what_is_made_passes_its_checks(
+def what_is_made_passes_its_checks(
     dataset: Any, issues: Any, told: Claims, names: dict[str, str], occasions: list[str | None], seed: int
 ) -> None:
     records, context = dataset(told, names, occasions)
@@ -94,9 +92,7 @@ def test_law_what_is_made_passes_its_checks(
     assert len({record.record_id for record in made}) == len(made)
 
 
-@given(claims(), NAMES, OCCASIONS, st.integers(0, 3))
-@settings(max_examples=40)
-def test_law_a_second_run_changes_nothing(
+def a_second_run_changes_nothing(
     dataset: Any, told: Claims, names: dict[str, str], occasions: list[str | None], seed: int
 ) -> None:
     records, context = dataset(told, names, occasions)
@@ -105,6 +101,17 @@ def test_law_a_second_run_changes_nothing(
     assert completed(made, context, seed=seed, anew=True) == made
     both = [(r.choices, r.correct_choice, r.perturbed_answers) for r in regenerated(made, FOOTBALL, seed=seed)]
     assert both == [(r.choices, r.correct_choice, r.perturbed_answers) for r in made]
+
+
+def often(law: Callable[..., None], examples: int) -> Callable[..., None]:
+    """A law of invented claims as a test with so many of them."""
+    return settings(max_examples=examples)(given(claims(), NAMES, OCCASIONS, st.integers(0, 3))(law))
+
+
+test_law_what_is_made_passes_its_checks = often(what_is_made_passes_its_checks, 20)
+test_law_a_second_run_changes_nothing = often(a_second_run_changes_nothing, 20)
+test_law_what_is_made_passes_its_checks_at_length = pytest.mark.full(often(what_is_made_passes_its_checks, 120))
+test_law_a_second_run_changes_nothing_at_length = pytest.mark.full(often(a_second_run_changes_nothing, 80))
 
 
 @given(claims(), st.integers(0, 3))

@@ -302,9 +302,7 @@ def other(small: OffsideDataset, tmp_path_factory: pytest.TempPathFactory) -> Of
     return open_dataset(shutil.copytree(small.path, tmp_path_factory.mktemp("law") / "other"))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(EDITS)
-def test_the_law(small: OffsideDataset, other: OffsideDataset, edit_rows: Any, edits: list[tuple[str, Any]]) -> None:
+def law(small: OffsideDataset, other: OffsideDataset, edit_rows: Any, edits: list[tuple[str, Any]]) -> None:
     def change(rows: list[dict[str, Any]]) -> None:
         for field, value in edits:
             empty = dict.fromkeys(("kind", "text", "number", "unit", "currency", "date"))
@@ -317,3 +315,8 @@ def test_the_law(small: OffsideDataset, other: OffsideDataset, edit_rows: Any, e
     found = Differences(small, after, (leaves[0], leaves[1]))
     assert bool(found) == (not leaves[0]["text/retain"].equals(leaves[1]["text/retain"]))
     assert all(change.fields for change in found)
+
+
+OFTEN = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+test_the_law = settings(OFTEN, max_examples=30)(given(EDITS)(law))
+test_the_law_at_length = pytest.mark.full(settings(OFTEN, max_examples=200)(given(EDITS)(law)))

@@ -265,7 +265,7 @@ def test_a_parent_of_an_older_schema_needs_a_major_version(
     assert make_release(released, bump="major", note="A new data model.").version == "2.0.0"
 
 
-@pytest.mark.parametrize("at", [0, 3, 15])
+@pytest.mark.parametrize("at", [3, *(pytest.param(at, marks=pytest.mark.full) for at in (0, 1, 7, 15))])
 def test_a_release_that_was_killed_and_run_again(
     released: Path, edit_records: Any, killed_at: Callable[..., bool], at: int
 ) -> None:

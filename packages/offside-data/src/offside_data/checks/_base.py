@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Work = Callable[..., Any]
 """`work(dataset, part, file, …)` looks at one file of a part; it is found by its name in another process."""
+Files = Sequence[tuple[str, Path, int]]
+"""Files of records, each with its part and the number of its rows."""
 _Place = tuple[str, int, int, str | None, list[float] | None]
 """Where a picture lies (file, row group, row), why it can't be decoded, and its quality."""
 
@@ -43,6 +45,8 @@ _PICTURES_WORTH_KEEPING = 1_000
 """From so many newly decoded pictures on a check remembers which they were."""
 _ROWS_OF_PICTURES = 2_000
 """Rows whose pictures are in memory at a time."""
+_FEW = 10_000
+"""Rows in several files that are looked at at once: to ask polars costs the same for ten rows as for thousands."""
 
 
 def severity_of(row: Mapping[str, Any]) -> Severity:
@@ -84,6 +88,19 @@ class CheckedDataset:
         """What `work(dataset, part, file, *args)` gives for each file of records, in their order; see `Work`."""
         parts = [part for part in self.sizes if part not in TABLES]
         return (found for _, found in _map(self.dataset, self.workers, parts, work, *args))
+
+    def together(self, work: Work, *args: Any) -> Iterator[tuple[Files, Any]]:
+        """What `work(dataset, files, *args)` gives for the files of records, small ones together, with those files."""
+        groups, rows = list[list[tuple[str, Path, int]]](), _FEW
+        for part in self.sizes:
+            for file in self.dataset.files(part) if part not in TABLES else ():
+                here = open_parquet(file).metadata.num_rows
+                if rows + here > _FEW:
+                    groups.append([])
+                    rows = 0
+                groups[-1].append((part, file, here))
+                rows += here
+        return zip(groups, self.workers.map(_of_files, ((files, work, args) for files in groups)), strict=True)
 
     def whole(self, some: pl.DataFrame, *columns: str) -> Iterator[Row]:
         """A few of `records` as plain mappings, with further columns from the files.
@@ -154,6 +171,38 @@ def _map(
 def _of_file(opened: _Opened, job: tuple[str, Path, Work, tuple[Any, ...]]) -> tuple[str, Any]:
     part, file, work, args = job
     return part, work(opened.dataset, part, file, *args)
+
+
+def _of_files(opened: _Opened, job: tuple[Files, Work, tuple[Any, ...]]) -> Any:
+    files, work, args = job
+    return work(opened.dataset, files, *args)
+
+
+def batches_of(dataset: OffsideDataset, files: Files, columns: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
+    """Rows of files in their order, those of several in one frame where they are few.
+
+    Args:
+        dataset: Whose files they are.
+        files: They.
+        columns: Which columns; `file`, its number in `files`, and `row`, the number in the file, are added.
+        size: Rows of a frame, at least, but for the last.
+
+    Raises:
+        DatasetError: If a file is unreadable.
+    """
+    import polars as pl
+
+    waiting: list[pl.DataFrame] = []
+    for number, (part, file, _) in enumerate(files):
+        start = 0
+        for batch in dataset.batches(part, columns, [file], size):
+            waiting.append(batch.with_row_index("row", start).with_columns(file=pl.lit(number, pl.UInt32)))
+            start += len(batch)
+            if sum(map(len, waiting)) >= size:
+                yield pl.concat(waiting)
+                waiting.clear()
+    if waiting:
+        yield pl.concat(waiting)
 
 
 # ---------------------------------------------------------------------------------------------

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offside_data.checks._base import CheckedDataset, severity_of
+from offside_data.checks._base import CheckedDataset, Files, batches_of, severity_of
 from offside_data.checks._forms import READ, CheckedForms
 from offside_data.checks._pairs import ROWS, pairs_of
 from offside_data.checks.questions import normalised, normalised_of, same_answer
@@ -27,10 +26,15 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
 
     asked = []
     starts: dict[str, int] = defaultdict(int)
-    for part, size, issues, words in checked.map(_in_file, *_told(checked)):
+    for files, (issues, words) in checked.together(_in_files, *_told(checked)):
         yield from issues
-        asked.append(words.select(pl.lit(part, pl.Categorical).alias("part"), pl.col("row") + starts[part], "words"))
-        starts[part] += size
+        places = []
+        for number, (part, _, size) in enumerate(files):
+            places.append((number, part, starts[part]))
+            starts[part] += size
+        schema = {"file": pl.UInt32, "part": pl.Categorical, "start": pl.UInt32}
+        words = words.join(pl.DataFrame(places, schema, orient="row"), on="file")
+        asked.append(words.select("part", pl.col("row") + pl.col("start"), "words"))
     if asked:
         yield from _conflicts(checked, pl.concat(asked))
 
@@ -62,25 +66,23 @@ def _told(checked: CheckedDataset) -> tuple[pl.DataFrame, pl.DataFrame]:
     return by_subject.rename({"number": "told", "record_id": "tellers"}), values
 
 
-def _in_file(
-    dataset: OffsideDataset, part: str, file: Path, told: pl.DataFrame, values: pl.DataFrame
-) -> tuple[str, int, list[Issue], pl.DataFrame]:
-    """What is wrong with the forms of the records of a file; and hashes of the words that its rows ask in."""
+def _in_files(
+    dataset: OffsideDataset, files: Files, told: pl.DataFrame, values: pl.DataFrame
+) -> tuple[list[Issue], pl.DataFrame]:
+    """What is wrong with the forms of the records of files; and hashes of the words that their rows ask in."""
     import polars as pl
 
-    forms, size = CheckedForms(pairs_of(dataset.taxonomy), values), 0
+    forms = CheckedForms(pairs_of(dataset.taxonomy), values)
     issues: list[Issue] = []
-    asked = [pl.DataFrame(schema={"row": pl.UInt32, "words": pl.UInt64})]
-    for batch in dataset.batches(part, _COLUMNS, [file], ROWS):
+    asked = [pl.DataFrame(schema={"file": pl.UInt32, "row": pl.UInt32, "words": pl.UInt64})]
+    for batch in batches_of(dataset, files, _COLUMNS, ROWS):
         rows = batch.join(told, on=("subject_id", "attribute"), how="left", maintain_order="left")
-        issues += forms.issues(rows.drop("subject_id", "question", "question_paraphrases"))
-        numbered = batch.with_row_index("row", offset=size)
-        further = numbered.filter(pl.col("question_paraphrases").list.len() > 0)
-        further = further.select("row", text="question_paraphrases").explode("text")
-        texts = pl.concat([numbered.select("row", text=pl.col("question").fill_null("")), further])
-        asked.append(texts.select("row", words=normalised_of("text").hash()).unique())
-        size += len(batch)
-    return part, size, issues, pl.concat(asked)
+        issues += forms.issues(rows.drop("file", "row", "subject_id", "question", "question_paraphrases"))
+        further = batch.filter(pl.col("question_paraphrases").list.len() > 0)
+        further = further.select("file", "row", text="question_paraphrases").explode("text")
+        texts = pl.concat([batch.select("file", "row", text=pl.col("question").fill_null("")), further])
+        asked.append(texts.select("file", "row", words=normalised_of("text").hash()).unique())
+    return issues, pl.concat(asked)
 
 
 def _conflicts(checked: CheckedDataset, asked: pl.DataFrame) -> Iterator[Issue]:

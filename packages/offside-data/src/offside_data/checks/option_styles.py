@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from offside_data.checks._base import NO_ID, CheckedDataset
+from offside_data.checks._base import NO_ID, CheckedDataset, Files, batches_of
 from offside_data.dataset.folder import OffsideDataset
+from offside_data.dataset.storage import ROWS_PER_BATCH
 from offside_data.issues import Issue
 from offside_data.questions.styles import WrittenStyle, style_of, unlike
 
@@ -15,11 +15,11 @@ _COLUMNS = ("record_id", "attribute", "choices")
 
 def run(checked: CheckedDataset) -> Iterator[Issue]:
     """Compare how the options of each question are written; free texts are as their source wrote them."""
-    for issues in checked.map(_in_file):
+    for _, issues in checked.together(_in_files):
         yield from issues
 
 
-def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
+def _in_files(dataset: OffsideDataset, files: Files) -> list[Issue]:
     import polars as pl
 
     kinds = {name: kind for name in dataset.taxonomy.names() if (kind := dataset.taxonomy[name].kind) != "text"}
@@ -28,7 +28,7 @@ def _in_file(dataset: OffsideDataset, part: str, file: Path) -> list[Issue]:
         return issues
     own = pl.col("attribute").replace_strict(kinds, default=None, return_dtype=pl.String).alias("kind")
     schema = {"kind": pl.String, "mask": pl.String, **dict.fromkeys(WrittenStyle._fields, pl.String)}
-    for batch in dataset.batches(part, _COLUMNS, [file]):
+    for batch in batches_of(dataset, files, _COLUMNS, ROWS_PER_BATCH):
         rows = batch.filter(pl.col("choices").list.len() > 1).with_columns(own).drop_nulls("kind").with_row_index()
         # Which digit it is says nothing of a style, but for a leading zero; so few texts differ.
         mask = pl.col("choices").str.replace_all("[1-9]", "1").alias("mask")
