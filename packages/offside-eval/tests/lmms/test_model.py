@@ -18,9 +18,10 @@ from offside_data.vlm.intervention import write_intervention
 from offside_data.vlm.interventions.guardrail import GuardedSubject, Guardrail
 from offside_data.vlm.pictures import decode_picture
 from offside_eval.inference.engine import Answers, Engine
+from offside_eval.metrics import Need
 from offside_eval.plan import Question, make_plan
 
-NEEDS = frozenset({"generation", "choices", "likelihood"})
+NEEDS: frozenset[Need] = frozenset({"generation", "choices", "likelihood"})
 
 
 def weighed(question: Question) -> tuple[str, ...]:

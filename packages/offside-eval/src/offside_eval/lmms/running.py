@@ -155,11 +155,11 @@ def _leaves(index: Mapping[str, Mapping[str, Any]], names: Iterable[Any]) -> Ite
     """The tasks that names of tasks, groups and tags stand for."""
     for given in names:
         name = given.get("task") or given.get("group") if isinstance(given, Mapping) else given
-        entry = index.get(name) if isinstance(name, str) else None
-        if entry is None:
-            if isinstance(given, Mapping) and isinstance(name, list):
-                yield from _leaves(index, name)
-            continue
+        if isinstance(name, list):
+            yield from _leaves(index, name)
+        if not isinstance(name, str) or name not in index:
+            continue  # A task that is written out within its group.
+        entry = index[name]
         if entry["type"] == "tag":
             yield from _leaves(index, entry["task"])
         elif entry["type"] == "group":
@@ -185,7 +185,7 @@ def _require_data(index: Mapping[str, Mapping[str, Any]], leaves: Iterable[str])
     from datasets.exceptions import DatasetsError
 
     missing: dict[str, list[str]] = {}
-    for name in leaves:
+    for name in dict.fromkeys(leaves):
         content = _content(index[name]["yaml_path"])
         path, options = content.get("dataset_path"), content.get("dataset_kwargs") or {}
         if not isinstance(path, str) or options.get("load_from_disk"):

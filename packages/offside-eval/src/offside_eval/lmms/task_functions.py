@@ -68,7 +68,8 @@ def score_choice(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, Any]:
 
 def mean_score(items: Sequence[dict[str, Any]]) -> float:
     """Mean over records; `lmms-eval` puts the subjects' clustered error beside it."""
-    return sum(item["score"] for item in items) / len(items)
+    scores = [float(item["score"]) for item in items]
+    return sum(scores) / len(scores)
 
 
 def words(text: str) -> list[str]:
