@@ -8,6 +8,7 @@ stopped or chosen.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -110,7 +111,7 @@ def export_tasks(
             raise DatasetError(f"{opened.path}: setting {setting!r} has no record that counts to ask about.")
         shutil.copyfile(FUNCTIONS, folder / "utils.py")
         write_json(folder / "tasks.json", {**about, "tasks": [vars(task) for task in tasks]})
-        write_text(folder / "README.md", _readme(run, out, group, tasks, about))
+        write_text(folder / "README.md", _readme(run, group, tasks, about))
     return tasks
 
 
@@ -231,10 +232,10 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
-def _readme(run: str | Path, out: Path, group: str, tasks: Sequence[ExportedTask], about: dict[str, Any]) -> str:
+def _readme(run: str | Path, group: str, tasks: Sequence[ExportedTask], about: dict[str, Any]) -> str:
     rows = "\n".join(f"| `{task.name}` | {task.slice} | {task.form} | {task.records} |" for task in tasks)
     data, narrowed = about["dataset"], f", narrowed to {', '.join(about['only'])}" if about["only"] else ""
-    quoted, folder = shlex.quote(str(run)), shlex.quote(str(out))
+    quoted = shlex.quote(os.path.abspath(run) if Path(run).exists() else str(run))
     held = (
         f"\n{about['left_out']} records by which the run was stopped or chosen aren't asked.\n"
         if about["left_out"]
@@ -243,11 +244,11 @@ def _readme(run: str | Path, out: Path, group: str, tasks: Sequence[ExportedTask
     return f"""# Tasks of lmms-eval
 
 What the setting `{about["setting"]}`{narrowed} asks of {data["name"]} {data["version"]} (`{data["digest"]}`), for
-{about["written_for"]}. The folder can be moved; its YAML files find their data beside them.
+{about["written_for"]}. The folder can be moved; its YAML files find their data beside them. From within it:
 
 ```
-lmms-eval --model MODEL --model_args pretrained=PATH --include_path {folder} --tasks {group} --output_path logs
-offside-eval run-lmms-eval results-lmms --model {quoted} --include {folder} --tasks {group},{group}_likelihood
+lmms-eval --model MODEL --model_args pretrained=PATH --include_path . --tasks {group} --output_path logs
+offside-eval run-lmms-eval results-lmms --model {quoted} --include . --tasks {group},{group}_likelihood
 ```
 
 The second command runs them on folders that lmms-eval's own models don't read: adapters, and runs that do something
