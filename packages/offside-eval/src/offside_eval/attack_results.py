@@ -165,8 +165,9 @@ def _add_time(file: Path, attack: str, seconds: float) -> None:
     except (OSError, ValueError):
         known = {}
     known = known if isinstance(known, dict) else {}
-    attacks = known.get("attacks") if isinstance(known.get("attacks"), dict) else {}
-    write_json(file, {**known, "attacks": {**attacks, attack: seconds}})
+    attacks = known.get("attacks")
+    before: dict[str, Any] = attacks if isinstance(attacks, dict) else {}
+    write_json(file, {**known, "attacks": {**before, attack: seconds}})
 
 
 def load_attacks(results: Path) -> dict[str, AttackResults]:
