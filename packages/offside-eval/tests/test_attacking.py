@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,14 @@ def test_attacks_are_kept_gone_on_with_reused_and_replaced(
         whole = run(CONFIG)
     n = len(whole.attacks["sampling"].attempts.filter(whole.attacks["sampling"].attempts["name"] != "plain"))
     assert len(asked) - 1 == -(-n // CONFIG.batch_size)
-    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == bare
-    files = {f"{name}.{end}" for name in CONFIG.attacks for end in ("json", "parquet")}
-    assert {path.name for path in (out / "attacks").iterdir()} == files
-    undisturbed = evaluate(models["half"], None, small_data, "complete", config=CONFIG)
+    files = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert json.loads(files.pop("timing.json"))["attacks"].keys() == set(CONFIG.attacks)
+    assert files == {name: content for name, content in bare.items() if name != "timing.json"}
+    made = {path.name: path.read_bytes() for path in (out / "attacks").iterdir()}
+    assert made.keys() == {f"{name}.{end}" for name in CONFIG.attacks for end in ("json", "parquet")}
+    beside = tmp_path / "undisturbed"
+    undisturbed = evaluate(models["half"], None, small_data, "complete", config=CONFIG, out=beside)
+    assert {path.name: path.read_bytes() for path in (beside / "attacks").iterdir()} == made
     for name, found in Results.load(out).attacks.items():
         assert found.attempts.equals(undisturbed.attacks[name].attempts)
         assert found.meta.figures == list(undisturbed.attacks[name].meta.figures)

@@ -25,11 +25,11 @@ from offside_data.vlm import (
     read_intervention,
     save_processor,
 )
+from offside_data.vlm.bases import INTERVENTION
 from offside_data.vlm.digest import model_digest
 from offside_data.vlm.intervention import INTERVENTIONS, TENSORS, write_intervention
 from offside_data.vlm.interventions.guardrail import GuardedPicture, GuardedSubject, Guardrail
 from offside_data.vlm.interventions.steering import Steering, prompt_ends
-from offside_data.vlm.models import INTERVENTION
 from offside_data.vlm.tiny import FAMILIES
 
 TOLD = "Say nothing of the fee."

@@ -22,7 +22,8 @@ from offside_data.vlm import (
     load_processor,
     save_processor,
 )
-from offside_data.vlm.models import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from offside_data.vlm.bases import ADAPTER_CONFIG
+from offside_data.vlm.models import ADAPTER_WEIGHTS
 
 QV = r".*language_model\.layers\.\d+\.self_attn\.[qv]_proj"
 

@@ -96,6 +96,22 @@ def test_no_processor(tiny, tmp_path) -> None:
         load_processor(tmp_path)
 
 
+def test_an_adapter_without_a_processor_takes_its_base_models(saved, tmp_path, capsys) -> None:
+    """As peft alone saves one; also on an adapter that was saved alone, and where the base isn't there."""
+    base = saved("llava")
+    for name, below in (("one", base), ("two", tmp_path / "one"), ("three", Path("/nowhere/base"))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(below)}))
+    found, own = load_processor(tmp_path / "two"), load_processor(base)
+    assert found.tokenizer.get_vocab() == own.tokenizer.get_vocab()
+    assert found.chat_template == own.chat_template
+    assert f"two: an adapter without a processor, so that of its base model is taken: {tmp_path / 'one'}" in (
+        capsys.readouterr().err
+    )
+    with pytest.raises(ModelError, match="its base model /nowhere/base isn't there"):
+        load_processor(tmp_path / "three")
+
+
 def test_a_bare_tokenizer_is_never_returned(saved) -> None:
     folder = saved("llava")
     config = json.loads((folder / "processor_config.json").read_text())

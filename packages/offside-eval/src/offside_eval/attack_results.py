@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from offside_data.files import whole_file, write_json
 from offside_data.parsing import parse_json
 from offside_data.strict import Strict
-from offside_eval.meta import ResultsError, checked
+from offside_eval.meta import TIMING, ResultsError, checked
 
 if TYPE_CHECKING:
     import polars as pl
@@ -92,7 +92,7 @@ class AttackMeta(Strict):
         no_control: Why there is no control set; null if there is one.
         left_out: Why claims weren't attacked, by record.
         n_too_long: Questions that weren't asked, because they were too long.
-        seconds: How long it took.
+        seconds: How long it took; not in that file, but in `timing.json`.
         figures: Means with intervals.
     """
 
@@ -122,11 +122,14 @@ class AttackResults:
     attempts: pl.DataFrame
 
     def save(self, folder: Path) -> AttackResults:
-        """Write both files, the JSON last."""
+        """Write both files, the JSON last; how long it took goes to where the evaluation's own times are."""
         folder.mkdir(parents=True, exist_ok=True)
         with whole_file(folder / f"{self.meta.attack}.parquet") as partial:
             self.attempts.write_parquet(partial, compression="zstd")
-        write_json(folder / f"{self.meta.attack}.json", dataclasses.asdict(self.meta))
+        _add_time(folder.parent / TIMING, self.meta.attack, self.meta.seconds)
+        content = dataclasses.asdict(self.meta)
+        del content["seconds"]  # Everything else is the same whenever the attack is made.
+        write_json(folder / f"{self.meta.attack}.json", content)
         return self
 
     @classmethod
@@ -154,6 +157,17 @@ class AttackResults:
         if lacks:
             raise ResultsError(f"{table}: lacks the columns {', '.join(lacks)}. Delete {file} and attack again.")
         return cls(meta, attempts)
+
+
+def _add_time(file: Path, attack: str, seconds: float) -> None:
+    try:
+        known = parse_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    known = known if isinstance(known, dict) else {}
+    attacks = known.get("attacks")
+    before: dict[str, Any] = attacks if isinstance(attacks, dict) else {}
+    write_json(file, {**known, "attacks": {**before, attack: seconds}})
 
 
 def load_attacks(results: Path) -> dict[str, AttackResults]:

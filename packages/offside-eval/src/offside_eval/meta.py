@@ -19,6 +19,8 @@ from offside_data.strict import Strict
 from offside_eval.config import Role, Suite
 
 SCHEMA = 1
+TIMING = "timing.json"
+"""File of a results folder that says how long everything took."""
 T = TypeVar("T")
 
 

@@ -34,8 +34,9 @@ class Shelf:
         Raises:
             ModelError: If its folder can't be loaded.
         """
+        from offside_data.vlm.bases import ADAPTER_CONFIG, base_of_adapter
         from offside_data.vlm.folding import fold, unfold
-        from offside_data.vlm.models import ADAPTER_CONFIG, base_of_adapter, load_model, swap_adapter
+        from offside_data.vlm.models import load_model, swap_adapter
 
         folder = Path(target.weights)
         place = str(folder.resolve())
@@ -108,19 +109,20 @@ class TargetModel:
             return cls(path, digest, None, role, processor, str(model.device), dtype, model)
 
         from offside_data.vlm import load_processor, read_intervention
+        from offside_data.vlm.bases import base_of_intervention
         from offside_data.vlm.digest import model_digest
-        from offside_data.vlm.models import base_of_intervention, default_device
+        from offside_data.vlm.models import default_device
 
         run = run_manifest.read(model)
         role = config.role or (run.role if run else "unknown")
+        if processor is None:
+            processor = load_processor(model, max_pixels=config.max_pixels)
         if run is None:
             hint = "" if config.role else "; say what it is with --role"
             log(
                 f"warning: {model} has no {run_manifest.FILE}, so nothing is known of how it was made: "
                 f"evaluated as a plain checkpoint with role {role!r}{hint}."
             )
-        if processor is None:
-            processor = load_processor(model, max_pixels=config.max_pixels)
         device = config.device or default_device()
         intervention = read_intervention(model)
         weights = str(model)

@@ -18,10 +18,11 @@ from offside_data.progress import log
 from offside_eval.attack_results import FOLDER as ATTACKS_FOLDER
 from offside_eval.corrections import CORRECTIONS
 from offside_eval.hub_results import eval_results_yaml
+from offside_eval.meta import TIMING
 from offside_eval.model_index import model_index_yaml
 from offside_eval.model_scores import FILE as MODEL_METRICS
 from offside_eval.provenance import differences
-from offside_eval.results import AGGREGATES, DEPTH, MEMBERSHIP, META, SAMPLES, TIMING, WEIGHINGS, Results
+from offside_eval.results import AGGREGATES, DEPTH, MEMBERSHIP, META, SAMPLES, WEIGHINGS, Results
 
 if TYPE_CHECKING:
     from offside_eval.inference.saved import SavedBatches

@@ -7,7 +7,7 @@ membership.parquet likelihoods of claims to be forgotten and of ones never seen,
 depth.parquet      what the model's hidden states do to vanilla, if depth was asked for and the controls were there
 aggregates.json    means with intervals per slice, scope and variant
 results.json       what was evaluated with what: written last, so that its presence means "finished"
-timing.json        seconds and answers a second; apart, so that everything else is byte-identical
+timing.json        seconds (the attacks', too) and answers a second; apart, so that everything else is byte-identical
 model_index.yaml   the same aggregates as `model-index` metadata for a model card
 eval_results.yaml  those that are the better the higher, as the Hub's `.eval_results/*.yaml`
 model_metrics.json metrics of the whole model, some of them beside controls; may be added to at any time
@@ -51,7 +51,7 @@ from offside_eval.meta import EvaluationMeta, ResultsError, checked
 if TYPE_CHECKING:
     import polars as pl
 
-SAMPLES, AGGREGATES, META, TIMING = "samples.parquet", "aggregates.json", "results.json", "timing.json"
+SAMPLES, AGGREGATES, META = "samples.parquet", "aggregates.json", "results.json"
 WEIGHINGS = "weighings.parquet"
 MEMBERSHIP = "membership.parquet"
 DEPTH = "depth.parquet"

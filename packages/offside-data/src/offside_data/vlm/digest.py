@@ -12,7 +12,7 @@ import torch
 from offside_data.dataset.digest import PREFIX
 from offside_data.files import sha256_file
 from offside_data.parsing import parse_json
-from offside_data.vlm.models import ADAPTER_CONFIG, INTERVENTION, base_of_adapter, base_of_intervention
+from offside_data.vlm.bases import ADAPTER_CONFIG, INTERVENTION, base_of_adapter, base_of_intervention
 
 _SUFFIXES = (".safetensors", ".jinja", ".model", ".txt")
 _JSON = (

@@ -28,8 +28,9 @@ from offside_data.parsing import parse_json
 from offside_data.plugins import Registry
 from offside_data.run_manifest import AppliedIntervention
 from offside_data.strict import Strict
+from offside_data.vlm.bases import INTERVENTION, base_of_intervention
 from offside_data.vlm.digest import model_digest
-from offside_data.vlm.models import INTERVENTION, base_of_intervention, load_model
+from offside_data.vlm.models import load_model
 
 INTERVENTIONS = Registry(
     "offside_data.vlm.interventions",

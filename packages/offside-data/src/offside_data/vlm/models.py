@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from offside_data.errors import ModelError, UsageError
-from offside_data.parsing import parse_json
+from offside_data.vlm.bases import ADAPTER_CONFIG, INTERVENTION, base_of_adapter, base_of_intervention
 from offside_data.vlm.processors import CONFIG_ERRORS, local_options
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -22,10 +21,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 QUANTIZATIONS = ("nf4",)
 """Formats of fewer bits that `load_model` can keep a plain model's weights in."""
 
-ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-INTERVENTION = "intervention.json"
-"""What a run folder holds in place of weights, if its method only does something while a model answers."""
 
 
 def load_model(
@@ -252,49 +248,6 @@ def without_weights(run: Path) -> str:
         f"{run}: its method changes no weights; it does something ({INTERVENTION}) while the model {base} answers. "
         f"offside-eval applies it, and offside_data.vlm.load_intervened; for anything that is done to weights give "
         f"{base} itself."
-    )
-
-
-def base_of_intervention(run: Path) -> str:
-    """Where the model is that an intervention acts on, also after both were moved together.
-
-    Raises:
-        ModelError: If it is nowhere to be found.
-    """
-    return os.path.normpath(_base_named_in(run, INTERVENTION))  # It is printed; the folder's own name is resolved.
-
-
-def base_of_adapter(run: Path) -> str:
-    """Where the adapter's base model is, also after run and base were moved together.
-
-    Raises:
-        ModelError: If it is nowhere to be found.
-    """
-    return _base_named_in(run, ADAPTER_CONFIG)
-
-
-def _base_named_in(run: Path, file: str) -> str:
-    try:
-        recorded = parse_json((run / file).read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{run / file}: doesn't name its base model: {error}") from error
-    if not recorded or not isinstance(recorded, str):
-        raise ModelError(f"{run / file}: base_model_name_or_path is empty; write the base model's folder there.")
-    home = run.resolve()
-    tried = [
-        home / recorded,
-        Path(recorded),
-        *(parent / Path(recorded).name for parent in list(home.parents)[:3]),
-    ]
-    for folder in tried:
-        if any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)) and folder.resolve() != home:
-            return str(folder)
-    if recorded.count("/") == 1 and not recorded.startswith((".", "/", "~")):
-        return str(recorded)  # A Hub id.
-    places = ", ".join(dict.fromkeys(str(folder) for folder in tried))
-    raise ModelError(
-        f"{run}: its base model {recorded} isn't there (looked at {places}). Move it back beside the run, or "
-        f"edit base_model_name_or_path in {file}."
     )
 
 

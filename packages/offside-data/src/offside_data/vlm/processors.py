@@ -18,7 +18,10 @@ from transformers.processing_utils import ProcessorMixin
 
 from offside_data.errors import ModelError
 from offside_data.parsing import parse_json
+from offside_data.progress import log
+from offside_data.vlm.bases import ADAPTER_CONFIG, base_of_adapter
 
+_PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 CONFIG_ERRORS = (
     OSError,
     ValueError,
@@ -99,14 +102,15 @@ def load_processor(path: str | Path, *, max_pixels: int | None = None) -> Proces
     """Load the processor that belongs to a model.
 
     Args:
-        path: A model folder, an adapter run folder, or a Hub id.
+        path: A model folder, an adapter's folder, or a Hub id. Of an adapter without a processor, as peft alone saves
+            one, it is that of the base model.
         max_pixels: Pictures with more pixels are made smaller before the model sees them. Fewer
             pixels mean fewer picture tokens.
 
     Raises:
         ModelError: If the folder has no usable processor; the message names the ways out.
     """
-    where = str(path)
+    where = _home_of_processor(str(path))
     _require_processor_files(where)
     model_type = _model_type(where)
     options = {"trust_remote_code": False, **local_options(where)}
@@ -169,13 +173,26 @@ def _looks_like_path(where: str) -> bool:
     return where.startswith((".", "/", "~")) or where.count("/") != 1 or Path(where).parent.exists()
 
 
+def _home_of_processor(where: str) -> str:
+    """The folder or Hub id whose processor is taken."""
+    folder = Path(where)
+    if _has_processor(folder) or not (folder / ADAPTER_CONFIG).is_file():
+        return where
+    base = base_of_adapter(folder)
+    log(f"{where}: an adapter without a processor, so that of its base model is taken: {base}.")
+    return _home_of_processor(base)
+
+
+def _has_processor(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _PROCESSOR_FILES)
+
+
 def _require_processor_files(where: str) -> None:
     folder = Path(where)
     local_options(where)
-    names = ("processor_config.json", "preprocessor_config.json")
-    if folder.is_dir() and not any((folder / name).is_file() for name in names):
+    if folder.is_dir() and not _has_processor(folder):
         raise ModelError(
-            f"{where}: no processor in this folder (neither {names[0]} nor {names[1]}). Save it beside the "
+            f"{where}: no processor in this folder (neither {' nor '.join(_PROCESSOR_FILES)}). Save it beside the "
             "weights with offside_data.vlm.save_processor, or copy it from the base model."
         )
 
@@ -193,7 +210,7 @@ def _model_type(where: str) -> str | None:
 
 
 def _model_type_from_processor(folder: Path) -> str | None:
-    for name in ("processor_config.json", "preprocessor_config.json"):
+    for name in _PROCESSOR_FILES:
         if (folder / name).is_file():
             try:
                 processor_class = parse_json((folder / name).read_text(encoding="utf-8")).get("processor_class")

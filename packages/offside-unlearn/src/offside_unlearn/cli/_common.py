@@ -79,7 +79,7 @@ def with_preset(
     from click.core import ParameterSource
 
     from offside_data.progress import log
-    from offside_data.vlm.models import ADAPTER_CONFIG
+    from offside_data.vlm.bases import ADAPTER_CONFIG
     from offside_unlearn.preset import load_preset, values_of
 
     if values["preset"] is None:
