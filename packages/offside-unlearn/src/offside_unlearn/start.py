@@ -15,16 +15,9 @@ from offside_data.errors import ModelError, UsageError
 from offside_data.parsing import parse_json
 from offside_data.run_manifest import RunManifest, read
 from offside_data.vlm import base_model_of, load_model, load_processor
+from offside_data.vlm.bases import ADAPTER_CONFIG, INTERVENTION, base_of_adapter
 from offside_data.vlm.digest import model_digest, weights_digest
-from offside_data.vlm.models import (
-    ADAPTER_CONFIG,
-    DTYPES,
-    INTERVENTION,
-    base_of_adapter,
-    load_config,
-    require_quantization,
-    without_weights,
-)
+from offside_data.vlm.models import DTYPES, load_config, require_quantization, without_weights
 from offside_data.vlm.processors import CONFIG_ERRORS
 from offside_unlearn import tune as tuning
 from offside_unlearn.methods import InterveningMethod, UnlearningMethod

@@ -159,7 +159,9 @@ class Likelihood:
         inputs["attention_mask"] = _seen(rows, length, base).to(self.model.device)
         with _only_at(base, list(predicting)):
             scores = self.model(**inputs, use_cache=False, return_dict=True).logits[0]
-        edges, targets, golds = [], [], []
+        edges: list[int] = []
+        targets: list[int] = []
+        golds: list[tuple[int, int]] = []
         for item, (number, answers) in zip(items, leaves, strict=True):
             before = length - len(rows[number].tokens)
             for nth, (answer, leaf) in enumerate(zip(item.answers, answers, strict=True)):
