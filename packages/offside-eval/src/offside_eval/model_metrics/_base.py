@@ -73,6 +73,14 @@ class ModelMetric(abc.ABC):
     costly: ClassVar[bool] = False
     asks_controls: ClassVar[bool] = False
 
+    @property
+    def memory(self) -> Literal["up", "down"] | None:
+        """Which way a model points that knows what was to be forgotten: away from what is good.
+
+        Null where the number isn't made to tell.
+        """
+        return None if self.better is None else "down" if self.better == "up" else "up"
+
     @abc.abstractmethod
     def measure(self, own: Results, controls: Mapping[str, Results]) -> Measured:
         """Compute it.
