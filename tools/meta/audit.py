@@ -35,7 +35,6 @@ from offside_data.outputs import whole_folder
 from offside_data.strict import Strict
 from offside_data.strict import read as read_strictly
 from offside_eval.audited import figures, pages
-from offside_unlearn.options import rate_folder
 from offside_unlearn.stages import Stage, StageRunner
 from offside_unlearn.study import Values, sets
 
@@ -44,19 +43,6 @@ MADE_FROM = "made_from.json"
 CONTROLS = ("vanilla", "retain_only")
 REWORDED = "reworded"
 RELEARNED = "relearned"
-
-
-@dataclass(frozen=True, kw_only=True)
-class FurtherTraining(Strict):
-    """The same further training of every model, on records that were to be kept.
-
-    Args:
-        rate: Learning rate.
-        steps: How many.
-    """
-
-    rate: float
-    steps: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +59,7 @@ class AuditPlan(Strict):
         limit: Records of each part that a model is trained with beside the trunk's; the forget set has to fit.
         trunk: Options of the trunk's training, as `--set`.
         further: Of the training that comes after it.
-        relearn: What every model goes through, to see what is stable.
+        relearn: Of further training on the retain split alone, the same of every rated model, to see what is stable.
         bits: To how many bits weights are rounded.
         evaluate: Options of the evaluations of models as they are.
         evaluate_changed: Of changed ones.
@@ -88,7 +74,7 @@ class AuditPlan(Strict):
     limit: int
     trunk: Values
     further: Values
-    relearn: FurtherTraining
+    relearn: Values
     bits: tuple[int, ...]
     evaluate: Values = field(default_factory=dict)
     evaluate_changed: Values = field(default_factory=dict)
@@ -162,20 +148,17 @@ class League:
                 splits = "general,retain" + (",forget" if name == "vanilla" or name.startswith("learnt-") else "")
                 yield self._finetune(name, "trunk", splits, seed, plan.further, limit=True)
         for name in self.rated():
-            out = f"{place}/{RELEARNED}/{name}"
-            how = ("--attack", "benign", "--rates", f"{plan.relearn.rate:g}", "--steps", str(plan.relearn.steps))
-            start = ("offside-unlearn", "relearn", out, "--model", f"{place}/models/{name}", *data)
-            command = (*start, *how, "--setting", "selective", "--seed", "0")
-            yield made(out, "relearn", command, (f"{place}/models/{name}",), resumes=True)
+            yield self._finetune(f"{RELEARNED}/{name}", name, "retain", 0, plan.relearn, limit=True)
 
     def _finetune(
         self, name: str, start: str, splits: str, seed: int, options: Values, *, limit: bool = False
     ) -> Stage:
         place = self.folder
-        out = f"{place}/{name}" if name == "trunk" else f"{place}/models/{name}"
+        out = f"{place}/{name}" if name == "trunk" or "/" in name else f"{place}/models/{name}"
         base = f"{place}/{start}" if start in ("tiny", "trunk") else f"{place}/models/{start}"
         command = ("offside-unlearn", "finetune", out, "--model", base, "--data", f"{place}/worded", "--full")
-        how = ("--splits", splits, "--seed", str(seed), *sets({**options, "rehearsal": self.plan.rehearsal}))
+        general = {"rehearsal": self.plan.rehearsal} if "general" in splits else {}
+        how = ("--splits", splits, "--seed", str(seed), *sets({**options, **general}))
         few = ("--limit", str(self.plan.limit)) if limit else ()
         # A rated model isn't a control, nor made from one: `compare` would take it for another thing than it is.
         role = ("--role", name if name in CONTROLS else "base")
@@ -188,8 +171,7 @@ class League:
         for name in self.rated():
             for bits in self.plan.bits:
                 yield self._evaluate(name, f"int{bits}/{name}", f"int{bits}", (f"models/{name}",))
-            rate = rate_folder(self.plan.relearn.rate)
-            yield self._evaluate(name, f"{RELEARNED}/{name}/{rate}", RELEARNED, (f"{RELEARNED}/{name}",))
+            yield self._evaluate(name, f"{RELEARNED}/{name}", RELEARNED, (f"{RELEARNED}/{name}",))
         for name in (*CONTROLS, *self.rated()):
             yield self._evaluate(name, f"models/{name}", REWORDED, (f"models/{name}",))
 

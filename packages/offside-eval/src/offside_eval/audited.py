@@ -17,6 +17,8 @@ FILE = "audited.json"
 PAGE = "docs/metrics/meta.md"
 FAITHFUL = 0.95
 """From this much faithfulness on a metric may lead a report."""
+NOT_ASKED = "the evaluation has no such score"
+"""Why a metric has no number where it wasn't among those that were asked for."""
 _DIGITS = 4
 Figures = Mapping[str, Any]
 
@@ -63,11 +65,19 @@ def table(metrics: Sequence[Figures]) -> tuple[list[str], list[list[str]]]:
             f"{number(m['after'][c]['value'])} / {number(m['stability'][c]['value'])}" if c in m["after"] else NONE
             for c in changes
         ]
-        why = m["faithfulness"]["reason"] or "; ".join(
-            f"{c}: {m['after'][c]['reason']}" for c in changes if c in m["after"] and m["after"][c]["reason"]
-        )
-        rows.append([m["metric"], share_text(m["faithfulness"]), share_text(m["faint"]), *after, why])
+        rows.append([m["metric"], share_text(m["faithfulness"]), share_text(m["faint"]), *after, _remark(m)])
     return ["metric", "faithfulness", "faint", *changes, "remark"], rows
+
+
+def _remark(m: Figures) -> str:
+    """Why there is no number; of changes one remark for all that have the same, and none where nobody asked."""
+    if m["faithfulness"]["reason"]:
+        return str(m["faithfulness"]["reason"])
+    reasons: dict[str, list[str]] = {}
+    for change, share in m["after"].items():
+        if share["reason"] and not share["reason"].endswith(NOT_ASKED):
+            reasons.setdefault(share["reason"], []).append(change)
+    return "; ".join(f"{', '.join(changes)}: {reason}" for reason, changes in reasons.items())
 
 
 def pages(document: Figures) -> Iterator[str]:

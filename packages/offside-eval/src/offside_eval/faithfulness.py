@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from offside_data.errors import UsageError
 from offside_data.figures import counted
+from offside_eval.audited import NOT_ASKED
 from offside_eval.metrics import load_metrics
 from offside_eval.model_metrics import Control, Measured, load_model_metrics, model_metric_names
 from offside_eval.model_scores import measure, saved
@@ -214,7 +215,7 @@ def _reader(name: str) -> Callable[[Results], float | str]:
         import polars as pl
 
         if name not in results.samples.columns:
-            return "the evaluation has no such score"
+            return NOT_ASKED
         rows = results.samples.filter(
             pl.col("slice") == "forget", pl.col("scope") == "private", pl.col("variant") == "plain"
         )
