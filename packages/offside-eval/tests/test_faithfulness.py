@@ -13,15 +13,23 @@ from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
 from offside_data.errors import UsageError
+from offside_eval.audited import figures, pages, table
 from offside_eval.cli import main
-from offside_eval.faithfulness import auc, audit
+from offside_eval.faithfulness import Audited, audit, documents
+from offside_eval.model_metrics import Measured
+from offside_eval.model_scores import save, saved
+from offside_eval.rating import auc, auc_within, line_between, share
 from offside_eval.results import Results
 
 
-def made(made_up: ModuleType, name: str, share: float) -> Results:
-    model = made_up.MadeUpModel(name=name, role="vanilla", rates={"forget/private": share}, default=1.0)
-    found: Results = made_up.evaluate(model, "selective", subjects=6)
+def made(made_up: ModuleType, name: str, share: float, *, role: str = "unlearned", subjects: int = 6) -> Results:
+    model = made_up.MadeUpModel(name=name, role=role, rates={"forget/private": share}, default=1.0)
+    found: Results = made_up.evaluate(model, "selective", subjects=subjects)
     return found
+
+
+def by_name(found: list[Audited]) -> dict[str, Audited]:
+    return {a.metric: a for a in found}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +67,43 @@ def test_eight_and_eight_models_told_apart_leave_room_for_doubt() -> None:
     assert nothing.high == pytest.approx(1 - perfect.low, abs=1e-6)
 
 
+def test_pairs_are_of_one_group_and_count_alike() -> None:
+    """Beside scikit-learn in each group; a league in which everything is higher neither helps nor harms."""
+    rng = np.random.default_rng(1)
+    groups = [(rng.normal(1 + shift, 1, m), rng.normal(shift, 1, n)) for shift, m, n in ((0, 4, 4), (50, 3, 8))]
+    parts = [roc_auc_score([1] * len(a) + [0] * len(b), [*a, *b]) for a, b in groups]
+    found = auc_within([(a.tolist(), b.tolist()) for a, b in groups])
+    assert found.value == pytest.approx((16 * parts[0] + 24 * parts[1]) / 40, abs=1e-12)
+    assert found.n == 40
+    a, b = groups[0]
+    assert auc_within([(a.tolist(), b.tolist())]) == auc(a.tolist(), b.tolist())
+    whole, half = (auc_within([([2.0] * n, [1.0] * n)] * (8 // n)).low for n in (8, 4))
+    assert whole is not None
+    assert half is not None
+    assert 0.7 < half < whole < 0.9, "fewer pairs, more doubt"
+
+
+def test_the_interval_of_two_groups_covers() -> None:
+    """Four and four of two leagues, drawn so that the area is 0.9: it is inside in nearly all of 400 audits."""
+    rng = np.random.default_rng(2)
+    apart = 1.2815515655446004 * np.sqrt(2)
+    inside = 0
+    for _ in range(400):
+        groups = [(rng.normal(apart, 1, 4).tolist(), rng.normal(0, 1, 4).tolist()) for _ in range(2)]
+        found = auc_within(groups)
+        inside += (found.low or 0) <= 0.9 <= (found.high or 0)
+    assert inside >= 372, "at least 93 %"
+
+
+def test_a_line_and_a_share_by_hand() -> None:
+    assert line_between([3, 5], [1, 2]) == 2.5
+    assert line_between([1, 5], [2, 3]) == 2.75
+    found = share([True] * 3 + [False])
+    assert found.value == 0.75
+    # Wilson by hand: (0.75 + z²/8 ± z sqrt(0.75 · 0.25 / 4 + z²/64)) / (1 + z²/4), z = 1.959964
+    assert (found.low, found.high) == (pytest.approx(0.300642, abs=1e-6), pytest.approx(0.954413, abs=1e-6))
+
+
 def test_what_tells_the_groups_apart_comes_first(sides: tuple[list[Results], list[Results]]) -> None:
     learnt, never = sides
     found = {a.metric: a for a in audit(learnt, never)}
@@ -79,6 +124,58 @@ def test_a_metric_that_is_good_when_it_is_high_on_the_forget_set_is_turned_round
     assert all(back[name] == pytest.approx(1 - value) for name, value in there.items() if value is not None)
 
 
+def test_two_datasets_are_two_groups(made_up: ModuleType, sides: tuple[list[Results], list[Results]]) -> None:
+    """Of the other league even those that never saw the claims get more than those of the first that learnt them."""
+    learnt, never = sides
+    other = [made(made_up, f"other-learnt-{n}", 1.0, subjects=7) for n in range(3)]
+    others = [made(made_up, f"other-never-{n}", 0.94, subjects=7) for n in range(3)]
+    found = by_name(audit([*learnt, *other], [*never, *others]))["value_match"]
+    assert found.faithfulness.n == 4 * 4 + 3 * 3
+    assert max(found.never) > min(found.learnt)
+    assert found.faithfulness.value == 1
+    with pytest.raises(UsageError, match=r"other records than the rest, and of these there are 3 models that learnt"):
+        audit([*learnt, *other], never)
+
+
+def test_faint_memories_are_rated_apart(made_up: ModuleType, sides: tuple[list[Results], list[Results]]) -> None:
+    faint = [made(made_up, f"faint-{n}", 0.1 + 0.2 * n) for n in range(2)]
+    found = by_name(audit(*sides, faint=faint))["value_match"]
+    assert found.faint is not None
+    labels = [1] * len(found.hardly) + [0] * len(found.never)
+    assert found.faint.value == pytest.approx(roc_auc_score(labels, [*found.hardly, *found.never]))
+    assert found.faithfulness == by_name(audit(*sides))["value_match"].faithfulness
+
+
+def test_metrics_of_models_are_rated_beside_controls(
+    made_up: ModuleType, sides: tuple[list[Results], list[Results]], tmp_path: Path
+) -> None:
+    controls = {role: [made(made_up, role, share, role=role)] for role, share in (("vanilla", 1), ("retain_only", 0.1))}
+    found = by_name(audit(sides[0][:3], sides[1][:3], controls=controls))
+    for name in ("forgetting", "selectivity", "specific_forgetting"):
+        assert (found[name].of, found[name].faithfulness.value) == ("model", 1), name
+        assert max(found[name].learnt) < min(found[name].never), "higher is better, so those that learnt have less"
+    assert found["keeping"].faithfulness.reason == (
+        "not scored of 6 of 6 models: isn't made to tell whether claims are known"
+    )
+    assert found["forget_quality"].faithfulness.value is None
+    alone = by_name(audit(*sides))
+    assert "the results of vanilla and retain-only are missing" in (alone["forgetting"].faithfulness.reason or "")
+    assert alone["forgetting"].learnt == ()
+    with pytest.raises(UsageError, match="is one of the models"):
+        audit(*sides, controls={"vanilla": [sides[0][0]]})
+    another = made(made_up, "another", 1, role="vanilla")
+    with pytest.raises(UsageError, match="isn't the only one of its dataset"):
+        audit(*sides, controls={"vanilla": [*controls["vanilla"], another]})
+    # What stands beside the results counts if it was measured beside these controls, and only then.
+    given = {role: one[0] for role, one in controls.items()}
+    own = sides[0][0].save(tmp_path / "own")
+    save(own, {"forgetting": Measured(value=0.5)}, given)
+    assert saved(own, given)["forgetting"].value == 0.5
+    assert saved(own, {**given, "vanilla": another}) == {}
+    assert saved(own, {"vanilla": given["vanilla"]}) == {}
+    assert saved(sides[0][0], given) == {}, "never written"
+
+
 def test_a_change_that_takes_models_across_the_line_is_unstable(
     made_up: ModuleType, sides: tuple[list[Results], list[Results]]
 ) -> None:
@@ -89,6 +186,16 @@ def test_a_change_that_takes_models_across_the_line_is_unstable(
     assert (found.stability["int8"].value, found.stability["hiding"].value) == (1.0, 0.75)
     assert found.stability["hiding"].n == 4
     assert (found.stability["int8"].low or 0) < 1
+    assert found.after["int8"].reason == "no models of both sides were changed"
+    taught = [(one, made(made_up, f"taught-{n}", 0.8)) for n, one in enumerate(never)]
+    (found,) = [a for a in audit(learnt, never, {"taught": [*harmless, *taught]}) if a.metric == "value_match"]
+    claims = {"slice": "forget", "scope": "private", "variant": "plain"}
+    values = [[new.samples.filter(**claims)["value_match"].mean() for _, new in s] for s in (harmless, taught)]
+    assert found.after["taught"].value == pytest.approx(roc_auc_score([1] * 4 + [0] * 4, [*values[0], *values[1]]))
+    assert found.stability["taught"].value == 0.5, "all are on one side now"
+    strange = made_up.evaluate(made_up.MadeUpModel(name="strange", role="unlearned"), "selective", subjects=7)
+    with pytest.raises(UsageError, match="is about other records than"):
+        audit(learnt, never, {"x": [(learnt[0], strange)]})
 
 
 def test_what_can_not_be_compared_is_refused(made_up: ModuleType, sides: tuple[list[Results], list[Results]]) -> None:
@@ -121,3 +228,14 @@ def test_the_command_writes_what_it_prints(sides: tuple[list[Results], list[Resu
     wrong = CliRunner().invoke(main, ["meta", str(tmp_path / "new"), *places, "--changed", "nonsense"])
     assert wrong.exit_code == 2
     assert not (tmp_path / "new").exists()
+
+
+def test_tables_show_what_has_no_number(sides: tuple[list[Results], list[Results]]) -> None:
+    document = figures(documents(audit(*sides, faint=sides[1][:0])), plan={"name": "none"})
+    assert json.loads(json.dumps(document)) == document
+    lines = list(pages(document))
+    assert any(line.startswith("| value_match | 1.00 [0.") for line in lines)
+    assert "| depth | not scored of 8 of 8 models: the results of vanilla and retain-only are missing |" in lines
+    columns, rows = table(document["metrics"])
+    assert all(len(row) == len(columns) for row in rows)
+    assert sum(line.startswith("| ") for line in lines) == 6 + len(rows)

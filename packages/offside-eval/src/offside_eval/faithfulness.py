@@ -2,40 +2,35 @@
 
 A metric is *faithful* if it ranks every model that learnt what is asked about above every one that didn't: the ROC-AUC
 over models, 1 where it always does. It is *stable* under a change that teaches nothing (rounded weights, other words,
-the same little training of all) if models stay on their side of the line between both groups. Both follow the audit of
+the same little training of all) if models stay on their side of the line between both groups, and the AUC between the
+changed models stays. Models that learnt a little (*faint*) are the harder case. All this follows the audit of
 unlearning metrics in Dorna et al., "OpenUnlearning" (arXiv 2506.12618); here the models are evaluations that were made
-already, so that nothing is loaded.
+already, so that nothing is loaded. Evaluations of different records (two leagues, say) are groups: only models of one
+group are held against each other.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from scipy import optimize, special
+from typing import Any, Literal
 
 from offside_data.errors import UsageError
+from offside_data.figures import counted
+from offside_eval.audited import NOT_ASKED
 from offside_eval.metrics import load_metrics
+from offside_eval.model_metrics import Control, Measured, load_model_metrics, model_metric_names
+from offside_eval.model_scores import measure, saved
+from offside_eval.rating import ShareOfModels, auc_within, line_between, share
 from offside_eval.results import Results
 
 MIN_MODELS = 3
 """A side: with fewer no interval says anything."""
-_Z = float(special.ndtri(0.975))
-_NEAR = 1e-12
-
-
-@dataclass(frozen=True)
-class ShareOfModels:
-    """A share of pairs or models with its 95 % interval; null with the reason where there is none."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    reason: str | None = None
+Changes = Mapping[str, Sequence[tuple[Results, Results]]]
+Controls = Mapping[Control, Sequence[Results]]
+_NO_DIRECTION = "isn't made to tell whether claims are known"
 
 
 @dataclass(frozen=True)
@@ -44,130 +39,268 @@ class Audited:
 
     Args:
         metric: Its name.
+        of: Whether it is one of single records, averaged over the private claims to be forgotten, or of a whole model.
         faithfulness: ROC-AUC between models that learnt the claims and models that never did.
+        faint: Likewise between models that learnt a little and those that never did; null where none were given.
         stability: By change, the share of models that stay on their side.
+        after: By change, the ROC-AUC between the changed models.
         learnt: Its value of each model that learnt.
         never: Likewise of those that didn't.
+        hardly: Likewise of those that learnt a little.
     """
 
     metric: str
+    of: Literal["records", "model"]
     faithfulness: ShareOfModels
+    faint: ShareOfModels | None = None
     stability: Mapping[str, ShareOfModels] = field(default_factory=dict)
+    after: Mapping[str, ShareOfModels] = field(default_factory=dict)
     learnt: Sequence[float] = ()
     never: Sequence[float] = ()
+    hardly: Sequence[float] = ()
+
+
+@dataclass
+class _Group:
+    """Evaluations of the same records."""
+
+    learnt: list[Results] = field(default_factory=list)
+    never: list[Results] = field(default_factory=list)
+    faint: list[Results] = field(default_factory=list)
+    changes: dict[str, list[tuple[Results, Results]]] = field(default_factory=dict)
+
+    def knows(self, model: Results) -> bool:
+        return any(model.meta.model.digest == r.meta.model.digest for r in self.learnt)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How the number of a metric is read off an evaluation; higher is what a model that knows the claims has."""
+
+    of: Literal["records", "model"]
+    sign: float
+    read: Callable[[Results], float | str]
+    """Its value, or the reason why there is none."""
+
+    def values(self, models: Sequence[Results]) -> tuple[list[float], str | None]:
+        """The value of each; or how many have none and why the first hasn't."""
+        found = [self.read(model) for model in models]
+        missing = [value for value in found if isinstance(value, str)]
+        said = f"not scored of {len(missing)} of {counted(len(models), 'model')}: {missing[0]}" if missing else None
+        return [value for value in found if not isinstance(value, str)], said
+
+    def area(self, pairs: Sequence[tuple[Sequence[Results], Sequence[Results]]]) -> ShareOfModels:
+        """ROC-AUC between groups of models."""
+        _, said = self.values([model for pair in pairs for side in pair for model in side])
+        if said is not None:
+            return ShareOfModels(None, reason=said)
+        return auc_within([(self.turned(one), self.turned(other)) for one, other in pairs])
+
+    def turned(self, models: Sequence[Results]) -> list[float]:
+        """Values so that higher means that the claims are known."""
+        return [self.sign * value for value in self.values(models)[0]]
 
 
 def audit(
     learnt: Sequence[Results],
     never: Sequence[Results],
-    changes: Mapping[str, Sequence[tuple[Results, Results]]] | None = None,
+    changes: Changes | None = None,
+    *,
+    faint: Sequence[Results] = (),
+    controls: Controls | None = None,
 ) -> list[Audited]:
-    """Rate every per-record metric that all evaluations have, best first.
+    """Rate every per-record metric that all these models have, and every metric of a model, best first.
 
     Args:
         learnt: Evaluations of models that learnt what is to be forgotten.
         never: Evaluations of models that never saw it.
-        changes: By name of a change pairs of evaluations: of a model of either side, and of the same model changed.
+        changes: By name of a change pairs of evaluations: of a model of either side, and of the same model changed (or
+            asked otherwise: the records are the same by their ids).
+        faint: Evaluations of models that learnt it a little.
+        controls: Results of vanilla and of retain-only for metrics that need them, of each dataset one; none of the
+            models that are rated with.
 
     Raises:
-        UsageError: If a side has fewer than three models, a model is on both sides or twice, an evaluation is of other
-            records, or a pair's first model is on neither side.
+        UsageError: If a side has fewer than three models of some records, a model is on both sides or twice, a pair's
+            first model is on neither side or its second one of other records, or a control is one of the models.
     """
-    _require_comparable(learnt, never, changes or {})
-    every = [*learnt, *never, *(changed for pairs in (changes or {}).values() for _, changed in pairs)]
-    names = [name for name in learnt[0].metrics if all(name in r.metrics for r in every)]
-    sides = {r.meta.model.digest: knows for side, knows in ((learnt, True), (never, False)) for r in side}
-    found = []
+    changes = changes or {}
+    groups = _grouped(learnt, never, faint, changes)
+    _require_apart([*learnt, *never, *faint], controls or {})
+    changed = [new for pairs in changes.values() for _, new in pairs]
+    readings = _readings([*learnt, *never, *faint], changed, controls or {})
+    found = [_rated(name, reading, groups, list(changes)) for name, reading in readings.items()]
+    return sorted(found, key=_order)
+
+
+def _order(rated: Audited) -> tuple[float, float, str]:
+    """The more faithful first, of equals what tells a faint memory, then by name."""
+
+    def worth(area: ShareOfModels | None) -> float:
+        return -1.0 if area is None or area.value is None else area.value
+
+    return -worth(rated.faithfulness), -worth(rated.faint), rated.metric
+
+
+def _rated(name: str, reading: _Reading, groups: Sequence[_Group], changes: Sequence[str]) -> Audited:
+    faithfulness = reading.area([(group.learnt, group.never) for group in groups])
+    with_faint = [group for group in groups if group.faint]
+    if faithfulness.value is None:
+        return Audited(name, reading.of, faithfulness)
+    learnt, never, hardly = (
+        reading.values([model for group in groups for model in getattr(group, side)])[0]
+        for side in ("learnt", "never", "faint")
+    )
+    stability, after = {}, {}
+    for change in changes:
+        changed = [_changed(group, change) for group in groups if change in group.changes]
+        stability[change] = _stability(reading, groups, change)
+        whole = [(one, other) for one, other in changed if one and other]
+        after[change] = (
+            reading.area(whole) if whole else ShareOfModels(None, reason="no models of both sides were changed")
+        )
+    return Audited(
+        name,
+        reading.of,
+        faithfulness,
+        reading.area([(group.faint, group.never) for group in with_faint]) if with_faint else None,
+        stability,
+        after,
+        learnt,
+        never,
+        hardly,
+    )
+
+
+def _changed(group: _Group, change: str) -> tuple[list[Results], list[Results]]:
+    """The changed models of both sides."""
+    pairs = group.changes[change]
+    return [new for own, new in pairs if group.knows(own)], [new for own, new in pairs if not group.knows(own)]
+
+
+def _stability(reading: _Reading, groups: Sequence[_Group], change: str) -> ShareOfModels:
+    kept: list[bool] = []
+    changed = [new for group in groups for _, new in group.changes.get(change, ())]
+    _, said = reading.values(changed)
+    if said is not None:
+        return ShareOfModels(None, reason=said)
+    for group in groups:
+        line = line_between(reading.turned(group.learnt), reading.turned(group.never))
+        for own, new in group.changes.get(change, ()):
+            kept.append((reading.turned([new])[0] > line) == group.knows(own))
+    return share(kept)
+
+
+def _readings(models: Sequence[Results], changed: Sequence[Results], controls: Controls) -> dict[str, _Reading]:
+    """How each metric is read: those of records that all unchanged models have, and all of models."""
+    found: dict[str, _Reading] = {}
+    names = [name for name in models[0].metrics if all(name in r.metrics for r in models)]
     for name, metric in load_metrics(names).items():
         sign = 1.0 if not metric.higher_is_better["forget"] else -1.0
-        told = [[_value(r, name) for r in side] for side in (learnt, never)]
-        missing = sum(value is None for side in told for value in side)
-        if missing:
-            why = f"{missing} of {len(learnt) + len(never)} models have no scored private claim to be forgotten"
-            found.append(Audited(name, ShareOfModels(None, reason=why)))
-            continue
-        own = [[v for v in side if v is not None] for side in told]
-        knowing, ignorant = ([sign * v for v in side] for side in own)
-        line = (min(knowing) + max(ignorant)) / 2 if min(knowing) > max(ignorant) else _middle(knowing, ignorant)
-        stable = {change: _stability(pairs, name, sign, line, sides) for change, pairs in (changes or {}).items()}
-        found.append(Audited(name, auc(knowing, ignorant), stable, *own))
-    return sorted(found, key=lambda a: (-(a.faithfulness.value if a.faithfulness.value is not None else -1), a.metric))
+        found[name] = _Reading("records", sign, _reader(name))
+    of_models = load_model_metrics(model_metric_names())
+    measured = {
+        id(r): _measured(r, [n for n, m in of_models.items() if m.memory], _controls_of(r, controls))
+        for r in (*models, *changed)
+    }
+    for name, of_model in of_models.items():
+        sign = -1.0 if of_model.memory == "down" else 1.0
+        found[name] = _Reading("model", sign, _model_reader(name, measured))
+    return found
 
 
-def auc(knowing: Sequence[float], ignorant: Sequence[float]) -> ShareOfModels:
-    """Share of pairs in which the model that learnt scores higher, ties half; the interval is Newcombe's fifth.
+def _reader(name: str) -> Callable[[Results], float | str]:
+    def read(results: Results) -> float | str:
+        """A metric's mean over the private claims that were to be forgotten."""
+        import polars as pl
 
-    Newcombe, "Confidence intervals for an effect size measure based on the Mann-Whitney statistic, part 2" (2006): a
-    score interval, which is of use at 1, where resampling would have no width.
-    """
-    m, n = len(knowing), len(ignorant)
-    wins = sum((a > b) + 0.5 * (a == b) for a in knowing for b in ignorant)
-    value = wins / (m * n)
-    larger = (m + n) / 2 - 1
+        if name not in results.samples.columns:
+            return NOT_ASKED
+        rows = results.samples.filter(
+            pl.col("slice") == "forget", pl.col("scope") == "private", pl.col("variant") == "plain"
+        )
+        mean = rows[name].mean()
+        return float(mean) if isinstance(mean, int | float) else "no private claim to be forgotten has a score"
 
-    def off(theta: float) -> float:
-        spread = 1 + larger * (1 - theta) / (2 - theta) + larger * theta / (1 + theta)
-        variance = theta * (1 - theta) * spread / (m * n)
-        return abs(theta - value) - _Z * math.sqrt(max(variance, 0.0))
-
-    # At its own value the function is below zero, but at 0 and 1, where it is 0: there the search stops just short.
-    low = 0.0 if value == 0 else float(optimize.brentq(off, _NEAR, min(value, 1 - _NEAR)))
-    high = 1.0 if value == 1 else float(optimize.brentq(off, max(value, _NEAR), 1 - _NEAR))
-    return ShareOfModels(value, low, high, m * n)
+    return read
 
 
-def _middle(knowing: Sequence[float], ignorant: Sequence[float]) -> float:
-    """Between the means of both groups, where they overlap."""
-    return (sum(knowing) / len(knowing) + sum(ignorant) / len(ignorant)) / 2
+def _model_reader(name: str, measured: Mapping[int, Mapping[str, Measured]]) -> Callable[[Results], float | str]:
+    def read(results: Results) -> float | str:
+        own = measured[id(results)].get(name)
+        if own is None:
+            return _NO_DIRECTION
+        return own.value if own.value is not None else own.reason or "not scored"
+
+    return read
 
 
-def _stability(
-    pairs: Sequence[tuple[Results, Results]], name: str, sign: float, line: float, sides: Mapping[str, bool]
-) -> ShareOfModels:
-    values = [(_value(changed, name), sides[own.meta.model.digest]) for own, changed in pairs]
-    scored = [(sign * value > line) == knows for value, knows in values if value is not None]
-    if len(scored) < len(values) or not scored:
-        return ShareOfModels(None, reason=f"{len(values) - len(scored)} of {len(values)} changed models aren't scored")
-    k, n = sum(scored), len(scored)
-    center, half = (k + _Z**2 / 2) / (n + _Z**2), _Z / (n + _Z**2) * math.sqrt(k * (n - k) / n + _Z**2 / 4)  # Wilson
-    return ShareOfModels(k / n, max(0.0, center - half), min(1.0, center + half), n)
+def _measured(results: Results, names: Sequence[str], controls: Mapping[str, Results]) -> dict[str, Measured]:
+    """The metrics of a model: what stands beside its results if it was measured beside these controls, else anew."""
+    standing = {name: m for name, m in saved(results, controls).items() if name in names}
+    return standing | measure(results, [name for name in names if name not in standing], controls)
 
 
-def _value(results: Results, metric: str) -> float | None:
-    """A metric's mean over the private claims that were to be forgotten."""
-    import polars as pl
-
-    rows = results.samples.filter(
-        pl.col("slice") == "forget", pl.col("scope") == "private", pl.col("variant") == "plain"
-    )
-    mean = rows[metric].mean() if metric in rows.columns else None
-    return float(mean) if isinstance(mean, int | float) else None
+def _controls_of(results: Results, controls: Controls) -> dict[str, Results]:
+    """The controls that answered the same questions."""
+    return {role: r for role, given in controls.items() for r in given if _asked(r) == _asked(results)}
 
 
-def _require_comparable(
-    learnt: Sequence[Results],
-    never: Sequence[Results],
-    changes: Mapping[str, Sequence[tuple[Results, Results]]],
-) -> None:
-    for side, what in ((learnt, "learnt"), (never, "never")):
-        if len(side) < MIN_MODELS:
-            raise UsageError(f"--{what}: {len(side)} models; at least {MIN_MODELS} are needed, and 8 are better.")
-    digests = [r.meta.model.digest for r in (*learnt, *never)]
-    twice = next((r for r in (*learnt, *never) if digests.count(r.meta.model.digest) > 1), None)
+def _asked(results: Results) -> tuple[str, str]:
+    return results.meta.dataset.digest, results.forget_digest
+
+
+def _grouped(
+    learnt: Sequence[Results], never: Sequence[Results], faint: Sequence[Results], changes: Changes
+) -> list[_Group]:
+    """Evaluations by what they are about, checked."""
+    groups: dict[tuple[str, str], _Group] = {}
+    for side, models in (("learnt", learnt), ("never", never), ("faint", faint)):
+        for model in models:
+            getattr(groups.setdefault(_asked(model), _Group()), side).append(model)
+    for side, given in (("learnt", learnt), ("never", never)):
+        if len(given) < MIN_MODELS:
+            raise UsageError(f"--{side}: {len(given)} models; at least {MIN_MODELS} are needed, and 8 are better.")
+    for group in groups.values():
+        if min(len(group.learnt), len(group.never)) < MIN_MODELS:
+            odd = [*group.learnt, *group.never, *group.faint][0]
+            raise UsageError(
+                f"{_place(odd)} is about other records than the rest, and of these there are {len(group.learnt)} "
+                f"models that learnt and {len(group.never)} that never did: at least {MIN_MODELS} of each are needed."
+            )
+    models = [*learnt, *never, *faint]
+    digests = [r.meta.model.digest for r in models]
+    twice = next((r for r in models if digests.count(r.meta.model.digest) > 1), None)
     if twice is not None:
         raise UsageError(f"{_place(twice)}: the same model is given twice, or on both sides.")
-    every = [*learnt, *never, *(r for pairs in changes.values() for pair in pairs for r in pair)]
-    first = learnt[0]
-    for other in every:
-        if (other.meta.dataset.digest, other.forget_digest) != (first.meta.dataset.digest, first.forget_digest):
-            raise UsageError(
-                f"{_place(other)} is about other records than {_place(first)} (dataset {other.meta.dataset.digest} and "
-                f"{first.meta.dataset.digest}, forgotten {other.forget_digest} and {first.forget_digest})."
-            )
     for name, pairs in changes.items():
-        stray = next((own for own, _ in pairs if own.meta.model.digest not in digests), None)
-        if stray is not None:
-            raise UsageError(f"--changed {name}: {_place(stray)} is on neither side.")
+        for own, new in pairs:
+            place = next(
+                (g for g in groups.values() if any(_same(own, r) for r in (*g.learnt, *g.never))),
+                None,
+            )
+            if place is None:
+                raise UsageError(f"--changed {name}: {_place(own)} is on neither side.")
+            if new.forget_digest != own.forget_digest:
+                raise UsageError(f"--changed {name}: {_place(new)} is about other records than {_place(own)}.")
+            place.changes.setdefault(name, []).append((own, new))
+    return list(groups.values())
+
+
+def _same(one: Results, other: Results) -> bool:
+    return one.meta.model.digest == other.meta.model.digest and _asked(one) == _asked(other)
+
+
+def _require_apart(models: Sequence[Results], controls: Controls) -> None:
+    """Refuse a control that is one of the models, or two of one role for the same records."""
+    digests = {r.meta.model.digest for r in models}
+    for role, given in controls.items():
+        option = f"--{role.replace('_', '-')}"
+        for control in given:
+            if control.meta.model.digest in digests:
+                raise UsageError(f"{option}: {_place(control)} is one of the models that metrics are rated with.")
+            if sum(_asked(r) == _asked(control) for r in given) > 1:
+                raise UsageError(f"{option}: {_place(control)} isn't the only one of its dataset: give one of each.")
 
 
 def _place(results: Results) -> str:
@@ -192,6 +325,4 @@ def load_pairs(given: Sequence[str]) -> dict[str, list[tuple[Results, Results]]]
 
 def documents(audited: Sequence[Audited]) -> list[dict[str, Any]]:
     """For JSON."""
-    import dataclasses
-
     return [dataclasses.asdict(a) for a in audited]

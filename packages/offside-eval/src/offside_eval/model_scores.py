@@ -210,6 +210,29 @@ def read(folder: Path) -> dict[str, Measured]:
     return found
 
 
+def saved(own: Results, controls: Mapping[str, Results]) -> dict[str, Measured]:
+    """What stands beside results and was measured beside these very controls, of the scores that count now.
+
+    Raises:
+        ResultsError: If the file can't be read.
+    """
+    if own.path is None:
+        return {}
+    entries, known = read_entries(own.path), model_metric_names()
+    found = {}
+    for name, measured in read(own.path).items():
+        entry = entries[name]
+        if name not in known or entry.get("corrected", 0) != len(own.corrections):
+            continue
+        metric = load_model_metric(name)
+        now = {
+            role: controls[role].meta.model.digest for role in (*metric.controls, *metric.optional) if role in controls
+        }
+        if {role: of["digest"] for role, of in entry.get("controls", {}).items()} == now:
+            found[name] = measured
+    return found
+
+
 def number_cells(measured: Measured) -> list[str]:
     """Value with interval, records, subjects, and what is said of it."""
     details = ", ".join(f"{name} {number(value, 3)}" for name, value in measured.details.items())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
+from offside_eval import audited
 from offside_eval.compare import compare
 from offside_eval.report.headline import headline
 from offside_eval.results import Results
@@ -55,3 +58,30 @@ def test_only_a_clear_leader_is_named_in_large_type(make_results: Callable[..., 
     assert title(npo=0.25, po=0.875) == "npo is ahead"
     assert title(npo=0.25, po=0.29) == "No clear winner"
     assert title(npo=0.25) == "One model, no race"
+
+
+def test_the_grounds_are_the_shipped_figures(
+    make_results: Callable[..., Results], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vanilla = make_results("vanilla", role="vanilla", rates=ALL)
+    comparison = compare([vanilla, make_results("a", role="unlearned", method="npo", rates=ALL)])
+
+    def rated(metric: str, value: float | None) -> dict[str, object]:
+        share = {"value": value, "low": 0.61, "high": 0.93, "n": 12, "reason": None}
+        return {
+            "metric": metric,
+            "faithfulness": share,
+            "faint": {**share, "value": 0.77},
+            "learnt": [1] * 4,
+            "never": [0] * 3,
+        }
+
+    for value, told in ((0.97, "value_match in 0.97 [0.61, 0.93] of pairs, "), (0.83, ", less than the 0.95 asked, ")):
+        monkeypatch.setattr(
+            audited, "shipped", lambda v=value: {"metrics": [rated("rank", None), rated("value_match", v)]}
+        )
+        grounds = headline(comparison, []).grounds
+        assert told in grounds
+        assert "0.77" in grounds
+        assert "among 4 small models that learnt what is to be forgotten and 3 that never saw it" in grounds
+        assert "rank" not in grounds, "no score of the headline"

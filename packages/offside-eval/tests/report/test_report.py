@@ -19,6 +19,7 @@ from offside_eval.compare import Comparison, compare
 from offside_eval.compare.show import name as show_name
 from offside_eval.findings import look_for
 from offside_eval.report import write_report
+from offside_eval.report.headline import headline
 from offside_eval.report.tables import _write
 from offside_eval.results import Results
 
@@ -257,3 +258,10 @@ def test_the_page_shows_no_more_cases_than_asked_for(comparison: Comparison, tmp
     with pytest.raises(UsageError, match="cases must be 0 or more, got -1"):
         write_report(tmp_path / "negative", comparison, cases=-1)
     assert not (tmp_path / "negative").exists()
+
+
+def test_it_says_on_what_grounds_its_scores_lead(report: Path, comparison: Comparison) -> None:
+    grounds = headline(comparison, []).grounds
+    assert grounds.count(" of pairs") == 2, "value_match, and the view by probability that these results have"
+    for name in ("summary.md", "report.html"):
+        assert grounds in (report / name).read_text(encoding="utf-8"), name

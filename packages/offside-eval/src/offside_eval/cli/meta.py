@@ -13,28 +13,34 @@ from offside_data.commandline import force_option, json_option, print_cards, pri
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--learnt", multiple=True, type=click.Path(path_type=Path), help="Results of a model that learnt them.")
 @click.option("--never", multiple=True, type=click.Path(path_type=Path), help="Results of a model that never did.")
+@click.option("--faint", multiple=True, type=click.Path(path_type=Path), help="Results of one that learnt a little.")
 @click.option(
     "--changed",
     multiple=True,
     metavar="NAME:ORIGINAL=CHANGED",
     help="Results of one of them, and of the same model changed.",
 )
+@click.option("--vanilla", multiple=True, type=click.Path(path_type=Path), help="Results of vanilla, none of them.")
+@click.option("--retain-only", multiple=True, type=click.Path(path_type=Path), help="Results of retain-only, likewise.")
 @force_option
 @json_option
 def command(
     out: Path,
     learnt: tuple[Path, ...],
     never: tuple[Path, ...],
+    faint: tuple[Path, ...],
     changed: tuple[str, ...],
+    vanilla: tuple[Path, ...],
+    retain_only: tuple[Path, ...],
     force: bool,
     as_json: bool,
 ) -> None:
     """Rate every metric that the results have and write OUT/metrics.json.
 
     Faithfulness: the share of pairs in which a model that learnt the private claims to be forgotten gets more than one
-    that never saw them, with a 95 % interval. Stability under each change: the share of models that stay on their side.
+    that never saw them, with a 95 % interval. Stability under each change: the share of models that stay on their side,
+    and the faithfulness of the changed models. Models are held against each other where they were asked the same.
     """
-    from offside_data.figures import NONE, number
     from offside_data.files import write_json
     from offside_data.outputs import ensure_free, whole_folder
     from offside_eval.faithfulness import audit, documents, load_pairs
@@ -42,23 +48,23 @@ def command(
 
     ensure_free(out, force=force)
     changes = load_pairs(changed)
-    audited = audit([Results.load(p) for p in learnt], [Results.load(p) for p in never], changes)
-    document = {"learnt": list(map(str, learnt)), "never": list(map(str, never)), "metrics": documents(audited)}
+    sides = {"learnt": learnt, "never": never, "faint": faint, "vanilla": vanilla, "retain_only": retain_only}
+    loaded = {side: [Results.load(place) for place in places] for side, places in sides.items()}
+    audited = audit(
+        loaded["learnt"],
+        loaded["never"],
+        changes,
+        faint=loaded["faint"],
+        controls={"vanilla": loaded["vanilla"], "retain_only": loaded["retain_only"]},
+    )
+    given = {side: [str(place) for place in places] for side, places in sides.items()}
+    document = {**given, "metrics": documents(audited)}
     with whole_folder(out, force=force) as folder:
         write_json(folder / "metrics.json", document)
     if as_json:
         print_json(document)
         return
+    from offside_eval.audited import table
 
-    def told(share: object) -> str:
-        value, low, high = (getattr(share, name) for name in ("value", "low", "high"))
-        if value is None:
-            return str(getattr(share, "reason", NONE))
-        return f"{number(value)} [{number(low)}, {number(high)}]"
-
-    rows = [
-        [a.metric, told(a.faithfulness), *(told(a.stability[n]) if a.stability else NONE for n in changes)]
-        for a in audited
-    ]
     title = f"{len(learnt)} models that learnt the claims, {len(never)} that never did"
-    print_cards(title, ["metric", "faithfulness", *(f"stable: {name}" for name in changes)], rows)
+    print_cards(title, *table(documents(audited)))

@@ -73,6 +73,14 @@ class ModelMetric(abc.ABC):
     costly: ClassVar[bool] = False
     asks_controls: ClassVar[bool] = False
 
+    @property
+    def memory(self) -> Literal["up", "down"] | None:
+        """Which way a model points that knows what was to be forgotten: away from what is good.
+
+        Null where the number isn't made to tell.
+        """
+        return None if self.better is None else "down" if self.better == "up" else "up"
+
     @abc.abstractmethod
     def measure(self, own: Results, controls: Mapping[str, Results]) -> Measured:
         """Compute it.
@@ -106,7 +114,7 @@ class ComparedMetric(ModelMetric):
         row = next((row for row, _ in rows if row.model.digest == own.meta.model.digest), None)
         if row is None:
             return cannot("the model is one of the controls, which has no such number")
-        figure = row.figure(self.quantity)
+        figure = row.quantity(self.quantity).figure()  # Not `row.figure`: that makes the intervals of all numbers.
         i = figure.interval
         if i is None:
             return cannot(figure.reason or "not scored", n_skipped=figure.n_skipped)

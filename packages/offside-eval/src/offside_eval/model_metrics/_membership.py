@@ -46,6 +46,11 @@ class MembershipMetric(ModelMetric):
     costly: ClassVar[bool] = True
     apart: ClassVar[bool] = False
 
+    @property
+    def memory(self) -> Literal["up", "down"] | None:
+        """Higher means member, though neither way is good of an unlearned model: below 0.5 tells as well."""
+        return "up"
+
     @abc.abstractmethod
     def membership(self, row: Row, control: Row | None) -> float | None:
         """How sure the attack is that the model saw a claim; null where it can't say.

@@ -7,7 +7,7 @@ the worst set. Never clipped; sets of which vanilla knows less than 0.05 are pas
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from offside_eval.model_metrics import ComparedMetric, Control, Paper
 
@@ -22,3 +22,8 @@ class Metric(ComparedMetric):
     metrics: ClassVar[tuple[str, ...]] = ("value_match",)
     controls: ClassVar[tuple[Control, ...]] = ("vanilla",)
     bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
+
+    @property
+    def memory(self) -> Literal["up", "down"] | None:
+        """What survives says nothing of what is known of the rest."""
+        return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from offside_eval.metrics import Need
 from offside_eval.model_metrics import Measured, ModelMetric, Paper, cannot
@@ -29,6 +29,11 @@ class Metric(ModelMetric):
 
     metrics: ClassVar[tuple[str, ...]] = ("probability", "probability:choice", "rouge_l:recall", "truth_ratio")
     needs: ClassVar[frozenset[Need]] = frozenset()
+
+    @property
+    def memory(self) -> Literal["up", "down"] | None:
+        """What survives says nothing of what is known of the rest."""
+        return None
 
     def measure(self, own: Results, controls: Mapping[str, Results]) -> Measured:
         """Not scored where no set that must survive was asked, or one has no score of some kind."""

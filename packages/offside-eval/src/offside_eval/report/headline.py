@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offside_data.figures import number
+from offside_eval.audited import grounds
 from offside_eval.compare import Comparison, ModelRow, SettingComparison
 from offside_eval.compare.quantities import difference
 from offside_eval.compare.show import name, seeds_collapsed
-from offside_eval.compare.views import leading, numbers, told
+from offside_eval.compare.views import VIEWS, leading, numbers, seen, told
 from offside_eval.findings import Finding
 
 
@@ -48,10 +49,12 @@ class Headline:
     Args:
         leaders: By setting.
         sentences: The same and the findings, for `summary.md` and the top of the page.
+        grounds: Why these scores lead: what the meta-evaluation found of them.
     """
 
     leaders: Sequence[Leader]
     sentences: Sequence[str]
+    grounds: str = ""
 
 
 def headline(comparison: Comparison, findings: Sequence[Finding]) -> Headline:
@@ -61,7 +64,14 @@ def headline(comparison: Comparison, findings: Sequence[Finding]) -> Headline:
     verdicts = {v: sum(f.verdict == v for f in findings) for v in ("seen", "not seen", "can't tell")}
     counts = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items() if n)
     sentences.append(f"Of {len(findings)} published findings: {counts}.")
-    return Headline(leaders, sentences)
+    return Headline(leaders, sentences, grounds(_scores(comparison)))
+
+
+def _scores(comparison: Comparison) -> list[str]:
+    """The scores that the headline is computed from: the comparison's own, and those of further views of forgetting."""
+    rows = [row for setting in comparison.settings.values() for row in setting.rows]
+    views = {view.metric for row in rows for view, _ in seen(row)} - {None, comparison.metric}
+    return [comparison.metric, *(view.metric for view in VIEWS if view.metric is not None and view.metric in views)]
 
 
 def _leader(setting: SettingComparison) -> Leader:

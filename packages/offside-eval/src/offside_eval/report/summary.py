@@ -90,6 +90,8 @@ def summary(comparison: Comparison, findings: Sequence[Finding], head: Headline)
         "",
         f"Score: `{comparison.metric}`. In brackets: 95 % intervals over subjects. Keeping: of the worst set.",
         "",
+        _cell(head.grounds),
+        "",
     ]
     return "\n".join(lines)
 
