@@ -16,14 +16,22 @@ FOLDER = ROOT / "tools" / "leaderboard"
 PLANS = sorted(FOLDER.glob("*.yaml"))
 
 
-def test_each_table_of_the_page_is_the_scripts(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+PAGES = {"selective.json": "leaderboard.md", "complete.json": "leaderboard-complete.md"}
+
+
+def test_each_file_of_figures_has_a_page() -> None:
+    assert {path.name for path in FOLDER.glob("*.json")} == set(PAGES)
+
+
+@pytest.mark.parametrize("figures", PAGES)
+def test_each_table_of_a_page_is_the_scripts(
+    figures: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["table.py", "show", str(FOLDER / "selective.json")])
+    monkeypatch.setattr("sys.argv", ["table.py", "show", str(FOLDER / figures)])
     runpy.run_path(str(FOLDER / "table.py"), run_name="__main__")
     printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-    assert len(printed) > 40
-    text = (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")
+    assert len(printed) > 20
+    text = (ROOT / "docs" / PAGES[figures]).read_text(encoding="utf-8")
     lines = set(text.splitlines())
     assert [line for line in printed if line not in lines] == []
 

@@ -13,7 +13,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,18 @@ SETS = {
     "selectivity": "selectivity",
 }
 """Columns: numbers of `offside-eval compare`, and their headings."""
-OF_ENDS = ("knows", "forgetting", "forgetting_least", "knows/multimodal/private", "knows/text/private", *SETS)
+FORGOTTEN = {
+    "knows": "still known",
+    "forgetting": "forgetting",
+    "forgetting_least": "least of the views",
+    "knows/multimodal/private": "known, picture",
+    "knows/text/private": "known, text",
+    "knows/multimodal/shared": "shared facts, picture",
+    "knows/text/shared": "shared facts, text",
+}
+"""The same of what is to be forgotten; shared facts are where the setting asks for them."""
+KEPT_SHARED = "keeping/multimodal/forget/shared"
+OF_ENDS = (*FORGOTTEN, *SETS)
 Figures = Mapping[str, Mapping[str, Any]]
 
 
@@ -73,6 +84,51 @@ def answers(folder: str, base: Path) -> dict[str, Any]:
     kept = rows.filter(pl.col("slice").str.starts_with("keep:")).group_by("slice")
     refused = kept.agg(pl.col("refusal").sum(), pl.col("refusal").count().alias("n")).sort("slice")
     return {"kinds": kinds.rows(), "refused": refused.rows()}
+
+
+def hidden(place: Path) -> Any:
+    """Known private claims of one model as asked with pictures in which the rumour can't be read; null if not there."""
+    import polars as pl
+
+    from offside_eval.compare.quantities import mean_of
+    from offside_eval.statistics import ClusterSums
+
+    folder = next(iter(sorted(place.glob("step-*"), reverse=True)), place)
+    if not (folder / "samples.parquet").is_file():
+        return None
+    run = json.loads((folder / "results.json").read_text(encoding="utf-8"))["model"]["run"] or {}
+    rows = pl.read_parquet(folder / "samples.parquet").filter(
+        (pl.col("variant") == "plain")
+        & (pl.col("config") == "multimodal")
+        & (pl.col("split") == "forget")
+        & (pl.col("scope") == "private")
+        & (pl.col("rumor_channel") == "text")
+        & ~pl.col("record_id").is_in(run.get("taught") or [])
+    )
+    return mean_of(ClusterSums.of(rows["value_match"].to_numpy(), rows["subject_id"].to_list()))
+
+
+def come_back(studies: Sequence[Path]) -> list[dict[str, Any]]:
+    """What each attack brought back of the rumours that can't be read in the picture, at each rate, over seeds."""
+    from offside_eval.compare.quantities import over_seeds
+
+    places = [place for study in studies for place in sorted((study / "results").glob("*.rate-*"))]
+    seeds: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    for place in places:
+        start, _, rate = place.name.partition(".rate-")
+        start, _, kind = start.rpartition(".")
+        method, setting, seed, *more = start.split(".")
+        study = place.parent.parent.name
+        label = " ".join([method.replace("retain_only", "retain-only"), *("(never saw)" for one in more if one)])
+        found = hidden(place)
+        if found is not None:
+            key = (label, "" if label == "retain-only" else study, setting, f"{kind} {rate}")
+            seeds.setdefault(key, {})[seed] = found
+    return [
+        {"label": label, "study": study, "setting": setting, "attack": attack, "seeds": len(parts)}
+        | {"known": over_seeds(list(parts.values())).figure().to_dict()}
+        for (label, study, setting, attack), parts in seeds.items()
+    ]
 
 
 def compared(results: Sequence[str]) -> dict[str, Any]:
@@ -146,9 +202,12 @@ def at_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rounded(value: Any) -> Any:
-    """The same with numbers of four decimals: more than the tables show, less than machines differ in."""
+    """The same with numbers of four decimals, more than the tables show and less than machines differ in, and of a
+    figure only what they show."""
     if isinstance(value, float):
         return round(value, 4)
+    if isinstance(value, dict) and {"value", "low", "high"} <= value.keys():
+        value = {key: value[key] for key in ("value", "low", "high")}
     if isinstance(value, dict):
         return {key: rounded(inner) for key, inner in value.items()}
     return [rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
@@ -180,16 +239,22 @@ def level_table(setting: Mapping[str, Any], level: float) -> Iterator[str]:
         value = figures["keeping"]["value"] if figures and figures["keeping"] else None
         return -1.0 if value is None else value
 
+    keys = shown([figures for figures in found.values() if figures], SETS)
     rows = []
     for label in sorted(found, key=rank, reverse=True):
         figures = found[label]
         model = setting["models"][label]
         if figures is None:
             reached = "–" if model["reached"] is None else f"{model['reached']:.2f}"
-            rows.append([label, f"reached {reached}", *["–"] * (len(SETS) - 1)])
+            rows.append([label, f"reached {reached}", *["–"] * (len(keys) - 1)])
         else:
-            rows.append([label, *(number(figures[key]) for key in SETS)])
-    return lines(rows, ["method", *SETS.values()])
+            rows.append([label, *(number(figures[key]) for key in keys)])
+    return lines(rows, ["method", *(SETS[key] for key in keys)])
+
+
+def shown(rows: Sequence[Figures], keys: Iterable[str]) -> list[str]:
+    """Of some columns those in which there is anything."""
+    return [key for key in keys if any(row.get(key) and row[key]["value"] is not None for row in rows)]
 
 
 def run_table(runs: Mapping[str, Any]) -> Iterator[str]:
@@ -215,14 +280,31 @@ def attack_table(setting: Mapping[str, Any]) -> Iterator[str]:
     return lines(rows, ["model", "attack", "peak at", "known before", "at the peak", "rise", "control", "excess"])
 
 
+def hidden_table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What each attack brought back of the rumours that can't be read in the picture, at each rate."""
+    rates = sorted({row["attack"].split()[1] for row in rows}, key=float)
+    found: dict[tuple[str, str, int], dict[str, str]] = {}
+    studies = {(row["label"], row["study"]) for row in rows}
+    for row in sorted(rows, key=lambda row: (row["attack"], row["label"] == "retain-only", row["label"], row["study"])):
+        kind, rate = row["attack"].split()
+        several = sum(label == row["label"] for label, _ in studies) > 1
+        name = f"{row['label']} ({row['study']})" if several else row["label"]
+        found.setdefault((name, kind.replace("-", " "), row["seeds"]), {})[rate] = number(row["known"])
+    cells = [[name, kind, str(n), *(known.get(r, "–") for r in rates)] for (name, kind, n), known in found.items()]
+    return lines(cells, ["model", "attack", "seeds", *(f"known at {rate}" for rate in rates)])
+
+
 def end_table(models: Mapping[str, Any]) -> Iterator[str]:
     """The last model of each run, and the controls."""
+    heads = FORGOTTEN | SETS
+    keys = shown([model["figures"] for model in models.values()], heads)
+    if KEPT_SHARED in keys:
+        keys = [key for key in keys if not key.endswith("/shared") or key in SETS]
     rows = []
     for label, model in sorted(models.items()):
         name = f"{label.replace('retain_only', 'retain-only')}{' *' if model['collapsed'] else ''}"
-        rows.append([name, *(number(model["figures"].get(key)) for key in OF_ENDS)])
-    heads = ["still known", "forgetting", "least of the views", "known, picture", "known, text", *SETS.values()]
-    return lines(rows, ["model", *heads])
+        rows.append([name, *(number(model["figures"].get(key)) for key in keys)])
+    return lines(rows, ["model", *(heads[key] for key in keys)])
 
 
 def answer_table(models: Mapping[str, Any]) -> Iterator[str]:
@@ -254,6 +336,10 @@ def show(content: Mapping[str, Any]) -> None:
         if setting["attacks"]:
             print(f"\n{name}, relearning attacks\n")
             print("\n".join(attack_table(setting)))
+        hidden_rows = [row for row in content.get("hidden", ()) if row["setting"] == name]
+        if hidden_rows:
+            print(f"\n{name}, relearning attacks, rumours that can't be read in the picture\n")
+            print("\n".join(hidden_table(hidden_rows)))
         ended = content["ends"].get(name, {})
         print(f"\n{name}, at the end of each run (*: collapsed)\n")
         print("\n".join(end_table(ended)))
@@ -278,6 +364,7 @@ def main() -> None:
             attacks = [{key: value for key, value in one.items() if key != "curve"} for one in setting["attacks"]]
             content["settings"].setdefault(name, {"models": {}, "levels": {}})["attacks"] = attacks
         content["runs"] = runs_of(options.studies)
+        content["hidden"] = come_back(options.studies)
         content["ends"] = at_the_end(compared(ends(results)))
         options.out.write_text(json.dumps(rounded(content), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     else:
