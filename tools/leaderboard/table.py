@@ -203,7 +203,8 @@ def at_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def rounded(value: Any) -> Any:
     """The same with numbers of four decimals, more than the tables show and less than machines differ in, and of a
-    figure only what they show."""
+    figure only what they show.
+    """
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, dict) and {"value", "low", "high"} <= value.keys():
