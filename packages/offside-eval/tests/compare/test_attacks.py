@@ -57,6 +57,16 @@ def comparison(made_up: ModuleType) -> Comparison:
     )
 
 
+def test_an_attacked_model_that_is_given_another_role_is_no_attack(made_up: ModuleType) -> None:
+    taken = attacked(made_up, "npo", "benign", 5, 1e-3, 0.5)
+    given = made_up.with_meta(taken, role="unlearned")
+    assert given.role == "unlearned"
+    controls = [known(made_up, "vanilla", "vanilla", 1.0), known(made_up, "retain", "retain_only", 0.0)]
+    setting = compare([*controls, given]).settings["selective"]
+    assert setting.attacks == []
+    assert [row.label for row in setting.rows] == ["npo"]
+
+
 def test_the_peak_is_the_most_at_any_rate_and_after_any_number_of_steps(comparison: Comparison) -> None:
     outcomes = comparison.settings["selective"].attacks
     assert [(o.label, o.attack) for o in outcomes] == [

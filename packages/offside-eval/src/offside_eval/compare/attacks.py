@@ -126,8 +126,8 @@ class AttackOutcome:
 
 
 def is_attack(row: ModelRow) -> bool:
-    """Whether a row is of a model that was attacked, rather than corrected."""
-    return row.model.run is not None and row.model.run.attack is not None
+    """Whether a row is of a model that was attacked, rather than corrected, or given another role by hand."""
+    return row.model.role == "relearned" and row.model.run is not None and row.model.run.attack is not None
 
 
 def attack_outcomes(rows: Iterable[ModelRow], starts: Mapping[str, str], models: ModelSet) -> list[AttackOutcome]:
