@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,11 +71,22 @@ def ends(results: Sequence[str]) -> list[str]:
     return found
 
 
-def answers(folder: str, base: Path) -> dict[str, Any]:
-    """Of the answers to the forgotten private claims the share of each kind; refusals of what must stay, by set."""
+def answers(folders: Sequence[str]) -> dict[str, Any] | None:
+    """Of the answers to the forgotten private claims the number of each kind; refusals of what must stay, by set.
+
+    Args:
+        folders: The results of a model, or of one method over seeds, which are counted together; there may be none.
+    """
     import polars as pl
 
-    rows = pl.read_parquet(base / folder / "samples.parquet").filter(pl.col("variant") == "plain")
+    if not folders:
+        return None
+    columns = ["variant", "split", "scope", "config", "slice", "refusal", "choice_accuracy"]
+    columns += ["value_match.kind", "states_donor"]
+    frames = [pl.read_parquet(Path(folder) / "samples.parquet") for folder in folders]
+    rows = pl.concat(
+        [frame.select(c for c in columns if c in frame.columns) for frame in frames], how="diagonal_relaxed"
+    ).filter(pl.col("variant") == "plain")
     private = (pl.col("split") == "forget") & (pl.col("scope") == "private")
     kind = pl.col("value_match.kind")
     if "states_donor" in rows.columns:
@@ -83,7 +95,9 @@ def answers(folder: str, base: Path) -> dict[str, Any]:
     kinds = rows.filter(private).group_by("config", kind.alias("kind")).len().sort("config", "kind")
     kept = rows.filter(pl.col("slice").str.starts_with("keep:")).group_by("slice")
     refused = kept.agg(pl.col("refusal").sum(), pl.col("refusal").count().alias("n")).sort("slice")
-    return {"kinds": kinds.rows(), "refused": refused.rows()}
+    right = pl.col("choice_accuracy").mean()
+    choice = rows.filter(private).group_by("config").agg(right).sort("config")
+    return {"kinds": kinds.rows(), "refused": refused.rows(), "choice": dict(choice.rows())}
 
 
 def hidden(place: Path) -> Any:
@@ -138,7 +152,8 @@ def compared(results: Sequence[str]) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
-    told: dict[str, Any] = json.loads(done.stdout)
+    # Models of one method with other options are told apart by their folders, of which the study's says enough.
+    told: dict[str, Any] = json.loads(re.sub(r" \(([\w-]+)/results/[^)]*\)", r" (\1)", done.stdout))
     return told
 
 
@@ -186,14 +201,31 @@ def _chosen(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return {key: row["figures"].get(key) for key in keys}
 
 
-def at_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The last model of each run: its numbers, and what it answers."""
+def behind(row: Mapping[str, Any], setting: str, places: Sequence[str]) -> list[str]:
+    """The results of a row: its own, those of its seeds, or a control's, which are of another setting."""
+    if row["role"] != "unlearned":
+        return [place for place in places if Path(place).name.startswith(f"{row['label']}.")]
+    if len(row["seeds"]) < 2:
+        return [str(row["results"])] if row["results"] else []
+    method, _, study = row["label"].rstrip(")").partition(" (")
+    runs = [f"{study}/results/{method}.{setting}.seed-{seed}" for seed in row["seeds"]]
+    return [place for place in places if any(f"{run}/" in f"{place}/" for run in runs)]
+
+
+def at_the_end(told: Mapping[str, Any], places: Sequence[str]) -> dict[str, Any]:
+    """The last model of each run: its numbers, and what it answers.
+
+    Args:
+        told: What `compared` made of them.
+        places: Their results.
+    """
     return {
         name: {
             row["label"]: {
                 "collapsed": bool(row["collapsed"]),
+                "seeds": len(row["seeds"]),
                 "figures": _chosen(row, OF_ENDS),
-                "answers": answers(row["results"], Path()) if row["results"] else None,
+                "answers": answers(behind(row, name, places)),
             }
             for row in (*setting["models"], *setting["controls"])
         }
@@ -202,9 +234,7 @@ def at_the_end(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rounded(value: Any) -> Any:
-    """The same with numbers of four decimals, more than the tables show and less than machines differ in, and of a
-    figure only what they show.
-    """
+    """The same as the tables show it: of a figure value and bounds, and numbers of four decimals."""
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, dict) and {"value", "low", "high"} <= value.keys():
@@ -242,9 +272,10 @@ def level_table(setting: Mapping[str, Any], level: float) -> Iterator[str]:
 
     keys = shown([figures for figures in found.values() if figures], SETS)
     rows = []
-    for label in sorted(found, key=rank, reverse=True):
-        figures = found[label]
-        model = setting["models"][label]
+    for place in sorted(found, key=rank, reverse=True):
+        figures = found[place]
+        model = setting["models"][place]
+        label = place if len(model["seeds"]) < 2 else f"{place}, {len(model['seeds'])} seeds"
         if figures is None:
             reached = "–" if model["reached"] is None else f"{model['reached']:.2f}"
             rows.append([label, f"reached {reached}", *["–"] * (len(keys) - 1)])
@@ -274,11 +305,12 @@ def attack_table(setting: Mapping[str, Any]) -> Iterator[str]:
     """What came back at the peak, beside retain-only."""
     keys = ("before", "peak", "rise", "control_rise", "excess")
     rows = [
-        [one["label"].replace("retain_only", "retain-only"), one["attack"], one["at"]]
+        [one["label"].replace("retain_only", "retain-only"), str(len(one["seeds"])), one["attack"], one["at"]]
         + [number(one["figures"].get(key)) for key in keys]
         for one in setting["attacks"]
     ]
-    return lines(rows, ["model", "attack", "peak at", "known before", "at the peak", "rise", "control", "excess"])
+    heads = ["known before", "at the peak", "rise", "control", "excess"]
+    return lines(rows, ["model", "seeds", "attack", "peak at", *heads])
 
 
 def hidden_table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -303,7 +335,8 @@ def end_table(models: Mapping[str, Any]) -> Iterator[str]:
         keys = [key for key in keys if not key.endswith("/shared") or key in SETS]
     rows = []
     for label, model in sorted(models.items()):
-        name = f"{label.replace('retain_only', 'retain-only')}{' *' if model['collapsed'] else ''}"
+        several = f", {model['seeds']} seeds" if model.get("seeds", 1) > 1 else ""
+        name = f"{label.replace('retain_only', 'retain-only')}{several}{' *' if model['collapsed'] else ''}"
         rows.append([name, *(number(model["figures"].get(key)) for key in keys)])
     return lines(rows, ["model", *(heads[key] for key in keys)])
 
@@ -314,13 +347,17 @@ def answer_table(models: Mapping[str, Any]) -> Iterator[str]:
     for label, model in sorted(models.items()):
         if model["answers"] is None:
             continue
+        name = label.replace("retain_only", "retain-only")
         for config in ("multimodal", "text"):
             kinds = {kind: n for c, kind, n in model["answers"]["kinds"] if c == config}
             n = sum(kinds.values())
             told = ", ".join(f"{kind} {count / n:.0%}" for kind, count in sorted(kinds.items(), key=lambda k: -k[1]))
             refused = [(int(count), n) for _, count, n in model["answers"]["refused"]]
-            rows.append([label, config, told, f"{sum(c for c, _ in refused)} of {sum(n for _, n in refused)}"])
-    return lines(rows, ["model", "form", "answers to the private claims to be forgotten", "refusals of what must stay"])
+            chosen = model["answers"]["choice"][config]
+            right = "–" if chosen is None else f"{chosen:.2f}"
+            rows.append([name, config, told, right, f"{sum(c for c, _ in refused)} of {sum(n for _, n in refused)}"])
+    heads = ["answers to the private claims to be forgotten", "right among choices", "refusals of what must stay"]
+    return lines(rows, ["model", "form", *heads])
 
 
 def show(content: Mapping[str, Any]) -> None:
@@ -366,7 +403,8 @@ def main() -> None:
             content["settings"].setdefault(name, {"models": {}, "levels": {}})["attacks"] = attacks
         content["runs"] = runs_of(options.studies)
         content["hidden"] = come_back(options.studies)
-        content["ends"] = at_the_end(compared(ends(results)))
+        last = ends(results)
+        content["ends"] = at_the_end(compared(last), last)
         options.out.write_text(json.dumps(rounded(content), indent=1, sort_keys=True) + "\n", encoding="utf-8")
     else:
         show(json.loads(options.file.read_text(encoding="utf-8")))

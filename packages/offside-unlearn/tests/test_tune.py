@@ -137,6 +137,13 @@ def test_full_fine_tuning_unfreezes_what_it_names(tune: str) -> None:
         assert all(parts[tower]["trained"] == parts[tower]["parameters"] for tower in towers)
 
 
+def test_an_adapter_on_shared_weights_is_refused() -> None:
+    model = build("qwen2_5_vl")
+    assert model.lm_head.weight is model.get_input_embeddings().weight
+    with pytest.raises(UsageError, match=r"lm_head shares its weights with model\.language_model\.embed_tokens"):
+        add_adapter(model, r".*\.q_proj|lm_head", LoraOptions())
+
+
 def test_full_fine_tuning_of_nothing_is_an_error() -> None:
     with pytest.raises(UsageError, match="matches no module"):
         unfreeze(build("qwen2_5_vl"), "nowhere")

@@ -137,6 +137,15 @@ def test_without_its_parent_a_relearned_model_is_noted(results: list[Results]) -
     assert orphan.rows("corrective")[0].figure("recovered").reason == "the model before relearning is missing"
 
 
+def test_a_run_of_another_study_in_a_folder_of_the_same_name_is_no_parent(
+    results: list[Results], made_up: ModuleType, with_meta: Callable[..., Results]
+) -> None:
+    other = made_up.evaluate(model(made_up, "other", "unlearned", 1.0, method="npo"), "complete", subjects=6)
+    other = with_meta(other, model=other.meta.to_json()["model"] | {"path": results[2].meta.model.path})
+    row = compare([*results[:2], other, *results[2:4]]).rows("corrective", role="relearned")[0]
+    assert row.figure("before/knows").value == 0.0
+
+
 def test_a_parent_can_be_named_by_hand(
     results: list[Results], with_meta: Callable[..., Results], tmp_path: Any
 ) -> None:

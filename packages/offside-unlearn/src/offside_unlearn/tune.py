@@ -105,13 +105,14 @@ def add_adapter(model: Any, tune: str, options: LoraOptions) -> Any:
         options: Its size.
 
     Raises:
-        UsageError: If `tune` matches no linear layer.
+        UsageError: If `tune` matches no linear layer, or one that shares its weights.
     """
     from peft import LoraConfig, get_peft_model
 
     pattern, parameters = _targets(model, tune)
     if not parameters and not any(re.fullmatch(pattern, name) for name, _ in model.named_modules()):
         raise UsageError(f"--tune {tune}: matches no module of this {model.config.model_type} model.")
+    _refuse_shared(model, pattern, tune)
     config = LoraConfig(
         r=options.r,
         lora_alpha=options.lora_alpha,
@@ -125,6 +126,24 @@ def add_adapter(model: Any, tune: str, options: LoraOptions) -> Any:
         return get_peft_model(model, config)
     except ValueError as error:
         raise UsageError(f"--tune {tune}: {error}") from error
+
+
+def _refuse_shared(model: Any, pattern: str, tune: str) -> None:
+    """Refuse an adapter on weights that two modules share, as output layer and embeddings do.
+
+    While training it would act in one of them. Put into the weights, as an evaluation and `merge` do, it acts in both.
+    """
+    modules: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        modules.setdefault(id(parameter), []).append(name.rpartition(".")[0])
+    for names in modules.values():
+        hit = next((name for name in names if re.fullmatch(pattern, name)), None)
+        if hit is not None and len(names) > 1:
+            other = next(name for name in names if name != hit)
+            raise UsageError(
+                f"--tune {tune}: {hit} shares its weights with {other}, which an adapter would change as well once it "
+                "is put into the weights. Leave it out of the regex, or train the weights themselves (--full)."
+            )
 
 
 def unfreeze(model: Any, tune: str) -> Any:

@@ -264,11 +264,13 @@ def _parents(models: Sequence[Model], by_hand: Sequence[tuple[Results, Results]]
             continue
         said = [parent for child, parent in by_hand if any(child is r for r in model.results)]
         keys = model.parent_keys()
-        for other in models:
-            named = other.digest in keys or other.path in keys
-            if other is not model and (any(p is r for p in said for r in other.results) or (named and not said)):
-                parents[model.digest] = other
-                break
+        others = [other for other in models if other is not model]
+        by_digest = [other for other in others if other.digest in keys]
+        # Two studies have their runs in folders of the same names: a path counts only where no digest says more.
+        named = by_digest or [other for other in others if other.path in keys]
+        chosen = [other for other in others if any(p is r for p in said for r in other.results)] if said else named
+        if chosen:
+            parents[model.digest] = chosen[0]
     return parents
 
 
