@@ -33,9 +33,7 @@ def test_every_notebook_is_run_or_says_that_it_was_not(root: Path) -> None:
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore")  # Of the kernel's own loops and sockets.
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_tutorial_runs(
-    root: Path, bin_dir: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tutorial_runs(root: Path, bin_dir: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import nbformat
     from nbclient import NotebookClient
 

@@ -9,14 +9,17 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tools"), *map(str, sorted(ROOT.glob("packages/*/src")))]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "packages/offside-data/src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "packages/offside-unlearn/src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "packages/offside-eval/src"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from docs_site.api import api_pages
 from docs_site.commands import PROGRAMS, program_page
 from docs_site.navigation import expanded
 from docs_site.notebooks import page_of
 
+ROOT = Path(__file__).resolve().parent.parent
 OF_THE_ROOT = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "SECURITY.md": "security.md"}
 """Pages that lie where people look for them, in the root, and are read here too."""
 _LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")

@@ -88,8 +88,8 @@ def _start(modules: dict[str, Path], homes: dict[str, list[str]]) -> str:
     return "\n".join(["# Python", "", _INTRODUCTION, *_tables(modules, homes)]) + "\n"
 
 
-_INTRODUCTION = """What can be imported, from the source: shapes, units and the errors that are raised on purpose stand in
-the docstrings. Names with an underscore are private. Every error derives from
+_INTRODUCTION = """What can be imported, from the source: shapes, units and the errors that are raised on purpose stand
+in the docstrings. Names with an underscore are private. Every error derives from
 [`OffsideError`][offside_data.errors.OffsideError].
 """
 

@@ -73,7 +73,7 @@ def _cell(text: str) -> str:
 
 
 def _text(said: str | None) -> str:
-    """The text of a command's help: paragraphs, and what `\\b` marks as laid out already."""
+    """The text of a command's help: paragraphs, and what a mark of click calls laid out already."""
     paragraphs = inspect.cleandoc(said or "").split("\f")[0].strip().split("\n\n")
     return "\n\n".join(
         "```text\n" + paragraph.removeprefix("\b\n") + "\n```" if paragraph.startswith("\b") else _escaped(paragraph)
