@@ -56,7 +56,7 @@ bench-curation: $(STAMP)  ## What the curation commands cost at scale (ARGS='--s
 	$(BIN)/python tools/bench/curation.py $(ARGS)
 
 docs: $(STAMP)  ## Build the site into site/, strictly: guides, command-line and API reference, tutorials
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## Remove the environment, caches and the demo's output
 	rm -rf $(VENV) demo-out site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
