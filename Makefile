@@ -55,8 +55,8 @@ bench: $(STAMP)  ## Print the figures of docs/performance.md
 bench-curation: $(STAMP)  ## What the curation commands cost at scale (ARGS='--sizes 10k,100k,1M')
 	$(BIN)/python tools/bench/curation.py $(ARGS)
 
-docs: $(STAMP)  ## Build the guides into site/, strictly
-	$(BIN)/mkdocs build --strict --quiet
+docs: $(STAMP)  ## Build the site into site/, strictly: guides, command-line and API reference, tutorials
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## Remove the environment, caches and the demo's output
 	rm -rf $(VENV) demo-out site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

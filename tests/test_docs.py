@@ -6,6 +6,7 @@ import ast
 import functools
 import importlib
 import itertools
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -31,7 +32,30 @@ _GROUP = re.compile(r'entry-points\."([\w.]+)"')
 
 def guides(root: Path) -> list[Path]:
     top = [root / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
-    return [*top, *sorted(root.glob("docs/**/*.md")), *sorted(root.glob("packages/*/README.md"))]
+    pages = sorted([*root.glob("docs/**/*.md"), *root.glob("docs/**/*.ipynb")])
+    return [*top, *pages, *sorted(root.glob("packages/*/README.md"))]
+
+
+def text_of(guide: Path) -> str:
+    """A guide as Markdown; of a notebook its text and its code, the latter in blocks."""
+    text = guide.read_text(encoding="utf-8")
+    if guide.suffix != ".ipynb":
+        return text
+    parts = []
+    for cell in json.loads(text)["cells"]:
+        first, *rest = "".join(cell["source"]).split("\n")
+        if cell["cell_type"] == "markdown":
+            parts.append("\n".join((first, *rest)))
+        elif first.startswith("%%script bash"):
+            parts.append("\n".join(("```sh", *rest, "```")))
+        else:
+            parts.append("\n".join(("```python", first, *rest, "```")))
+    return "\n\n".join(parts)
+
+
+def is_page(path: Path) -> bool:
+    """Whether a link leads somewhere: a notebook is a page of the same name."""
+    return path.exists() or (path.suffix == ".md" and path.with_suffix(".ipynb").exists())
 
 
 def blocks(text: str, *languages: str) -> list[str]:
@@ -93,7 +117,7 @@ def missing_paths(text: str, root: Path, beside: Path) -> list[str]:
         for path in re.findall(r"(?<![\w/.-])(?:packages|tools|tests|docs)/[\w./-]+", block)
     ]
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", _BLOCK.sub("", text))
-    return [p for p in found if not exists(p, root, beside)] + [x for x in links if not (beside / x).exists()]
+    return [p for p in found if not exists(p, root, beside)] + [x for x in links if not is_page(beside / x)]
 
 
 def is_there(dotted: str) -> bool:
@@ -197,7 +221,7 @@ def missing_commands(text: str, root: Path) -> list[str]:
 def test_what_the_guides_name_is_there(root: Path) -> None:
     found = {}
     for guide in guides(root):
-        text = guide.read_text(encoding="utf-8")
+        text = text_of(guide)
         missing = [
             *missing_paths(text, root, guide.parent),
             *missing_names(text, root),

@@ -1,9 +1,11 @@
 """Train, unlearn and relearn vision-language models on datasets that carry a card.
 
+```python
 import offside_unlearn
 
 run = offside_unlearn.unlearn("npo", "vanilla", None, "./league", "complete", {"lr": 1e-4}, "runs/npo")
 run.path       # loads with plain peft, on run.manifest["base_model"]["path"]
+```
 """
 
 from __future__ import annotations
