@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from offside_data.errors import ModelError, UsageError
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_data.vlm.processors import CONFIG_ERRORS, local_options
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -274,8 +275,9 @@ def base_of_adapter(run: Path) -> str:
 
 
 def _base_named_in(run: Path, file: str) -> str:
+    text = read_small(run / file, error=ModelError)
     try:
-        recorded = parse_json((run / file).read_text(encoding="utf-8"))["base_model_name_or_path"]
+        recorded = parse_json(text)["base_model_name_or_path"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{run / file}: doesn't name its base model: {error}") from error
     if not recorded or not isinstance(recorded, str):

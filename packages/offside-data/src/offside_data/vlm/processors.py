@@ -18,6 +18,7 @@ from transformers.processing_utils import ProcessorMixin
 
 from offside_data.errors import ModelError
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 
 CONFIG_ERRORS = (
     OSError,
@@ -195,8 +196,9 @@ def _model_type(where: str) -> str | None:
 def _model_type_from_processor(folder: Path) -> str | None:
     for name in ("processor_config.json", "preprocessor_config.json"):
         if (folder / name).is_file():
+            text = read_small(folder / name, error=ModelError)
             try:
-                processor_class = parse_json((folder / name).read_text(encoding="utf-8")).get("processor_class")
+                processor_class = parse_json(text).get("processor_class")
             except (ValueError, AttributeError) as error:
                 raise ModelError(f"{folder / name}: can't be read: {error}. Copy it from the base model.") from error
             for model_type, known in IMAGE_ONLY.items():
