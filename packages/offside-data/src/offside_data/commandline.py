@@ -60,6 +60,21 @@ _INTERRUPTED = (
 )
 
 
+class _HomePath(click.Path):
+    """A path whose `~` is the person's home, as shells make it but for `--option=~/there`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value.startswith("~") and not os.path.lexists(value):
+            value = os.path.expanduser(value)
+        return super().convert(value, param, ctx)
+
+
+def _at_home(given: click.Path) -> _HomePath:
+    path = _HomePath()
+    path.__dict__.update(given.__dict__)
+    return path
+
+
 class _LazyGroup(click.Group):
     def __init__(self, package: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,6 +90,9 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         command.name = cmd_name
+        for parameter in command.params:
+            if type(parameter.type) is click.Path:
+                parameter.type = _at_home(parameter.type)
         return command
 
     def resolve_command(

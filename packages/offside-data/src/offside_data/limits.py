@@ -45,10 +45,9 @@ GROWTH = Limit(of="YAML, its aliases followed", most=10, unit="values a letter",
 PICTURE = Limit(of="a picture's file", most=256 * 2**20, why="it is read at once")
 PIXELS = Limit(of="a picture", most=64_000_000, unit="pixels", why="a small file can claim to be one of terabytes")
 SIDE = Limit(of="a picture's longer side", most=65_535, unit="pixels", why="JPEG has no more, and scaling costs by row")
-NAME = Limit(of="a taken-down name", most=1_000, unit="letters", why="every run of as many is looked for in every text")
-TEMPLATE = Limit(of="a chat template", most=2**20, why="it is a program of somebody else's")
-PROMPT = Limit(of="what a chat template makes of two words", most=2**20, why="a line in it can ask for gigabytes")
-TEMPLATE_SECONDS = Limit(of="a chat template", most=10, unit="seconds", why="a loop in it can be endless")
+NAME = Limit(of="a taken-down name", most=200, unit="letters or words", why="every run is looked up in every text")
+REPEATED = Limit(of="a text that a chat template repeats", most=2**20, why="a line in it can ask for gigabytes")
+ROUNDS = Limit(of="loops of a chat template", most=1_000_000, unit="rounds", why="loops in loops need not end")
 COLUMNS = Limit(of="a table to import", most=10_000, unit="columns", why="each is looked at by itself")
 
 

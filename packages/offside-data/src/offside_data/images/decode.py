@@ -103,9 +103,23 @@ def verify_image(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> No
         # All of a JPEG is read at any size, so the smallest shows the same faults twice as fast.
         reduce_jpeg(picture, "L", 1)
         picture.load()
-        missing = what_is_missing(data, str(picture.format))
-        if missing:
-            raise PictureError(where, "damaged", f"the picture is damaged: {missing}. Fetch it again.")
+        require_whole(data, picture, where)
+
+
+def require_whole(data: bytes, picture: Image.Image, where: str) -> None:
+    """Refuse a picture that shows although part of it isn't there; for what comes in, as it takes time.
+
+    Args:
+        data: Its encoded bytes.
+        picture: What Pillow opened of them.
+        where: Names it in the message.
+
+    Raises:
+        PictureError: If something is missing.
+    """
+    missing = what_is_missing(data, str(picture.format))
+    if missing:
+        raise PictureError(where, "damaged", f"the picture is damaged: {missing}. Fetch it again.")
 
 
 def decode_image(data: bytes, where: str = "the picture") -> Image.Image:

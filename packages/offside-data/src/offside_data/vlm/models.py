@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 from offside_data.errors import ModelError, UsageError
 from offside_data.parsing import parse_json
 from offside_data.reading import read_small
-from offside_data.vlm.processors import CONFIG_ERRORS, local_options
+from offside_data.vlm.processors import CONFIG_ERRORS, is_cached, local_options, only_cached
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Number formats that `load_model` takes."""
@@ -232,7 +232,9 @@ def _load_adapter(run: Path, *, dtype: str, trainable: bool, quantized: tuple[st
             f"--quantization {quantization}: {run} sits on {base}, which is an adapter itself, and what is merged into "
             "4 bits loses more than it should. Merge that one first (offside-unlearn merge)."
         )
-    model = load_model(base, device="cpu" if quantization is None else device, dtype=dtype, quantization=quantization)
+    with only_cached(base):
+        place = "cpu" if quantization is None else device
+        model = load_model(base, device=place, dtype=dtype, quantization=quantization)
     if isinstance(model, PeftModel):
         model = model.merge_and_unload()  # An adapter on an adapter: the lower one becomes the base.
     try:
@@ -291,12 +293,13 @@ def _base_named_in(run: Path, file: str) -> str:
     for folder in tried:
         if any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)) and folder.resolve() != home:
             return str(folder)
-    if recorded.count("/") == 1 and not recorded.startswith((".", "/", "~")):
+    if recorded.count("/") == 1 and not recorded.startswith((".", "/", "~")) and is_cached(recorded):
         return str(recorded)  # A Hub id.
     places = ", ".join(dict.fromkeys(str(folder) for folder in tried))
     raise ModelError(
-        f"{run}: its base model {recorded} isn't there (looked at {places}). Move it back beside the run, or "
-        f"edit base_model_name_or_path in {file}."
+        f"{run}: its base model {recorded} isn't there (looked at {places}, and among what was downloaded from the "
+        f"Hub: a folder never goes there by itself). Move it back beside the run, edit base_model_name_or_path in "
+        f"{file}, or download it, if you trust the folder: hf download {recorded}"
     )
 
 

@@ -6,11 +6,14 @@ torchvision. Here they are rebuilt without one: same class name on disk, same in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import transformers
+from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import StrictDataclassError
 from jinja2 import TemplateSyntaxError
 from transformers import AutoConfig, AutoProcessor
@@ -19,6 +22,7 @@ from transformers.processing_utils import ProcessorMixin
 from offside_data.errors import ModelError
 from offside_data.parsing import parse_json
 from offside_data.reading import read_small
+from offside_data.vlm.templates import require_bounded
 
 CONFIG_ERRORS = (
     OSError,
@@ -32,6 +36,7 @@ CONFIG_ERRORS = (
 )
 """What transformers raises where a model's configuration is damaged, according to the key that is."""
 
+_ONLY_CACHED: ContextVar[frozenset[str]] = ContextVar("only_cached", default=frozenset())
 Processor = Any
 """A `transformers.ProcessorMixin` with a tokenizer, an image processor and a chat template."""
 
@@ -127,6 +132,7 @@ def load_processor(path: str | Path, *, max_pixels: int | None = None) -> Proces
             "trained on. Add the model's chat_template.jinja to the folder, or use an instruction-tuned "
             "checkpoint."
         )
+    require_bounded(processor.chat_template, where)
     try:
         processor.apply_chat_template([{"role": "user", "content": [{"type": "text", "text": "?"}]}])
     except TemplateSyntaxError as error:
@@ -155,7 +161,7 @@ def local_options(where: str) -> dict[str, Any]:
     Raises:
         ModelError: If `where` looks like a path and there is no such folder.
     """
-    if Path(where).is_dir():
+    if Path(where).is_dir() or where in _ONLY_CACHED.get():
         return {"local_files_only": True}
     if _looks_like_path(where):
         raise ModelError(
@@ -163,6 +169,24 @@ def local_options(where: str) -> dict[str, Any]:
             "a folder written by offside-unlearn, or a Hub id like org/name."
         )
     return {}
+
+
+def is_cached(name: str) -> bool:
+    """Whether the model of a Hub id was downloaded before."""
+    try:
+        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+    except ValueError:  # It is no id.
+        return False
+
+
+@contextlib.contextmanager
+def only_cached(name: str) -> Iterator[None]:
+    """Load a Hub id that a folder names as it lies in the cache, without asking the Hub, for a block."""
+    token = _ONLY_CACHED.set(_ONLY_CACHED.get() | {name})
+    try:
+        yield
+    finally:
+        _ONLY_CACHED.reset(token)
 
 
 def _looks_like_path(where: str) -> bool:
