@@ -15,10 +15,12 @@ import errno
 import functools
 import importlib
 import importlib.util
+import io
 import json
 import os
 import pkgutil
 import signal
+import sys
 import textwrap
 import threading
 from collections import Counter
@@ -37,12 +39,17 @@ from offside_data.progress import log, process_number
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ROOM = "What was being written was left out; make room on the disk and run the command again."
-_RIGHTS = "Give yourself the right to write there, or name another place."
+_RIGHTS = "Give yourself the right to read and write there, or name another place."
 _OF_THE_MACHINE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _ROOM),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _RIGHTS),
     **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG), "Name another place."),
     errno.EIO: "The disk may be damaged.",
+    errno.ELOOP: "A link there leads back to itself: put the file or folder itself in its place.",
+    **dict.fromkeys((errno.ENXIO, errno.ENODEV), "Name a regular file."),
+    **dict.fromkeys((errno.EBUSY, errno.ETXTBSY), "Another program uses it; end that, and run the command again."),
+    errno.ESTALE: "The network disk was reached no more; run the command again when it is.",
+    errno.ENOMEM: "Close other programs, or use a machine with more memory.",
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "Raise the limit of open files (`ulimit -n`)."),
 }
 """What to do about errors of the system that no code of ours could have foreseen; others are faults of ours."""
@@ -51,6 +58,21 @@ _OF_THE_MACHINE = {
 _INTERRUPTED = (
     "Interrupted. Run the same command again: what was finished is used, what was half-written is put right first."
 )
+
+
+class _HomePath(click.Path):
+    """A path whose `~` is the person's home, as shells make it but for `--option=~/there`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value.startswith("~") and not os.path.lexists(value):
+            value = os.path.expanduser(value)
+        return super().convert(value, param, ctx)
+
+
+def _at_home(given: click.Path) -> _HomePath:
+    path = _HomePath()
+    path.__dict__.update(given.__dict__)
+    return path
 
 
 class _LazyGroup(click.Group):
@@ -68,6 +90,9 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         command.name = cmd_name
+        for parameter in command.params:
+            if type(parameter.type) is click.Path:
+                parameter.type = _at_home(parameter.type)
         return command
 
     def resolve_command(
@@ -94,7 +119,9 @@ class _LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with _speaking():
-                return super().invoke(ctx)
+                done = super().invoke(ctx)
+                sys.stdout.flush()  # Here a full disk is still told as one.
+                return done
         except OffsideError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
@@ -107,17 +134,31 @@ class _LazyGroup(click.Group):
                 raise
             place = f"{error.filename}: " if error.filename else ""
             click.echo(f"error: {place}{os.strerror(error.errno)}. {_OF_THE_MACHINE[error.errno]}", err=True)
+            _drop_output()
+            ctx.exit(OffsideError.exit_code)
+        except MemoryError:
+            click.echo(f"error: {os.strerror(errno.ENOMEM)}. {_OF_THE_MACHINE[errno.ENOMEM]}", err=True)
             ctx.exit(OffsideError.exit_code)
 
 
 @contextlib.contextmanager
 def _speaking() -> Iterator[None]:
     """Results are printed by the first of several processes that do one command together."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # A name may hold letters that the terminal hasn't.
     if process_number() == 0:
         yield
         return
     with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         yield
+
+
+def _drop_output() -> None:
+    """Give up what couldn't be printed: else Python tries again when it ends, and complains in its own words."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the program ends.
 
 
 def _hear_no_more() -> None:

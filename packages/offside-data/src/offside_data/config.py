@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from offside_data.errors import UsageError
+from offside_data.limits import CARD
 from offside_data.parsing import parse_yaml
 from offside_data.plugins import require_known
+from offside_data.reading import read_small
 
 T = TypeVar("T")
 
@@ -27,11 +29,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UsageError: If the file is missing, isn't YAML or isn't a mapping.
     """
     try:
-        loaded = parse_yaml(path.read_text(encoding="utf-8"))
+        text = read_small(path, error=UsageError, limit=CARD)
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such config file.") from error
     except IsADirectoryError as error:
         raise UsageError(f"{path}: a folder, not a YAML file.") from error
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read: {error.strerror}.") from error
+    try:
+        loaded = parse_yaml(text)
     except ValueError as error:
         raise UsageError(f"{path}: not valid YAML: {error}.") from error
     if not isinstance(loaded, dict):

@@ -38,6 +38,10 @@ class UsageError(OffsideError, ValueError):
     exit_code = 2
 
 
+class FileError(OffsideError, ValueError):
+    """A small file can't be read: it is no regular file, too large, or no UTF-8 text; the message names it."""
+
+
 class RecordError(OffsideError, ValueError):
     """A record breaks the data model; the message names the record."""
 

@@ -26,7 +26,7 @@ from offside_data.dataset.pictures import PictureSpool, PictureStore, StoredImag
 from offside_data.dataset.replacing import ensure_place, tombstones_in
 from offside_data.dataset.storage import frame_schema
 from offside_data.dataset.transaction import new_dataset
-from offside_data.errors import SourceError, listed
+from offside_data.errors import SourceError, TaxonomyError, listed
 from offside_data.images.ahead import PictureWork
 from offside_data.images.intake import (
     BadPicture,
@@ -37,8 +37,10 @@ from offside_data.images.intake import (
     write_quarantine,
 )
 from offside_data.invisible import ALWAYS, invisible_in
+from offside_data.limits import CARD
 from offside_data.outputs import require_apart, taken_folder
 from offside_data.processes import rare_collections
+from offside_data.reading import read_small
 from offside_data.tagging.facts import with_facts
 from offside_data.tagging.readings import with_values
 from offside_data.tagging.suspects import flag_contradictions
@@ -395,7 +397,9 @@ def _image_rows(pictures: Iterable[Picture], images: Mapping[str, LoadedPicture]
 
 
 def _taxonomy_text(source: str) -> str:
-    return shipped_taxonomy_text(source) if source in shipped_taxonomies() else Path(source).read_text(encoding="utf-8")
+    if source in shipped_taxonomies():
+        return shipped_taxonomy_text(source)
+    return read_small(source, error=TaxonomyError, limit=CARD)
 
 
 def _description(adapter: ModuleType, license: str) -> str:

@@ -7,7 +7,6 @@ stands in it and leaves everything else alone; a folder without such a list, wit
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,8 @@ from pathlib import Path
 from offside_data.dataset.journal import WORK_FOLDER, changing, is_passing, replaced_content, stays_inside, work_folder
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.files import write_json
+from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 
 _WRITTEN = "written.json"
 _SHOWN = 3
@@ -179,7 +180,7 @@ def written_files(folder: Path) -> list[str]:
     area, nor to a folder.
     """
     try:
-        files = json.loads(work_folder(folder, _WRITTEN).read_text(encoding="utf-8"))
+        files = parse_json(read_small(work_folder(folder, _WRITTEN)))
     except (OSError, ValueError):
         return []  # Then nothing is replaced.
     names = [name for name in files if isinstance(name, str)] if isinstance(files, list) else []

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
+from offside_data.limits import DEPTH, GROWTH
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DEEPEST = 100
-_TOO_DEEP = "nested too deep"
-_GROWTH = 10
-"""How much more a text may hold, its aliases followed, than it has letters."""
+_DEEPEST = DEPTH.most
+_TOO_DEEP = f"nested too deep (more than {DEPTH})"
 
 
 def parse_json(text: str) -> Any:
@@ -45,7 +45,7 @@ def parse_yaml(text: str) -> Any:
             node = loader.get_single_node()
             if node is None:
                 return None
-            if _measure(node, {})[0] > _GROWTH * len(text):
+            if _measure(node, {})[0] > GROWTH.most * len(text):
                 raise ValueError("its aliases (`*name`) repeat too much of it")
             _refuse_repeated_keys(node)
             return loader.construct_document(node)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from offside_data.dataset import digest as digests
 from offside_data.errors import UsageError
+from offside_data.limits import LIST
 from offside_data.plugins import did_you_mean
+from offside_data.reading import read_small
 from offside_data.settings import Setting, Slice, get_setting, why_not
 
 if TYPE_CHECKING:
@@ -136,8 +138,8 @@ def _not_there(column: str, value: str, known: list[str], where: str) -> str:
 
 def _read_ids(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_small(path, error=UsageError, limit=LIST).splitlines()
+    except OSError as error:
         raise UsageError(f"--only file={path}: can't be read: {error}.") from error
     ids = [line.strip() for line in lines if line.strip()]
     if not ids:

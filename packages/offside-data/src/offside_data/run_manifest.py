@@ -17,6 +17,7 @@ from typing import Any, Literal
 from offside_data import strict
 from offside_data.errors import ModelError
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_data.strict import Strict
 
 FILE = "offside_run.json"
@@ -310,8 +311,9 @@ def read(folder: str | Path) -> RunManifest | None:
     path = Path(folder) / FILE
     if not path.is_file():
         return None
+    text = read_small(path, error=ModelError)
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        content = parse_json(text)
     except ValueError as error:
         raise ModelError(f"{path}: can't be read: {error}. Make the run again.") from error
     return RunManifest.from_json(content, path)

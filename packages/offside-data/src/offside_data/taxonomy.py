@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import math
 import re
 import string
 import typing
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.errors import TaxonomyError
+from offside_data.limits import CARD
 from offside_data.parsing import parse_yaml
 from offside_data.plugins import require_known, unknown_name_message
+from offside_data.reading import read_small
 from offside_data.schema import Scope, ValueKind
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -125,7 +128,7 @@ def load_taxonomy(source: str | Path = "football") -> Taxonomy:
     if isinstance(source, Path) or source.endswith((".yaml", ".yml")):
         path = Path(source)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_small(path, error=TaxonomyError, limit=CARD)
         except OSError as error:
             raise TaxonomyError(f"{path}: can't be read: {error.strerror}.") from error
         return parse_taxonomy(text, where=str(path))
@@ -170,20 +173,52 @@ def _parse_attribute(raw: Any, where: str) -> Attribute:
         raise TaxonomyError(f"{where}: the name {raw['name']!r} is read as another thing than text; put it in quotes.")
     where = f"{where} ({raw['name']})"
     for key, hint in (("scope", Scope), ("kind", ValueKind)):
-        if raw[key] not in typing.get_args(hint):
+        if raw[key] not in list(typing.get_args(hint)):
             raise TaxonomyError(f"{where}: {key} is {raw[key]!r}; allowed: {', '.join(typing.get_args(hint))}.")
-    options = tuple((o,) if isinstance(o, str) else tuple(map(str, o)) for o in raw.get("options", ()))
-    phrasings = {k: tuple(raw.get(k) or ()) for k in ("questions", "text_questions", "answers", "rumor_answers")}
+    options = tuple(
+        (option,) if isinstance(option, str) else _texts(option, f"{where}: options", "texts, or lists of texts")
+        for option in _listed(raw.get("options"), f"{where}: options", "a list")
+    )
+    phrasings = {
+        key: _texts(raw.get(key), f"{where}: {key}", "a list of texts")
+        for key in ("questions", "text_questions", "answers", "rumor_answers")
+    }
     _check_placeholders(phrasings, raw["scope"], where)
     return Attribute(
         name=raw["name"],
         scope=raw["scope"],
         kind=raw["kind"],
-        tolerance=float(raw.get("tolerance", 0.0)),
+        tolerance=_number(raw.get("tolerance", 0.0), f"{where}: tolerance"),
         options=options,
         plausible=_parse_plausible(raw.get("plausible"), raw["kind"], where),
         **phrasings,
     )
+
+
+def _listed(value: Any, where: str, be: str) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise TaxonomyError(f"{where} must be {be}, got {value!r}.")
+    return value or []
+
+
+def _texts(value: Any, where: str, be: str) -> tuple[str, ...]:
+    found = _listed(value, where, be)
+    for text in found:
+        if isinstance(text, (list, dict)) or text is None:
+            raise TaxonomyError(f"{where} must be {be}, got {text!r}.")
+    return tuple(map(str, found))
+
+
+def _number(value: Any, where: str, *, least: float = 0.0) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TaxonomyError(f"{where} must be a number, got {value!r}.")
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise TaxonomyError(f"{where} must be a number, got {str(value)[:50]!r}.") from None
+    if not (math.isfinite(number) and number >= least):
+        raise TaxonomyError(f"{where} must be a number of at least {least:g}, got {value!r}.")
+    return number
 
 
 def _parse_plausible(raw: Any, kind: str, where: str) -> Plausible | None:
@@ -202,10 +237,7 @@ def _parse_limit(raw: Any, kind: str, where: str) -> Any:
             return str(raw)
         raise TaxonomyError(f"{where} must be a day (YYYY-MM-DD) or 'today', got {raw!r}.")
     if kind in ("amount", "length", "count"):
-        try:
-            return float(raw)
-        except (TypeError, ValueError):
-            raise TaxonomyError(f"{where} must be a number, got {raw!r}.") from None
+        return _number(raw, where, least=-math.inf)
     raise TaxonomyError(f"{where}: values of kind {kind} have no limits.")
 
 
@@ -218,7 +250,10 @@ def _check_placeholders(phrasings: dict[str, tuple[str, ...]], scope: str, where
     }
     for key, texts in phrasings.items():
         for text in texts:
-            found = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+            try:
+                found = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+            except ValueError as error:
+                raise TaxonomyError(f"{where}: {key}: {error} in {text!r}.") from error
             if found != needed[key]:
                 want = ", ".join(f"{{{n}}}" for n in sorted(needed[key])) or "no placeholder"
                 raise TaxonomyError(f"{where}: {key} must hold {want}, got {text!r}.")

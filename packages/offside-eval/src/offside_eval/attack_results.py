@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offside_data.files import whole_file, write_json
+from offside_data.limits import LIST
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_data.strict import Strict
 from offside_eval.meta import TIMING, ResultsError, checked
 
@@ -141,8 +143,9 @@ class AttackResults:
         """
         import polars as pl
 
+        text = read_small(file, error=ResultsError, limit=LIST)
         try:
-            content = parse_json(file.read_text(encoding="utf-8"))
+            content = parse_json(text)
         except ValueError as error:
             raise ResultsError(f"{file}: not valid JSON: {error}. Delete it and make the attack again.") from error
         meta = checked(AttackMeta, content, file)

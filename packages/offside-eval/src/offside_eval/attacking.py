@@ -17,8 +17,10 @@ from offside_data.config import build
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.figures import counted
 from offside_data.files import write_json
+from offside_data.parsing import parse_json
 from offside_data.plugins import require_known
 from offside_data.progress import log
+from offside_data.reading import read_small
 from offside_eval.attack_results import (
     GIVEN_AWAY,
     AttackMeta,
@@ -187,7 +189,7 @@ class AttackFolder:
         place = self._folder / f".{name}"
         wanted = {"options": _options(attack), "identity": dict(identity)}
         try:
-            begun = json.loads((place / _IDENTITY).read_text(encoding="utf-8"))
+            begun = parse_json(read_small(place / _IDENTITY))
         except (OSError, ValueError):
             begun = None
         if begun == wanted:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from offside_data import strict
 from offside_data.files import write_text
+from offside_data.limits import LIST
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_data.strict import Strict
 from offside_eval.meta import ResultsError
 
@@ -76,11 +78,9 @@ def read_corrections(results: Path) -> tuple[Correction, ...]:
     file = results / CORRECTIONS
     try:
         # Not `splitlines`: a text in it may hold other characters that end lines.
-        lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        lines = read_small(file, error=ResultsError, limit=LIST).removesuffix("\n").split("\n")
     except FileNotFoundError:
         return ()
-    except UnicodeDecodeError as error:
-        raise ResultsError(f"{file}: not UTF-8 text: {error}. Take it back from a copy.") from error
     found = []
     for number, line in enumerate(lines if lines != [""] else (), 1):
         where, remedy = f"{file}, line {number}", "Take the file back from a copy, or delete the line."

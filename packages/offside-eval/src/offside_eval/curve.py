@@ -6,14 +6,15 @@ presence means that all of them are finished. `compare` and `report` take OUT fo
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offside_data.errors import OutputExistsError
 from offside_data.figures import counted
 from offside_data.files import write_json
+from offside_data.parsing import parse_json
 from offside_data.progress import log, process_number
+from offside_data.reading import read_small
 from offside_data.run_curve import point_name, points_of
 from offside_eval.config import CURVE_SUITE, EvaluationConfig, Suite
 from offside_eval.evaluation import Session
@@ -76,7 +77,7 @@ def _require_ours(out: Path) -> None:
     there: Any = None
     if (out / CURVE).exists():
         try:
-            there = json.loads((out / CURVE).read_text(encoding="utf-8"))
+            there = parse_json(read_small(out / CURVE))
         except ValueError:
             raise OutputExistsError(
                 f"{out / CURVE} can't be read: it is no valid JSON. If an evaluation of a curve wrote it, delete that "

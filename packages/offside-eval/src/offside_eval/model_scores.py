@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offside_data.figures import number
 from offside_data.files import write_json
+from offside_data.parsing import parse_json
 from offside_data.plugins import require_known
+from offside_data.reading import read_small
 from offside_eval.meta import ResultsError, checked
 from offside_eval.model_metrics import (
     ComparedMetric,
@@ -183,9 +184,11 @@ def read_entries(folder: Path) -> dict[str, Any]:
     """
     path = folder / FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = read_small(path, error=ResultsError)
     except FileNotFoundError:
         return {}
+    try:
+        content = parse_json(text)
     except ValueError as error:
         raise ResultsError(f"{path}: not valid JSON: {error}. Delete it and add the metrics again.") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("metrics"), dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -14,7 +13,9 @@ from offside_data.dataset.lock import LOCK_FILES, held
 from offside_data.errors import FolderInUseError, OutputExistsError
 from offside_data.files import write_json, write_text
 from offside_data.outputs import not_ours, others_in
+from offside_data.parsing import parse_json
 from offside_data.progress import log
+from offside_data.reading import read_small
 from offside_eval.attack_results import FOLDER as ATTACKS_FOLDER
 from offside_eval.corrections import CORRECTIONS
 from offside_eval.hub_results import eval_results_yaml
@@ -213,7 +214,7 @@ def _identity(meta: dict[str, Any]) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_small(path))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return content if isinstance(content, dict) else None

@@ -31,8 +31,10 @@ from typing import TYPE_CHECKING, Any
 from offside_data.figures import counted as in_words
 from offside_data.figures import number
 from offside_data.files import whole_file, write_json
+from offside_data.limits import LIST
 from offside_data.notebook import html_form, short
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_eval.aggregate import Aggregate, aggregate
 from offside_eval.attack_results import AttackResults, load_attacks
 from offside_eval.config import HEADLINE_METRIC
@@ -307,8 +309,9 @@ def counted(samples: pl.DataFrame) -> pl.DataFrame:
 
 
 def _parsed(file: Path) -> Any:
+    text = read_small(file, error=ResultsError, limit=LIST)
     try:
-        return parse_json(file.read_text(encoding="utf-8"))
+        return parse_json(text)
     except ValueError as error:
         raise ResultsError(f"{file}: not valid JSON: {error}. Evaluate the model again.") from error
 

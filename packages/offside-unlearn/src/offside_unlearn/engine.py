@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -22,7 +21,9 @@ from offside_data.errors import UsageError
 from offside_data.figures import counted
 from offside_data.files import whole_file, write_json
 from offside_data.outputs import whole_folder
+from offside_data.parsing import parse_json
 from offside_data.progress import log
+from offside_data.reading import read_small
 from offside_data.run_curve import FOLDER, point_name
 from offside_data.run_manifest import RunManifest
 from offside_data.vlm import base_model_of, image_backend, save_processor
@@ -296,7 +297,7 @@ class _Finished:
             for name, parameter in model.named_parameters():
                 if parameter.requires_grad:
                     parameter.copy_(weights.pop(name))
-        told = json.loads(self._told.read_text(encoding="utf-8"))
+        told = parse_json(read_small(self._told))
         return told["history"], told["facts"]
 
 

@@ -35,8 +35,9 @@ from offside_data.hub.remote import (
 )
 from offside_data.hub.requirements import is_licence
 from offside_data.outputs import written_files
-from offside_data.parsing import parse_json
+from offside_data.parsing import parse_json, parse_yaml
 from offside_data.progress import log
+from offside_data.reading import read_small
 from offside_data.run_manifest import FILE, ModelReference, RunManifest
 from offside_unlearn import manifest as manifests
 from offside_unlearn.runs import Run
@@ -217,7 +218,7 @@ def _earlier_at(repo: HubRepo, state: RemoteState) -> _Earlier | None:
     if FILE not in state.files:
         return None
     try:
-        told = parse_json(file_at(repo, FILE, state.head, state.files[FILE]).read_text(encoding="utf-8"))
+        told = parse_json(read_small(file_at(repo, FILE, state.head, state.files[FILE])))
         form: Literal["adapter", "whole"] = "adapter" if told["adapter"] is not None else "whole"
         return _Earlier(request=told["request"], form=form, files=frozenset(told.get("published", ())))
     except (ValueError, TypeError, KeyError, AttributeError):  # Somebody's own; nothing there is known to be ours.
@@ -310,7 +311,7 @@ def _files(run: Run, manifest: RunManifest, data: str, results: Sequence[str | P
     if lent is not None:  # Of a point it lies in the run's folder.
         files[lent.name] = lent
     if ADAPTER_CONFIG in files and manifest.base_model is not None:
-        config = json.loads((run.path / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        config = parse_json(read_small(run.path / ADAPTER_CONFIG))
         files[ADAPTER_CONFIG] = (json.dumps({**config, _BASE_KEY: manifest.base_model.path}, indent=2) + "\n").encode()
     for folder in results:
         _require_same_model(folder, run)
@@ -340,8 +341,8 @@ def _read_results(folder: str | Path, name: str) -> Any:
         UsageError: If there is none.
     """
     try:
-        return yaml.safe_load((Path(folder) / name).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        return parse_yaml(read_small(Path(folder) / name))
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"--results {folder}: {name} can't be read ({error}). Give a folder that `offside-eval run` wrote; "
             "evaluate again if an older version did."

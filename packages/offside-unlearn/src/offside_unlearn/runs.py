@@ -18,7 +18,9 @@ from offside_data.errors import FolderInUseError, ModelError, OffsideError, Outp
 from offside_data.files import write_json
 from offside_data.notebook import html_form, short
 from offside_data.outputs import ensure_free, whole_folder
+from offside_data.parsing import parse_json
 from offside_data.progress import log
+from offside_data.reading import read_small
 from offside_data.run_manifest import FILE, RunManifest, read
 from offside_unlearn import manifest as manifests
 from offside_unlearn import ranks
@@ -193,7 +195,7 @@ def _begun(folder: Path) -> Any:
             "another output folder."
         )
     try:
-        return json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
+        return parse_json(read_small(folder / _REQUEST))
     except (OSError, ValueError):
         return None
 

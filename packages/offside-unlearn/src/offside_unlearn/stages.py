@@ -28,6 +28,8 @@ from typing import Any
 from offside_data.errors import OffsideError, UsageError
 from offside_data.figures import counted
 from offside_data.files import write_json
+from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 
 RECORDS = "stages"
 _LOCK, _WORKERS_LOCK = ".stages.lock", ".workers.lock"
@@ -213,7 +215,7 @@ class StageRunner:
 
     def _record(self, stage: Stage) -> dict[str, Any] | None:
         try:
-            found = json.loads((self.records / f"{stage.name}.json").read_text(encoding="utf-8"))
+            found = parse_json(read_small(self.records / f"{stage.name}.json"))
         except (FileNotFoundError, ValueError):
             return None
         return found if isinstance(found, dict) else None

@@ -13,6 +13,7 @@ from transformers import AutoModelForImageTextToText
 
 from offside_data.errors import ModelError, UsageError
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_data.run_manifest import RunManifest, read
 from offside_data.vlm import base_model_of, load_model, load_processor
 from offside_data.vlm.bases import ADAPTER_CONFIG, INTERVENTION, base_of_adapter
@@ -115,8 +116,9 @@ def _of_path(path: str, digest_of: Digest) -> Start:
         return Start(path, digest, manifest, {"path": path, "digest": digest}, None)
     named = manifest.base_model.path if manifest and manifest.base_model else None
     base = named if named and Path(named).is_dir() else base_of_adapter(Path(path))
+    text = read_small(config, error=ModelError)
     try:
-        adapter = _adapter_size(parse_json(config.read_text(encoding="utf-8")))
+        adapter = _adapter_size(parse_json(text))
     except (ValueError, AttributeError) as error:
         raise ModelError(f"{config}: can't be read: {error}. Run the command that made it again.") from error
     return Start(path, digest, manifest, {"path": base, "digest": digest_of(base)}, adapter)

@@ -15,6 +15,8 @@ from typing import Any, Literal
 from offside_data.errors import OutputExistsError, UsageError
 from offside_data.files import write_json, write_text
 from offside_data.outputs import not_ours, others_in
+from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_unlearn.space import SearchChoices, Space, distribution, rounded
 
 ASKED, TRIALS, RUNS, BEST = "sweep.json", "study.db", "runs", "best.yaml"
@@ -224,7 +226,7 @@ class TrialFolder:
 
     def _asked(self) -> Any:
         try:
-            content = json.loads((self.path / ASKED).read_text(encoding="utf-8"))
+            content = parse_json(read_small(self.path / ASKED))
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         return content if isinstance(content, dict) and content.keys() == {"asked", "start"} else None

@@ -33,6 +33,8 @@ from offside_data.adapters._pictures import Pixels, places_of
 from offside_data.adapters._text import clean
 from offside_data.adapters._values import Fields, UnusableError, as_fields, as_text, as_texts
 from offside_data.errors import SourceError
+from offside_data.limits import LIST
+from offside_data.reading import read_small
 from offside_data.schema import Split
 from offside_data.tagging.words import contains, folded_words
 
@@ -110,8 +112,8 @@ def _load(path: Path) -> Any:
         SourceError: If it is neither.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_small(path, error=SourceError, limit=LIST, encoding="utf-8-sig")
+    except OSError as error:
         raise SourceError(f"{path}: can't be read as UTF-8 text: {error}.") from error
     try:
         return json.loads(text)

@@ -17,8 +17,10 @@ from offside_data.adapters._tables.collect import Collector
 from offside_data.adapters._tables.columns import TableOptions, match, require
 from offside_data.adapters._tables.layout import files_in, folder_split, listed, split_word
 from offside_data.adapters._tables.tables import read_table
-from offside_data.errors import SourceError, UsageError
+from offside_data.errors import FileError, SourceError, UsageError
+from offside_data.limits import CARD as CARD_LIMIT
 from offside_data.plugins import require_known
+from offside_data.reading import read_small
 
 TAXONOMY = "football"
 SOURCE_NAME = "hub"
@@ -44,8 +46,8 @@ class Options(TableOptions):
 def recognises(source: Path) -> bool:
     """Whether `source` is a folder with data files and a card of the Hub (but none of ours)."""
     try:
-        front = (source / CARD).read_text(encoding="utf-8", errors="replace").partition("\n---")[0]
-    except OSError:
+        front = read_small(source / CARD, limit=CARD_LIMIT, errors="replace").partition("\n---")[0]
+    except (OSError, FileError):
         return False
     ours = re.search(r"^offside:", front, re.M)
     return front.startswith("---") and not ours and any(_data_files(source))

@@ -21,6 +21,7 @@ from offside_data.dataset.replacing import ANNOTATION
 from offside_data.errors import DatasetError
 from offside_data.files import write_json
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 
 _KEYS = "annotators.json"
 _SHORTEST, _EXACT = 3, 4
@@ -167,7 +168,7 @@ def _read(path: Path) -> dict[str, Annotator]:
     if not path.is_file():
         return {}
     try:
-        told = parse_json(path.read_text(encoding="utf-8"))["annotators"]
+        told = parse_json(read_small(path))["annotators"]
         return {str(pseudonym): Annotator(**person) for pseudonym, person in told.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
         raise DatasetError(

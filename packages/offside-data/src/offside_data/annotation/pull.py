@@ -42,6 +42,7 @@ from offside_data.figures import counted
 from offside_data.files import write_json
 from offside_data.parsing import parse_json
 from offside_data.progress import log
+from offside_data.reading import read_small
 
 if TYPE_CHECKING:
     import polars as pl
@@ -212,7 +213,7 @@ def _snapshot(project: AnnotationProject, export: Export) -> bytes | None:
 def _read_json(path: Path) -> dict[str, Any]:
     """A small file of ours; what isn't readable counts for nothing, for all in it can be had again."""
     try:
-        told = parse_json(path.read_text(encoding="utf-8"))
+        told = parse_json(read_small(path))
     except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterator
+from typing import Any
 
 from offside_data.checks._base import CheckedDataset
 from offside_data.dataset.card import Card
 from offside_data.dataset.card_text import SECTION_NAMES
+from offside_data.dataset.journal import stays_inside
 from offside_data.dataset.storage import TABLE_SPLIT, TABLES, config_of
 from offside_data.issues import Issue
 from offside_data.schema import CONFIGS
@@ -73,8 +76,41 @@ def _hub_metadata(card: Card, checked: CheckedDataset) -> Iterator[Issue]:
             message = f"{part} has {size} rows, not {stated.get(key)}; `datasets` would refuse it."
             yield Issue("error", "card-outdated", f"dataset_info.{part}", f"{message} {_REWRITE}")
     configs = card.data.get("configs") or []
+    configs = configs if isinstance(configs, list) else []
+    yield from _data_files(configs, checked)
     listed = {config.get("config_name") for config in configs if isinstance(config, dict)}
     for config in dict.fromkeys(map(config_of, checked.sizes)):
         if config not in listed:
             message = f"the config {config} isn't listed, so `datasets.load_dataset` can't find it. {_REWRITE}"
             yield Issue("error", "card-outdated", f"configs.{config}", message)
+
+
+def _data_files(configs: list[Any], checked: CheckedDataset) -> Iterator[Issue]:
+    """Do others find the same files by the card as we do, and none that is no part of the dataset."""
+    found: dict[str, list[str]] = {}
+    for config in configs:
+        name = str(config.get("config_name")) if isinstance(config, dict) else ""
+        for split, path in _patterns(config.get("data_files") if isinstance(config, dict) else None):
+            found.setdefault(f"{name}/{split}", []).append(path)
+            if not stays_inside(path) or "://" in path:
+                message = f"{path!r} lies outside the dataset, and `datasets` would read it. {_REWRITE}"
+                yield Issue("error", "data-files-outside", f"configs.{name}", message)
+    for part in checked.sizes:
+        config, _, split = part.partition("/")
+        patterns = found.get(f"{config}/{split or TABLE_SPLIT}", [])
+        names = [file.relative_to(checked.dataset.path).as_posix() for file in checked.dataset.files(part)]
+        lost = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+        if lost and any(key.startswith(f"{config}/") for key in found):
+            message = f"`datasets` wouldn't find {', '.join(lost[:3])} of {part} by it. {_REWRITE}"
+            yield Issue("error", "card-outdated", f"configs.{config}.data_files", message)
+
+
+def _patterns(told: Any) -> Iterator[tuple[str, str]]:
+    """Split and path of all that `data_files` of a config lists, in any of the forms that the Hub knows."""
+    if isinstance(told, dict):
+        told = [{"split": split, "path": path} for split, path in told.items()]
+    for entry in told if isinstance(told, list) else [told]:
+        split, paths = (entry.get("split"), entry.get("path")) if isinstance(entry, dict) else (TABLE_SPLIT, entry)
+        yield from (
+            (str(split), path) for path in (paths if isinstance(paths, list) else [paths]) if isinstance(path, str)
+        )

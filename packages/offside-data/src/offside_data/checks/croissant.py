@@ -12,6 +12,7 @@ from offside_data.dataset.versions import parse_version
 from offside_data.files import sha256_file
 from offside_data.issues import Issue
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_data.release.croissant import CROISSANT_FILE
 from offside_data.schema import columns_of
 
@@ -28,7 +29,7 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
             yield Issue("warning", "croissant-missing", CROISSANT_FILE, message)
         return
     try:
-        described = parse_json(path.read_text(encoding="utf-8"))
+        described = parse_json(read_small(path))
         stated, columns = _files(described), _columns(described)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"it can't be read as a description of a dataset ({type(error).__name__}: {error}). {_REWRITE}"

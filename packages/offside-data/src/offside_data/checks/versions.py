@@ -9,6 +9,7 @@ from offside_data.dataset.card import read_identity
 from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import CardError, DatasetError
 from offside_data.issues import Issue
+from offside_data.reading import read_small
 from offside_data.release.snapshots import all_snapshots
 
 
@@ -41,6 +42,6 @@ def run(checked: CheckedDataset) -> Iterator[Issue]:
             message = f"the kept release {version} isn't what was released; a released version never changes."
             yield Issue("error", "release-changed", str(snapshot.folder), message)
     path = dataset.path / CHANGELOG_FILE
-    if not path.is_file() or dataset.version not in path.read_text(encoding="utf-8", errors="replace"):
+    if not path.is_file() or dataset.version not in read_small(path, error=DatasetError, errors="replace"):
         message = f"has no entry for version {dataset.version}. `offside-data release` writes them."
         yield Issue("warning", "changelog-incomplete", CHANGELOG_FILE, message)

@@ -21,8 +21,10 @@ from offside_data.dataset.foreign import what_it_is
 from offside_data.errors import CardError
 from offside_data.files import write_text
 from offside_data.issues import Issue
+from offside_data.limits import CARD
 from offside_data.notebook import html_form, short
 from offside_data.parsing import parse_yaml
+from offside_data.reading import read_small
 
 FILE_NAME = "README.md"
 BLOCK = "offside"
@@ -163,15 +165,15 @@ def read_raw(path: str | Path) -> tuple[dict[str, Any], str]:
     """
     file = _file(path)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_small(file, error=CardError, limit=CARD, encoding="utf-8-sig")
     except FileNotFoundError as error:
         what = what_it_is(file.parent)
         raise CardError(
             f"{file}: no such card, so {file.parent} isn't a dataset folder"
             + (f", but {what}" if what else ". Make one with `offside-data fictional` or `offside-data ingest`.")
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise CardError(f"{file}: can't be read as UTF-8 text: {error}.") from error
+    except OSError as error:
+        raise CardError(f"{file}: can't be read: {error.strerror}.") from error
     data, body = split_front_matter(text, file)
     if data is None:
         raise CardError(f"{file}: must start with YAML front matter between two lines of ---.")

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.errors import DatasetError
+from offside_data.limits import LIST
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 
 DECISIONS_FILE = "decisions.jsonl"
 UNDO = "undo"
@@ -90,9 +92,11 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         DatasetError: If the file can't be read as text.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []  # No other ends of lines.
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: can't be read as UTF-8 text: {error}.") from error
+        lines = read_small(path, error=DatasetError, limit=LIST).split("\n")  # No other ends of lines.
+    except FileNotFoundError:
+        lines = []
+    except OSError as error:
+        raise DatasetError(f"{path}: can't be read: {error.strerror}.") from error
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:

@@ -21,6 +21,7 @@ from offside_data.dataset.lock import LOCK_FILES, held
 from offside_data.errors import DatasetError, FolderInUseError
 from offside_data.files import sync, write_json
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 
 WORK_FOLDER = ".offside"
 """Our working area in a dataset folder; never released."""
@@ -211,7 +212,7 @@ def finish_replacement(folder: Path) -> None:
         DatasetError: If the journal is damaged, names files outside the folder, or the folder can't be written to.
     """
     home, until = _home(folder), time.monotonic() + _MOVING_SECONDS
-    while work_folder(home, _JOURNAL).is_file():
+    while os.path.lexists(work_folder(home, _JOURNAL)):
         if not os.access(work_folder(home), os.W_OK):
             raise DatasetError(
                 f"{home}: a change of it isn't finished, and nothing may be written here. Open it once, with "
@@ -253,13 +254,9 @@ def _carry_out(folder: Path) -> None:
         DatasetError: As `finish_replacement`.
     """
     journal, staged = work_folder(folder, _JOURNAL), work_folder(folder, _STAGED)
-    if not journal.is_file():
+    if not os.path.lexists(journal):
         return
-    try:
-        plan = parse_json(journal.read_text(encoding="utf-8"))
-        moved, deleted = list(plan["move"]), list(plan["delete"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{journal}: an interrupted change can't be read back: {error}.") from error
+    moved, deleted = _plan(journal)
     for name in (*moved, *deleted):
         if not stays_inside(name):
             raise DatasetError(f"{journal}: {name!r} lies outside the dataset; look into the journal, then delete it.")
@@ -282,10 +279,29 @@ def _carry_out(folder: Path) -> None:
     shutil.rmtree(staged, ignore_errors=True)
 
 
+def _plan(journal: Path) -> tuple[list[str], list[str]]:
+    """What is to be moved, and what is to go.
+
+    Raises:
+        DatasetError: If the journal isn't one.
+    """
+    try:
+        plan = parse_json(read_small(journal, error=DatasetError))
+        moved, deleted = plan["move"], plan["delete"]
+        if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in plan.values()):
+            raise TypeError("`move` and `delete` must be lists of names")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"{journal}: an interrupted change can't be read back: {str(error).rstrip('.')}. If you know that none "
+            f"was under way, delete {journal.parent}."
+        ) from error
+    return moved, deleted
+
+
 def stays_inside(name: str) -> bool:
     """Whether a relative name stays in the folder that it is looked up in."""
     parts = PurePosixPath(name).parts
-    return bool(parts) and parts[0] != "/" and ".." not in parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts and "\0" not in name
 
 
 def _parents(name: str) -> list[str]:

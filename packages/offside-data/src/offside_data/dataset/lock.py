@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from offside_data.errors import DatasetError, FolderInUseError
 from offside_data.progress import log
+from offside_data.reading import read_small
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -132,7 +133,7 @@ def _say_who(place: Path) -> None:
 
 def _holder(place: Path) -> str:
     try:
-        told = json.loads((place / LOCK_FILES[1]).read_text(encoding="utf-8"))
+        told = json.loads(read_small(place / LOCK_FILES[1]))
         where = "" if told["machine"] == _machine() else " of another machine"
         return f"process {told['process']}{where} since {told['since']}"
     except (OSError, ValueError, KeyError, TypeError):  # It took the lock this moment.

@@ -36,9 +36,11 @@ from offside_data.dataset.replacing import dataset_files, ensure_place, keep_tex
 from offside_data.dataset.rows import frame_of, rows_of
 from offside_data.dataset.storage import TABLES, Row, frame_schema, id_column
 from offside_data.dataset.writer import CHANGELOG_FILE, TAXONOMY_FILE, TEXT_FILES, Content, Late, Rewrite, write_content
-from offside_data.errors import DatasetChangedError, RecordError, UsageError
+from offside_data.errors import DatasetChangedError, RecordError, TaxonomyError, UsageError
 from offside_data.files import read_text
+from offside_data.limits import CARD
 from offside_data.outputs import taken_folder
+from offside_data.reading import read_small
 from offside_data.schema import SCHEMA_VERSION, Record
 from offside_data.taxonomy import Taxonomy, parse_taxonomy
 
@@ -249,7 +251,7 @@ def transaction_of(base: OffsideDataset) -> Transaction:
     texts, changelog = _texts_of(base.path), base.path / CHANGELOG_FILE
     return Transaction(
         card=copy.deepcopy(base.card),
-        taxonomy_text=(base.path / base.card.block.taxonomy.file).read_text(encoding="utf-8"),
+        taxonomy_text=read_small(base.path / base.card.block.taxonomy.file, error=TaxonomyError, limit=CARD),
         changelog=read_text(changelog) if changelog.is_file() else None,
         decisions=read_decisions(base.path),
         base=base,

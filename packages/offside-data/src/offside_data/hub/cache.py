@@ -24,6 +24,7 @@ from offside_data.hub.client import HubRepo
 from offside_data.hub.remote import files_at, refs_of
 from offside_data.parsing import parse_json
 from offside_data.progress import log
+from offside_data.reading import read_small
 
 TEXTS = (CARD_FILE, "CHANGELOG.md", "LICENSE", "croissant.json", "decisions.jsonl")
 """The texts of a dataset, but for its taxonomy, which has the name that the card gives it."""
@@ -232,7 +233,7 @@ def _noted(repo: HubRepo, commit: str) -> Cached | None:
     """A commit that was verified before; null if there is none, or it isn't here any more."""
     path = _home(repo) / "snapshots" / commit
     try:
-        note = parse_json((_notes_folder(repo) / f"{commit}.json").read_text(encoding="utf-8"))
+        note = parse_json(read_small(_notes_folder(repo) / f"{commit}.json"))
         stamps = {name: list(stamp) for name, stamp in note["files"].items()}
         version = str(note["version"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -246,7 +247,7 @@ def _newest_here(repo: HubRepo, reference: Reference) -> Cached | None:
     """The newest verified version here that a reference may stand for."""
     if reference.revision is not None:
         try:
-            commit = str(parse_json((_notes_folder(repo) / _MAIN).read_text(encoding="utf-8"))["commit"])
+            commit = str(parse_json(read_small(_notes_folder(repo) / _MAIN))["commit"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return _noted(repo, commit)

@@ -15,6 +15,8 @@ from offside_data.dataset.card_block import CardIdentity
 from offside_data.errors import CardError, HubError, HubNotFoundError
 from offside_data.files import sha256_file
 from offside_data.hub.client import NOT_TRUSTED, HubRepo
+from offside_data.limits import CARD
+from offside_data.reading import read_small
 
 if TYPE_CHECKING:
     from huggingface_hub import GitRefs
@@ -212,9 +214,9 @@ def read_card(card: Path, repo: HubRepo) -> str:
         CardError: If it is none.
     """
     try:
-        return card.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CardError(f"{CARD_FILE} of {repo.name} on the Hub isn't UTF-8 text: {error}.") from None
+        return read_small(card, error=CardError, limit=CARD, encoding="utf-8-sig")
+    except CardError as error:
+        raise CardError(f"{CARD_FILE} of {repo.name} on the Hub: {error}") from None
 
 
 def identity_at(repo: HubRepo, commit: str) -> CardIdentity | None:

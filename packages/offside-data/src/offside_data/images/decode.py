@@ -21,6 +21,8 @@ from typing import Literal
 from PIL import Image, ImageCms, UnidentifiedImageError, features
 
 from offside_data.errors import PictureError
+from offside_data.images.whole import what_is_missing
+from offside_data.limits import PICTURE, PIXELS, SIDE
 from offside_data.schema import EncodedImage
 
 PictureProblem = Literal[
@@ -32,9 +34,9 @@ _ALWAYS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _SOMETIMES = ("AVIF", "HEIF")  # Depends on what is installed.
 FORMATS = (*_ALWAYS, *_SOMETIMES)
 """What is read; nothing else Pillow could open (it starts programs for some formats)."""
-MAX_PIXELS = 64_000_000
+MAX_PIXELS = PIXELS.most
 """Largest picture that is decoded: a small file can claim to be a picture of terabytes."""
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = PICTURE.most
 """Largest file that is read."""
 ORIENTATION = 0x0112
 """The EXIF tag that says how a picture is turned."""
@@ -48,6 +50,7 @@ BROKEN = (
     ArithmeticError,
     EOFError,
     RuntimeError,
+    AssertionError,
     struct.error,
 )
 """What Pillow and its plugins raise on damaged input, of which they promise nothing."""
@@ -100,6 +103,23 @@ def verify_image(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> No
         # All of a JPEG is read at any size, so the smallest shows the same faults twice as fast.
         reduce_jpeg(picture, "L", 1)
         picture.load()
+        require_whole(data, picture, where)
+
+
+def require_whole(data: bytes, picture: Image.Image, where: str) -> None:
+    """Refuse a picture that shows although part of it isn't there; for what comes in, as it takes time.
+
+    Args:
+        data: Its encoded bytes.
+        picture: What Pillow opened of them.
+        where: Names it in the message.
+
+    Raises:
+        PictureError: If something is missing.
+    """
+    missing = what_is_missing(data, str(picture.format))
+    if missing:
+        raise PictureError(where, "damaged", f"the picture is damaged: {missing}. Fetch it again.")
 
 
 def decode_image(data: bytes, where: str = "the picture") -> Image.Image:
@@ -148,9 +168,15 @@ def open_image(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> Iter
                 if picture.width * picture.height > max_pixels:
                     size = f"{picture.width} x {picture.height}"
                     raise PictureError(where, "too-large", f"{size} pixels are {too_large}")
+                if max(picture.size) > SIDE.most:
+                    size = f"{picture.width} x {picture.height}"
+                    reason = f"{size} pixels: no side may be longer than {SIDE}. Give a smaller copy."
+                    raise PictureError(where, "too-large", reason)
                 yield picture
     except PictureError:
         raise
+    except MemoryError as error:
+        raise PictureError(where, "too-large", "decoding it takes more memory than there is.") from error
     except Image.DecompressionBombError as error:
         raise PictureError(where, "too-large", f"its pixels are {too_large}") from error
     except UnidentifiedImageError as error:

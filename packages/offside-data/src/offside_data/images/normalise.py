@@ -22,6 +22,7 @@ from offside_data.images.decode import (
     is_transparent,
     open_image,
     orientation,
+    require_whole,
     shown_pixels,
 )
 from offside_data.images.strip import strip_metadata
@@ -78,6 +79,7 @@ def normalise_image(data: bytes, name: str) -> NormalImage:
         # Cameras append previews and depth maps to a JPEG; Pillow calls that MPO.
         kind = "JPEG" if picture.format == "MPO" else str(picture.format)
         picture.load()
+        require_whole(data, picture, name)
         readable = _has_readable_exif(picture)
         pixels = shown_pixels(picture, name)
         changes = []

@@ -30,6 +30,7 @@ from offside_data.dataset.versions import Version, parse_version
 from offside_data.dataset.writer import CHANGELOG_FILE
 from offside_data.errors import ReleaseError, UsageError, listed
 from offside_data.files import write_text
+from offside_data.reading import read_small
 from offside_data.release import changelog, snapshots
 from offside_data.release.diff import Change, Differences, FieldChange, Kind, Leaves, shared_parts
 from offside_data.release.migration import migrate
@@ -311,7 +312,7 @@ def _given(reference: str | Path, card: Card) -> Snapshot:
 
 def _require_never_released(folder: Path, card: Card) -> None:
     path = folder / CHANGELOG_FILE
-    told = changelog.released_versions(path.read_text(encoding="utf-8")) if path.is_file() else []
+    told = changelog.released_versions(read_small(path, errors="replace")) if path.is_file() else []
     kept = [snapshot.version for snapshot in snapshots.all_snapshots(folder)]
     known = [*dict.fromkeys([*kept, *told, *([card.block.parent.version] if card.block.parent else [])])]
     if known:

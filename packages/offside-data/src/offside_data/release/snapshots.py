@@ -19,6 +19,7 @@ from offside_data.dataset.versions import parse_version
 from offside_data.errors import DatasetError
 from offside_data.files import write_json
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 
 RELEASES = "releases"
 FACTS_FILE = "release.json"
@@ -62,7 +63,7 @@ def find_snapshot(dataset: Path, version: str) -> Snapshot | None:
     if not folder.is_dir():
         return None
     try:
-        facts = parse_json((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        facts = parse_json(read_small(folder / FACTS_FILE))
         return Snapshot(folder, str(facts["version"]), str(facts["digest"]), dict(facts["removed"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(

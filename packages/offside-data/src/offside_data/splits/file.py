@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from offside_data.errors import UsageError
+from offside_data.limits import LIST
 from offside_data.parsing import parse_json
 from offside_data.plugins import did_you_mean, unknown_name_message
+from offside_data.reading import read_small
 from offside_data.schema import SPLITS, Split
 from offside_data.splits._base import Unit, by_subject, place_subject
 
@@ -89,8 +91,8 @@ def _read(path: Path) -> dict[str, dict[str, tuple[Split, str]]]:
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_small(path, error=UsageError, limit=LIST, encoding="utf-8-sig")
+    except OSError as error:
         raise UsageError(f"{path}: can't be read: {error}. Name a CSV or JSON lines file.") from error
     if path.suffix in (".jsonl", ".ndjson"):
         yield from _json_rows(path, text.splitlines())

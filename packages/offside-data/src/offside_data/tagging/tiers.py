@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from offside_data.errors import UsageError
+from offside_data.limits import CARD
 from offside_data.parsing import parse_yaml
+from offside_data.reading import read_small
 from offside_data.schema import Source, Tier
 from offside_data.tagging.words import folded_words
 
@@ -84,8 +86,8 @@ def load_tiers(path: Path | None = None) -> Tiers:
     if path is None:
         return tiers
     try:
-        own = _parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
+        own = _parse(read_small(path, error=UsageError, limit=CARD), str(path))
+    except OSError as error:
         raise UsageError(f"{path}: can't be read: {error}.") from error
     return Tiers({**tiers.domains, **own.domains}, {**tiers.publishers, **own.publishers})
 

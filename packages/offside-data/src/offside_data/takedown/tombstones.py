@@ -15,6 +15,7 @@ from typing import Any
 
 from offside_data.dataset.decisions import make_decision, read_decisions
 from offside_data.errors import DatasetError
+from offside_data.limits import NAME
 from offside_data.takedown.names import Traces, lengths_of
 
 PROOFS = "proofs"
@@ -71,14 +72,18 @@ def _stone(decision: Mapping[str, Any]) -> Mapping[str, Any]:
         and all(isinstance(trace, str) for trace in what["traces"])
         and isinstance(what.get("lengths", {}), dict)
         and all(isinstance(some, list) for some in what.get("lengths", {}).values())
-        and all(isinstance(length, int) for some in what.get("lengths", {}).values() for length in some)
-        and isinstance(what.get("longest", 0), int)
+        and all(_is_length(length) for some in what.get("lengths", {}).values() for length in some)
+        and _is_length(what.get("longest", 0))
     ):
         return what
     raise DatasetError(
-        f"decisions.jsonl: the takedown {decision.get('id')} is malformed, so nobody can say who must stay out. Put "
-        "a copy of its line back."
+        f"decisions.jsonl: the takedown {decision.get('id')} is malformed, so nobody can say who must stay out (no "
+        f"name is longer than {NAME}). Put a copy of its line back."
     )
+
+
+def _is_length(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= NAME.most
 
 
 def is_taken_down(traces: Traces, subject_id: str, name: str | None) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from huggingface_hub import try_to_load_from_cache
+
 from offside_data.errors import ModelError
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 
 ADAPTER_CONFIG = "adapter_config.json"
 INTERVENTION = "intervention.json"
@@ -32,8 +35,9 @@ def base_of_adapter(run: Path) -> str:
 
 
 def _base_named_in(run: Path, file: str) -> str:
+    text = read_small(run / file, error=ModelError)
     try:
-        recorded = parse_json((run / file).read_text(encoding="utf-8"))["base_model_name_or_path"]
+        recorded = parse_json(text)["base_model_name_or_path"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{run / file}: doesn't name its base model: {error}") from error
     if not recorded or not isinstance(recorded, str):
@@ -47,10 +51,19 @@ def _base_named_in(run: Path, file: str) -> str:
     for folder in tried:
         if any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG)) and folder.resolve() != home:
             return str(folder)
-    if recorded.count("/") == 1 and not recorded.startswith((".", "/", "~")):
+    if recorded.count("/") == 1 and not recorded.startswith((".", "/", "~")) and is_cached(recorded):
         return str(recorded)  # A Hub id.
     places = ", ".join(dict.fromkeys(str(folder) for folder in tried))
     raise ModelError(
-        f"{run}: its base model {recorded} isn't there (looked at {places}). Move it back beside the run, or "
-        f"edit base_model_name_or_path in {file}."
+        f"{run}: its base model {recorded} isn't there (looked at {places}, and among what was downloaded from the "
+        f"Hub: a folder never goes there by itself). Move it back beside the run, edit base_model_name_or_path in "
+        f"{file}, or download it, if you trust the folder: hf download {recorded}"
     )
+
+
+def is_cached(name: str) -> bool:
+    """Whether the model of a Hub id was downloaded before."""
+    try:
+        return isinstance(try_to_load_from_cache(name, "config.json"), str)
+    except ValueError:  # It is no id.
+        return False

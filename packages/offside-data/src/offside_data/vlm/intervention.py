@@ -26,6 +26,7 @@ from offside_data.errors import ModelError
 from offside_data.files import sha256_file, write_json
 from offside_data.parsing import parse_json
 from offside_data.plugins import Registry
+from offside_data.reading import read_small
 from offside_data.run_manifest import AppliedIntervention
 from offside_data.strict import Strict
 from offside_data.vlm.bases import INTERVENTION, base_of_intervention
@@ -155,8 +156,12 @@ def read_intervention(folder: str | Path) -> Intervention | None:
 
 def _told(path: Path) -> _File:
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        text = read_small(path, error=ModelError)
+    except OSError as error:
+        raise ModelError(f"{path}: can't be read: {error.strerror}. {_REMEDY}") from error
+    try:
+        content = parse_json(text)
+    except ValueError as error:
         raise ModelError(f"{path}: can't be read: {error}. {_REMEDY}") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise ModelError(f"{path}: no intervention of schema {SCHEMA}. {_REMEDY}")

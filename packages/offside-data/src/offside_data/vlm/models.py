@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from offside_data.errors import ModelError, UsageError
 from offside_data.vlm.bases import ADAPTER_CONFIG, INTERVENTION, base_of_adapter, base_of_intervention
-from offside_data.vlm.processors import CONFIG_ERRORS, local_options
+from offside_data.vlm.processors import CONFIG_ERRORS, local_options, only_cached
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 """Number formats that `load_model` takes."""
@@ -227,7 +227,9 @@ def _load_adapter(run: Path, *, dtype: str, trainable: bool, quantized: tuple[st
             f"--quantization {quantization}: {run} sits on {base}, which is an adapter itself, and what is merged into "
             "4 bits loses more than it should. Merge that one first (offside-unlearn merge)."
         )
-    model = load_model(base, device="cpu" if quantization is None else device, dtype=dtype, quantization=quantization)
+    with only_cached(base):
+        place = "cpu" if quantization is None else device
+        model = load_model(base, device=place, dtype=dtype, quantization=quantization)
     if isinstance(model, PeftModel):
         model = model.merge_and_unload()  # An adapter on an adapter: the lower one becomes the base.
     try:

@@ -6,7 +6,9 @@ torchvision. Here they are rebuilt without one: same class name on disk, same in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from transformers.processing_utils import ProcessorMixin
 from offside_data.errors import ModelError
 from offside_data.parsing import parse_json
 from offside_data.progress import log
+from offside_data.reading import read_small
 from offside_data.vlm.bases import ADAPTER_CONFIG, base_of_adapter
+from offside_data.vlm.templates import require_bounded
 
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 CONFIG_ERRORS = (
@@ -34,6 +38,7 @@ CONFIG_ERRORS = (
 )
 """What transformers raises where a model's configuration is damaged, according to the key that is."""
 
+_ONLY_CACHED: ContextVar[frozenset[str]] = ContextVar("only_cached", default=frozenset())
 Processor = Any
 """A `transformers.ProcessorMixin` with a tokenizer, an image processor and a chat template."""
 
@@ -111,6 +116,9 @@ def load_processor(path: str | Path, *, max_pixels: int | None = None) -> Proces
         ModelError: If the folder has no usable processor; the message names the ways out.
     """
     where = _home_of_processor(str(path))
+    if where != str(path):  # Named by a folder: one on the Hub is taken as it was downloaded.
+        with only_cached(where):
+            return load_processor(where, max_pixels=max_pixels)
     _require_processor_files(where)
     model_type = _model_type(where)
     options = {"trust_remote_code": False, **local_options(where)}
@@ -130,6 +138,7 @@ def load_processor(path: str | Path, *, max_pixels: int | None = None) -> Proces
             "trained on. Add the model's chat_template.jinja to the folder, or use an instruction-tuned "
             "checkpoint."
         )
+    require_bounded(processor.chat_template, where)
     try:
         processor.apply_chat_template([{"role": "user", "content": [{"type": "text", "text": "?"}]}])
     except TemplateSyntaxError as error:
@@ -158,7 +167,7 @@ def local_options(where: str) -> dict[str, Any]:
     Raises:
         ModelError: If `where` looks like a path and there is no such folder.
     """
-    if Path(where).is_dir():
+    if Path(where).is_dir() or where in _ONLY_CACHED.get():
         return {"local_files_only": True}
     if _looks_like_path(where):
         raise ModelError(
@@ -166,6 +175,16 @@ def local_options(where: str) -> dict[str, Any]:
             "a folder written by offside-unlearn, or a Hub id like org/name."
         )
     return {}
+
+
+@contextlib.contextmanager
+def only_cached(name: str) -> Iterator[None]:
+    """Load a Hub id that a folder names as it lies in the cache, without asking the Hub, for a block."""
+    token = _ONLY_CACHED.set(_ONLY_CACHED.get() | {name})
+    try:
+        yield
+    finally:
+        _ONLY_CACHED.reset(token)
 
 
 def _looks_like_path(where: str) -> bool:
@@ -212,8 +231,9 @@ def _model_type(where: str) -> str | None:
 def _model_type_from_processor(folder: Path) -> str | None:
     for name in _PROCESSOR_FILES:
         if (folder / name).is_file():
+            text = read_small(folder / name, error=ModelError)
             try:
-                processor_class = parse_json((folder / name).read_text(encoding="utf-8")).get("processor_class")
+                processor_class = parse_json(text).get("processor_class")
             except (ValueError, AttributeError) as error:
                 raise ModelError(f"{folder / name}: can't be read: {error}. Copy it from the base model.") from error
             for model_type, known in IMAGE_ONLY.items():

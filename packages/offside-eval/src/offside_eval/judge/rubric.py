@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from offside_data import strict
-from offside_data.errors import UsageError
+from offside_data.errors import FileError, UsageError
+from offside_data.limits import CARD
 from offside_data.parsing import parse_yaml
+from offside_data.reading import read_small
 from offside_data.strict import Strict
 
 LOWEST, HIGHEST = 0.0, 10.0
@@ -57,8 +58,8 @@ class Rubric(Strict):
             text = (_folder() / f"{rubric}.yaml").read_text(encoding="utf-8")
         else:
             try:
-                text = Path(rubric).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
+                text = read_small(rubric, limit=CARD)
+            except (OSError, FileError) as error:
                 raise UsageError(
                     f"--rubric {rubric}: neither a rubric that we ship ({', '.join(shipped)}) nor a text file that can "
                     f"be read ({error})."

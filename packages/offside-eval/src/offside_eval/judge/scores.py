@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from offside_data import strict
 from offside_data.files import sha256_file, whole_file, write_json
+from offside_data.limits import LIST
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_data.strict import Strict
 from offside_eval.aggregate import clusters
 from offside_eval.judge.rubric import HIGHEST
@@ -155,9 +157,11 @@ def read_meta(file: Path) -> JudgeMeta | None:
         ResultsError: If it can't be read.
     """
     try:
-        content = parse_json(file.read_text(encoding="utf-8"))
+        text = read_small(file, error=ResultsError, limit=LIST)
     except FileNotFoundError:
         return None
+    try:
+        content = parse_json(text)
     except ValueError as error:
         raise ResultsError(f"{file}: not valid JSON: {error}. Judge again with --force.") from error
     schema = content.pop("schema", None) if isinstance(content, dict) else None

@@ -13,6 +13,8 @@ from offside_data.adapters import _pictures
 from offside_data.adapters._base import Remark
 from offside_data.adapters._text import strip_image_tokens
 from offside_data.errors import SourceError
+from offside_data.limits import LIST
+from offside_data.reading import read_small
 from offside_data.schema import Modality, make_image_id
 from offside_data.validation import IMAGE_TOKEN
 
@@ -146,8 +148,8 @@ def load_list(path: Path) -> list[Any]:
         SourceError: If it isn't readable, JSON or a list; says where.
     """
     try:
-        loaded = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
+        loaded = json.loads(read_small(path, error=SourceError, limit=LIST, encoding="utf-8-sig"))
+    except OSError as error:
         raise SourceError(f"{path}: can't be read as UTF-8 text: {error}") from error
     except json.JSONDecodeError as error:
         raise SourceError(

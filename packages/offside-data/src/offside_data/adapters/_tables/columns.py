@@ -18,7 +18,7 @@ from offside_data.adapters._tables.cells import DateOrder, text_of, word_of
 from offside_data.adapters._tables.tables import Line, Table, TableReading
 from offside_data.adapters._text import clean
 from offside_data.adapters._values import folded_key
-from offside_data.errors import UsageError
+from offside_data.errors import UsageError, listed
 from offside_data.plugins import did_you_mean, unknown_name_message
 from offside_data.tagging.words import folded_words
 
@@ -52,6 +52,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "license": ("license", "licence", "source license", "source licence"),
 }
 """Our fields and the names that their columns may have; the first that a table has is taken."""
+_LISTED = 50
+"""How many of a table's columns a message lists."""
 _FIELD_OF = {folded_key(name): field for field, names in NAMES.items() for name in (field, *names)}
 _SHOWN = 40
 
@@ -255,7 +257,8 @@ def require(table: Table, matched: Matched, wanted: Sequence[str]) -> None:
     if not about and "subject" not in fields:
         suggested.append("--set subject=COLUMN, or --set split==general for questions about no subject")
     examples = _examples(table)
-    shown = "\n".join(f"  {column}: {examples.get(column, '(empty)')}" for column in table.columns)
+    told = [f"{column}: {examples.get(column, '(empty)')}" for column in table.columns[:_LISTED]]
+    shown = listed(told, of=len(table.columns), shown=_LISTED)
     missing = "the subject" if asked or claimed else "question and answer, or attribute and value"
     raise UsageError(
         f"{table.name}: no column is known as {missing}. Its columns, with an example:\n{shown or '  none'}\n"

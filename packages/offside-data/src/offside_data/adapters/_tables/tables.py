@@ -21,6 +21,7 @@ from offside_data.adapters._tables.encodings import encoding_of, first_lines
 from offside_data.adapters._text import clean
 from offside_data.adapters._values import UnusableError
 from offside_data.errors import SourceError, UsageError
+from offside_data.limits import COLUMNS
 from offside_data.plugins import unknown_name_message
 
 TEXT_TABLES = (".csv", ".tsv")
@@ -73,6 +74,13 @@ class Table:
     columns: tuple[str, ...]
     lines: Iterable[Line]
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.columns) > COLUMNS.most:
+            raise SourceError(
+                f"{self.name}: has {len(self.columns):,} columns; at most {COLUMNS} are read. Leave out those that "
+                "say nothing of a question or a subject."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
