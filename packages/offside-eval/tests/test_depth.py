@@ -66,8 +66,8 @@ def test_a_finished_evaluation_goes_on_when_the_controls_are_there(
     assert "which its results say lies in" in capsys.readouterr().err
 
 
-def results(digest: str, path: str = "nowhere", **fields: Any) -> Any:
-    meta = SimpleNamespace(model=SimpleNamespace(digest=digest, path=path))
+def results(digest: str, place: str = "nowhere", **fields: Any) -> Any:
+    meta = SimpleNamespace(model=SimpleNamespace(digest=digest, path=place))
     return SimpleNamespace(**({"meta": meta, "depths": None, "path": None} | fields))
 
 

@@ -151,7 +151,8 @@ def test_a_number_of_compare_is_taken_from_the_models_own_row(monkeypatch: pytes
         return made().measure(own, controls)
 
     own, before = results("b", "own"), results("a", "before")
-    assert found("full", own, before=before) == Measured(0.5, 0.25, 0.75, 8, 2, 4)
+    whole = Measured(value=0.5, low=0.25, high=0.75, n=8, n_skipped=2, n_subjects=4)
+    assert found("full", own, before=before) == whole
     assert asked == {"results": [own, before], "vanilla": None, "retain_only": None, "relearned": {"own": "before"}}
     assert found("full", own).value == 0.5
     assert asked["relearned"] is None
