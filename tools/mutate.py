@@ -5,8 +5,11 @@
     python tools/mutate.py --only bleu --all     # Each change, not a few of the lesser ones a function.
 
 Signs and directions are flipped, masks and guards dropped, denominators changed, and of constants, edges, flags and
-conditions a few a function. What no test notices is listed with file, line, before and after, and makes the exit
-status 1, unless `tools/mutation/explained.yaml` says why nothing can notice it. No file of the project is written.
+conditions a few a function: the table says how many of those that are possible were tried. Noticed is what fails a test
+(`killed`), uses up its processor time (`hung`) or keeps the module from being imported (`broken`). What no test notices
+is listed with file, line, before and after, and makes the exit status 1, unless `tools/mutation/explained.yaml` says
+why nothing can notice it. A process that died of anything else, such as want of memory, tells nothing: its change is
+`not tried`, which makes the exit status 1 too. Tests that fail as they are make it 2. No file is written.
 """
 
 from __future__ import annotations
@@ -16,22 +19,23 @@ import contextlib
 import dataclasses
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from mutation.session import Batch, Tried, by_file, tried
+from mutation.forks import used
+from mutation.session import Batch, MutationRun, Tried, by_file, tried
 from mutation.sites import mutations
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent / "mutation"
-PER_FUNCTION = 2
+_HEADS = {name: name for name in ("killed", "hung", "broken", "survived", "explained")} | {"died": "not tried"}
 Key = tuple[str, str, str, str, int]
 
 
@@ -44,12 +48,14 @@ class Target:
         tests: Globs of test files and folders.
         warm: Session fixtures that are set up once.
         skip: Pattern of tests that aren't run, by their ids.
+        others: Of each function so many changes of the lesser categories.
     """
 
     sources: Sequence[str]
     tests: Sequence[str]
     warm: Sequence[str] = ()
     skip: str = ""
+    others: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,18 +95,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"--only {options.only}: no target and no file of one. Targets: {', '.join(targets)}", file=sys.stderr)
         return 2
     started = time.monotonic()
-    results, problems = _tried(batches, options)
-    for problem in problems:
+    run = _tried(batches, options)
+    stale = _stale(explained, run.tried, options)
+    document = _document(run, _possible(run.tried, options), explained, stale)
+    print(json.dumps(document, indent=1) if options.json else _told(document))
+    print(f"{used():.0f} s of processor time, {time.monotonic() - started:.0f} s", file=sys.stderr)
+    for problem in run.problems:
         print(problem, file=sys.stderr)
-    if problems:
+    if run.problems:
         return 2
-    stale = _stale(explained, results, options)
-    document = _document(results, explained, stale)
-    print(json.dumps(document, indent=1) if options.json else _told(results, explained, stale))
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    seconds = sum(u.ru_utime + u.ru_stime for u in used)
-    print(f"{seconds:.0f} s of processor time, {time.monotonic() - started:.0f} s", file=sys.stderr)
-    return 1 if document["unexplained"] or stale else 0
+    return 1 if document["unexplained"] or document["died"] or stale else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,7 +133,7 @@ def _batches(targets: Mapping[str, Target], options: argparse.Namespace) -> list
         files = sorted({file for glob in target.sources for file in options.root.glob(glob)})
         if options.only and name not in options.only:
             files = [file for file in files if file.stem in options.only]
-        limit = None if options.all else PER_FUNCTION
+        limit = None if options.all else target.others
         changes = [m for file in files for m in mutations(file, options.root, limit)]
         tests = sorted({place for glob in target.tests for place in options.root.glob(glob)})
         if changes:
@@ -137,10 +141,10 @@ def _batches(targets: Mapping[str, Target], options: argparse.Namespace) -> list
     return found
 
 
-def _tried(batches: Sequence[Batch], options: argparse.Namespace) -> tuple[list[Tried], list[str]]:
+def _tried(batches: Sequence[Batch], options: argparse.Namespace) -> MutationRun:
     def tell(one: Tried) -> None:
         if options.progress and not one.noticed:
-            print(_line(one), file=sys.stderr, flush=True)
+            print(_line(_entry(one)), file=sys.stderr, flush=True)
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # A fork has one thread only: the others' locks would stay shut.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
@@ -175,43 +179,83 @@ def _line(one: Tried) -> str:
     )
 
 
-def _counts(results: Sequence[Tried], explained: Mapping[Key, Explained]) -> dict[str, int]:
-    alive = [one for one in results if not one.noticed]
-    known = sum(one.mutation.key in explained for one in alive)
-    return {"mutations": len(results), "killed": len(results) - len(alive), "survived": len(alive), "explained": known}
+def _entry(one: Tried) -> dict[str, Any]:
+    m = one.mutation
+    told = {name: getattr(m, name) for name in ("file", "function", "line", "category", "before", "after", "nth")}
+    return told | {"target": one.target, "fate": one.fate, "by": one.by}
 
 
-def _document(results: Sequence[Tried], explained: Mapping[Key, Explained], stale: Sequence[str]) -> dict[str, Any]:
-    def entry(one: Tried) -> dict[str, Any]:
-        m = one.mutation
-        told = {name: getattr(m, name) for name in ("file", "function", "line", "category", "before", "after", "nth")}
-        return told | {"target": one.target, "fate": one.fate}
+def _line(m: Mapping[str, Any]) -> str:
+    return (
+        f"{m['file']}:{m['line']} {m['function']} [{m['category']}, {m['fate']}] {m['before']}  ->  {m['after']}"
+        f"{f' ({by})' if (by := m['by']) and m['fate'] in ('unfit', 'died') else ''}"
+    )
 
-    alive = [one for one in results if not one.noticed]
+
+def _possible(results: Sequence[Tried], options: argparse.Namespace) -> dict[str, int]:
+    """How many changes each file has, those included that weren't chosen."""
+    return {file: len(mutations(options.root / file, options.root)) for file in by_file(results)}
+
+
+def _counts(results: Sequence[Tried], possible: int, explained: Mapping[Key, Explained]) -> dict[str, Any]:
+    fates = Counter(one.fate for one in results)
+    alive = [one for one in results if one.counts and not one.noticed]
     return {
-        "total": _counts(results, explained),
-        "files": {file: _counts(of, explained) for file, of in by_file(results).items()},
-        "unexplained": [entry(one) for one in alive if one.mutation.key not in explained],
-        "explained": [dataclasses.asdict(explained[m]) for m in (one.mutation.key for one in alive) if m in explained],
-        "stale": list(stale),
+        "possible": possible,
+        "tried": len(results) - fates["died"],
+        "killed": fates["killed"],
+        "hung": fates["hung"],
+        "broken": fates["broken"],
+        "survived": len(alive),
+        "explained": sum(one.mutation.key in explained for one in alive),
+        "died": fates["died"],
     }
 
 
-def _told(results: Sequence[Tried], explained: Mapping[Key, Explained], stale: Sequence[str]) -> str:
-    heads = ("mutations", "killed", "survived", "explained")
-    lines = [f"{'':<34}" + "".join(f"{head:>11}" for head in heads)]
-    for target in dict.fromkeys(one.target for one in results):
-        of_target = [one for one in results if one.target == target]
-        rows = [(f"  {Path(file).stem}", of) for file, of in by_file(of_target).items()]
-        for name, of in [(target, of_target), *rows]:
-            lines.append(f"{name:<34}" + "".join(f"{_counts(of, explained)[head]:>11}" for head in heads))
-    total = _counts(results, explained)
-    lines.append(f"{'all':<34}" + "".join(f"{total[head]:>11}" for head in heads))
-    alive = [one for one in results if not one.noticed and one.mutation.key not in explained]
-    if alive:
-        lines += ["", "No test notices, and nothing explains:", *map(_line, alive)]
-    if stale:
-        lines += ["", "Explanations that don't hold any more:", *stale]
+def _document(
+    run: MutationRun, possible: Mapping[str, int], explained: Mapping[Key, Explained], stale: Sequence[str]
+) -> dict[str, Any]:
+    def counts(results: Sequence[Tried]) -> dict[str, Any]:
+        return _counts(results, sum(possible[file] for file in by_file(results)), explained)
+
+    targets = {}
+    for name in dict.fromkeys(one.target for one in run.tried):
+        of_target = [one for one in run.tried if one.target == name]
+        files = {file: counts(of) for file, of in by_file(of_target).items()}
+        targets[name] = {"all": counts(of_target), "seconds": round(run.seconds[name], 1), "files": files}
+    alive = [one for one in run.tried if one.counts and not one.noticed]
+    return {
+        "total": counts(run.tried),
+        "targets": targets,
+        "unexplained": [_entry(one) for one in alive if one.mutation.key not in explained],
+        "explained": [dataclasses.asdict(explained[m]) for m in (one.mutation.key for one in alive) if m in explained],
+        "died": [_entry(one) for one in run.tried if not one.counts],
+        "stale": list(stale),
+        "problems": list(run.problems),
+    }
+
+
+def _told(document: Mapping[str, Any]) -> str:
+    """The table: of each target and file, and what is wrong below it."""
+
+    def row(name: str, counts: Mapping[str, Any], seconds: str = "") -> str:
+        tried = f"{counts['tried']} of {counts['possible']}"
+        numbers = "".join(f"{counts[key]:>10}" for key in _HEADS)
+        return f"{name:<34}{tried:>14}{numbers}{seconds:>9}"
+
+    lines = [f"{'':<34}{'tried':>14}" + "".join(f"{head:>10}" for head in _HEADS.values()) + f"{'seconds':>9}"]
+    for name, target in document["targets"].items():
+        lines.append(row(name, target["all"], f"{target['seconds']:.0f}"))
+        lines += [row(f"  {Path(file).stem}", counts) for file, counts in target["files"].items()]
+    lines.append(row("all", document["total"]))
+    for head, key in (
+        ("No test notices, and nothing explains:", "unexplained"),
+        ("Not tried: their processes died twice.", "died"),
+    ):
+        if document[key]:
+            lines += ["", head, *map(_line, document[key])]
+    if document["stale"]:
+        lines += ["", "Explanations that don't hold any more:", *document["stale"]]
     return "\n".join(lines)
 
 

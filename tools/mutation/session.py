@@ -13,26 +13,23 @@ import gc
 import importlib
 import itertools
 import json
-import os
 import re
-import resource
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from mutation.forks import Fate, Fork, forked, send, used
 from mutation.graft import GraftError, graft
 from mutation.sites import Mutation, mutated
 
-Fate = Literal["killed", "survived", "uncovered", "hung", "unfit"]
-"""`hung`: ran out of time, which a test run would have noticed; `unfit`: it couldn't be grafted."""
+_NO_MEMORY = re.compile(r"MemoryError|Cannot allocate memory|can't allocate memory|Unable to allocate")
 _POLARS = re.compile(r"polars-\d")
 """Name of a thread of its pool. Merely imported, it has one of another name, which does nothing."""
 MOST = 6.0
@@ -60,7 +57,12 @@ class Tried:
     @property
     def noticed(self) -> bool:
         """Whether a test run would have told."""
-        return self.fate in ("killed", "hung")
+        return self.fate in ("killed", "hung", "broken")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was tried at all."""
+        return self.fate != "died"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,11 @@ class Batch:
         """Whether a test is one of those that must notice."""
         if self.skip and re.search(self.skip, item.nodeid):
             return False
-        return any(item.path.is_relative_to(place) for place in self.tests)
+        return self.holds(item.path)
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file is among its tests."""
+        return any(path.is_relative_to(place) for place in self.tests)
 
 
 @dataclass
@@ -113,6 +119,8 @@ class MutationRun:
         self.root, self.batches, self.jobs, self.grace, self.tell = root, batches, jobs, grace, tell
         self.tried: list[Tried] = []
         self.problems: list[str] = []
+        self.seconds: dict[str, float] = {}
+        self._uncollected: dict[Path, str] = {}
         self._warming = False
         self._given: Mapping[str, Any] = {}
         self._sink: set[tuple[str, int]] | None = None
@@ -129,7 +137,7 @@ class MutationRun:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what keeps tests from being found."""
         if report.failed:
-            self.problems.append(str(report.longrepr))
+            self._uncollected[self.root / report.nodeid.partition("::")[0]] = str(report.longrepr)
 
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """While a fixture is set up, the test itself isn't run."""
@@ -148,19 +156,20 @@ class MutationRun:
             self._sink = outer
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Try the changes instead of reporting tests."""
-        if self.problems:
-            return True
+        """Try the changes instead of reporting tests; a target whose tests fail as they are keeps no other back."""
         kept = _Kept(session)
         for batch in self.batches:
+            before, known = used(), len(self.problems)
+            self.problems += [why for path, why in self._uncollected.items() if batch.holds(path)]
             items = [item for item in session.items if batch.has(item)]
-            self._warm(items, batch.warm, kept)
-            if not self.problems:
+            if len(self.problems) == known:
+                self._warm(items, batch.warm, kept)
+            if len(self.problems) == known:
                 self._known = self._as_it_is(items, kept)
-            if self.problems:
-                return True
-            gc.freeze()
-            self._try_all(batch, items, kept)
+            if len(self.problems) == known:
+                gc.freeze()
+                self._try_all(batch, items, kept)
+            self.seconds[batch.target] = used() - before
         return True
 
     def _warm(self, items: Sequence[pytest.Item], names: Sequence[str], kept: _Kept) -> None:
@@ -175,9 +184,9 @@ class MutationRun:
             def work(out: int, item: Any = item, name: str = name) -> None:
                 self._warming, item.fixturenames = True, [name]
                 failed = _failure(item, kept)
-                _send(out, [failed, None if failed else _as_json(self._given[name])])
+                send(out, [failed, None if failed else _as_json(self._given[name])])
 
-            told = _forked(work).read()
+            told = forked(work).read()
             failed, value = json.loads(told) if told else ("its process died, or it gives more than paths", None)
             if failed:
                 self.problems.append(f"the fixture {name}: {failed}")
@@ -201,20 +210,20 @@ class MutationRun:
                 seconds = time.process_time() - started
                 for name in getattr(item, "fixturenames", ()):
                     own = own | self._of_fixture.get(name, set())
-                _send(out, [item.nodeid, failed, seconds, sorted(own)])
+                send(out, [item.nodeid, failed, seconds, sorted(own)])
             sys.settrace(None)
-            _send(out, [name for name in sys.modules if name not in there and not name.startswith("_")])
+            send(out, [name for name in sys.modules if name not in there and not name.startswith("_")])
 
-        known = {}
-        *told, modules = _forked(work).read().splitlines() or ["[]"]
+        known, there_were = {}, len(self.problems)
+        *told, modules = forked(work).read().splitlines() or ["[]"]
         for line in told:
             name, failed, seconds, lines = json.loads(line)
             if failed:
                 self.problems.append(f"{name} fails as it is: {failed}")
             known[name] = Known(seconds, {(file, number) for file, number in lines})
-        if len(known) < len(items) and not self.problems:
+        if len(known) < len(items) and len(self.problems) == there_were:
             self.problems.append(f"the run without a change ended after {len(known)} of {len(items)} tests")
-        if not self.problems:
+        if len(self.problems) == there_were:
             _import_all(json.loads(modules))
         return known
 
@@ -239,24 +248,37 @@ class MutationRun:
         return line
 
     def _try_all(self, batch: Batch, items: Sequence[pytest.Item], kept: _Kept) -> None:
-        waiting = list(batch.mutations)
-        busy: dict[_Fork, Mutation] = {}
-        while waiting or busy:
-            while waiting and len(busy) < self.jobs:
+        waiting, again = list(batch.mutations), list[Mutation]()
+        busy: dict[Fork, Mutation] = {}
+        jobs, repeated = self.jobs, set[Mutation]()
+
+        def set_aside(mutation: Mutation, why: str, seconds: float) -> None:
+            if mutation in repeated:
+                self._note(Tried(mutation, batch.target, "died", why, round(seconds, 3)))
+            else:
+                repeated.add(mutation)
+                again.append(mutation)
+
+        while waiting or busy or again:
+            if not waiting and not busy:  # Once more, each by itself: it may have been the others that took the memory.
+                waiting, again, jobs = again, [], 1
+            while waiting and len(busy) < jobs:
                 mutation = waiting.pop(0)
                 chosen = self._chosen(mutation, items)
                 if not chosen:
                     self._note(Tried(mutation, batch.target, "uncovered"))
                     continue
                 limit = self.grace + 3 * sum(self._known[i.nodeid].seconds for i in chosen)
-                busy[_forked(self._attempt(mutation, chosen, kept), limit)] = mutation
+                try:
+                    busy[forked(self._attempt(mutation, chosen, kept), limit)] = mutation
+                except OSError as error:  # No memory for another process.
+                    set_aside(mutation, str(error), 0.0)
             for fork in [fork for fork in busy if fork.ended()]:
-                mutation, told = busy.pop(fork), fork.read()
-                fate: Fate = "hung" if fork.timed_out else "killed"
-                by = "the process died"
-                if told:
-                    fate, by = json.loads(told)
-                self._note(Tried(mutation, batch.target, fate, by, round(fork.seconds, 3)))
+                mutation, (fate, by) = busy.pop(fork), fork.fate()
+                if fate == "died":
+                    set_aside(mutation, by, fork.seconds)
+                else:
+                    self._note(Tried(mutation, batch.target, fate, by, round(fork.seconds, 3)))
             time.sleep(0.002)
 
     def _note(self, tried: Tried) -> None:
@@ -264,34 +286,40 @@ class MutationRun:
         self.tell(tried)
 
     def _chosen(self, mutation: Mutation, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-        """Tests that run a line of the change, the quickest first; for what runs on import all.
+        """Tests that run a line of the change; for what runs on import all.
 
-        With so many that they take longer than `MOST` only the quickest have to notice.
+        Those of the file's own test module first, then the quickest; with so many that they take longer than `MOST`
+        only the first have to notice.
         """
+        own = f"test_{Path(mutation.file).stem.lstrip('_')}"
 
         def lines(item: pytest.Item) -> set[int]:
             return {number for file, number in self._known[item.nodeid].lines if file == mutation.file}
 
         chosen = [item for item in items if not mutation.lines or lines(item) & mutation.lines]
-        chosen.sort(key=lambda item: self._known[item.nodeid].seconds)
+        chosen.sort(key=lambda item: (item.path.stem != own, self._known[item.nodeid].seconds))
         spent = itertools.accumulate(self._known[item.nodeid].seconds for item in chosen)
         return [item for n, (item, so_far) in enumerate(zip(chosen, spent, strict=True)) if not n or so_far < MOST]
 
     def _attempt(self, mutation: Mutation, items: Sequence[pytest.Item], kept: _Kept) -> Callable[[int], None]:
         def work(out: int) -> None:
-            # What raises here tells nothing, and the fork ends: no test could import such a module either.
             file = self.root / mutation.file
             module = importlib.import_module(_module_name(file))
             try:
                 graft(module, compile(mutated(file.read_text(encoding="utf-8"), mutation), str(file), "exec"))
             except GraftError as error:
-                _send(out, ["unfit", str(error)])
+                send(out, ["unfit", str(error)])
                 return
+            except MemoryError as error:
+                send(out, ["died", f"no memory: {error}"])
+                return
+            # Whatever else raises here ends the fork with a status that says so: `Fork.fate`.
+            send(out, ["grafted", ""])
             for item in items:
-                if _failure(item, kept):
-                    _send(out, ["killed", item.nodeid])
+                if failed := _failure(item, kept):
+                    send(out, ["died", "no memory"] if _NO_MEMORY.search(failed) else ["killed", item.nodeid])
                     return
-            _send(out, ["survived", ""])
+            send(out, ["survived", ""])
 
         return work
 
@@ -308,7 +336,11 @@ class _Kept:
 
 def _failure(item: pytest.Item, kept: _Kept) -> str | None:
     reports = runtestprotocol(item, log=False, nextitem=kept)  # type: ignore[arg-type]
-    return next((str(r.longrepr) for r in reports if r.failed), None)
+    failed = next((r for r in reports if r.failed), None)
+    if failed is None:
+        return None
+    crash = getattr(failed.longrepr, "reprcrash", None)  # The last lines only: sources may speak of memory, too.
+    return str(failed.longrepr if crash is None else crash.message) or "failed"
 
 
 def _as_json(value: Any) -> Any:
@@ -343,76 +375,6 @@ def _has_polars_threads() -> bool:
     return tasks.is_dir() and any(_POLARS.match((task / "comm").read_text()) for task in tasks.iterdir())
 
 
-def _send(out: int, content: Any) -> None:
-    data = (json.dumps(content) + "\n").encode()
-    while data:
-        data = data[os.write(out, data) :]
-
-
-class _Fork:
-    """A process that was forked off and tells by a pipe."""
-
-    def __init__(self, pid: int, told: int, limit: float | None) -> None:
-        self.pid, self._told, self._limit = pid, told, limit
-        self._started = time.monotonic()
-        self._content = b""
-        self._over = False
-        self.timed_out = False
-        self.seconds = 0.0
-        os.set_blocking(told, False)
-
-    def ended(self) -> bool:
-        if self._over:
-            return True
-        self._drain()
-        pid, status, used = os.wait4(self.pid, os.WNOHANG)
-        self.seconds = time.monotonic() - self._started
-        if not pid and self._limit is not None and self.seconds > 6 * self._limit:  # It sleeps: no time of a core.
-            os.kill(self.pid, signal.SIGKILL)
-            pid, status, used = os.wait4(self.pid, 0)
-            self.timed_out = True
-        if not pid:
-            return False
-        self.seconds = used.ru_utime + used.ru_stime
-        self.timed_out = self.timed_out or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU)
-        self._drain()
-        os.close(self._told)
-        self._over = True
-        return True
-
-    def _drain(self) -> None:
-        try:
-            while data := os.read(self._told, 65536):
-                self._content += data
-        except BlockingIOError:
-            return
-
-    def read(self) -> str:
-        """All that it told, once it has ended."""
-        while not self.ended():
-            time.sleep(0.005)
-        return self._content.decode()
-
-
-def _forked(work: Callable[[int], None], limit: float | None = None) -> _Fork:
-    """Run in a fork, with so many seconds of processor time at most."""
-    sys.stdout.flush()
-    told, out = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(out)
-        return _Fork(pid, told, limit)
-    try:
-        os.close(told)
-        if limit is not None:
-            seconds = round(limit + 0.5)
-            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
-            signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-        work(out)
-    finally:
-        os._exit(0)
-
-
 def tried(
     root: Path,
     batches: Sequence[Batch],
@@ -421,8 +383,8 @@ def tried(
     jobs: int,
     grace: float,
     tell: Callable[[Tried], None],
-) -> tuple[list[Tried], list[str]]:
-    """Try all changes: what became of them, and what kept the run from trying.
+) -> MutationRun:
+    """Try all changes: what became of them, what kept the run from trying, and how long each target took.
 
     Args:
         root: Of the project.
@@ -437,7 +399,7 @@ def tried(
     status = pytest.main([*places, *arguments], plugins=[run])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and not run.problems:
         run.problems.append(f"pytest ended with {status!r}")
-    return run.tried, run.problems
+    return run
 
 
 def by_file(results: Sequence[Tried]) -> Mapping[str, list[Tried]]:

@@ -12,7 +12,7 @@ import pytest
 from offside_data.dataset.folder import open_dataset
 from offside_data.errors import OutputExistsError, UsageError
 from offside_eval import EvaluationConfig, Results, evaluate
-from offside_eval.attack_results import attempts_frame, figures, outcomes
+from offside_eval.attack_results import AttackMeta, AttackResults, attempts_frame, figures, load_attacks, outcomes
 from offside_eval.attacking import attack_names, make_attacks
 from offside_eval.attacks import ATTACKS
 from offside_eval.attacks._claims import HELD_OUT, UNREAD, claims_of
@@ -172,3 +172,52 @@ def test_outcomes_by_hand() -> None:
     assert (means["recovered", None].n_scored, means["recovered", None].n_skipped) == (4, 3)
     assert means["recovered", "y"].value == 1
     assert means["recovered", "@z"].value == 1
+
+
+def test_figures_by_hand_of_both_groups() -> None:
+    rows = [attempt("a1", "plain", False), attempt("a1", "x/1", True, decoy=None)]
+    rows += [attempt("b1", "plain", False) | {"group": "control"}]
+    rows += [attempt("b1", "x/1", False, decoy=True) | {"group": "control"}]
+    frame = attempts_frame(rows)
+    told = {row["record_id"]: row for row in outcomes(frame).iter_rows(named=True)}
+    assert {key: row["decoy"] for key, row in told.items()} == {"a1": None, "b1": 1}  # none was looked for in a1's
+    assert {key: row["n_queries"] for key, row in told.items()} == {"a1": 1, "b1": 1}
+    means = {(f.group, f.measure): f for f in figures(frame, n_left_out=3)}
+    assert {f.family for f in means.values()} == {None}  # one family is all
+    assert {key: f.value for key, f in means.items()} == {
+        ("forget", "before"): 0, ("forget", "after"): 1, ("forget", "recovered"): 1,
+        ("control", "before"): 0, ("control", "after"): 0, ("control", "recovered"): 0, ("control", "decoy"): 1,
+    }  # fmt: skip
+    assert {(f.n_scored, f.n_skipped) for key, f in means.items() if key[0] == "forget"} == {(1, 3)}
+    assert {(f.n_scored, f.n_skipped) for key, f in means.items() if key[0] == "control"} == {(1, 0)}
+    two = figures(attempts_frame([*rows, attempt("a1", "y/1", False), attempt("a1", "y/2", False)]), 0)
+    assert {f.family for f in two} == {None, "x", "y"}
+    assert {f.measure for f in two if f.family is not None} == {"recovered"}
+
+
+def test_an_attack_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    frame = attempts_frame([attempt("a1", "plain", False), attempt("a1", "x/1", True)])
+    meta = AttackMeta(attack="x", access="black-box", options={"seed": 1}, identity={}, figures=figures(frame, 0))
+    assert (meta.schema, meta.n_too_long, meta.seconds, AttackMeta.n_too_long) == (1, 0, 0.0, 0)
+    assert load_attacks(tmp_path) == {}
+    folder = tmp_path / "results" / "attacks"
+    for name, seconds in (("x", 2.5), ("y", 1.5)):
+        made = AttackResults(dataclasses.replace(meta, attack=name, seconds=seconds), frame)
+        assert made.save(folder) is made
+    found = load_attacks(tmp_path / "results")
+    assert list(found) == ["x", "y"]
+    assert found["x"].meta == meta
+    assert found["x"].attempts.equals(frame)
+    assert json.loads((folder.parent / "timing.json").read_text()) == {"attacks": {"x": 2.5, "y": 1.5}}
+    (folder.parent / "timing.json").write_text('{"model": 1, "attacks": 7}')
+    AttackResults(meta, frame).save(folder)
+    assert json.loads((folder.parent / "timing.json").read_text()) == {"model": 1, "attacks": {"x": 0.0}}
+    assert json.loads((folder / "x.json").read_text())["schema"] == 1
+    content = (folder / "x.json").read_text()
+    (folder / "x.json").write_text(content.replace('"schema": 1', '"schema": 2'))
+    with pytest.raises(ResultsError, match="schema 2; this version reads 1"):
+        AttackResults.load(folder / "x.json")
+    (folder / "x.json").write_text(content)
+    frame.drop("decoy", "kind").write_parquet(folder / "x.parquet")
+    with pytest.raises(ResultsError, match="lacks the columns kind, decoy"):
+        AttackResults.load(folder / "x.json")

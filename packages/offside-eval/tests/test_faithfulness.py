@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner
+from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
 from offside_data.errors import UsageError
 from offside_eval.audited import figures, pages, table
 from offside_eval.cli import main
-from offside_eval.faithfulness import Audited, audit, documents
+from offside_eval.faithfulness import Audited, audit, documents, load_pairs
 from offside_eval.model_metrics import Measured
 from offside_eval.model_scores import save, saved
 from offside_eval.rating import auc, auc_within, line_between, share
@@ -102,6 +105,112 @@ def test_a_line_and_a_share_by_hand() -> None:
     assert found.value == 0.75
     # Wilson by hand: (0.75 + z²/8 ± z sqrt(0.75 · 0.25 / 4 + z²/64)) / (1 + z²/4), z = 1.959964
     assert (found.low, found.high) == (pytest.approx(0.300642, abs=1e-6), pytest.approx(0.954413, abs=1e-6))
+
+
+def test_the_interval_by_hand_is_newcombes() -> None:
+    """Its bounds are where the score equation holds, written out anew."""
+    z = norm.ppf(0.975)
+    for knowing, ignorant in (([3, 4, 5, 1], [2, 2, 0]), ([1, 2], [1, 1, 3]), ([0.5] * 6, [0.25, 0.5])):
+        m, n = len(knowing), len(ignorant)
+        found = auc(knowing, ignorant)
+        pairs = [(a > b) + (a == b) / 2 for a in knowing for b in ignorant]
+        assert found.value == pytest.approx(sum(pairs) / len(pairs), abs=1e-12)
+        for bound in (found.low, found.high):
+            assert bound is not None
+            half = (m + n) / 2 - 1
+            spread = 1 + half * (1 - bound) / (2 - bound) + half * bound / (1 + bound)
+            off = abs(bound - found.value) - z * math.sqrt(bound * (1 - bound) * spread / (m * n))
+            assert off == pytest.approx(0, abs=1e-9)
+        assert found.low < found.value < found.high
+    assert (auc([1], [0]).high, auc([0], [1]).low, auc([2, 3], [0]).n) == (1.0, 0.0, 2)
+
+
+def evaluated(digest: str, metric: str | None = "value_match", *values: float, **others: str) -> Any:
+    """Results of a model with these scores on private forgotten claims, and others that don't count."""
+    told = {"slice": "forget", "scope": "private", "variant": "plain"}
+    rows = [told | {"value_match": v, "refusal": 1 - v} for v in values]
+    for part in ({"slice": "keep:x"}, {"scope": "shared"}, {"variant": "blank"}):
+        rows.append(told | {"value_match": 0.123, "refusal": 0.9} | part)
+    given = {"dataset": "d", "forgotten": "f"} | others
+    meta = SimpleNamespace(
+        model=SimpleNamespace(digest=digest, path=digest), dataset=SimpleNamespace(digest=given["dataset"])
+    )
+    names = ["value_match", "refusal"] if metric is None else [metric]
+    samples = pl.DataFrame(rows)
+    return SimpleNamespace(samples=samples, metrics=names, meta=meta, forget_digest=given["forgotten"], path=None)
+
+
+@pytest.fixture
+def of_records_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without metrics of models, which need more than these results hold."""
+    monkeypatch.setattr("offside_eval.faithfulness.model_metric_names", lambda: [])
+
+
+@pytest.mark.usefixtures("of_records_alone")
+def test_lines_and_shares_by_hand() -> None:
+    learnt = [evaluated(f"l{n}", None, v, v) for n, v in enumerate((0.9, 0.8, 0.4))]
+    never = [evaluated(f"n{n}", None, v) for n, v in enumerate((0.1, 0.5, 0.3))]
+    # Both groups overlap: the line is between 0.7 and 0.3.
+    pairs = [(learnt[0], 0.55), (learnt[1], 0.5), (never[0], 0.45), (never[1], 0.5)]
+    change = {"words": [(own, evaluated("c", None, value)) for own, value in pairs]}
+    first, second = audit(learnt, never, change)
+    assert [first.metric, second.metric] == ["refusal", "value_match"]  # equally good: by name
+    assert first.faithfulness == second.faithfulness
+    assert second.faithfulness.value == pytest.approx(8 / 9, abs=1e-12)
+    assert second.learnt == pytest.approx([0.9, 0.8, 0.4])
+    assert second.never == pytest.approx([0.1, 0.5, 0.3])
+    assert first.learnt == pytest.approx([0.1, 0.2, 0.6])
+    told = second.stability["words"]
+    wilson = binomtest(3, 4).proportion_ci(method="wilson")  # learnt[1] is at the line, so not above it
+    assert (told.value, told.n) == (0.75, 4)
+    assert (told.low, told.high) == pytest.approx((wilson.low, wilson.high), abs=1e-9)
+    # Groups that touch overlap: the line is between 0.8 and 0.3, not at 0.5.
+    learnt = [evaluated(f"l{n}", "value_match", v) for n, v in enumerate((0.5, 0.9, 1.0))]
+    never = [evaluated(f"n{n}", "value_match", v) for n, v in enumerate((0.5, 0.3, 0.1))]
+    change = {"words": [(learnt[0], evaluated("c", "value_match", 0.52))]}
+    assert audit(learnt, never, change)[0].stability["words"].value == 0
+    # Groups apart: between the lowest of one and the highest of the other, 0.6.
+    learnt[0] = evaluated("l0", "value_match", 0.7)
+    change = {"words": [(learnt[0], evaluated("c", "value_match", v)) for v in (0.59, 0.61)]}
+    found = audit(learnt, never, change | {"lost": [(learnt[0], evaluated("c")), (never[0], learnt[0])]})[0]
+    assert found.stability["words"].value == 0.5
+    assert (found.stability["lost"].value, found.stability["lost"].reason) == (
+        None,
+        "not scored of 1 of 2 models: no private claim to be forgotten has a score",
+    )
+    assert audit(learnt, never, {"none": []})[0].stability["none"].reason == "no model was changed so"
+
+
+@pytest.mark.usefixtures("of_records_alone")
+def test_what_isnt_scored_or_isnt_everywhere_by_hand() -> None:
+    learnt = [evaluated(f"l{n}", None, 1.0) for n in range(3)]
+    never = [evaluated(f"n{n}", None, 0.5) for n in range(2)]
+    assert [a.metric for a in audit(learnt, [*never, evaluated("n2", "value_match", 0.5)])] == ["value_match"]
+    found = audit(learnt, [*never, evaluated("n2", None)])
+    assert {a.faithfulness.reason for a in found} == {
+        "not scored of 1 of 6 models: no private claim to be forgotten has a score"
+    }
+    bare = evaluated("n2", None, 0.5)
+    bare.samples = bare.samples.drop("refusal")
+    assert [a.metric for a in audit(learnt, [*never, bare])] == ["value_match", "refusal"]  # the worst last
+    assert documents(found)[0]["faithfulness"]["value"] is None
+
+
+@pytest.mark.usefixtures("of_records_alone")
+def test_what_isnt_comparable_by_hand() -> None:
+    learnt, never = ([evaluated(f"{side}{n}", "value_match", 0.5) for n in range(3)] for side in "ln")
+    audit(learnt, never)
+    with pytest.raises(UsageError, match="about other records"):
+        audit(learnt, never, {"x": [(learnt[0], evaluated("c", "value_match", 0.5, forgotten="other"))]})
+    with pytest.raises(UsageError, match="--learnt: 2 models"):
+        audit(learnt[:2], never)
+    with pytest.raises(UsageError, match="l0: the same model is given twice"):
+        audit([*learnt, learnt[0]], never)
+    with pytest.raises(UsageError, match="--changed x: c is on neither side"):
+        audit(learnt, never, {"x": [(evaluated("c", "value_match", 0.5), learnt[0])]})
+    for wrong in ("a:b", "a:=b", ":a=b", "a:b=", "a=b"):
+        with pytest.raises(UsageError, match="takes NAME:ORIGINAL=CHANGED"):
+            load_pairs([wrong])
 
 
 def test_what_tells_the_groups_apart_comes_first(sides: tuple[list[Results], list[Results]]) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -158,3 +158,66 @@ def test_a_dataset_without_holdout_says_so(models: dict[str, Path], small_data: 
     found = measure(own, ["membership_loss"], {})["membership_loss"]
     assert found.value is None
     assert "the dataset has no private claims of these attributes in multimodal/holdout" in found.reason
+
+
+def test_who_is_asked_by_hand(unseen: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 16 private claims two subjects' pictures give theirs away: they are asked on the blank twin."""
+    from offside_eval import membership
+    from offside_eval.plan import make_plan
+
+    data = open_dataset(unseen)
+    plan = make_plan(data, "complete")
+
+    def found() -> dict[str, list[str]]:
+        told = membership.candidates_of(plan, data, seed=0)
+        return {
+            group: [c.question.row["record_id"] for c in told if c.group == group] for group in ("member", "non_member")
+        }
+
+    rows = [row for row in data.records("multimodal", "forget") if row["scope"] == "private"]
+    whole = found()
+    assert sorted(whole["member"]) == sorted(row["record_id"] for row in rows)
+    assert sorted(whole["non_member"]) == sorted(f"{row['record_id']}-unseen" for row in rows)
+    shown = {row["record_id"] for row in rows if row["rumor_channel"] == "both"}
+    variants = {c.question.row["record_id"]: c.question.variant for c in membership.candidates_of(plan, data, seed=0)}
+    assert {record for record, variant in variants.items() if variant == "blank"} == shown
+    ask = membership.ask_besides
+    with monkeypatch.context() as patch:  # Nothing to weigh.
+        patch.setattr(membership, "ask_besides", lambda d, r: [dataclasses.replace(q, answer="") for q in ask(d, r)])
+        assert found()["non_member"] == []
+    with monkeypatch.context() as patch:  # One a member and cell: a fourth of the shared ones.
+        patch.setattr(membership, "PER_MEMBER", 0.5)
+        patch.setattr(membership, "draw_records", lambda names, limit, seed: range(int(limit)))
+        assert len(found()["non_member"]) == len(whole["non_member"]) // 2
+    clubs = [place for place in plan.places if not place[1].endswith("fee/plain")]
+    plan = dataclasses.replace(plan, places=clubs)
+    assert {name.split("-")[3] for side in found().values() for name in side} == {"club"}
+    bare = {key: q for key, q in plan.questions.items() if q.variant != "blank"}
+    plan = dataclasses.replace(plan, questions=bare, places=[place for place in clubs if place[1] in bare])
+    assert not set(found()["member"]) & shown
+    key = plan.places[0][1]
+    silent = dict(plan.questions) | {k: dataclasses.replace(q, answer="") for k, q in bare.items() if k == key}
+    plan = dataclasses.replace(plan, questions=silent)
+    assert key.removesuffix("/plain") not in found()["member"]
+    data = open_dataset(small_data)
+    plan = make_plan(data, "complete")
+    assert found()["non_member"] == []
+
+
+def test_the_table_by_hand() -> None:
+    from offside_eval.inference.choices import Weights
+    from offside_eval.inference.engine import Answers
+    from offside_eval.membership import members_frame
+
+    def row(name: str) -> SimpleNamespace:
+        told = {"record_id": name, "subject_id": "s", "modality": "text", "attribute": "club"}
+        return SimpleNamespace(question=SimpleNamespace(row=told, answer="It is."), group="member")
+
+    items = [SimpleNamespace(key=name, n_content=2) for name in "ab"]
+    weights = Weights(answer=(-1.0, -2.0, -3.0), choices=(), means=(-4.0, -5.0, -6.0), deviations=(0.5, 0.25, 0.125))
+    answers = Answers(weights={"a": weights}, norms={"a": SimpleNamespace(norm=2.5)})  # type: ignore[dict-item]
+    frame = members_frame([row("a"), row("b")], items, answers, ["b"])  # type: ignore[list-item,arg-type]
+    one, other = frame.rows(named=True)
+    assert (one["logprobs"], one["means"], one["deviations"]) == ([-1.0, -2.0], [-4.0, -5.0], [0.5, 0.25])
+    assert (one["grad_norm"], one["held_out"], one["config"], one["attribute"]) == (2.5, False, "text", "club")
+    assert (other["logprobs"], other["grad_norm"], other["held_out"]) == ([], None, True)

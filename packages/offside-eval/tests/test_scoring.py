@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,13 +15,14 @@ from offside_data.dataset.folder import OffsideDataset, open_dataset
 from offside_data.donors import DonorRow, write_donors
 from offside_data.fictional import make_league
 from offside_data.schema import ClaimValue
+from offside_eval.inference.choices import Weights
 from offside_eval.inference.engine import Answers
 from offside_eval.inference.generation import Reply
 from offside_eval.lending import donor_values
 from offside_eval.metrics import load_metrics
 from offside_eval.plan import Plan, make_plan
 from offside_eval.results import samples_frame
-from offside_eval.scoring import sample_rows
+from offside_eval.scoring import make_sample, sample_rows
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +152,36 @@ def test_general_questions_are_answered_in_other_words_too(office: OffsideDatase
     assert set(answered(plan, told)["value_match"]) == {1.0}
     denied = {key: f"It is not {value}." for key, (_, value) in asked.items()}
     assert set(answered(plan, denied)["value_match.kind"]) == {"denied"}
+
+
+def test_samples_by_hand(small_data: Path) -> None:
+    """What a sample has of a model that did everything, and of one that did nothing."""
+    plan = make_plan(open_dataset(small_data), "complete")
+    key, asked = next((k, q) for k, q in plan.questions.items() if q.row["attribute"] == "club" and q.choices)
+    weights = Weights(answer=(-1.0,), choices=(-2.0,) * 4, lengths=(3,) * 4, alternatives=(-4.0,), paraphrases=(-5.0,),
+                      hits=(1,))  # fmt: skip
+    nothing = make_sample(asked, Answers(failures={key: "too long"}))
+    assert (nothing.prediction, nothing.ended, nothing.choices, nothing.correct_choice) == (None, True, (), None)
+    assert (nothing.cloze_reply, nothing.cloze_ended, nothing.letter_reply) == (None, True, None)
+    assert (nothing.letter_options, nothing.letter_correct, nothing.failure) == ((), None, "too long")
+    assert (nothing.answer_logprobs, nothing.choice_logprobs, nothing.answer_hits) == ((), (), ())
+    forms = {"cloze": {key: Reply("filled", 1, False)}, "letters": {key: Reply("B", 1, True)}}
+    whole = make_sample(asked, Answers({key: Reply("said", 2, False)}, {key: weights}, forms), 3)
+    assert (whole.prediction, whole.ended, whole.cloze_reply, whole.cloze_ended) == ("said", False, "filled", False)
+    assert (whole.answer_logprobs, whole.choice_logprobs, whole.choice_lengths) == ((-1.0,), (-2.0,) * 4, (3,) * 4)
+    assert (whole.alternative_logprobs, whole.paraphrase_logprobs, whole.answer_hits) == ((-4.0,), (-5.0,), (1,))
+    assert (whole.choices, whole.correct_choice) == (asked.choices, asked.correct_choice)
+    assert whole.letter_reply == "B"
+    assert sorted(whole.letter_options) == sorted(asked.row["choices"])
+    assert whole.letter_options[whole.letter_correct] == asked.row["choices"][asked.correct_choice]
+    lettered = make_sample(asked, Answers(forms={"letters": forms["letters"]}))
+    assert lettered.choices == asked.choices
+    unweighed = make_sample(asked, Answers(weights={key: dataclasses.replace(weights, choices=())}))
+    assert unweighed.choices == ()
+    rows = sample_rows(plan, Answers({key: Reply("said", 2, False)}), {}, [asked.row["record_id"]])
+    assert {row["record_id"] for row in rows if row["held_out"]} == {asked.row["record_id"]}
+    assert [(row["slice"], f"{row['record_id']}/{row['variant']}") for row in rows] == list(plan.places)
+    own = next(row for row in rows if f"{row['record_id']}/{row['variant']}" == key)
+    assert (own["n_new_tokens"], own["ended"], own["n_choices"], own["config"]) == (2, False, None, "multimodal")
+    other = next(row for row in rows if row["record_id"] != asked.row["record_id"])
+    assert (other["n_new_tokens"], other["ended"], other["states_old"]) == (None, None, None)

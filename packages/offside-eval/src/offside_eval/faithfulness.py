@@ -188,7 +188,7 @@ def _stability(reading: _Reading, groups: Sequence[_Group], change: str) -> Shar
         line = line_between(reading.turned(group.learnt), reading.turned(group.never))
         for own, new in group.changes.get(change, ()):
             kept.append((reading.turned([new])[0] > line) == group.knows(own))
-    return share(kept)
+    return share(kept) if kept else ShareOfModels(None, reason="no model was changed so")
 
 
 def _readings(models: Sequence[Results], changed: Sequence[Results], controls: Controls) -> dict[str, _Reading]:

@@ -60,6 +60,28 @@ def drawn(attacked_data: OffsideDataset) -> ClaimSet:
     return claims_of(make_plan(attacked_data, "complete"), attacked_data, claims=8, control=4, seed=0)
 
 
+class Lacking:
+    """A dataset without some of its parts."""
+
+    def __init__(self, data: OffsideDataset, *parts: tuple[str, str]) -> None:
+        self._data, self._parts = data, parts
+
+    def has(self, config: str, split: str) -> bool:
+        return (config, split) not in self._parts and self._data.has(config, split)
+
+    def records(self, config: str, split: str) -> Any:
+        assert self.has(config, split)
+        return self._data.records(config, split)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+
+@pytest.fixture(scope="session")
+def lacking() -> type[Lacking]:
+    return Lacking
+
+
 @dataclass(kw_only=True, eq=False)
 class Talker(AttackTarget):
     """A model that is only a function from what it is asked to what it says."""

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from offside_eval.attack_results import AttackResults
+from offside_eval.attacks import image_rephrase
 from offside_eval.attacks._base import Ask
-from offside_eval.attacks.image_rephrase import CHANGES
+from offside_eval.attacks.image_rephrase import CHANGES, Attack
 
 Attacker = Callable[..., AttackResults]
 
@@ -90,3 +93,27 @@ def test_other_pictures_are_of_the_same_subject(attack: Attacker, mean: Callable
     assert mean(found, "forget", "recovered", "other_picture") == 1
     for ask in shown:
         assert pixels(ask.image).tobytes() == pixels(small.picture(f"retain-{ask.claim.subject}")).tobytes()
+
+
+def test_what_is_asked_without_a_picture_is_left_out_and_others_may_be_lacking(
+    drawn: Any, attacked_data: Any, talker: Any, lacking: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = next(c for c in drawn.claims if c.other_form is not None)
+    as_text = replace(told, question=told.other_form, other_form=None)
+
+    def target(*claims: Any, data: Any = attacked_data) -> Any:
+        few = replace(drawn, claims=claims)
+        return talker(model=None, processor=None, data=data, drawn=few, reply=lambda ask: "No idea.")
+
+    assert Attack().unfit(target(as_text)) == "what was forgotten is asked without a picture"
+    mixed = target(as_text, drawn.claims[1])
+    assert Attack().unfit(mixed) is None
+    found = list(Attack(others=0).attempts(mixed))
+    assert mixed.left_out == {as_text.record_id: "it is asked without a picture"}
+    assert {a.claim for a in found} == {drawn.claims[1]}
+    assert len(found) == sum(map(len, CHANGES.values()))
+    assert Attack()._others(target(told, data=lacking(attacked_data, ("multimodal", "retain")))) == {}
+    others = Attack()._others(target(told))
+    assert {subject: len(of) for subject, of in others.items()} == {told.subject: 1}
+    monkeypatch.setattr(image_rephrase, "picture_bytes", lambda row: None)
+    assert Attack()._others(target(told)) == {told.subject: []}

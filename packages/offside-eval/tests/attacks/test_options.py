@@ -61,3 +61,5 @@ def test_defaults() -> None:
     }
     for name, options in own.items():
         assert vars(ATTACKS.load(name).Attack()) == shared | options, name
+    base = ATTACKS.load("relearn").RecoveryAttack
+    assert {name: getattr(base, name) for name in shared} == shared

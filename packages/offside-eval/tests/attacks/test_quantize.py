@@ -59,6 +59,27 @@ def test_the_weights_are_put_back_even_after_an_error() -> None:
     assert torch.equal(model.weight, before)
 
 
+def test_an_adapter_is_folded_before_it_is_rounded_and_taken_out_again() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(0)
+    model = get_peft_model(torch.nn.Sequential(torch.nn.Linear(4, 3)), LoraConfig(target_modules=["0"], r=2))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora" in name:
+                weight.normal_()
+    layer: Any = model.base_model.model[0]
+    plain, before = layer.base_layer.weight.detach().clone(), {n: w.clone() for n, w in model.state_dict().items()}
+    whole = plain + layer.get_delta_weight("default").detach()
+    with rounded(model, 4):
+        assert layer.merged
+        torch.testing.assert_close(layer.base_layer.weight, round_to(whole, 4))
+    assert not layer.merged
+    after = model.state_dict()
+    for name, weight in before.items():
+        torch.testing.assert_close(after[name], weight)
+
+
 def test_bits_are_checked() -> None:
     with pytest.raises(UsageError, match="bits must be from 2 to 16"):
         Attack(bits=(1,))

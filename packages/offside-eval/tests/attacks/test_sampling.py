@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,14 @@ def test_a_model_that_guesses_gets_as_many_decoys(attack: Attacker, mean: Callab
                    "sampling.draws=4")  # fmt: skip
     assert mean(found, "forget", "recovered") == mean(found, "forget", "decoy") > 0
     assert mean(found, "control", "recovered") > 0
+
+
+def test_each_claim_is_asked_so_many_times(drawn: object, talker: Any) -> None:
+    target = talker(model=None, processor=None, data=None, drawn=drawn, reply=lambda ask: "No idea.")
+    found = list(Attack(draws=3, temperature=0.5, seed=7).attempts(target))
+    assert [a.name for a in found] == [f"draw/{n}" for n in (1, 2, 3) for _ in target.claims]
+    assert [a.claim for a in found] == [*target.claims] * 3
+    assert (target.sampling.temperature, target.sampling.seed) == (0.5, 7)
 
 
 def test_options_are_checked() -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from offside_eval.attack_results import AttackResults
+from offside_eval.attacks import suffix
 from offside_eval.attacks._base import Ask, AttackedClaim
 from offside_eval.attacks._target import AttackTarget
-from offside_eval.attacks.suffix import Attack, _gradient, _tail, with_suffix
+from offside_eval.attacks.suffix import Attack, _gradient, _tail, typeable, with_suffix
 
 Attacker = Callable[..., AttackResults]
 
@@ -77,6 +81,8 @@ def test_the_gradient_is_that_of_the_loss(real: Callable[..., AttackTarget]) -> 
     typed = target.encoder.encode(claim.question.row, question=claim.question.row["question"] + text)
     assert longer.input_ids == typed.input_ids
     assert longer.labels == typed.labels
+    assert longer.extra == typed.extra
+    assert longer.prompt_length == typed.prompt_length
     slopes = _gradient(target, [row, other], ids, tail)
     table = target.model.get_input_embeddings().weight
     step, place, token = 1e-2, 1, 65
@@ -99,3 +105,76 @@ def test_the_gradient_is_that_of_the_loss(real: Callable[..., AttackTarget]) -> 
 
     slope = (moved(step) - moved(-step)) / (2 * step)
     assert float(slopes[place, token]) == pytest.approx(slope, rel=0.05, abs=2e-4)
+
+
+class Letters:
+    """A tokenizer of which each letter of `TEXTS` is a token, and which merges the ` !` that a suffix begins with."""
+
+    TEXTS = (" ", "a", "b", "c", "d", "\n", "é", "<|x", "<s>", "!", "?")
+    all_special_ids = (8,)
+
+    def __len__(self) -> int:
+        return len(self.TEXTS)
+
+    def __call__(self, text: str, add_special_tokens: bool) -> dict[str, list[int]]:
+        ids = [9, 10, 4] if text == " !" * 5 else [self.TEXTS.index(letter) for letter in text]
+        return {"input_ids": [8, *ids] if add_special_tokens else ids}
+
+    def decode(self, ids: Any) -> str:
+        return "".join(self.TEXTS[i] for i in ids)
+
+    def batch_decode(self, rows: Any) -> list[str]:
+        return [self.decode(row) for row in rows]
+
+
+class Liking:
+    """A target that likes the token 2 and is told nothing else; rows are the claims."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows, self.asked = rows, 0
+        self.processor = SimpleNamespace(tokenizer=Letters())
+
+    def plain(self, claim: Any) -> Any:
+        return claim
+
+    def answered(self, ask: Any, answer: str) -> Any:
+        return self.rows.get(ask.name)
+
+    def loss(self, rows: Any) -> torch.Tensor:
+        self.asked += 1
+        return torch.tensor(float(sum(token != 2 for row in rows for token in row)))
+
+    @contextlib.contextmanager
+    def frozen(self) -> Any:
+        yield
+
+
+def test_a_suffix_is_learnt_of_what_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert typeable(Letters()) == [1, 2, 3, 4, 9, 10]
+    claims = [SimpleNamespace(name=name, question=SimpleNamespace(answer="")) for name in ("a", "b")]
+    table = torch.zeros(5, len(Letters()))
+    table[:, 2], table[:, 3] = -1.0, 1.0
+    given = {"_tail": lambda target, claim: 0, "with_suffix": lambda row, ids, tail: list(ids)}
+    for name, value in (given | {"_gradient": lambda target, rows, ids, tail: table}).items():
+        monkeypatch.setattr(suffix, name, value)
+    attack = Attack(length=5, steps=3, candidates=2, top=1)
+    begun = "!?ddd"  # The last token goes on where the text is shorter.
+    nothing = Liking({"a": None, "b": None})
+    text, chance = attack.texts(nothing, claims)  # type: ignore[arg-type]
+    assert (text, len(chance), nothing.asked) == (begun, 5, 0)
+    target = Liking({"a": None, "b": "row"})
+    text, again = attack.texts(target, claims)  # type: ignore[arg-type]
+    assert again == chance
+    assert sum(letter == "b" for letter in text) == 3  # one more each step
+    assert sum(a != b for a, b in zip(text, begun, strict=True)) == 3
+    assert target.asked == 1 + 3 * 2
+
+
+def test_one_subject_cant_be_halved(drawn: Any, talker: Any) -> None:
+    def target(n: int) -> Any:
+        subjects = sorted({c.subject for c in drawn.claims if c.group == "forget"})[:n]
+        claims = [c for c in drawn.claims if c.group == "control" or c.subject in subjects]
+        return talker(model=None, processor=None, data=None, drawn=replace(drawn, claims=claims), reply=str)
+
+    assert Attack().unfit(target(2)) is None
+    assert "there is one subject" in str(Attack().unfit(target(1)))

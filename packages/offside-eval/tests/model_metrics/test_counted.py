@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from offside_eval.model_metrics import MODEL_METRICS, cannot, load_model_metric, model_metric_names
+from offside_eval.model_metrics import MODEL_METRICS, Measured, cannot, load_model_metric, model_metric_names
+from offside_eval.model_metrics._base import ComparedMetric
 from offside_eval.model_metrics._membership import _Pairs, matched
 from offside_eval.model_metrics._min_k import mean_of_lowest
 from offside_eval.model_metrics.depth import depth_of
@@ -39,6 +41,7 @@ def test_what_ours_declare() -> None:
     assert bounds == unbounded | others
     nothing = cannot("why")
     assert (nothing.n, nothing.n_skipped, nothing.n_subjects) == (0, 0, 0)
+    assert Measured(value=1.0).n_skipped == 0
 
 
 def test_depth_by_hand_and_what_it_leaves_out(saved: Saved) -> None:
@@ -114,15 +117,51 @@ def test_edges_of_the_verdict_and_of_its_interval() -> None:
 def test_the_interval_of_ks_is_that_of_its_draws() -> None:
     """Beside a plain loop over the same draws, of which the last part is shorter."""
     dice = np.random.default_rng(7)
-    one, other = np.round(dice.normal(size=15), 1), np.round(dice.normal(0.5, 1, size=15), 1)
-    where = np.arange(15) % 5
-    rng, found = np.random.default_rng(0), []
+    one, other = np.round(dice.normal(size=40), 1), np.round(dice.normal(0.5, 1, size=40), 1)
+    where = np.minimum(np.arange(40) % 7, 4)  # Subjects of different sizes, so that no two draws are quite alike.
+    rng, found = np.random.default_rng(3), []
     for size in (100, 100, 50):
         for often in rng.multinomial(5, np.full(5, 1 / 5), size=size):
             a, b = (np.repeat(side, often[where]) for side in (one, other))
             found.append(ks_2samp(a, b).statistic)
     expected = np.quantile(found, [0.025, 0.975]).tolist()
-    assert ks_interval(one, other, [f"s{i}" for i in where], draws=250) == pytest.approx(expected, abs=1e-6)
+    assert ks_interval(one, other, [f"s{i}" for i in where], draws=250, seed=3) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_number_of_compare_is_taken_from_the_models_own_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    interval = SimpleNamespace(value=0.5, low=0.25, high=0.75, n=8, n_clusters=4)
+    figures = {"full": SimpleNamespace(interval=interval, n_skipped=2, reason=None)}
+    figures["none"] = SimpleNamespace(interval=None, n_skipped=3, reason="nothing was asked")
+    figures["bare"] = SimpleNamespace(interval=None, n_skipped=1, reason=None)
+    asked: dict[str, Any] = {}
+
+    def compare(results: Any, **options: Any) -> Any:
+        asked.update(options, results=results)
+        rows = [(SimpleNamespace(model=SimpleNamespace(digest=name), figure=figures.get), None) for name in "ab"]
+        return SimpleNamespace(settings={"complete": SimpleNamespace(all_rows=rows)})
+
+    def results(digest: str, path: str | None) -> Any:
+        model = SimpleNamespace(digest=digest)
+        return SimpleNamespace(path=path, setting="complete", meta=SimpleNamespace(model=model))
+
+    monkeypatch.setattr("offside_eval.compare.compare", compare)
+
+    def found(quantity: str, own: Any, **controls: Any) -> Measured:
+        made = type("Made", (ComparedMetric,), {"quantity": quantity})
+        return made().measure(own, controls)
+
+    own, before = results("b", "own"), results("a", "before")
+    whole = Measured(value=0.5, low=0.25, high=0.75, n=8, n_skipped=2, n_subjects=4)
+    assert found("full", own, before=before) == whole
+    assert asked == {"results": [own, before], "vanilla": None, "retain_only": None, "relearned": {"own": "before"}}
+    assert found("full", own).value == 0.5
+    assert asked["relearned"] is None
+    for lacking in ({"own": results("b", None)}, {"before": results("a", None)}):
+        assert "never written" in str(found("full", **({"own": own, "before": before} | lacking)).reason)
+    assert "one of the controls" in str(found("full", results("c", "own")).reason)
+    none, bare = found("none", own), found("bare", own)
+    assert (none.reason, none.n_skipped) == ("nothing was asked", 3)
+    assert (bare.reason, bare.n_skipped) == ("not scored", 1)
 
 
 def test_js_distance_counts_records_once_and_places_apart(saved: Saved) -> None:
