@@ -88,7 +88,9 @@ def audit(
             continue
         own = [[v for v in side if v is not None] for side in told]
         knowing, ignorant = ([sign * v for v in side] for side in own)
-        line = (min(knowing) + max(ignorant)) / 2 if min(knowing) > max(ignorant) else _middle(knowing, ignorant)
+        line: float | None = (min(knowing) + max(ignorant)) / 2 if min(knowing) > max(ignorant) else _middle(knowing, ignorant)
+        if len({*knowing, *ignorant}) == 1:
+            line = None
         stable = {change: _stability(pairs, name, sign, line, sides) for change, pairs in (changes or {}).items()}
         found.append(Audited(name, auc(knowing, ignorant), stable, *own))
     return sorted(found, key=lambda a: (-(a.faithfulness.value if a.faithfulness.value is not None else -1), a.metric))
@@ -122,8 +124,10 @@ def _middle(knowing: Sequence[float], ignorant: Sequence[float]) -> float:
 
 
 def _stability(
-    pairs: Sequence[tuple[Results, Results]], name: str, sign: float, line: float, sides: Mapping[str, bool]
+    pairs: Sequence[tuple[Results, Results]], name: str, sign: float, line: float | None, sides: Mapping[str, bool]
 ) -> ShareOfModels:
+    if line is None:
+        return ShareOfModels(None, reason="it gives every model the same: there are no sides to stay on")
     values = [(_value(changed, name), sides[own.meta.model.digest]) for own, changed in pairs]
     scored = [(sign * value > line) == knows for value, knows in values if value is not None]
     if len(scored) < len(values) or not scored:
@@ -141,7 +145,7 @@ def _value(results: Results, metric: str) -> float | None:
         pl.col("slice") == "forget", pl.col("scope") == "private", pl.col("variant") == "plain"
     )
     mean = rows[metric].mean() if metric in rows.columns else None
-    return float(mean) if isinstance(mean, int | float) else None
+    return float(mean) if isinstance(mean, int | float) and math.isfinite(mean) else None
 
 
 def _require_comparable(

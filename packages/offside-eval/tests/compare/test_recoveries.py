@@ -166,7 +166,7 @@ def test_the_heat_map_shows_what_the_json_says_and_no_markup_of_others(made_up: 
     cells = re.findall(r'stack">(?:<s>)?(\S+?)(?:</s>)?(†?)<small>\[(\S+), (\S+)\]', page)
     told = [one["figures"]["excess"] for one in setting.to_dict()["settings"]["complete"]["recoveries"][:2]]
     assert [(c[0], c[2], c[3]) for c in cells] == [
-        tuple(f"{one[key]:.2f}" for key in ("value", "low", "high")) for one in told
+        tuple(f"{one[key]:.2f}".replace("-", "−") for key in ("value", "low", "high")) for one in told
     ]
     assert not any(dagger for _, dagger, _, _ in cells)
     assert "npo (2 seeds)" in page
