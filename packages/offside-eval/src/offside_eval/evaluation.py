@@ -20,8 +20,8 @@ from offside_eval.config import DEFAULT_SUITE, LIGHT_METRICS, EvaluationConfig, 
 from offside_eval.lending import donor_values
 from offside_eval.membership import candidates_of, members_frame
 from offside_eval.meta import EarlierRequest, EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
-from offside_eval.mismatch import check_request
 from offside_eval.metrics import Need, SampleMetric, load_metrics, metric_names
+from offside_eval.mismatch import check_request
 from offside_eval.model import TargetModel, run_of
 from offside_eval.model_metrics import load_model_metrics, model_metric_names
 from offside_eval.output import OutputFolder

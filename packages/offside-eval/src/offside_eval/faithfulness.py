@@ -88,7 +88,9 @@ def audit(
             continue
         own = [[v for v in side if v is not None] for side in told]
         knowing, ignorant = ([sign * v for v in side] for side in own)
-        line: float | None = (min(knowing) + max(ignorant)) / 2 if min(knowing) > max(ignorant) else _middle(knowing, ignorant)
+        line: float | None = (
+            (min(knowing) + max(ignorant)) / 2 if min(knowing) > max(ignorant) else _middle(knowing, ignorant)
+        )
         if len({*knowing, *ignorant}) == 1:
             line = None
         stable = {change: _stability(pairs, name, sign, line, sides) for change, pairs in (changes or {}).items()}
