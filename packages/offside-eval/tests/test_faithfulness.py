@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -348,3 +349,21 @@ def test_tables_show_what_has_no_number(sides: tuple[list[Results], list[Results
     columns, rows = table(document["metrics"])
     assert all(len(row) == len(columns) for row in rows)
     assert sum(line.startswith("| ") for line in lines) == 6 + len(rows)
+
+
+def test_a_metric_that_is_no_number_or_the_same_of_all_is_given_no_place(
+    sides: tuple[list[Results], list[Results]],
+) -> None:
+    """Not a number loses every comparison: that was an area of 0; and of equal ones half were stable."""
+    learnt, never = sides
+    broken = replace(learnt[0], samples=learnt[0].samples.with_columns(rouge_l=pl.lit(float("nan"))))
+    by_name = {a.metric: a for a in audit([broken, *learnt[1:]], never)}
+    assert by_name["rouge_l"].faithfulness.value is None
+    assert "not scored of 1 of 8 models" in str(by_name["rouge_l"].faithfulness.reason)
+    same = [[replace(r, samples=r.samples.with_columns(rouge_l=pl.lit(0.5))) for r in side] for side in sides]
+    pairs = {"rounded": [(own, own) for side in same for own in side]}
+    found = {a.metric: a for a in audit(*same, pairs)}
+    assert found["rouge_l"].faithfulness.value == 0.5
+    assert found["rouge_l"].stability["rounded"].value is None
+    assert "no sides" in str(found["rouge_l"].stability["rounded"].reason)
+    assert found["value_match"].stability["rounded"].value == 1

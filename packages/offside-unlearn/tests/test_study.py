@@ -107,6 +107,7 @@ def test_relearning_stands_beside_the_same_of_retain_only(tmp_path: Path) -> Non
     )
     assert made["retain_only.seed-1.relearned"].endswith(f"--seed 1 {again}")
     assert "--setting corrective" in made["evaluate npo.complete.seed-1.before"]
+    assert not any("--allow-mismatch" in command for command in made.values())  # The records are the same.
     assert "grad_ascent.complete.seed-0.relearned" not in made
 
 

@@ -131,6 +131,9 @@ class AttackResults:
         _add_time(folder.parent / TIMING, self.meta.attack, self.meta.seconds)
         content = dataclasses.asdict(self.meta)
         del content["seconds"]  # Everything else is the same whenever the attack is made.
+        leftovers = (*folder.glob(f".{self.meta.attack}.*.partial"), *folder.parent.glob(f".{TIMING}.*.partial"))
+        for partial in leftovers:  # Of an earlier attempt that was killed.
+            partial.unlink()
         write_json(folder / f"{self.meta.attack}.json", content)
         return self
 

@@ -44,6 +44,7 @@ class EvaluationConfig:
         role: What the model is, where no manifest says so.
         attacks: Names of the attacks to make, or `all`; they change no score.
         attack_options: Their options, as `ATTACK.OPTION=VALUE`.
+        allow_mismatch: Evaluate a model that was unlearned on other forget records, or another dataset, all the same.
         cache: Folder of answers that evaluations share; null shares none. What was asked of the very same model before
             isn't asked again.
     """
@@ -63,6 +64,7 @@ class EvaluationConfig:
     role: Role | None = None
     attacks: tuple[str, ...] = ()
     attack_options: tuple[str, ...] = ()
+    allow_mismatch: bool = False
     cache: str | None = None
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from offside_eval.lending import donor_values
 from offside_eval.membership import candidates_of, members_frame
 from offside_eval.meta import EarlierRequest, EvaluatedModel, EvaluationMeta, ForgottenRecords, Generation
 from offside_eval.metrics import Need, SampleMetric, load_metrics, metric_names
+from offside_eval.mismatch import check_request
 from offside_eval.model import TargetModel, run_of
 from offside_eval.model_metrics import load_model_metrics, model_metric_names
 from offside_eval.output import OutputFolder
@@ -91,6 +92,7 @@ def evaluate(
         RecordError: If a record can't be asked: no answer, no readable picture, too long.
         ModelError: If the model's folder can't be used.
         DigestMismatchError: If the dataset isn't what its card says.
+        MismatchError: If the model was unlearned on other records or another dataset, and the config doesn't allow it.
     """
     config = config or EvaluationConfig()
     session = Session.of(data, setting, suite, config, run=run_of(model))
@@ -174,6 +176,7 @@ class Session:
     def evaluate(self, target: TargetModel, out: str | Path | None) -> Results:
         """Evaluate one model and attack it; all those of a session must have the same processor."""
         meta = _meta(target, self.data, self.plan, self.suite, list(self.metrics), self.model_metrics, self.config)
+        check_request(meta, allow=self.config.allow_mismatch)
         output = OutputFolder(Path(out), meta, force=self.config.force) if out is not None else None
         if process_count() > 1:
             _prepare_sharing(output, self.config)

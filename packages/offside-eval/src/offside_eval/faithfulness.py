@@ -12,6 +12,7 @@ group are held against each other.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,6 +185,9 @@ def _stability(reading: _Reading, groups: Sequence[_Group], change: str) -> Shar
     _, said = reading.values(changed)
     if said is not None:
         return ShareOfModels(None, reason=said)
+    whole = [reading.turned([*group.learnt, *group.never]) for group in groups]
+    if all(len({*values}) == 1 for values in whole):
+        return ShareOfModels(None, reason="it gives every model the same: there are no sides to stay on")
     for group in groups:
         line = line_between(reading.turned(group.learnt), reading.turned(group.never))
         for own, new in group.changes.get(change, ()):
@@ -220,7 +224,9 @@ def _reader(name: str) -> Callable[[Results], float | str]:
             pl.col("slice") == "forget", pl.col("scope") == "private", pl.col("variant") == "plain"
         )
         mean = rows[name].mean()
-        return float(mean) if isinstance(mean, int | float) else "no private claim to be forgotten has a score"
+        if not isinstance(mean, int | float):
+            return "no private claim to be forgotten has a score"
+        return float(mean) if math.isfinite(mean) else "its scores aren't all numbers"
 
     return read
 
@@ -230,7 +236,9 @@ def _model_reader(name: str, measured: Mapping[int, Mapping[str, Measured]]) -> 
         own = measured[id(results)].get(name)
         if own is None:
             return _NO_DIRECTION
-        return own.value if own.value is not None else own.reason or "not scored"
+        if own.value is None:
+            return own.reason or "not scored"
+        return own.value if math.isfinite(own.value) else "it isn't a number"
 
     return read
 

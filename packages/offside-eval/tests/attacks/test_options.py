@@ -11,8 +11,20 @@ from offside_eval.attacks import ATTACKS
 
 EDGES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "quantize": [({"bits": (2, 16)}, {"bits": (8, 17)}), ({"bits": (2,)}, {"bits": ()}), ({}, {"bits": (1,)})],
-    "sampling": [({"draws": 1}, {"draws": 0}), ({"temperature": 0.01}, {"temperature": -1.0})],
-    "figstep": [({"width": 64}, {"width": 63}), ({"size": 6}, {"size": 5})],
+    "sampling": [
+        ({"draws": 1}, {"draws": 0}),
+        ({"draws": 10_000}, {"draws": 10_001}),
+        ({"temperature": 0.01}, {"temperature": -1.0}),
+        ({"temperature": 100.0}, {"temperature": float("inf")}),
+        ({}, {"temperature": 1e-320}),
+        ({"seed": 2**32 - 1}, {"seed": 2**32}),
+    ],
+    "figstep": [
+        ({"width": 64}, {"width": 63}),
+        ({"size": 6}, {"size": 5}),
+        ({"width": 4096}, {"width": 4097}),
+        ({"size": 256}, {"size": 10**9}),
+    ],
     "image_rephrase": [({"others": 0}, {"others": -1})],
     "prompt": [({"per_family": 1}, {"per_family": 0}), ({"examples": 1}, {"examples": 0})],
     "probe": [
@@ -21,11 +33,14 @@ EDGES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
         ({"folds": 2}, {"folds": 1}),
         ({"ridge": 1e-9}, {"ridge": 0.0}),
     ],
-    "suffix": [({name: 1}, {name: 0}) for name in ("steps", "length", "candidates", "top", "learn")],
+    "suffix": [({"length": 1_000}, {"length": 1_001})]
+    + [({name: 1}, {name: 0}) for name in ("steps", "length", "candidates", "top", "learn")],
     "universal_image": [
         ({"eps": 255.0}, {"eps": 256.0}),
         ({"eps": 0.1}, {"eps": 0.0}),
         ({"step": 0.1}, {"step": 0.0}),
+        ({"step": 1.5}, {"step": float("inf")}),
+        ({"seed": 0}, {"seed": -1}),
         ({"steps": 1}, {"steps": 0}),
         ({"learn": 1}, {"learn": 0}),
     ],

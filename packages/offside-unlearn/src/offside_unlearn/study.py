@@ -18,6 +18,7 @@ from offside_data.config import read_yaml
 from offside_data.errors import UsageError
 from offside_data.plugins import require_known
 from offside_data.run_curve import parse_point
+from offside_data.settings import SETTINGS
 from offside_data.strict import Strict
 from offside_data.strict import read as read_strictly
 from offside_unlearn.options import rate_folder
@@ -342,7 +343,8 @@ class Study:
         ]
         for start in starts:
             if start.split(".")[1] != "corrective":  # Else it was evaluated in this setting as it is.
-                yield self._evaluate(f"{start}.before", f"runs/{start}", "corrective", (start,), point=again.point)
+                more: dict[str, Scalar] = {"point": again.point, "allow_mismatch": _asks_others(start)}
+                yield self._evaluate(f"{start}.before", f"runs/{start}", "corrective", (start,), **more)
             of_run = start.rpartition("-")[2]
             yield from self._relearn(f"{start}.relearned", f"runs/{start}", of_run, (start,), point=again.point)
         if "retain_only" in plan.controls:
@@ -358,7 +360,8 @@ class Study:
         command = ("offside-unlearn", "relearn", out, "--model", start, "--data", self._data, "--seed", seed)
         options = (*sets(again.options), *_flags({"point": point, **self._plan.device, **again.arguments}))
         yield Stage(name, "relearn", (*command, *_curve(again.curve_steps), *options), out, needs, resumes=True)
-        yield self._evaluate(name, out, "corrective", (name,), curve=bool(again.curve_steps))
+        more: dict[str, Scalar] = {"curve": bool(again.curve_steps), "allow_mismatch": _asks_others(name)}
+        yield self._evaluate(name, out, "corrective", (name,), **more)
 
     def _attacked(self) -> Iterator[Stage]:
         plan, attack = self._plan, self._plan.attack
@@ -432,6 +435,12 @@ class Study:
 def _start(plan: StudyPlan, name: str) -> str:
     made = plan.controls[name]
     return made if isinstance(made, str) else made.start
+
+
+def _asks_others(cell: str) -> bool:
+    """Whether the corrective setting asks about other records than the cell's model was unlearned on."""
+    setting = cell.split(".")[1]
+    return setting in SETTINGS and SETTINGS[setting].forget != SETTINGS["corrective"].forget
 
 
 def _further(attack: PlannedAttacks, place: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -30,6 +32,12 @@ class RecoveryAttack(abc.ABC):
     def __post_init__(self) -> None:
         if self.claims < 1 or self.control < 0:
             raise UsageError("an attack needs at least 1 claim, and no less than 0 of the control set.")
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"the seed of an attack must be from 0 to {2**32 - 1}, got {self.seed}.")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"{field.name} must be a number, got {value}.")
 
     def unfit(self, target: AttackTarget) -> str | None:
         """Why the attack can't be made on this model with this dataset; null where it can."""

@@ -39,8 +39,8 @@ class Attack(RecoveryAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.width < 64 or self.size < 6:
-            raise UsageError("figstep needs a width of at least 64 and a size of at least 6 pixels.")
+        if not 64 <= self.width <= 4096 or not 6 <= self.size <= 256:
+            raise UsageError("figstep needs a width from 64 to 4096 and a size from 6 to 256 pixels.")
 
     def attempts(self, target: AttackTarget) -> Iterator[Attempt]:
         """A caption for each claim with a picture, a page for each that has a text form."""

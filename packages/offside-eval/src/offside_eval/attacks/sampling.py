@@ -32,8 +32,9 @@ class Attack(RecoveryAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.draws < 1 or not self.temperature > 0:
-            raise UsageError("sampling needs at least 1 draw and a temperature above 0.")
+        # Beyond these, logits that are divided by it are no numbers any more, or all the same.
+        if not 1 <= self.draws <= 10_000 or not 0.01 <= self.temperature <= 100:
+            raise UsageError("sampling needs from 1 to 10,000 draws and a temperature from 0.01 to 100.")
 
     def attempts(self, target: AttackTarget) -> Iterable[Attempt]:
         """Each claim's own question, so many times."""

@@ -50,6 +50,8 @@ class Attack(RecoveryAttack):
         super().__post_init__()
         if min(self.steps, self.length, self.candidates, self.top, self.learn) < 1:
             raise UsageError("every option of suffix must be at least 1.")
+        if self.length > 1_000:
+            raise UsageError(f"a suffix has at most 1,000 tokens, got length {self.length}.")
 
     def unfit(self, target: AttackTarget) -> str | None:
         """Where subjects can't be halved."""

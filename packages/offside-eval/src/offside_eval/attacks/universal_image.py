@@ -73,6 +73,8 @@ class Attack(RecoveryAttack):
                 target.leave_out(claim, "it is asked without a picture, or too long")
             else:
                 sizes[claim.record_id] = tuple(target.batch([prompt])["pixel_values"].shape)
+        if not sizes:
+            return
         usual = Counter(sizes.values()).most_common(1)[0][0]
         for claim in target.claims:
             if sizes[claim.record_id] != usual:

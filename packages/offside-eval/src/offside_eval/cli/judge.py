@@ -87,7 +87,7 @@ def _show_agreement(results: Path) -> None:
     for remark in remarks:
         log(f"note: {remark}")
     rows = [
-        [" and ".join(a.judges), f"{a.n:,}", number(a.alpha), number(a.pearson), number(a.apart)]
+        [" and ".join(a.judges), f"{a.n:,}", number(a.alpha), number(a.pearson), number(a.apart if a.varied else None)]
         for a in agreements(found)
     ]
     if rows:

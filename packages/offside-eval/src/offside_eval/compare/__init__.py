@@ -12,7 +12,7 @@ from pathlib import Path
 from offside_data.figures import counted
 from offside_data.plugins import require_known
 from offside_data.settings import SETTINGS
-from offside_eval.compare.checks import MismatchError, check_comparable, correction_notes, notes_on
+from offside_eval.compare.checks import check_comparable, correction_notes, notes_on
 from offside_eval.compare.comparison import Comparison, SettingComparison
 from offside_eval.compare.judges import judge_notes, with_judge
 from offside_eval.compare.model_row import ModelRow
@@ -23,6 +23,7 @@ from offside_eval.compare.trajectories import LEVELS, Candidate, Trajectory
 from offside_eval.config import HEADLINE_METRIC
 from offside_eval.judge.scores import PREFIX
 from offside_eval.metrics import load_metric, metric_names
+from offside_eval.mismatch import MismatchError
 from offside_eval.results import Results
 
 __all__ = [

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from offside_data.errors import UsageError
 from offside_data.figures import counted as in_words
 from offside_eval.compare.models import COMPARED, CONTROLS, NEVER_SAW, Model, ModelSet, name_of
 from offside_eval.corrections import CORRECTIONS, told
+from offside_eval.mismatch import MismatchError
 from offside_eval.results import Results, counted
 from offside_eval.statistics import MIN_SUBJECTS
-
-
-class MismatchError(UsageError):
-    """Models were unlearned on different forget records, or evaluated on different datasets."""
 
 
 def check_comparable(results: Sequence[Results], models: ModelSet, *, allow: bool) -> list[str]:
@@ -85,6 +81,12 @@ def notes_on(results: Sequence[Results], models: ModelSet) -> list[str]:
                 notes.append(
                     f"{name_of(r)}: unlearned on other records ({own[:19]}…) than this evaluation "
                     f"asks to be forgotten ({r.forget_digest[:19]}…)."
+                )
+            learnt = model.run.dataset if model.run and model.run.role != "base" else None
+            if learnt is not None and learnt.digest != r.meta.dataset.digest:
+                notes.append(
+                    f"{name_of(r)}: trained on {learnt.name} {learnt.version} ({learnt.digest[:19]}…), asked about "
+                    f"{r.meta.dataset.name} {r.meta.dataset.version} ({r.meta.dataset.digest[:19]}…)."
                 )
     notes += _few_subjects(results)
     notes += _doses(models)

@@ -65,6 +65,15 @@ def judge_notes(results: Sequence[Results]) -> list[str]:
         begun = [j.meta.name for j in found if not j.meta.complete]
         notes += [f"{name_of(r)}: the judge {name} wasn't asked about all." for name in begun]
         for a in agreements(found):
+            if not a.n:
+                notes.append(f"{name_of(r)}: {' and '.join(a.judges)} scored no record in common.")
+                continue
+            if not a.varied:
+                notes.append(
+                    f"{name_of(r)}: {' and '.join(a.judges)}, {in_words(a.n, 'record')}: too few, or one score for all of "
+                    "them: no agreement can be told."
+                )
+                continue
             told = f"alpha {number(a.alpha)}, Pearson {number(a.pearson)}, {number(a.apart)} points apart on average"
             notes.append(f"{name_of(r)}: {' and '.join(a.judges)}, {in_words(a.n, 'record')}: {told}.")
     return notes

@@ -7,6 +7,8 @@ often another subject's value came out of the very same answers (`decoy`). Defin
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,9 +17,10 @@ from offside_eval.aggregate import clusters
 from offside_eval.attack_results import AttackResults, outcomes
 from offside_eval.compare.measures import collapse, measure_all
 from offside_eval.compare.model_row import ModelRow
-from offside_eval.compare.models import Model, ModelSet
-from offside_eval.compare.quantities import Quantity, difference, mean_of, unscored
+from offside_eval.compare.models import Model, ModelSet, told_apart
+from offside_eval.compare.quantities import Quantity, difference, mean_of, over_seeds, unscored
 from offside_eval.compare.scores import ScoreTable
+from offside_eval.compare.seeds import seed_of, together
 from offside_eval.results import Results
 from offside_eval.statistics import ClusterSums
 
@@ -30,19 +33,21 @@ SHOWN = ("before", "recovered", "retain_only", "excess", "control", "decoy")
 
 @dataclass(frozen=True, eq=False)
 class Recovery:
-    """One attack on one model.
+    """One attack on one model, or on one method over seeds.
 
     Args:
-        row: The model, with the quantities of all attacks on it among its own.
+        row: The model, with the quantities of all attacks on it among its own; over seeds as in `ModelRow`.
         attack: Its name.
         unfit: Why it wasn't made; null if it was.
         families: What each family of attempts recovered by itself, beyond retain-only where that is known.
+        options: With what it was made, as a text.
     """
 
     row: ModelRow
     attack: str
     unfit: str | None = None
     families: Mapping[str, Mapping[str, Quantity]] | None = None
+    options: str = ""
 
     @property
     def quantities(self) -> dict[str, Quantity]:
@@ -58,6 +63,7 @@ class Recovery:
             "role": self.row.role,
             "attack": self.attack,
             "unfit": self.unfit,
+            "seeds": list(self.row.seeds),
             "collapsed": list(self.row.collapsed),
             "figures": {name: quantity.figure().to_dict() for name, quantity in self.quantities.items()},
             "families": {
@@ -74,7 +80,8 @@ def recoveries(
 
     Args:
         setting: Its name.
-        attacked: Label, model and results; those without an attack are passed over.
+        attacked: Label, model and results, the same label for models that differ in their seed alone; those without
+            an attack are passed over.
         models: All models: retain-only is among them or not.
         metric: The score of the comparison.
     """
@@ -85,11 +92,14 @@ def recoveries(
             continue
         scores = ScoreTable(_asked(model, r), metric, models.arms(model))
         numbers = dict(measure_all(scores))
-        row = ModelRow(label, model, r, setting, numbers, () if model is retain_only else collapse(numbers))
+        wrecked = () if model is retain_only else collapse(numbers)
+        seeds = (seed_of(model.run),) if model.run is not None else ()
+        row = ModelRow(label, model, r, setting, numbers, wrecked, seeds=seeds)
         own = []
         for name, made in r.attacks.items():
+            options = json.dumps(dict(made.meta.options), sort_keys=True, default=list)
             if made.meta.unfit is not None:
-                own.append(Recovery(row, name, made.meta.unfit))
+                own.append(Recovery(row, name, made.meta.unfit, options=options))
                 continue
             control = None if model is retain_only else _same_attack(retain_only, made, setting)
             told = _quantities(made, model, r, control, is_control=model is retain_only)
@@ -104,10 +114,54 @@ def recoveries(
                 }
                 for family in dict.fromkeys(f.family for f in made.meta.figures if f.family is not None)
             }
-            own.append(Recovery(row, name, families=families))
+            own.append(Recovery(row, name, families=families, options=options))
         found += [replace(recovery, row=replace(row, quantities=numbers)) for recovery in own]
     order = {name: place for place, name in enumerate(dict.fromkeys(r.attack for r in found))}
-    return sorted(found, key=lambda recovery: order[recovery.attack])
+    return sorted(_over_seeds(found), key=lambda recovery: order[recovery.attack])
+
+
+def _over_seeds(found: Sequence[Recovery]) -> list[Recovery]:
+    """One for each attack and label, its numbers over seeds; what was attacked with other options stands apart."""
+    groups: dict[tuple[str, str, str, str | None], list[Recovery]] = {}
+    for one in found:
+        groups.setdefault((one.row.label, one.attack, one.options, one.unfit), []).append(one)
+    merged = [_merged(group) for group in groups.values()]
+    alike: dict[tuple[str, str], list[Recovery]] = {}
+    for one in merged:
+        alike.setdefault((one.row.label, one.attack), []).append(one)
+    ends: dict[int, str] = {}
+    for group in alike.values():
+        if len(group) > 1:
+            ends |= dict(zip(map(id, group), told_apart([one.row.model for one in group]), strict=True))
+    return [
+        replace(one, row=replace(one.row, label=f"{one.row.label} ({ends[id(one)]})")) if id(one) in ends else one
+        for one in merged
+    ]
+
+
+def _merged(group: Sequence[Recovery]) -> Recovery:
+    """One of several that differ in their model's seed alone; one wreck makes it a wreck, as in other tables."""
+    first, rows = group[0], [one.row for one in group]
+    if len(group) == 1:
+        return first
+    row = replace(
+        first.row,
+        quantities=together([dict(row.quantities) for row in rows]),
+        collapsed=tuple(dict.fromkeys(reason for row in rows for reason in row.collapsed)),
+        wrecks=tuple(row.model.digest for row in rows if row.collapsed),
+        seeds=tuple(seed for row in rows for seed in row.seeds),
+        members=tuple(row.model for row in rows),
+    )
+    lacking = Quantity(reason="not measured with every seed")
+    told = [one.families or {} for one in group]
+    families = {
+        family: {
+            key: over_seeds([of.get(family, {}).get(key, lacking) for of in told])
+            for key in dict.fromkeys(key for of in told for key in of.get(family, {}))
+        }
+        for family in dict.fromkeys(family for of in told for family in of)
+    }
+    return replace(first, row=row, families=families)
 
 
 def _asked(model: Model, r: Results) -> pl.DataFrame:
@@ -179,12 +233,11 @@ def _mean(table: pl.DataFrame, column: str, skipped: int = 0) -> Quantity:
 def attacked_models(
     compared: Sequence[tuple[str, Model, Results]], controls: Sequence[tuple[str, Model, Results]]
 ) -> list[tuple[str, Model, Results]]:
-    """Labels of one model each: points of one run are told apart by their steps; controls come last."""
-    often: dict[str, int] = {}
-    for label, _, r in compared:
-        often[label] = often.get(label, 0) + bool(r.attacks)
+    """Labels of what was attacked: points of one run are told apart by their steps, seeds aren't; controls come last."""
+    often = Counter((label, m.run.request) for label, m, r in compared if r.attacks and m.run is not None)
+    curves = {label for (label, _), n in often.items() if n > 1}
     told = [
-        (f"{label} {model.steps} steps" if often[label] > 1 and model.steps else label, model, r)
+        (f"{label} {model.steps} steps" if label in curves and model.steps else label, model, r)
         for label, model, r in compared
     ]
     return [*told, *controls]

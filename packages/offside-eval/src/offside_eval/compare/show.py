@@ -251,7 +251,8 @@ def recovery_rows(setting: SettingComparison) -> tuple[list[str], list[list[str]
     """Heading and cells of what attacks without training got out; what wasn't made says why."""
     cells = []
     for recovery in setting.recoveries:
-        label = f"{name(recovery.row)}\n{how_collapsed(recovery.row)}".strip()
+        row = recovery.row
+        label = f"{name(row)}\n{remark(row) if len(row.seeds) > 1 else how_collapsed(row)}".strip()
         if recovery.unfit is not None:
             cells.append([f"{recovery.attack}\nnot made: {recovery.unfit}", label, *[NONE] * len(RECOVERY)])
             continue

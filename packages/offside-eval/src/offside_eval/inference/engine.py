@@ -198,9 +198,13 @@ class Engine:
                 awaited.append(number)
                 continue
             if outcomes is None:
-                outcomes = self._asked(stage, batch, work, kind, answers, settings)
+                outcomes, asked = self._asked(stage, batch, work, kind, settings)
+                answers.asked[stage] += len(asked)
                 if self.saved:
                     self.saved.save(stage, number, outcomes)
+                # Only now: a batch of which a kill had left a part in the cache would be asked in another one, and its
+                # scores would differ in their last digits.
+                self._keep(stage, settings, [(batch[place], outcomes[place]) for place in asked])
             _note(batch, outcomes, found, answers)
         for number in awaited if own == 0 else ():
             assert self.saved is not None  # Where there are several processes.
@@ -215,21 +219,21 @@ class Engine:
         batch: list[Item],
         work: Callable[[list[Item]], Sequence[T]],
         kind: type[T],
-        answers: Answers,
         settings: Mapping[str, Any],
-    ) -> list[T | None]:
-        """The outcomes of a batch: those that the cache has, and the others asked together."""
+    ) -> tuple[list[T | None], list[int]]:
+        """The outcomes of a batch, those that the cache has and the others asked together; places of the others."""
         cache = self.cache
         outcomes: list[T | None] = [cache.load(stage, settings, i, kind) if cache else None for i in batch]
         missing = [place for place, outcome in enumerate(outcomes) if outcome is None]
-        if not missing:
-            return outcomes
-        answers.asked[stage] += len(missing)
-        for place, outcome in zip(missing, halving(work, [batch[place] for place in missing]), strict=True):
-            outcomes[place] = outcome
-            if cache and outcome is not None:
-                cache.save(stage, settings, batch[place], outcome)
-        return outcomes
+        if missing:
+            for place, outcome in zip(missing, halving(work, [batch[place] for place in missing]), strict=True):
+                outcomes[place] = outcome
+        return outcomes, missing
+
+    def _keep(self, stage: str, settings: Mapping[str, Any], answered: Sequence[tuple[Item, T | None]]) -> None:
+        for item, outcome in answered:
+            if self.cache and outcome is not None:
+                self.cache.save(stage, settings, item, outcome)
 
 
 def _note(batch: Sequence[Item], outcomes: Sequence[T | None], found: dict[str, T], answers: Answers) -> None:

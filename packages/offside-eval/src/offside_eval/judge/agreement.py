@@ -19,7 +19,9 @@ class JudgeAgreement:
 
     Args:
         judges: Their names.
-        n: Records that all of them scored.
+        n: Records that all of them scored. Those that none was asked about (an empty answer is 0 whoever judges) aren't
+            among them: there judges can't but agree.
+        varied: Whether their scores differ anywhere; where not, that they are alike says nothing.
         alpha: Krippendorff's alpha for scores on an interval scale: 1 is full agreement, 0 what chance would give; null
             where all gave the same score, where there are too few, or `krippendorff` isn't installed.
         pearson: Correlation of two judges' scores; null for more judges, or where one always gave the same.
@@ -31,6 +33,7 @@ class JudgeAgreement:
     alpha: float | None
     pearson: float | None
     apart: float | None
+    varied: bool = True
 
 
 def agreements(found: Sequence[Judged]) -> list[JudgeAgreement]:
@@ -43,7 +46,8 @@ def _agreement(judges: Sequence[Judged]) -> JudgeAgreement:
     import numpy as np
 
     key = ["record_id", "variant"]
-    frames = [j.table.select(*key, j.table["score"].alias(j.meta.name)) for j in judges]
+    asked = [j.table.filter(j.table["question_key"].is_not_null()) for j in judges]
+    frames = [t.select(*key, t["score"].alias(j.meta.name)) for t, j in zip(asked, judges, strict=True)]
     both = reduce(lambda one, other: one.join(other, on=key), frames).drop_nulls()
     names = tuple(j.meta.name for j in judges)
     scores = both.select(names).to_numpy().T
@@ -54,7 +58,7 @@ def _agreement(judges: Sequence[Judged]) -> JudgeAgreement:
     if len(names) == 2 and varied and all((row != row[0]).any() for row in scores):
         pearson = float(np.corrcoef(scores)[0, 1])
     apart = float(np.mean([abs(a - b) for a, b in combinations(scores, 2)])) if n else None
-    return JudgeAgreement(judges=names, n=n, alpha=alpha, pearson=pearson, apart=apart)
+    return JudgeAgreement(judges=names, n=n, alpha=alpha, pearson=pearson, apart=apart, varied=varied)
 
 
 def _alpha(scores: object) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offside_eval.compare import Figure, SettingComparison
-from offside_eval.compare.show import ROLE_NAMES, name
+from offside_eval.compare.show import ROLE_NAMES, name, remark
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def attack_heat(setting: SettingComparison) -> HeatMap | None:
             continue
         asked.add(recovery.attack)
         figures = [recovery.quantities[key].figure() for key in ("excess", "recovered")]
-        own = cells.setdefault(name(recovery.row), {})
+        seeds = remark(recovery.row, collapsed=False) if len(recovery.row.seeds) > 1 else ""
+        own = cells.setdefault(f"{name(recovery.row)} ({seeds})" if seeds else name(recovery.row), {})
         own[recovery.attack] = _cell(*figures, collapsed=bool(recovery.row.collapsed))
     columns = [*sorted(trained), *sorted(asked)]
     lines = [(label, [own.get(column) for column in columns]) for label, own in cells.items()]

@@ -124,7 +124,7 @@ def _recoveries(comparison: Comparison) -> Iterable[dict[str, Any]]:
             row = recovery.row
             common: dict[str, Any] = {"setting": setting.name, "model": row.label, "role": row.role}
             common |= {"attack": recovery.attack}
-            common |= {"collapsed": "; ".join(row.collapsed), "unfit": recovery.unfit}
+            common |= {"collapsed": "; ".join(row.collapsed), "unfit": recovery.unfit, "seeds": len(row.seeds) or None}
             for key, quantity in recovery.quantities.items():
                 yield common | {"family": None, "quantity": key} | _figure(quantity.figure())
             for family, told in (recovery.families or {}).items():
