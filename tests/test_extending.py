@@ -83,7 +83,7 @@ def test_its_adapter_imports_its_format(installed: dict[str, str], bin_dir: Path
         ("packages/offside-eval/tests/metrics/test_contract.py", "right_length", 6),
         ("packages/offside-data/tests/adapters/test_contract.py", "quiz", 8),
         ("packages/offside-data/tests/exporters/test_contract.py", "pairs", 10),
-        ("packages/offside-eval/tests/attacks/test_contract.py", "polite", 3),
+        pytest.param("packages/offside-eval/tests/attacks/test_contract.py", "polite", 3, marks=pytest.mark.full),
     ],
 )
 def test_it_passes_the_contract_tests_at_once(
