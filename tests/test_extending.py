@@ -25,6 +25,8 @@ def package(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = dict(_FILE.findall((root / "docs/extending.md").read_text(encoding="utf-8")))
     assert sorted(files) == [
         "my_additions/half_ascent.py",
+        "my_additions/pairs.py",
+        "my_additions/polite.py",
         "my_additions/quiz.py",
         "my_additions/right_length.py",
         "pyproject.toml",
@@ -53,7 +55,11 @@ def run(command: list[str], environment: dict[str, str]) -> str:
 
 @pytest.mark.parametrize(
     ("command", "name"),
-    [("offside-unlearn methods --json", "half_ascent"), ("offside-eval metrics --json", "right_length")],
+    [
+        ("offside-unlearn methods --json", "half_ascent"),
+        ("offside-eval metrics --json", "right_length"),
+        ("offside-eval attacks --json", "polite"),
+    ],
 )
 def test_what_it_adds_is_listed(installed: dict[str, str], bin_dir: Path, command: str, name: str) -> None:
     program, *arguments = command.split()
@@ -76,6 +82,8 @@ def test_its_adapter_imports_its_format(installed: dict[str, str], bin_dir: Path
         ("packages/offside-unlearn/tests/methods/test_contract.py", "half_ascent", 10),
         ("packages/offside-eval/tests/metrics/test_contract.py", "right_length", 6),
         ("packages/offside-data/tests/adapters/test_contract.py", "quiz", 8),
+        ("packages/offside-data/tests/exporters/test_contract.py", "pairs", 10),
+        pytest.param("packages/offside-eval/tests/attacks/test_contract.py", "polite", 3, marks=pytest.mark.full),
     ],
 )
 def test_it_passes_the_contract_tests_at_once(

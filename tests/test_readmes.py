@@ -56,3 +56,13 @@ def test_those_of_offside_unlearn_and_then_offside_eval(
     (code,) = starts_with(root, "offside-eval", "python")
     assert "record_id" in run(code, place, capsys, monkeypatch)
     assert (place / "results/npo/samples.parquet").is_file()
+
+
+def test_the_figures_of_the_demo_are_those_of_its_page(root: Path) -> None:
+    def rows(file: str) -> list[list[str]]:
+        lines = (root / file).read_text(encoding="utf-8").splitlines()
+        return [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines if line.startswith("|")]
+
+    told = [row for row in rows("README.md") if re.search(r"\[.*, .*\]", row[-1])]
+    assert len(told) == 5
+    assert [row for row in told if row not in [page[:3] for page in rows("docs/demo.md")]] == []
