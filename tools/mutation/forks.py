@@ -46,7 +46,8 @@ class Fork:
         self._drain()
         pid, status, used = os.wait4(self.pid, os.WNOHANG)
         self.seconds = time.monotonic() - self._started
-        if not pid and self._limit is not None and self.seconds > 6 * self._limit:  # It sleeps: no time of a core.
+        if not pid and self._limit is not None and self.seconds > 60 + 20 * self._limit:
+            # It sleeps: a busy one has used up its time of a core by now, however many others there are.
             os.kill(self.pid, signal.SIGKILL)
             pid, status, used = os.wait4(self.pid, 0)
         if not pid:

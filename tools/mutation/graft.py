@@ -62,7 +62,7 @@ class _Graft:
             old.cache_clear()
         if isinstance(old, FunctionType) and not hasattr(old, "__wrapped__"):
             self._seen.add(id(old))
-            self._function(old, new)
+            return self._function(old, new)
         elif isinstance(old, type):
             if getattr(old, "__module__", "") == self.name and isinstance(new, type):
                 self._seen.add(id(old))
@@ -79,20 +79,25 @@ class _Graft:
                     self.value(getattr(old, part), getattr(new, part, None))
         return True
 
-    def _function(self, old: FunctionType, new: Any) -> None:
+    def _function(self, old: FunctionType, new: Any) -> bool:
         if not isinstance(new, FunctionType) or old.__module__ not in (self.name, None):
-            return
+            return True
         if not self.value(*((f.__defaults__ or (), f.__kwdefaults__ or {}) for f in (old, new))):
             old.__defaults__, old.__kwdefaults__ = new.__defaults__, new.__kwdefaults__
             self.count += 1
-        if old.__code__ != new.__code__ and len(old.__code__.co_freevars) == len(new.__code__.co_freevars):
+        if old.__code__ != new.__code__:
+            if len(old.__code__.co_freevars) != len(new.__code__.co_freevars):
+                return False
             old.__code__ = new.__code__
             self.count += 1
         for cell, other in zip(old.__closure__ or (), new.__closure__ or (), strict=False):
             try:
-                self.value(cell.cell_contents, other.cell_contents)
+                if not self.value(cell.cell_contents, other.cell_contents):
+                    cell.cell_contents = other.cell_contents
+                    self.count += 1
             except ValueError:  # An empty cell.
                 continue
+        return True
 
 
 def _tell_importers(name: str, old: Any, new: Any) -> None:

@@ -288,8 +288,7 @@ class MutationRun:
     def _chosen(self, mutation: Mutation, items: Sequence[pytest.Item]) -> list[pytest.Item]:
         """Tests that run a line of the change; for what runs on import all.
 
-        Those of the file's own test module first, then the quickest; with so many that they take longer than `MOST`
-        only the first have to notice.
+        Those of the file's own test module first, then others, the quickest first; of either so many as take `MOST`.
         """
         own = f"test_{Path(mutation.file).stem.lstrip('_')}"
 
@@ -297,9 +296,13 @@ class MutationRun:
             return {number for file, number in self._known[item.nodeid].lines if file == mutation.file}
 
         chosen = [item for item in items if not mutation.lines or lines(item) & mutation.lines]
-        chosen.sort(key=lambda item: (item.path.stem != own, self._known[item.nodeid].seconds))
-        spent = itertools.accumulate(self._known[item.nodeid].seconds for item in chosen)
-        return [item for n, (item, so_far) in enumerate(zip(chosen, spent, strict=True)) if not n or so_far < MOST]
+        chosen.sort(key=lambda item: self._known[item.nodeid].seconds)
+        found = []
+        for is_own in (True, False):
+            side = [item for item in chosen if (item.path.stem == own) == is_own]
+            spent = itertools.accumulate(self._known[item.nodeid].seconds for item in side)
+            found += [item for n, (item, so_far) in enumerate(zip(side, spent, strict=True)) if not n or so_far < MOST]
+        return found
 
     def _attempt(self, mutation: Mutation, items: Sequence[pytest.Item], kept: _Kept) -> Callable[[int], None]:
         def work(out: int) -> None:

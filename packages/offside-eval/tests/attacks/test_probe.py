@@ -42,6 +42,7 @@ def test_a_value_that_the_states_hold_is_read_of_other_subjects_and_shuffled_lab
         assert mean(found, "forget", "recovered", "@random_labels") < 1
     else:
         assert read < 1
+    assert found.attempts.select("record_id", "name").is_unique().all()  # each attribute by itself
     learnt = {key for key, why in found.meta.left_out.items() if "learnt on" in why}
     assert learnt
     subjects = {row["subject_id"] for row in found.attempts.iter_rows(named=True)}

@@ -166,6 +166,21 @@ def test_states_are_the_layers_at_the_last_place(real: Real, monkeypatch: pytest
     assert {len(values) for values in begun.extra.values()} <= {len(begun.input_ids)}
 
 
+def test_a_layer_may_give_a_tuple() -> None:
+    class Layer(torch.nn.Module):
+        def forward(self, states: torch.Tensor) -> Any:
+            return states, states + 7
+
+    layers, seen = [Layer(), torch.nn.Identity()], list[torch.Tensor]()
+    states = torch.arange(12.0, dtype=torch.float64).view(2, 3, 2)
+    with _target._watched(layers, seen):
+        for layer in layers:
+            layer(states)
+    layers[0](states)
+    assert [state.tolist() for state in seen] == [[[4.0, 5.0], [10.0, 11.0]]] * 2
+    assert {state.dtype for state in seen} == {torch.float32}
+
+
 def test_draws_end_where_the_model_ends_and_leave_it_as_it_was(real: Real, monkeypatch: pytest.MonkeyPatch) -> None:
     target = real(claims=2)
     end = end_token_ids(target.model)[0]
