@@ -67,7 +67,8 @@ def test_others_are_refused_with_both_digests(
     assert capsys.readouterr().err == ""
     check_request(meta(role=role, **differs), allow=True)
     told = capsys.readouterr().err
-    assert told.count("warning") == 1 and all(digest in told for digest in digests)
+    assert told.count("warning") == 1
+    assert all(digest in told for digest in digests)
 
 
 def test_a_control_that_learnt_another_version_is_told_and_a_base_model_may_come_from_anywhere(
@@ -94,7 +95,8 @@ def test_an_evaluation_is_refused_before_it_begins_and_goes_on_when_told_to(
     with pytest.raises(SystemExit) as ended:
         main(words)
     told = capsys.readouterr().err
-    assert ended.value.code == 2 and "Traceback" not in told
+    assert ended.value.code == 2
+    assert "Traceback" not in told
     assert all(digest in told for digest in (OTHERS["digest"], OLDER["digest"], asked, data.digest))
     assert not out.exists()
 
@@ -102,7 +104,8 @@ def test_an_evaluation_is_refused_before_it_begins_and_goes_on_when_told_to(
         model, None, small_data, "complete", config=dataclasses.replace(CONFIG, allow_mismatch=True), out=out
     )
     assert "warning" in capsys.readouterr().err
-    assert results.meta.model.run is not None and results.meta.model.run.forget is not None
+    assert results.meta.model.run is not None
+    assert results.meta.model.run.forget is not None
     notes = compare([out], allow_mismatch=True).notes
     assert any("unlearned on other records" in note for note in notes)
     assert any("trained on made-up-league 0.9.0" in note and data.digest[:19] in note for note in notes)

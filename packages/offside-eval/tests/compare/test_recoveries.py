@@ -123,7 +123,8 @@ def test_seeds_of_one_method_are_one_row(made_up: ModuleType) -> None:
     assert (recovery.row.label, recovery.row.seeds) == ("npo", (0, 1))
     apart = [compare([one, control]).settings["complete"].recoveries[0] for one in (first, second)]
     values = [one.quantities["excess"].figure().value for one in apart]
-    assert None not in values and values[0] != values[1]
+    assert None not in values
+    assert values[0] != values[1]
     figure = recovery.quantities["excess"].figure()
     expected = over_seeds([one.quantities["excess"] for one in apart]).figure()
     assert figure.value == pytest.approx(sum(v for v in values if v is not None) / 2)

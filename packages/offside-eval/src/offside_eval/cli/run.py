@@ -58,9 +58,7 @@ MAX_SHOWN = 4
 @click.option("--batch-size", type=int, help="Questions at once; the scores don't depend on it.")
 @click.option("--limit", type=int, help="At most so many records a slice.")
 @click.option("--limit-kept", type=int, help="At most so many a slice of what stays; the forget split is asked whole.")
-@click.option(
-    "--allow-mismatch", is_flag=True, help="Evaluate a model unlearned on other records, too, with a warning."
-)
+@click.option("--allow-mismatch", is_flag=True, help="Evaluate a model unlearned on other records, too.")
 @click.option("--cache", metavar="DIR", help="Folder of answers that evaluations of the same model share.")
 @click.option("--max-new-tokens", type=int, help="Where an answer that doesn't end is cut.")
 @click.option("--max-length", type=int, help="Tokens that a question and its answer may have.")

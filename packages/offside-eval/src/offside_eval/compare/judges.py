@@ -70,8 +70,8 @@ def judge_notes(results: Sequence[Results]) -> list[str]:
                 continue
             if not a.varied:
                 notes.append(
-                    f"{name_of(r)}: {' and '.join(a.judges)}, {in_words(a.n, 'record')}: too few, or one score for all of "
-                    "them: no agreement can be told."
+                    f"{name_of(r)}: {' and '.join(a.judges)}, {in_words(a.n, 'record')}: too few, or one score for "
+                    "all: no agreement can be told."
                 )
                 continue
             told = f"alpha {number(a.alpha)}, Pearson {number(a.pearson)}, {number(a.apart)} points apart on average"

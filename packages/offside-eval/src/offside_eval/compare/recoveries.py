@@ -233,7 +233,7 @@ def _mean(table: pl.DataFrame, column: str, skipped: int = 0) -> Quantity:
 def attacked_models(
     compared: Sequence[tuple[str, Model, Results]], controls: Sequence[tuple[str, Model, Results]]
 ) -> list[tuple[str, Model, Results]]:
-    """Labels of what was attacked: points of one run are told apart by their steps, seeds aren't; controls come last."""
+    """Labels of what was attacked: points of a run are told apart by their steps, seeds aren't; controls come last."""
     often = Counter((label, m.run.request) for label, m, r in compared if r.attacks and m.run is not None)
     curves = {label for (label, _), n in often.items() if n > 1}
     told = [
