@@ -172,13 +172,6 @@ def _stale(explained: Mapping[Key, Explained], results: Sequence[Tried], options
     return found
 
 
-def _line(one: Tried) -> str:
-    m = one.mutation
-    return f"{m.file}:{m.line} {m.function} [{m.category}, {one.fate}] {m.before}  ->  {m.after}" + (
-        f" ({one.by})" if one.fate == "unfit" else ""
-    )
-
-
 def _entry(one: Tried) -> dict[str, Any]:
     m = one.mutation
     told = {name: getattr(m, name) for name in ("file", "function", "line", "category", "before", "after", "nth")}
