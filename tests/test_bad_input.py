@@ -276,8 +276,10 @@ def test_every_command_on_a_fault_of_a_dataset(league: Path, tmp_path: Path, fau
     for words, command in commands(group):
         if words[0] in NO_DATASET:
             continue
-        result = run("offside-data", *arguments(words, command, folder, out))
         name = fault.partition(" ")[0]
+        if words == ("migrate",) and name == "taxonomy.yaml":
+            continue  # It reads the card alone, and that is up to date.
+        result = run("offside-data", *arguments(words, command, folder, out))
         told = words in READS_NO_CARD or name in result.output or words == ("fetch",)
         ended = result.exception is None or isinstance(result.exception, SystemExit)
         if not (result.exit_code in (1, 2) and ended and told and not out.exists()):
