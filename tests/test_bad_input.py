@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
+import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -167,3 +171,117 @@ def test_an_output_folder_that_holds_something_else(
     result = run(program, *(places.get(word, word) for word in command))
     refused(result, None, str(out), "--force")
     assert [p.name for p in out.iterdir()] == ["thesis.txt"]
+
+
+# ---------------------------------------------------------------------------------------------
+# Every command of offside-data on every fault of a dataset's own files
+
+
+def commands(group: click.Group, *names: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from commands(command, *names, name)
+        elif command is not None:
+            yield (*names, name), command
+
+
+NAMED = {"dataset": "DATASET", "ref": "DATASET", "a": "DATASET", "b": "DATASET"}
+OTHER = {"repo": "some/repo", "table": "OUT/table.csv", "decision": "d1", "issues": "tag-doubtful:r1"}
+OPTIONS = {"--bump": "patch", "--note": "x", "--format": "swift", "--reason": "x"}
+NO_DATASET = {"fictional", "ingest"}
+READS_NO_CARD = {("publish",), ("annotate", "doctor")}
+"""They say first what else is missing: a release, a server."""
+MORE = {
+    ("tag",): ("--dry-run",),
+    ("edit",): ("--dry-run",),
+    ("remove",): ("--subject", "s1", "--reason", "x"),
+    ("annotate", "pull"): ("--from-file", "OUT-export.json"),
+    ("annotate", "push"): ("--to-file", "OUT.json"),
+}
+
+
+def arguments(words: tuple[str, ...], command: click.Command, folder: Path, out: Path) -> list[str]:
+    """A full command line, made of what the command says that it needs."""
+    found = list(words)
+    for parameter in command.params:
+        if isinstance(parameter, click.Argument):
+            found.append(NAMED.get(parameter.name or "", OTHER.get(parameter.name or "", "OUT")))
+        elif parameter.required:
+            option = next(name for name in parameter.opts if name in OPTIONS)
+            found += [option, OPTIONS[option]]
+    found += MORE.get(words, ())
+    return [word.replace("DATASET", str(folder)).replace("OUT", str(out)) for word in found]
+
+
+def becomes_a_pipe(file: Path) -> None:
+    file.unlink(missing_ok=True)
+    os.mkfifo(file)
+
+
+def becomes_endless(file: Path) -> None:
+    file.unlink(missing_ok=True)
+    file.symlink_to("/dev/zero")
+
+
+def becomes_large(file: Path) -> None:
+    with file.open("ab") as stream:
+        stream.truncate(2**26 + 1)
+
+
+def becomes(data: bytes) -> Callable[[Path], None]:
+    return lambda file: bool(file.write_bytes(data)) and None
+
+
+def journal(fault: Callable[[Path], None]) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        (folder / ".offside").mkdir()
+        fault(folder / ".offside/commit.json")
+
+    return make
+
+
+FAULTS: dict[str, Callable[[Path], None]] = {
+    f"{name} {what}": functools.partial(lambda name, fault, folder: fault(folder / name), name, fault)
+    for name in ("README.md", "taxonomy.yaml")
+    for what, fault in {
+        "is a pipe": becomes_a_pipe,
+        "is endless": becomes_endless,
+        "is large": becomes_large,
+        "is no text": becomes(b"\xff\xfe\0"),
+        "is deep": becomes(b"---\noffside: " + b"[" * 100_000),
+        "is a list": becomes(b"---\n- 1\n---\n"),
+        "is empty": becomes(b""),
+    }.items()
+} | {
+    ".offside/commit.json is a pipe": journal(becomes_a_pipe),
+    ".offside/commit.json is endless": journal(becomes_endless),
+    ".offside/commit.json is cut": journal(becomes(b'{"move": [')),
+    ".offside/commit.json is of other types": journal(becomes(b'{"move": [1], "delete": {}}')),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_command_on_a_fault_of_a_dataset(league: Path, tmp_path: Path, fault: str) -> None:
+    folder, out = tmp_path / "broken", tmp_path / "out"
+    shutil.copytree(league, folder, copy_function=os.link)
+    for name in ("README.md", "taxonomy.yaml"):  # Else the fault would be that of the league itself.
+        (folder / name).unlink()
+        shutil.copy(league / name, folder)
+    FAULTS[fault](folder)
+    (tmp_path / "out-export.json").write_text("[]", encoding="utf-8")
+    group = importlib.import_module("offside_data.cli").main
+    wrong = []
+    for words, command in commands(group):
+        if words[0] in NO_DATASET:
+            continue
+        name = fault.partition(" ")[0]
+        if words == ("migrate",) and name == "taxonomy.yaml":
+            continue  # It reads the card alone, and that is up to date.
+        result = run("offside-data", *arguments(words, command, folder, out))
+        told = words in READS_NO_CARD or name in result.output or words == ("fetch",)
+        ended = result.exception is None or isinstance(result.exception, SystemExit)
+        if not (result.exit_code in (1, 2) and ended and told and not out.exists()):
+            wrong.append(f"{' '.join(words)}: {result.exit_code} {result.exception!r} {result.output[:300]}")
+    assert wrong == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
 
+from offside_data import commandline
 from offside_data.cli import main
 from offside_data.commandline import (
     command_group,
@@ -280,3 +282,65 @@ def test_a_full_or_locked_disk_is_no_traceback(group: click.Group, number: int, 
 
 def test_a_fault_of_ours_keeps_its_traceback(group: click.Group) -> None:
     assert isinstance(CliRunner().invoke(group, ["say-hello", str(errno.EBADF)]).exception, OSError)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("words", [["say-hello", "you"], ["--help"], ["say-hello", "--help"]], ids=str)
+def test_a_full_disk_under_the_output_is_told_once(group: click.Group, tmp_path: Path, words: list[str]) -> None:
+    # In a program of its own: it is Python that complains when it ends.
+    code = "import sys; from offside_data.commandline import command_group as group\n"
+    code += "group(sys.argv[1], 'offside-data', 'x')(sys.argv[2:])"
+    package = group.package  # type: ignore[attr-defined]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, package, *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: No space left on device.")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_letters_that_a_terminal_lacks_are_spelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    terminal = io.TextIOWrapper(stream, encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with commandline._speaking():
+        print("€ 3")
+    terminal.flush()
+    assert stream.getvalue() == b"\\u20ac 3\n"
+
+
+def test_a_lack_of_memory_is_told() -> None:
+    @click.command()
+    def greedy() -> None:
+        raise MemoryError
+
+    group = command_group("offside_data.cli", "offside-data", "x")
+    group.add_command(greedy)
+    result = CliRunner().invoke(_with(group, greedy), ["greedy"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "a machine with more memory" in result.stderr
+
+
+def _with(group: click.Group, command: click.Command) -> click.Group:
+    group.resolve_command = lambda ctx, args: (command.name, command, args[1:])  # type: ignore[method-assign]
+    return group
+
+
+def test_every_path_knows_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    path = commandline._at_home(click.Path(path_type=Path, exists=True, dir_okay=False))
+    assert path.convert("~/x", None, None) == tmp_path / "x"
+    assert path.convert("x", None, None) == Path("x")
+    Path("~").mkdir()
+    Path("~/x").write_text("a folder that is called so")
+    assert path.convert("~/x", None, None) == Path("~/x")
+    with pytest.raises(click.BadParameter, match="does not exist"):
+        path.convert("~/nothing", None, None)

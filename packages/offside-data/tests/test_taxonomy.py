@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from offside_data.errors import TaxonomyError
 from offside_data.taxonomy import (
@@ -93,6 +94,29 @@ def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
 def test_malformed_taxonomies_are_told_where(old: str, new: str, message: str) -> None:
     with pytest.raises(TaxonomyError, match=f"here: .*{message}"):
         parse_taxonomy(ONE.replace(old, new), where="here")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *((key, value) for key in ("questions", "answers", "text_questions") for value in (7, True, {"a": 1}, [[1]])),
+        *(("tolerance", value) for value in (None, True, [1], {}, "much", -1.5, float("nan"), 10**400)),
+        *(("options", value) for value in (7, {"a": 1}, [3], [None], [[None]], [[[1]]])),
+        *(("plausible", {"least": value}) for value in (None, [1], {}, "x", float("inf"))),
+        *(("scope", value) for value in ([1], {}, 3)),
+        *(("kind", value) for value in ([1], {}, True)),
+        ("name", [1]),
+        ("answers", ["It was {value"]),
+        ("questions", ["}"]),
+    ],
+    ids=str,
+)
+def test_a_wrong_type_is_told_and_never_a_traceback(key: str, value: object) -> None:
+    raw = yaml.safe_load(ONE)
+    raw["attributes"][0]["kind"] = "count"
+    raw["attributes"][0][key] = value
+    with pytest.raises(TaxonomyError, match=rf"here: attribute 1.*{key}"):
+        parse_taxonomy(yaml.safe_dump(raw), where="here")
 
 
 def test_an_attribute_defined_twice() -> None:

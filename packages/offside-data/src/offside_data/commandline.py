@@ -116,6 +116,15 @@ class _LazyGroup(click.Group):
         doc = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
         return doc.split("\n", 1)[0]
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # Of what isn't a command's: a help that can't be printed.
+            if error.errno not in _OF_THE_MACHINE:
+                raise
+            _tell(error)
+            sys.exit(OffsideError.exit_code)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with _speaking():
@@ -132,9 +141,7 @@ class _LazyGroup(click.Group):
         except OSError as error:
             if error.errno not in _OF_THE_MACHINE:
                 raise
-            place = f"{error.filename}: " if error.filename else ""
-            click.echo(f"error: {place}{os.strerror(error.errno)}. {_OF_THE_MACHINE[error.errno]}", err=True)
-            _drop_output()
+            _tell(error)
             ctx.exit(OffsideError.exit_code)
         except MemoryError:
             click.echo(f"error: {os.strerror(errno.ENOMEM)}. {_OF_THE_MACHINE[errno.ENOMEM]}", err=True)
@@ -153,9 +160,11 @@ def _speaking() -> Iterator[None]:
         yield
 
 
-def _drop_output() -> None:
-    """Give up what couldn't be printed: else Python tries again when it ends, and complains in its own words."""
-    try:
+def _tell(error: OSError) -> None:
+    """Say what the system says, and what to do about it."""
+    place = f"{error.filename}: " if error.filename else ""
+    click.echo(f"error: {place}{os.strerror(error.errno or 0)}. {_OF_THE_MACHINE[error.errno or 0]}", err=True)
+    try:  # What couldn't be printed is given up: else Python tries again when it ends, and complains in its own words.
         sys.stdout.flush()
     except OSError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the program ends.

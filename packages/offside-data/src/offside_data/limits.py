@@ -49,6 +49,7 @@ NAME = Limit(of="a taken-down name", most=200, unit="letters or words", why="eve
 REPEATED = Limit(of="a text that a chat template repeats", most=2**20, why="a line in it can ask for gigabytes")
 ROUNDS = Limit(of="loops of a chat template", most=1_000_000, unit="rounds", why="loops in loops need not end")
 COLUMNS = Limit(of="a table to import", most=10_000, unit="columns", why="each is looked at by itself")
+CELLS = Limit(of="a sheet of a workbook", most=50_000_000, unit="cells", why="room is made for all up to the last one")
 
 
 def all_limits() -> list[Limit]:

@@ -176,7 +176,7 @@ def _parse_attribute(raw: Any, where: str) -> Attribute:
         if raw[key] not in list(typing.get_args(hint)):
             raise TaxonomyError(f"{where}: {key} is {raw[key]!r}; allowed: {', '.join(typing.get_args(hint))}.")
     options = tuple(
-        (option,) if isinstance(option, str) else _texts(option, f"{where}: options", "texts, or lists of texts")
+        (option,) if isinstance(option, str) else _texts(option or [[]], f"{where}: options", "texts or lists of them")
         for option in _listed(raw.get("options"), f"{where}: options", "a list")
     )
     phrasings = {

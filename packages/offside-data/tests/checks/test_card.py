@@ -4,6 +4,7 @@ import dataclasses
 import re
 from typing import Any
 
+import pytest
 from run_check import run_check
 
 from offside_data.dataset.card import Card
@@ -60,6 +61,32 @@ def test_what_datasets_needs(fresh: OffsideDataset) -> None:
     found = places(check_with(fresh, fresh.card))
     assert ("error", "card-outdated", "configs.text") in found
     assert ("error", "card-outdated", "dataset_info.subjects") in found
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *("/etc/passwd", "../../etc/*", "hf://datasets/some/other", "https://example.org/a.parquet"),
+        *(["../a"], [{"split": "forget", "path": ["../a"]}], {"forget": "../a"}),
+    ],
+    ids=str,
+)
+def test_data_files_elsewhere_are_refused(fresh: OffsideDataset, told: Any) -> None:
+    fresh.card.data["configs"][0]["data_files"] = told
+    assert ("error", "data-files-outside", "configs.multimodal") in places(check_with(fresh, fresh.card))
+
+
+def test_data_files_that_miss_a_file(fresh: OffsideDataset) -> None:
+    text = next(config for config in fresh.card.data["configs"] if config["config_name"] == "text")
+    text["data_files"][0]["path"] = "data/text/nothing-*.parquet"
+    issues = check_with(fresh, fresh.card)
+    assert places(issues) == [("error", "card-outdated", "configs.text.data_files")]
+
+
+@pytest.mark.parametrize("configs", [3, "a", {"a": 1}, [3], [None], [[1]], [{"config_name": ["a"]}]], ids=str)
+def test_configs_of_another_type_list_nothing(fresh: OffsideDataset, configs: Any) -> None:
+    fresh.card.data["configs"] = configs
+    assert ("error", "card-outdated", "configs.text") in places(check_with(fresh, fresh.card))
 
 
 def test_a_missing_notice_is_warned_about(fresh: OffsideDataset) -> None:

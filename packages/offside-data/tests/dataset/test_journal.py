@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,7 +133,14 @@ def test_a_half_staged_change_is_forgotten_by_the_next_one(tmp_path: Path) -> No
     assert texts(folder) == NEW
 
 
-@pytest.mark.parametrize("journal", ["{", "[]", json.dumps({"move": ["../other.txt"], "delete": []})])
+@pytest.mark.parametrize(
+    "journal",
+    [
+        *("{", "[]", "3", '"move"', "[" * 100_000),
+        *(json.dumps({"move": [], "delete": names}) for names in (["../other.txt"], [3], [None], "ab", ["a\0b"], {})),
+        *(json.dumps({"move": names, "delete": []}) for names in (["../other.txt"], [[]], "ab", ["a\0b"], None)),
+    ],
+)
 def test_a_damaged_journal_is_an_error_that_names_it(tmp_path: Path, journal: str) -> None:
     folder = make_folder(tmp_path)
     (tmp_path / "other.txt").write_text("not ours")
@@ -141,6 +149,15 @@ def test_a_damaged_journal_is_an_error_that_names_it(tmp_path: Path, journal: st
     with pytest.raises(DatasetError, match=r"commit\.json"):
         finish_replacement(folder)
     assert (tmp_path / "other.txt").read_text() == "not ours"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_a_journal_that_is_a_pipe_is_neither_waited_for_nor_passed_over(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    work_folder(folder).mkdir()
+    os.mkfifo(work_folder(folder, "commit.json"))
+    with pytest.raises(DatasetError, match=r"commit\.json: .*a pipe"):
+        finish_replacement(folder)
 
 
 def test_an_interruption_right_after_the_journal_appeared_loses_nothing(

@@ -78,7 +78,12 @@ def test_a_tombstone_of_before_still_knows_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "what", [5, None, [], {}, {"salt": "x"}, {"salt": "x", "traces": [[1]]}, {"salt": "x", "traces": [], "lengths": 3}]
+    "what",
+    [
+        *(5, None, [], {}, {"salt": "x"}, {"salt": "x", "traces": [[1]]}, {"salt": "x", "traces": [], "lengths": 3}),
+        *({"salt": "x", "traces": ["y"], "longest": longest} for longest in (10**9, -1, True)),
+        *({"salt": "x", "traces": ["y"], "lengths": {"name": [length]}} for length in (10**9, -1, True)),
+    ],
 )
 def test_a_malformed_tombstone_is_told(what: object) -> None:
     with pytest.raises(DatasetError, match="the takedown d1 is malformed"):

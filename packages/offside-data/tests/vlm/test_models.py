@@ -24,6 +24,7 @@ from offside_data.vlm import (
 )
 from offside_data.vlm.bases import ADAPTER_CONFIG
 from offside_data.vlm.models import ADAPTER_WEIGHTS
+from offside_data.vlm.processors import local_options
 
 QV = r".*language_model\.layers\.\d+\.self_attn\.[qv]_proj"
 
@@ -69,6 +70,25 @@ def test_a_plain_folder(base, tiny, mixed_rows) -> None:
     assert not model.training
     assert torch.equal(logits(model, load_processor(base), mixed_rows), logits(*tiny("qwen2_5_vl"), mixed_rows))
     assert base_model_of(model) is model
+
+
+def test_a_folder_never_goes_to_the_hub(base, tmp_path, monkeypatch) -> None:
+    """Neither for a base that isn't here, nor to see whether one that is here is the newest."""
+    make_adapter(base, tmp_path / "run", names="some-org/some-model")
+    asked: list[tuple[str, bool]] = []
+    monkeypatch.setattr("offside_data.vlm.models._load_plain", lambda where, **_: asked.append(options(where)))
+
+    def options(where: str) -> tuple[str, bool]:
+        return where, "local_files_only" in local_options(where)
+
+    with pytest.raises(ModelError, match=r"never goes there by itself.*hf download some-org/some-model"):
+        load_model(tmp_path / "run", device="cpu")
+    assert asked == []
+    monkeypatch.setattr("offside_data.vlm.models.is_cached", lambda name: name == "some-org/some-model")
+    with pytest.raises(AttributeError):  # Nothing was loaded.
+        load_model(tmp_path / "run", device="cpu")
+    assert asked == [("some-org/some-model", True)]
+    assert options("some-org/some-model") == ("some-org/some-model", False)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])

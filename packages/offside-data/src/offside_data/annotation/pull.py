@@ -40,9 +40,10 @@ from offside_data.editing.reading import whole_rows
 from offside_data.errors import AnnotationError, UsageError
 from offside_data.figures import counted
 from offside_data.files import write_json
+from offside_data.limits import LIST
 from offside_data.parsing import parse_json
 from offside_data.progress import log
-from offside_data.reading import read_small
+from offside_data.reading import read_bounded, read_small
 
 if TYPE_CHECKING:
     import polars as pl
@@ -132,7 +133,7 @@ def pull_from_file(folder: str | Path, file: str | Path) -> PullReport:
     """
     path = Path(file)
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, LIST, error=UsageError)
     except OSError as error:
         raise UsageError(f"{path}: can't be read: {error.strerror}. Name a JSON export of Label Studio.") from error
     origin = Origin(path.name, _FILES, {}, marked=False)

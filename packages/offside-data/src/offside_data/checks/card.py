@@ -78,7 +78,7 @@ def _hub_metadata(card: Card, checked: CheckedDataset) -> Iterator[Issue]:
     configs = card.data.get("configs") or []
     configs = configs if isinstance(configs, list) else []
     yield from _data_files(configs, checked)
-    listed = {config.get("config_name") for config in configs if isinstance(config, dict)}
+    listed = {str(config.get("config_name")) for config in configs if isinstance(config, dict)}
     for config in dict.fromkeys(map(config_of, checked.sizes)):
         if config not in listed:
             message = f"the config {config} isn't listed, so `datasets.load_dataset` can't find it. {_REWRITE}"

@@ -54,7 +54,8 @@ class _Counting(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, called: Any, *args: Any, **kwargs: Any) -> Any:
         if getattr(called, "__name__", "") in _PADDING:
-            _guard((getattr(called, "__self__", None), *args), kwargs)
+            text = getattr(getattr(called, "__wrapped__", called), "__self__", None)  # The sandbox wraps `format`.
+            _guard((text, *args), kwargs)
         return super().call(context, called, *args, **kwargs)
 
 

@@ -16,6 +16,7 @@ from typing import IO
 from xml.etree import ElementTree
 
 from offside_data.errors import SourceError
+from offside_data.limits import CELLS, COLUMNS, LIST
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -26,6 +27,9 @@ _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, ElementTree.ParseError),
 )
 _CELL = re.compile(r"[A-Z]+")
+_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,4})(\d{1,9})["']""")
+_LONGEST_PLACE = 64
+_BLOCK = 1 << 20
 
 
 class Workbook:
@@ -59,6 +63,7 @@ class Workbook:
         """
         import fastexcel
 
+        self._require_bounded(sheet)
         try:
             loaded = self._reader.load_sheet(sheet, header_row=None, skip_rows=0, n_rows=rows, dtypes="string")
         except fastexcel.FastExcelError as error:
@@ -70,6 +75,28 @@ class Workbook:
                 blank = " " if len(currency) > 1 else ""
                 cells[row][column] = f"{currency}{blank}{cells[row][column]}"
         return [(f"row {number}", row) for number, row in enumerate(cells, start=1)]
+
+    def _require_bounded(self, sheet: str) -> None:
+        """Refuse a sheet that its reader would make room for as a whole, up to its last cell, or that unpacks to more.
+
+        Raises:
+            SourceError: If it is too large.
+        """
+        try:
+            with zipfile.ZipFile(self._path) as archive:
+                if sum(info.file_size for info in archive.infolist()) > LIST.most:
+                    raise SourceError(f"{self._path}: unpacks to more than {LIST}. Save it as CSV or Parquet.")
+                with archive.open(_sheet_file(archive, sheet)) as stream:
+                    rows, columns = _last_cell(stream)
+        except SourceError:
+            raise
+        except _DAMAGE:
+            return  # Its reader says what is wrong.
+        if columns > COLUMNS.most or rows * columns > CELLS.most:
+            raise SourceError(
+                f"{self._path}: sheet {sheet!r} reaches to row {rows:,} and column {columns:,}; at most {CELLS} and "
+                f"{COLUMNS} are read. Delete what stands far out, even if it is one cell, or save it as CSV."
+            )
 
     def _currencies(self, sheet: str) -> Iterator[tuple[int, int, str]]:
         """Row and column (as in the grid, which starts at the first used column) of numbers shown with a currency."""
@@ -113,6 +140,18 @@ def _sheet_file(archive: zipfile.ZipFile, sheet: str) -> str:
     targets = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
     target = {t.get("Id"): t.get("Target", "") for t in targets}[links[sheet]]
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _last_cell(stream: IO[bytes]) -> tuple[int, int]:
+    """The numbers of rows and columns of a sheet, as far as its cells say where they are."""
+    rows = columns = 0
+    rest = b""
+    while block := stream.read(_BLOCK):
+        # A place may be cut by the end of a block: its beginning is looked at again with the next.
+        for match in _PLACE.finditer(rest + block):
+            rows, columns = max(rows, int(match[2])), max(columns, _column_number(match[1].decode()) + 1)
+        rest = (rest + block)[-_LONGEST_PLACE:]
+    return rows, columns
 
 
 def _numbers(stream: IO[bytes]) -> Iterator[tuple[int, int, int]]:
