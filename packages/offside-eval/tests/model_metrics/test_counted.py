@@ -137,7 +137,11 @@ def test_a_number_of_compare_is_taken_from_the_models_own_row(monkeypatch: pytes
 
     def compare(results: Any, **options: Any) -> Any:
         asked.update(options, results=results)
-        rows = [(SimpleNamespace(model=SimpleNamespace(digest=name), figure=figures.get), None) for name in "ab"]
+
+        def quantity(name: str) -> Any:
+            return SimpleNamespace(figure=lambda: figures[name])
+
+        rows = [(SimpleNamespace(model=SimpleNamespace(digest=name), quantity=quantity), None) for name in "ab"]
         return SimpleNamespace(settings={"complete": SimpleNamespace(all_rows=rows)})
 
     def results(digest: str, path: str | None) -> Any:
