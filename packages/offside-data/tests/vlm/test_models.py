@@ -84,7 +84,7 @@ def test_a_folder_never_goes_to_the_hub(base, tmp_path, monkeypatch) -> None:
     with pytest.raises(ModelError, match=r"never goes there by itself.*hf download some-org/some-model"):
         load_model(tmp_path / "run", device="cpu")
     assert asked == []
-    monkeypatch.setattr("offside_data.vlm.models.is_cached", lambda name: name == "some-org/some-model")
+    monkeypatch.setattr("offside_data.vlm.bases.is_cached", lambda name: name == "some-org/some-model")
     with pytest.raises(AttributeError):  # Nothing was loaded.
         load_model(tmp_path / "run", device="cpu")
     assert asked == [("some-org/some-model", True)]
