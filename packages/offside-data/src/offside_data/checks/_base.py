@@ -65,6 +65,7 @@ class CheckedDataset:
             null where none are stored. Columns of lists aren't here: `whole` and `map` read them.
         tables: `subjects` and `images`, with `row` and `picture_sha256` instead of the picture.
         sizes: How many rows each part has.
+        files: Those of records.
         roots: The digest of each part and of the taxonomy, computed from the files.
         rehashed: `name`, `content_hash` and `leaf` of the records whose content isn't what its hash says.
         pictures: `picture_sha256`, `path`, `group`, `row` and `quality` (`Quality.to_row`) of each distinct picture.
@@ -77,6 +78,7 @@ class CheckedDataset:
     records: pl.DataFrame
     tables: dict[str, pl.DataFrame]
     sizes: dict[str, int]
+    files: Files
     roots: dict[str, str]
     rehashed: pl.DataFrame
     pictures: pl.DataFrame
@@ -92,14 +94,12 @@ class CheckedDataset:
     def together(self, work: Work, *args: Any) -> Iterator[tuple[Files, Any]]:
         """What `work(dataset, files, *args)` gives for the files of records, small ones together, with those files."""
         groups, rows = list[list[tuple[str, Path, int]]](), _FEW
-        for part in self.sizes:
-            for file in self.dataset.files(part) if part not in TABLES else ():
-                here = open_parquet(file).metadata.num_rows
-                if rows + here > _FEW:
-                    groups.append([])
-                    rows = 0
-                groups[-1].append((part, file, here))
-                rows += here
+        for part, file, here in self.files:
+            if rows + here > _FEW:
+                groups.append([])
+                rows = 0
+            groups[-1].append((part, file, here))
+            rows += here
         return zip(groups, self.workers.map(_of_files, ((files, work, args) for files in groups)), strict=True)
 
     def whole(self, some: pl.DataFrame, *columns: str) -> Iterator[Row]:
@@ -259,12 +259,16 @@ def _read(dataset: OffsideDataset, workers: Workers[_Opened]) -> CheckedDataset:
             problems.append(Issue("error", "file-unreadable", part, str(error)))
     looks = {part: _nothing(part) for part in ("multimodal", *TABLES)}
     roots = {"taxonomy": digests.taxonomy_digest(dataset.taxonomy)}
+    files: list[tuple[str, Path, int]] = []
     for part, found in itertools.groupby(_map(dataset, workers, parts, _look, store), key=lambda pair: pair[0]):
-        look = _joined([look for _, look in found])
+        read = [look for _, look in found]
+        look = _joined(read)
         problems += look.issues
         if not look.failed:
             roots[part] = digests.frame_root(look.leaves["name"], look.leaves["leaf"])
             looks[part] = dataclasses.replace(look, leaves=look.leaves.clear())
+            if part not in TABLES:
+                files += ((part, file, of.size) for file, of in zip(dataset.files(part), read, strict=True))
     pictures = pl.concat([look.pictures for look in looks.values()]).unique("picture_sha256", maintain_order=True)
     _remember(store, pictures)
     records = [look for part, look in looks.items() if part not in TABLES]
@@ -273,6 +277,7 @@ def _read(dataset: OffsideDataset, workers: Workers[_Opened]) -> CheckedDataset:
         records=pl.concat([look.rows for look in records]),
         tables={table: looks[table].rows for table in TABLES},
         sizes={part: len(looks[part].rows) for part in parts if part in roots},
+        files=files,
         roots=roots,
         rehashed=pl.concat([look.rehashed for look in records]),
         pictures=pictures.drop("problem"),
