@@ -129,7 +129,7 @@ def test_what_both_changed_stays_as_on_the_hub_and_is_told(hub: LoopbackHub, rea
         ("license: cc0-1.0", "license: [cc0-1.0", r"README\.md of org/small on the Hub: .* isn't valid YAML"),
         ("offside:", "other:", r"README\.md of org/small on the Hub doesn't say any more which dataset it is"),
         ("  version: 1.0.0", "  version: ../../..", r"doesn't say any more which dataset it is"),
-        ("invented", "invent\xe9", r"isn't UTF-8 text"),
+        ("invented", "invent\xe9", r"can't be read as UTF-8 text"),
     ],
 )
 def test_a_card_that_somebody_broke_is_said(hub: LoopbackHub, ahead: Path, old: str, new: str, said: str) -> None:

@@ -36,7 +36,7 @@ def folder_of(name: str) -> str:
 def sections(name: str) -> dict[str, str]:
     """A page's text by heading, in order; the part above the first one by the title."""
     parts = re.split(
-        r"^#+ (.+)$", (DOCS / folder_of(name) / f"{name}.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+        r"^#{1,2} (.+)$", (DOCS / folder_of(name) / f"{name}.md").read_text(encoding="utf-8"), flags=re.MULTILINE
     )
     assert not parts[0].strip()
     return dict(zip(parts[1::2], parts[2::2], strict=True))
