@@ -92,7 +92,7 @@ def test_attacks_are_kept_gone_on_with_reused_and_replaced(
         (["prompt"], ["smapling.draws=3"], "Did you mean 'sampling'"),
         (["sampling"], ["sampling.drawz=3"], "Did you mean 'draws'"),
         (["sampling"], ["sampling.draws=many"], "draws"),
-        (["sampling"], ["sampling.draws=0"], "at least 1 draw"),
+        (["sampling"], ["sampling.draws=0"], "from 1 to 10,000 draws"),
     ],
 )
 def test_wrong_attacks_and_options_are_named(asked: list[str], options: list[str], message: str) -> None:
