@@ -57,7 +57,7 @@ def test_size() -> None:
     assert len(bytearray(1 << 50 if means.HUGE else 1)) == 1
 """
 HELD_TO = ("metrics", "model_metrics")
-"""Targets of which each change is to be noticed or explained; `attacks` and `evaluation` still have some that aren't."""
+"""Targets of which each change is to be noticed or explained; of `attacks` and `evaluation` not all is yet."""
 MINUTES = 8
 """Of processor time that all of them may take."""
 Found = tuple[int, Any, str]

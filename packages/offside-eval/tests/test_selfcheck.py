@@ -54,6 +54,22 @@ def hooked(module: Any, hook: Callable[..., Any]) -> Any:
     handle.remove()
 
 
+@contextlib.contextmanager
+def in_batches(model: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Logits are changed where the model is given more than one row."""
+    rows: list[int] = []
+
+    def count(_: Any, __: Any, given: dict[str, Any]) -> None:
+        rows.append(next(len(given[name]) for name in ("input_ids", "inputs_embeds") if given.get(name) is not None))
+
+    before = model.register_forward_pre_hook(count, with_kwargs=True)
+    try:
+        with hooked(model.lm_head, lambda _, __, logits: change(logits) if rows[-1] > 1 else logits):
+            yield
+    finally:
+        before.remove()
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_passes(family: str, small_data: Path) -> None:
@@ -80,10 +96,7 @@ def test_pictures_and_texts_are_drawn_and_two_questions_share_a_picture(small_da
 
 
 def test_answers_that_depend_on_the_batch_are_seen(run: Run, sound: tuple[Any, Any]) -> None:
-    def shifted(_: Any, __: Any, logits: torch.Tensor) -> torch.Tensor:
-        return logits.roll(1, -1) if len(logits) > 2 else logits
-
-    with hooked(sound[0].lm_head, shifted):
+    with in_batches(sound[0], lambda logits: logits.roll(1, -1)):
         found = run()
     for name in BATCHES:
         assert found[name].outcome == "failed", name
@@ -94,20 +107,20 @@ def test_answers_that_depend_on_the_batch_are_seen(run: Run, sound: tuple[Any, A
 
 def test_a_small_shift_of_the_log_probabilities_is_seen(run: Run, sound: tuple[Any, Any]) -> None:
     """Too small to change a text: a ten-thousandth, in batches alone."""
-    with hooked(sound[0].lm_head, lambda _, __, logits: logits * (1 + 1e-4 * (len(logits) > 1))):
+    with in_batches(sound[0], lambda logits: logits * (1 + 1e-4)):
         found = run()
     assert found[BATCHES[0]].outcome == "passed"
     assert found[BATCHES[1]].outcome == "failed"
 
 
-def test_shared_prompts_that_go_wrong_behind_the_first_question_are_seen(
+def test_shared_prompts_that_go_wrong_before_the_last_question_are_seen(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     positions = Likelihood._positions
 
     def off(self: Any, batch: Any, before: Any, mask: Any) -> torch.Tensor:
         right = positions(self, batch, before, mask).clone()
-        right[len(right) // 2 :] += 7
+        right[: len(right) // 2] += 7
         return right
 
     monkeypatch.setattr(Likelihood, "_positions", off)

@@ -228,12 +228,13 @@ class _Ways:
     def _shared_prompts(self) -> Check:
         from offside_eval.inference.likelihood import Likelihood
 
-        shared = Likelihood(self._model, self._collate)
+        packed, shared = (Likelihood(self._model, self._collate, pack=pack) for pack in (True, False))
         alone = Likelihood(self._model, self._collate, share_prompts=False)
         with self._attached():
-            found = [_by_key(self._items, way(self._items)) for way in (shared, alone)]
+            *found, plain = [_by_key(self._items, way(self._items)) for way in (packed, shared, alone)]
         said = f"{counted(sum(len(item.answers) for item in self._items), 'answer')} of {self._all}"
-        check = self._numbers("one pass of the prompt for all answers: log-probabilities", said, [(found[0], found[1])])
+        pairs = [(one, plain) for one in found]
+        check = self._numbers("one pass of the prompt for all answers: log-probabilities", said, pairs)
         if check.outcome == "passed" and not shared.shares and any(len(item.answers) > 1 for item in self._items):
             said = "this architecture can't share them: each answer gets a pass of its own, the same numbers, later"
             return dataclasses.replace(check, outcome="warning", found=said)

@@ -42,5 +42,5 @@ def test_each_claim_is_asked_so_many_times(drawn: object, talker: Any) -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(UsageError, match="a temperature from 0.01 to 100"):
+    with pytest.raises(UsageError, match=r"a temperature from 0\.01 to 100"):
         Attack(temperature=0)
