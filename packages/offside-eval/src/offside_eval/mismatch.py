@@ -41,8 +41,8 @@ def check_request(meta: EvaluationMeta, *, allow: bool) -> None:
         return
     raise MismatchError(
         f"{told}\nWhat it forgot can't be told from such answers. Evaluate it on the data, in the setting and with the "
-        "--only that it was unlearned with, or pass --allow-mismatch to evaluate it all the same, e.g. if it was a trial "
-        "with --limit."
+        "--only that it was unlearned with, or pass --allow-mismatch to evaluate it all the same, e.g. a trial with "
+        "--limit."
     )
 
 
