@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from offside_eval.model_metrics import MODEL_METRICS, Measured, cannot, load_model_metric, model_metric_names
+from offside_eval.model_metrics import (
+    MODEL_METRICS,
+    Measured,
+    cannot,
+    load_model_metric,
+    load_model_metrics,
+    model_metric_names,
+)
 from offside_eval.model_metrics._base import ComparedMetric
 from offside_eval.model_metrics._membership import _Pairs, matched
 from offside_eval.model_metrics._min_k import mean_of_lowest
@@ -406,3 +413,14 @@ def test_each_attacks_score_by_hand() -> None:
     assert reference.membership(row, None) is None
     assert reference.membership(row, control | {"logprobs": [-2.0]}) is None
     assert load_model_metric("membership_grad_norm").membership(row | {"grad_norm": None}, None) is None
+
+
+def test_which_way_a_model_that_knows_the_claims_points_by_hand() -> None:
+    """Members are told from non-members, it is far from retain-only and recovers; what was forgotten goes down."""
+    up = ("bounce_back", "js_distance", *(n for n in model_metric_names() if n.startswith("membership_")))
+    down = ("depth", "forget_quality", "forgetting", "selectivity", "specific_forgetting")
+    told = {name: metric.memory for name, metric in load_model_metrics(model_metric_names()).items()}
+    assert {name: way for name, way in told.items() if way is not None} == dict.fromkeys(up, "up") | dict.fromkeys(
+        down, "down"
+    )
+    assert [name for name, way in told.items() if way is None] == ["keeping", "modality_gap", "model_utility"]
