@@ -12,6 +12,7 @@ import torch
 from offside_data.dataset.digest import PREFIX
 from offside_data.files import sha256_file
 from offside_data.parsing import parse_json
+from offside_data.reading import read_small
 from offside_data.vlm.bases import ADAPTER_CONFIG, INTERVENTION, base_of_adapter, base_of_intervention
 
 _SUFFIXES = (".safetensors", ".jinja", ".model", ".txt")
@@ -57,7 +58,7 @@ def _digest_of(file: Path) -> str:
     if file.name not in (ADAPTER_CONFIG, INTERVENTION):
         return sha256_file(file)
     try:
-        told = parse_json(file.read_text(encoding="utf-8"))
+        told = parse_json(read_small(file))
     except ValueError:  # Who loads the model says what is wrong with it.
         return sha256_file(file)
     if not isinstance(told, dict):
